@@ -109,7 +109,7 @@ fn video_story(event: OutboundEvent) -> Vec<(u32, Event)> {
         bytes: 4_200_000,
         link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),
     };
-    let error = "scenes[1].content.image: the picture at shop.example answered 404".to_owned();
+    let error = "scenes[1].content.image: the image at shop.example answered 404".to_owned();
     let mut story: Vec<(u32, Event)> = runs.into();
     match event {
         OutboundEvent::VideoCompleted => {

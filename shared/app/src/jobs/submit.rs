@@ -12,9 +12,9 @@ use crate::views::streamgank::QueueCounts;
 /// The request for a job.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// What the job is asked to do.
+    /// The kind of the job.
     pub kind: JobKind,
-    /// What the client asked for.
+    /// The client's request.
     pub request: Request,
     /// The plan of the film, if the client specified one.
     pub plan: Option<RenderPlan>,

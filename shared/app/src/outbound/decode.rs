@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn corrupt_bodies_and_unknown_codings_are_errors() {
-        let packed = gzip(b"a picture");
+        let packed = gzip(b"an image");
         let mut wrong_sum = packed.clone();
         let place = packed.len() - 8;
         wrong_sum[place] ^= 1;

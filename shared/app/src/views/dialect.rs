@@ -1,9 +1,9 @@
-//! The dialects: whose words rows and answers are rendered in.
+//! The dialects: how one family's clients see rows and answers.
 
 use reelhook_domain::JobKind;
 use serde::{Deserialize, Serialize};
 
-/// The words that clients of a family speak.
+/// The form in which clients of a family see a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {

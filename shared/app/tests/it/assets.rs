@@ -1,4 +1,4 @@
-//! Pictures from the web: redirects, packed and broken bodies, and that errors name servers and nothing else.
+//! Assets from the web: redirects, compressed and broken bodies, and errors that name only the server.
 
 use std::io::Write as _;
 
@@ -19,7 +19,7 @@ fn with_body(body: Vec<u8>) -> Answer {
     Ok(found)
 }
 
-fn packed(coding: &str, body: Vec<u8>) -> Answer {
+fn compressed(coding: &str, body: Vec<u8>) -> Answer {
     Ok(with_header(with_body(body)?, "Content-Encoding", coding))
 }
 
@@ -28,29 +28,29 @@ fn moved(status: u16, location: &str) -> Answer {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    packed.write_all(bytes).unwrap();
-    packed.finish().unwrap()
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
+    compressed.write_all(bytes).unwrap();
+    compressed.finish().unwrap()
 }
 
-async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
+async fn load(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
     let films = MemoryObjectStore::default();
     let job = JobId::parse("job_1_a").unwrap();
     let found = AssetLoader { images: &films, http }.asset(&job, &ImageRef::Url(WebUrl::parse(url).unwrap())).await;
     if let Ok(bytes) = &found {
-        assert!(films.stored().values().any(|kept| kept == bytes), "it is kept as it is drawn");
+        assert!(films.stored().values().any(|kept| kept == bytes), "the stored bytes are the loaded ones");
     }
     found
 }
 
-/// The result of these answers, one after the other, and how many requests were made.
+/// The result of these responses, in order, and the number of requests.
 async fn after(answers: Vec<Answer>) -> (Result<Vec<u8>, String>, usize) {
     let http = ScriptedHttp::each(answers);
-    let found = picture(&http, "https://shop.example/secret/shoe.png?key=secret").await;
+    let found = load(&http, "https://shop.example/secret/shoe.png?key=secret").await;
     let found = found.map_err(|error| match error {
         DrawError::Input(sentence) => format!("never: {sentence}"),
         DrawError::Renderer(sentence) => format!("later: {sentence}"),
-        // The place is added by who knows the film.
+        // The caller, which knows the film, adds the path.
         named @ (DrawError::Asset { .. } | DrawError::Store(_)) => named.to_string(),
     });
     if let Err(sentence) = &found {
@@ -62,7 +62,7 @@ async fn after(answers: Vec<Answer>) -> (Result<Vec<u8>, String>, usize) {
 #[tokio::test]
 async fn an_image_request_has_plain_headers() {
     let http = ScriptedHttp::new(|_| with_body(PNG.to_vec()));
-    assert_eq!(picture(&http, "https://shop.example/shoe.png").await.unwrap(), PNG);
+    assert_eq!(load(&http, "https://shop.example/shoe.png").await.unwrap(), PNG);
     let request = http.only_request();
     let sent = headers(&request);
     assert_eq!((request.method, request.body.len(), sent.len()), (Method::Get, 0, 2));
@@ -82,7 +82,7 @@ async fn redirects_are_followed() {
         (302, "/Série à b.png", "https://shop.example/S%C3%A9rie%20%C3%A0%20b.png"),
     ] {
         let http = ScriptedHttp::each([moved(status, location), with_body(PNG.to_vec())]);
-        let found = picture(&http, "https://shop.example/secret/shoe.png?key=secret").await;
+        let found = load(&http, "https://shop.example/secret/shoe.png?key=secret").await;
         assert_eq!(found.unwrap(), PNG, "{location}");
         let requests = http.requests();
         assert_eq!((requests.len(), requests[1].url.as_str()), (2, url), "{location}");
@@ -90,7 +90,7 @@ async fn redirects_are_followed() {
         assert!(!headers(&requests[1]).contains_key("authorization"));
     }
     let up = ScriptedHttp::each([moved(301, "https://shop.example/b.png"), with_body(PNG.to_vec())]);
-    assert_eq!(picture(&up, "http://shop.example/b.png").await.unwrap(), PNG, "from http to https");
+    assert_eq!(load(&up, "http://shop.example/b.png").await.unwrap(), PNG, "from http to https");
     let four: Vec<Answer> =
         (0..4).map(|number| moved(302, &format!("/{number}"))).chain([with_body(PNG.to_vec())]).collect();
     assert_eq!(after(four).await, (Ok(PNG.to_vec()), 5));
@@ -108,7 +108,7 @@ async fn the_error_of_a_broken_redirect_names_the_servers() {
     check(gone, "never: the image at shop.example, redirected to cdn.example, answered 404", 2).await;
     let busy = vec![moved(302, "https://cdn.example/secret"), Ok(response(503, ""))];
     check(busy, "later: the image at shop.example, redirected to cdn.example, answered 503", 2).await;
-    // An address that is not called reads like a name that is not there.
+    // A forbidden address has the same error as an unknown host.
     let forbidden = OutboundError::Forbidden { host: "169.254.169.254".to_owned() };
     let inside = vec![moved(302, "https://169.254.169.254/secret"), Err(forbidden)];
     let sentence = "never: the image at shop.example, redirected to 169.254.169.254, could not be fetched: ENOTFOUND";
@@ -122,20 +122,20 @@ async fn the_error_of_a_broken_redirect_names_the_servers() {
 #[tokio::test]
 async fn a_compressed_image_is_decompressed_within_its_limit() {
     for coding in ["gzip", "x-gzip", "GZIP"] {
-        assert_eq!(after(vec![packed(coding, gzip(PNG))]).await, (Ok(PNG.to_vec()), 1), "{coding}");
+        assert_eq!(after(vec![compressed(coding, gzip(PNG))]).await, (Ok(PNG.to_vec()), 1), "{coding}");
     }
-    assert_eq!(after(vec![packed("identity", PNG.to_vec())]).await, (Ok(PNG.to_vec()), 1));
+    assert_eq!(after(vec![compressed("identity", PNG.to_vec())]).await, (Ok(PNG.to_vec()), 1));
     let whole = [PNG, &vec![0_u8; 10 * 1024 * 1024 - PNG.len()]].concat();
-    assert_eq!(after(vec![packed("gzip", gzip(&whole))]).await.0.map(|bytes| bytes.len()), Ok(10 * 1024 * 1024));
+    assert_eq!(after(vec![compressed("gzip", gzip(&whole))]).await.0.map(|bytes| bytes.len()), Ok(10 * 1024 * 1024));
     let bomb = gzip(&[PNG, &vec![0_u8; 64 << 20]].concat());
     let sentence =
         |why: &str| -> (Result<Vec<u8>, String>, usize) { (Err(format!("never: the image at shop.example {why}")), 1) };
-    assert_eq!(after(vec![packed("gzip", bomb)]).await, sentence("is larger than 10 MB"));
+    assert_eq!(after(vec![compressed("gzip", bomb)]).await, sentence("is larger than 10 MB"));
     let half = gzip(PNG)[..20].to_vec();
     let damaged = "can't be read: it is not valid `gzip` (`content-encoding`)";
-    assert_eq!(after(vec![packed("gzip", half)]).await, sentence(damaged));
+    assert_eq!(after(vec![compressed("gzip", half)]).await, sentence(damaged));
     let unknown = "can't be read: its content coding is `br`; only gzip and deflate are supported (`content-encoding`)";
-    assert_eq!(after(vec![packed("br", PNG.to_vec())]).await, sentence(unknown));
+    assert_eq!(after(vec![compressed("br", PNG.to_vec())]).await, sentence(unknown));
 }
 
 #[tokio::test]

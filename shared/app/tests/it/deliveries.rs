@@ -1,4 +1,4 @@
-//! Deliveries as people look at them: lists by any filter without a miss or a repeat, and one more try.
+//! Delivery lists for people: every page of every filter lists each delivery once; and replays of single deliveries.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn a_day() -> MemoryDeliveries {
     let book = MemoryDeliveries::default();
     for n in 0..700_u32 {
         let endpoint = &settings.endpoints[(n % 2) as usize];
-        let at = Timestamp(NOON.0 - 23 * HOUR + i64::from(n / 3) * 60_000);
+        let at = Timestamp(NOON.millis() - 23 * HOUR + i64::from(n / 3) * 60_000);
         let (mut delivery, _) = a_delivery(n, endpoint, at);
         delivery.created_at = at;
         delivery.subject = Subject::parse(&format!("job_{}", n % 35)).unwrap();
@@ -61,7 +61,7 @@ async fn every_delivery_is_listed_once_newest_first_for_any_page_size() {
 #[tokio::test]
 async fn deliveries_around_midnight_are_all_listed() {
     let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
-    let (book, midnight) = (MemoryDeliveries::default(), Timestamp(NOON.0 - 12 * HOUR));
+    let (book, midnight) = (MemoryDeliveries::default(), Timestamp(NOON.millis() - 12 * HOUR));
     for n in 0..9_u32 {
         let (mut delivery, _) = a_delivery(n, &settings.endpoints[0], midnight);
         delivery.created_at = Timestamp(midnight.0 - i64::from(n % 2));
@@ -85,7 +85,7 @@ async fn filters_apply_on_every_page() {
         let to_one = DeliveryFilter { endpoint: Some(endpoint), ..wanted(100) };
         assert_eq!(all(&book, to_one).await, expected(&book, |one| one.endpoint_name == "webhook_2"));
     }
-    let (from, to) = (Timestamp(NOON.0 - 22 * HOUR), Timestamp(NOON.0 - 21 * HOUR));
+    let (from, to) = (Timestamp(NOON.millis() - 22 * HOUR), Timestamp(NOON.millis() - 21 * HOUR));
     let within = DeliveryFilter { from: Some(from), to: Some(to), ..wanted(20) };
     assert_eq!(all(&book, within).await, expected(&book, |one| (from..=to).contains(&one.created_at)));
 }
@@ -95,7 +95,7 @@ async fn a_list_reads_a_bounded_number_of_rows_and_returns_a_cursor() {
     let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
     let book = MemoryDeliveries::default();
     for n in 0..5000_u32 {
-        let at = Timestamp(NOON.0 - 10 * HOUR + i64::from(n));
+        let at = Timestamp(NOON.millis() - 10 * HOUR + i64::from(n));
         let (mut delivery, _) = a_delivery(n, &settings.endpoints[0], at);
         delivery.created_at = at;
         if n == 3 {

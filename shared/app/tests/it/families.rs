@@ -1,4 +1,4 @@
-//! Lists of one family's jobs, or of all: other families' neither show nor take the place of its own.
+//! Lists of jobs of one family or of all: jobs of other families neither appear nor use up the page size.
 
 use reelhook_app::jobs::queue::list;
 use reelhook_domain::{Event, Job, JobId, JobKind, Status, Timestamp};
@@ -7,7 +7,7 @@ use reelhook_testkit::{NOON, Stack, lived, make_job};
 /// One job of StreamGank to seven videos, each a second older than the one before, every second one cancelled.
 fn among_videos(stack: &Stack) -> Vec<Job> {
     let made = |n: u32| {
-        let at = Timestamp(NOON.0 - 1000 * i64::from(n));
+        let at = Timestamp(NOON.millis() - 1000 * i64::from(n));
         let kind = if n % 8 == 3 { JobKind::Workflow } else { JobKind::Video };
         let job = Job { kind, ..make_job(n, at, &stack.policy) };
         let events: &[Event] = if n % 16 < 8 { &[] } else { &[Event::Cancel] };
@@ -18,7 +18,7 @@ fn among_videos(stack: &Stack) -> Vec<Job> {
     (0..160).map(made).collect()
 }
 
-/// The list by parts: how long each is, and the ids of all.
+/// Reads the list page by page: the length of each page, and all ids.
 async fn walk(
     stack: &Stack,
     family: Option<JobKind>,

@@ -75,7 +75,7 @@ async fn calls_that_can_t_be_counted_are_admitted() {
 async fn callers_of_past_minutes_are_forgotten() {
     let (counters, limiter) = (Counters::default(), Limiter::new(LIMIT));
     for n in 0..5000 {
-        limiter.admit(&counters, &format!("caller {n}"), Timestamp(NOON.0 + n * 1000)).await.unwrap();
+        limiter.admit(&counters, &format!("caller {n}"), Timestamp(NOON.millis() + n * 1000)).await.unwrap();
     }
     let shown = format!("{limiter:?}");
     assert!(shown.matches("caller").count() <= 1000);

@@ -1,4 +1,4 @@
-//! Logs: search over jobs and days without a miss or a repeat, its bounds, and the archive.
+//! Logs: search over jobs and days that finds each line once, its limits, and the archive.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
 
-/// Lines in memory, by job and by day, as the table and its index have them.
+/// Lines in memory, by job and by day, like the table and its index.
 #[derive(Default)]
 struct Lines {
     of_jobs: BTreeMap<(JobId, String), Option<LogLine>>,
@@ -71,7 +71,7 @@ impl LogStore for Lines {
     }
 
     async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError> {
-        assert!(from < before, "DynamoDB takes no BETWEEN that ends before it begins");
+        assert!(from < before, "DynamoDB rejects a BETWEEN that ends before it begins");
         let of_day = self.of_days.iter().rev().filter(|((of, number, _), _)| of == day && *number == shard);
         let of_day = of_day.map(|((_, _, place), line)| (place.as_str(), line));
         Ok(self.page(of_day.filter(|(place, _)| (from..before).contains(place)), rows))
@@ -110,7 +110,7 @@ fn numbers(lines: &[Value]) -> Vec<u64> {
     lines.iter().map(|line| line["details"]["n"].as_u64().unwrap()).collect()
 }
 
-/// Every line that a search finds, part after part, newest part first; each part is oldest first.
+/// Every line that a search finds, page by page. The newest page comes first; each page is oldest first.
 async fn all(lines: &Lines, mut wanted: Search) -> Vec<u64> {
     let mut found: Vec<u64> = Vec::new();
     loop {
@@ -128,7 +128,7 @@ async fn all(lines: &Lines, mut wanted: Search) -> Vec<u64> {
 fn two_days() -> Lines {
     let mut lines = Lines::default();
     for n in 0..300 {
-        let at = Timestamp(NOON.0 - 23 * HOUR + (n as i64 / 3) * 60_000);
+        let at = Timestamp(NOON.millis() - 23 * HOUR + (n as i64 / 3) * 60_000);
         let level = if n % 10 == 0 { LogLevel::Error } else { LogLevel::Info };
         lines.add(&job(n % 30), n, at, (n % 7 != 3).then_some((level, "Frame of the Film")));
     }
@@ -163,7 +163,7 @@ async fn filters_apply_on_every_page() {
     assert_eq!(all(&lines, words).await.len(), expected(&lines, |_| true).len());
     let other = Search { event_type: Some("job_failed".to_owned()), ..everywhere(10) };
     assert!(all(&lines, other).await.is_empty());
-    let (from, to) = (Timestamp(NOON.0 - 22 * HOUR), Timestamp(NOON.0 - 21 * HOUR));
+    let (from, to) = (Timestamp(NOON.millis() - 22 * HOUR), Timestamp(NOON.millis() - 21 * HOUR));
     let times = |line: &LogLine| (from..=to).contains(&line.at);
     let within = Search { from: Some(from), to: Some(to), ..everywhere(50) };
     assert_eq!(all(&lines, within.clone()).await, expected(&lines, times));
@@ -176,10 +176,10 @@ async fn filters_apply_on_every_page() {
 async fn a_search_covers_a_day_by_default_and_a_month_at_most() {
     let mut lines = Lines::default();
     for (n, days) in [(1, 1), (2, 3), (3, 29), (4, 31)] {
-        lines.add(&job(1), 100 - n, Timestamp(NOON.0 - days * 24 * HOUR + HOUR), Some((LogLevel::Info, "x")));
+        lines.add(&job(1), 100 - n, Timestamp(NOON.millis() - days * 24 * HOUR + HOUR), Some((LogLevel::Info, "x")));
     }
     assert_eq!(all(&lines, everywhere(10)).await, [99]);
-    let more = Search { from: Some(Timestamp(0)), ..everywhere(10) };
+    let more = Search { from: Some(Timestamp::EPOCH), ..everywhere(10) };
     assert_eq!(all(&lines, more).await, [97, 98, 99]);
     assert_eq!(all(&lines, Search::newest(&job(1), 10)).await, [97, 98, 99]);
 }
@@ -189,7 +189,7 @@ async fn a_search_stops_at_its_limit_and_continues_from_its_cursor() {
     let mut lines = Lines::default();
     for n in 0..40_000 {
         let message = if n == 5 { "the needle" } else { "hay" };
-        lines.add(&job(n % 50), n, Timestamp(NOON.0 - 20 * HOUR + n as i64), Some((LogLevel::Info, message)));
+        lines.add(&job(n % 50), n, Timestamp(NOON.millis() - 20 * HOUR + n as i64), Some((LogLevel::Info, message)));
     }
     let mut needle = Search { contains: Some("needle".to_owned()), ..everywhere(1000) };
     let first = search(&lines, &needle, NOON).await.unwrap();
@@ -204,14 +204,14 @@ async fn a_search_stops_at_its_limit_and_continues_from_its_cursor() {
             return;
         }
     }
-    panic!("the needle was not found");
+    panic!("the line was not found");
 }
 
 #[tokio::test]
 async fn an_invented_cursor_makes_a_search_no_longer() {
     let lines = two_days();
     for (made_up, finds) in [
-        // Each sorts before now, and would be a time far ahead if all of its digits were one.
+        // Each sorts before now, and would be a time far in the future if all of its digits were a timestamp.
         ("1700000000000999999", false),
         ("17000000000009999999999999999999", false),
         ("1700000000000999999.job_1.0000000001.00", false),
@@ -220,7 +220,7 @@ async fn an_invented_cursor_makes_a_search_no_longer() {
         ("-999999999999", false),
         ("+170000000000", false),
         ("", false),
-        // It sorts behind all lines, and so is none.
+        // It sorts after all lines, so it is ignored.
         ("zzz", true),
         ("9999999999999", true),
     ] {
@@ -237,7 +237,7 @@ async fn the_number_of_reads_does_not_grow_with_jobs() {
     let reads = async |jobs: usize| {
         let mut lines = Lines::default();
         for n in 0..jobs * 10 {
-            lines.add(&job(n % jobs), n, Timestamp(NOON.0 - HOUR + n as i64), Some((LogLevel::Info, "x")));
+            lines.add(&job(n % jobs), n, Timestamp(NOON.millis() - HOUR + n as i64), Some((LogLevel::Info, "x")));
         }
         search(&lines, &everywhere(50), NOON).await.unwrap();
         lines.reads.load(Ordering::Relaxed)
@@ -252,7 +252,7 @@ async fn an_archive_has_all_lines_and_is_read_once_the_table_has_none() {
     let id = stack.submit(1);
     let mut lines = Lines::default();
     for n in 0..600 {
-        lines.add(&id, n, Timestamp(NOON.0 + n as i64), (n % 2 == 0).then_some((LogLevel::Info, "Série\nzwei")));
+        lines.add(&id, n, Timestamp(NOON.millis() + n as i64), (n % 2 == 0).then_some((LogLevel::Info, "Série\nzwei")));
     }
     let (files, gone) = (Files::default(), Lines::default());
     let ports =
@@ -266,12 +266,12 @@ async fn an_archive_has_all_lines_and_is_read_once_the_table_has_none() {
     assert_eq!((numbers(&kept_lines), archived), (vec![594, 596, 598], true));
     assert_eq!(kept_lines[0]["message"], "Série\nzwei");
     assert_eq!(stack.jobs.get(&id).ledger.log.archived, 1);
-    // Once more counts nothing, and keeps what the table has lost meanwhile.
+    // A second archiving counts nothing, and keeps the lines that the table has lost meanwhile.
     assert!(archive(&ports(&gone), &id).await.unwrap());
     assert_eq!(kept(&ports(&gone), &id, 1000).await.unwrap().0.len(), 300);
     let mut later = Lines::default();
-    later.add(&id, 598, Timestamp(NOON.0 + 598), Some((LogLevel::Info, "Série\nzwei")));
-    later.add(&id, 700, Timestamp(NOON.0 + 700), Some((LogLevel::Info, "late")));
+    later.add(&id, 598, Timestamp(NOON.millis() + 598), Some((LogLevel::Info, "Série\nzwei")));
+    later.add(&id, 700, Timestamp(NOON.millis() + 700), Some((LogLevel::Info, "late")));
     assert!(archive(&ports(&later), &id).await.unwrap());
     let (kept_lines, _) = kept(&ports(&gone), &id, 1000).await.unwrap();
     assert_eq!(numbers(&kept_lines), (0..600).step_by(2).chain([700]).collect::<Vec<_>>());
@@ -292,7 +292,7 @@ async fn a_job_that_is_deleted_during_archiving_leaves_no_archive() {
         lines.add(id, 1, NOON, Some((LogLevel::Info, "x")));
     }
     let (job, policy) = (id.clone(), stack.policy.clone());
-    // After it was read, before it is changed.
+    // The deletion comes between load and save.
     stack.jobs.before("save", move |jobs| {
         jobs.apply(&job, &Event::Delete, NOON, &policy);
     });
@@ -300,7 +300,7 @@ async fn a_job_that_is_deleted_during_archiving_leaves_no_archive() {
         LogPorts { lines: &lines, archive: &files, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
     assert!(!archive(&ports, &id).await.unwrap());
     assert!(files.0.lock().unwrap().is_empty());
-    // Nor is one shown that was not removed yet.
+    // An archive that is not removed yet is not shown either.
     assert!(archive(&ports, &other).await.unwrap());
     let file = files.get(&format!("logs/{other}/log.ndjson.gz")).await.unwrap().unwrap();
     files.put(&format!("logs/{id}/log.ndjson.gz"), file).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_job_that_is_deleted_during_archiving_leaves_no_archive() {
 async fn a_response_stays_below_the_limit_of_lambda() {
     let mut lines = Lines::default();
     for n in 0..1000 {
-        lines.add(&job(1), n, Timestamp(NOON.0 - 1000 + n as i64), Some((LogLevel::Info, &"x".repeat(10_000))));
+        lines.add(&job(1), n, Timestamp(NOON.millis() - 1000 + n as i64), Some((LogLevel::Info, &"x".repeat(10_000))));
     }
     let first = search(&lines, &Search::newest(&job(1), 1000), NOON).await.unwrap();
     let bytes: usize = first.lines.iter().map(|line| line.to_string().len()).sum();

@@ -1,18 +1,18 @@
-//! What the use cases promise, over fakes in memory and in virtual time.
+//! Tests of the use cases with in-memory fakes and virtual time.
 
 mod assets;
 mod change;
 mod deliver;
 mod deliveries;
-mod drawing;
 mod families;
 mod fanout;
 mod hints;
+mod image_paths;
 mod limits;
 mod logs;
 mod nothing_is_lost;
 mod operational;
-mod picture_places;
+mod pieces;
 mod queue;
 mod reconcile;
 mod recover;

@@ -112,7 +112,7 @@ impl Outside {
     }
 }
 
-/// The reports of the worker of job `n`: by its number a run succeeds, ends with a render, fails once, fails for good, or
+/// The worker's reports of job `n`: by its number a run succeeds, ends with a render, fails once, fails for good, or
 /// is never reported again.
 fn reports(n: u32, attempt: u32) -> Vec<Event> {
     let failed = |error: &str| {
@@ -190,10 +190,10 @@ fn check_end(stack: &Stack, outside: &Outside) {
     for (n, job) in (0..).zip(&jobs) {
         assert_eq!(job.status, expected_end(n), "{n}: {job:?}");
         assert_eq!(job.due_at, None);
-        let told: BTreeSet<_> =
+        let notified: BTreeSet<_> =
             stack.deliveries.of_job(&job.id).iter().map(|delivery| delivery.event_id.clone()).collect();
         let emitted: BTreeSet<_> = job.emitted.iter().map(|emitted| emitted.id.clone()).collect();
-        assert_eq!(told, emitted, "{n}");
+        assert_eq!(notified, emitted, "{n}");
         assert_eq!(stack.deliveries.of_job(&job.id).len(), emitted.len() * 2, "{n}");
     }
     let received = outside.received.lock().unwrap();
@@ -294,7 +294,8 @@ async fn fifty_jobs_end_although_the_stream_is_lost_and_then_repaired() {
     let mut cursor = Some(Cursor::default());
     while let Some(at) = cursor {
         let subscriptions = stack.subscriptions().await;
-        cursor = repair(&stack.repair_ports(&subscriptions), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
+        cursor =
+            repair(&stack.repair_ports(&subscriptions), Timestamp::EPOCH, at, stack.world.now()).await.unwrap().cursor;
     }
     for _ in 0..600 {
         stack.dispatch().await;
@@ -304,7 +305,7 @@ async fn fifty_jobs_end_although_the_stream_is_lost_and_then_repaired() {
         }
     }
     for _ in 0..2 {
-        reconcile(&stack.fanout, Timestamp(reelhook_testkit::NOON.0 + 1)).await.unwrap();
+        reconcile(&stack.fanout, Timestamp(reelhook_testkit::NOON.millis() + 1)).await.unwrap();
     }
     check_end(&stack, &outside);
 }

@@ -103,7 +103,7 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     answer_failing(&stack, 200);
     stack.deliveries.enable(&failing).await.unwrap();
     let filter = Filter {
-        from: reelhook_domain::Timestamp(0),
+        from: reelhook_domain::Timestamp::EPOCH,
         to: stack.world.now(),
         endpoint: Some(failing.to_string()),
         statuses: vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],

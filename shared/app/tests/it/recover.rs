@@ -1,4 +1,4 @@
-//! Recovery: counts and sends once more whatever a filter fits, through crashes, and no delivery twice.
+//! Recovery: counts and replays the deliveries that match a filter, despite crashes, each of them once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, OutboundEvent, Times
 use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
 
 const HOUR: i64 = 3_600_000;
-/// Time enough for everything.
+/// A time budget that is never used up.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// Deliveries over three days to two endpoints: of ten, six are exhausted, two stopped, one delivered, one pending.
@@ -22,10 +22,10 @@ fn with(count: u32) -> Stack {
     let urls = ("WEBHOOK_URLS", "https://a.example/,https://b.example/");
     let stack = Stack::with(&[urls, ("WEBHOOK_RATE_LIMIT_MAX", "1000000"), ("WEBHOOK_CONCURRENCY", "1000")], 3);
     for n in 0..count {
-        let at = Timestamp(NOON.0 - 72 * HOUR + i64::from(n) * (72 * HOUR / i64::from(count)));
+        let at = Timestamp(NOON.millis() - 72 * HOUR + i64::from(n) * (72 * HOUR / i64::from(count)));
         let (mut delivery, event) = a_delivery(n, &stack.settings.endpoints[(n / 10 % 2) as usize], at);
         delivery.created_at = at;
-        delivery.next_attempt_at = Timestamp(NOON.0 + 24 * HOUR);
+        delivery.next_attempt_at = Timestamp(NOON.millis() + 24 * HOUR);
         delivery.status = match n % 10 {
             0..6 => DeliveryStatus::Exhausted,
             6..8 => DeliveryStatus::Stopped,
@@ -40,7 +40,7 @@ fn with(count: u32) -> Stack {
 
 fn lost() -> Filter {
     Filter {
-        from: Timestamp(NOON.0 - 72 * HOUR),
+        from: Timestamp(NOON.millis() - 72 * HOUR),
         to: NOON,
         endpoint: None,
         event: None,
@@ -48,7 +48,7 @@ fn lost() -> Filter {
     }
 }
 
-/// A recovery that is begun without a key.
+/// Starts a recovery without a key.
 async fn begin(stack: &Stack, filter: Filter, dry_run: bool, budget: Duration) -> Recovery {
     let requested = RecoveryRequest { filter, dry_run, key: None };
     match recover::begin(&stack.recover_ports(), requested, budget).await.unwrap() {
@@ -76,7 +76,8 @@ async fn a_dry_run_counts_everything_and_changes_nothing() {
     check(Filter { endpoint: Some(stack.settings.endpoints[0].id.to_string()), ..lost() }, 400).await;
     check(Filter { event: Some(OutboundEvent::Timeout), ..lost() }, 0).await;
     check(Filter { event: Some(OutboundEvent::Completed), ..lost() }, 800).await;
-    let day = Filter { from: Timestamp(NOON.0 - 36 * HOUR), to: Timestamp(NOON.0 - 12 * HOUR - 1), ..lost() };
+    let day =
+        Filter { from: Timestamp(NOON.millis() - 36 * HOUR), to: Timestamp(NOON.millis() - 12 * HOUR - 1), ..lost() };
     let within = |one: &&Delivery| (day.from..=day.to).contains(&one.created_at) && day.statuses.contains(&one.status);
     check(day.clone(), before.values().filter(within).count() as u64).await;
     assert_eq!(by_id(&stack), before);
@@ -89,11 +90,11 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
     let before = by_id(&stack);
     let ports = stack.recover_ports();
     let begun = begin(&stack, lost(), false, Duration::ZERO).await;
-    assert_eq!((begun.status, begun.examined), (RecoveryStatus::Running, 100), "a page at the time of asking");
+    assert_eq!((begun.status, begun.examined), (RecoveryStatus::Running, 100), "the request itself processes one page");
     let mut crashes = 0;
     for round in 0.. {
-        assert!(round < 1000, "the recovery has no end");
-        // The process ends after some steps, wherever it is then.
+        assert!(round < 1000, "the recovery never ends");
+        // The process crashes after some steps.
         let mut working = Box::pin(resume_all(&ports, stack.world.now().after(LONG)));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let mut ended = false;
@@ -122,7 +123,7 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
     stack.hints.faults.clear();
     let waiting = || stack.deliveries.all().iter().any(|one| one.replay && one.status == DeliveryStatus::Pending);
     for round in 0.. {
-        assert!(round < 20, "they are not sent");
+        assert!(round < 20, "replayed deliveries are still pending");
         stack.world.advance_s(60);
         stack.sweep().await;
         stack.dispatch().await;
@@ -146,7 +147,7 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
         if lost().statuses.contains(&before[&id].status) {
             assert_eq!(after.status, DeliveryStatus::Delivered);
         } else {
-            assert_eq!(after, before[&id], "the filter does not fit it");
+            assert_eq!(after, before[&id], "deliveries that do not match stay as they are");
         }
     }
 }
@@ -162,7 +163,7 @@ async fn a_cancelled_recovery_stops_and_its_sent_deliveries_stay_sent() {
     assert_eq!(resume_all(&ports, stack.world.now().after(LONG)).await.unwrap(), 0);
     assert_eq!(resume(&ports, &begun.id, stack.world.now().after(LONG)).await.unwrap(), Some(ended.clone()));
     assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 80);
-    assert_eq!(cancel(&ports, &begun.id).await.unwrap(), Some(ended), "twice is once");
+    assert_eq!(cancel(&ports, &begun.id).await.unwrap(), Some(ended), "a second cancellation changes nothing");
     assert_eq!(cancel(&ports, &RecoveryId::of(7)).await.unwrap(), None);
 }
 
@@ -193,34 +194,34 @@ async fn two_workers_on_one_recovery_send_each_delivery_once() {
     assert_eq!((done.status, done.matched), (RecoveryStatus::Done, 800));
     assert_eq!((done.replayed, done.under_way), (800, 0));
     assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 800);
-    assert!(stack.deliveries.all().iter().all(|one| one.version <= 2), "none was changed twice");
+    assert!(stack.deliveries.all().iter().all(|one| one.version <= 2), "each is changed once");
 }
 
 #[tokio::test]
 async fn a_repetition_with_the_same_key_starts_no_second_recovery() {
     let stack = with(100);
-    let ask = async |caller: &str, body: &str| {
+    let request = async |caller: &str, body: &str| {
         let former = format!("former {body}");
         let key = IdempotencyKey::new(caller, "once", body).formerly_hashed(move || former.clone());
         let filter = Filter { statuses: vec![DeliveryStatus::Delivered], ..lost() };
         let requested = RecoveryRequest { filter, dry_run: false, key: Some(key) };
         recover::begin(&stack.recover_ports(), requested, LONG).await.unwrap()
     };
-    let Started::Recovery(first) = ask("ann", "body").await else { panic!("a new key") };
+    let Started::Recovery(first) = request("ann", "body").await else { panic!("a new key") };
     assert_eq!(first.replayed, 10);
     stack.dispatch().await;
     assert_eq!(
-        ask("ann", "body").await,
+        request("ann", "body").await,
         Started::Recovery(first.clone()),
-        "what was delivered since is not sent again"
+        "a delivery that succeeded since is not replayed"
     );
-    assert_eq!(ask("ann", "another").await, Started::KeyReused);
-    // As version 0.1 would have kept it.
-    let Started::Recovery(old) = ask("eve", "former body").await else { panic!("her own key") };
-    assert_eq!(ask("eve", "body").await, Started::Recovery(old));
-    let Started::Recovery(other) = ask("bob", "body").await else { panic!("his own key") };
+    assert_eq!(request("ann", "another").await, Started::KeyReused);
+    // The record that version 0.1 would have stored.
+    let Started::Recovery(old) = request("eve", "former body").await else { panic!("her own key") };
+    assert_eq!(request("eve", "body").await, Started::Recovery(old));
+    let Started::Recovery(other) = request("bob", "body").await else { panic!("his own key") };
     assert_ne!(other.id, first.id);
-    // Under the name that the caller had before.
+    // The record under the caller's former fingerprint.
     let renamed = async |former: &str, body: &str| {
         let former = vec!["older still".to_owned(), former.to_owned()];
         let key = Some(IdempotencyKey::new("ann, since", "once", body).formerly_of(move || former.clone()));
@@ -229,7 +230,7 @@ async fn a_repetition_with_the_same_key_starts_no_second_recovery() {
     };
     assert_eq!(renamed("ann", "body").await, Started::Recovery(first.clone()));
     assert_eq!(renamed("ann", "another").await, Started::KeyReused);
-    let Started::Recovery(new) = renamed("nobody", "body").await else { panic!("a new key") };
+    let Started::Recovery(new) = renamed("unknown", "body").await else { panic!("a new key") };
     assert_ne!(new.id, first.id);
 }
 
@@ -237,7 +238,7 @@ async fn a_repetition_with_the_same_key_starts_no_second_recovery() {
 async fn waiting_deliveries_are_sent_when_their_endpoint_is_enabled() {
     let stack = with(100);
     let endpoint = &stack.settings.endpoints[0];
-    let began = Timestamp(NOON.0 - 72 * HOUR);
+    let began = Timestamp(NOON.millis() - 72 * HOUR);
     stack.deliveries.disable(&endpoint.id, "a test", began, true).await.unwrap();
     let waiting = |stack: &Stack| {
         let all = stack.deliveries.all().into_iter();

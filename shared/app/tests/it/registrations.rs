@@ -1,4 +1,4 @@
-//! Registered endpoints: how they change, what their webhooks carry, and secrets that rotate without a webhook lost.
+//! Registered endpoints: changes, the content of their webhooks, and secret rotation without losing a webhook.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn stack() -> Stack {
     Stack::with(&[], 3)
 }
 
-/// A job that ends well, with all that follows.
+/// Completes a job and delivers its webhooks.
 async fn a_job(stack: &Stack, n: u32) {
     let id = stack.submit(n);
     for event in [vec![Event::Claim, started(1)], run(1, None)].concat() {
@@ -138,8 +138,8 @@ async fn queues_and_buses_get_the_same_webhooks() {
             continue;
         }
         assert_eq!((text("webhook-id"), &body["id"]), (webhook.once.clone(), &json!(null)));
-        assert!(text("webhook-signature").starts_with("v1,"), "signed as any other");
-        assert!(webhook.attributes.len() <= 10, "as many as a message of SQS may have");
+        assert!(text("webhook-signature").starts_with("v1,"), "signed like any other webhook");
+        assert!(webhook.attributes.len() <= 10, "the maximum for a message of SQS");
     }
     assert!(stack.deliveries.all().iter().all(|delivery| delivery.status == DeliveryStatus::Delivered));
 }
@@ -153,7 +153,7 @@ async fn secrets_rotate_under_load_and_each_receiver_accepts_every_webhook() {
     let id = registered(&stack, requested).await.registration.id;
     let mut n = 0;
     for _ in 0..6 {
-        // Who held one of these when it was the newest still holds it.
+        // A receiver may still use any secret that was once the newest.
         let held = look(&ports, &id).await.unwrap().unwrap().private.secrets;
         let rotation = Rotation { secret: None, grace: Duration::from_secs(3600), key: None };
         let Changed::Done(now) = rotate(&ports, &id, rotation).await.unwrap().unwrap() else { panic!("no endpoint") };
@@ -180,7 +180,7 @@ async fn secrets_rotate_under_load_and_each_receiver_accepts_every_webhook() {
     stack.world.advance_s(3600);
     a_job(&stack, n + 1).await;
     let tokens = header(stack.http.requests().last().unwrap(), "webhook-signature");
-    assert_eq!(tokens.split(' ').count(), 2, "after their time only the newest signs: {tokens}");
+    assert_eq!(tokens.split(' ').count(), 2, "after the grace period only the newest secret signs: {tokens}");
 }
 
 #[tokio::test]
@@ -204,11 +204,11 @@ async fn the_number_of_valid_secrets_is_limited_and_a_rotation_without_grace_end
     assert_eq!(one, rotate(&ports, &id, once()).await.unwrap(), "a repeat changes nothing");
     let other = Rotation { key: Some(keyed("ann", "i")), ..once() };
     assert_eq!(rotate(&ports, &id, other).await.unwrap(), Err(NotRotated::KeyReused));
-    // What version 0.1 kept is the hash of the body's bytes.
+    // Version 0.1 stored the hash of the body's bytes.
     let upgraded = keyed("ann", "of its value").formerly_hashed(|| "h".to_owned());
     let later = Rotation { key: Some(upgraded), ..once() };
     assert_eq!(rotate(&ports, &id, later).await.unwrap(), one);
-    // The caller has another name since.
+    // The caller's fingerprint has changed since.
     let renamed = |former: &str| {
         let former = former.to_owned();
         let key = keyed("ann, since", "h").formerly_of(move || vec!["older still".to_owned(), former.clone()]);
@@ -216,7 +216,7 @@ async fn the_number_of_valid_secrets_is_limited_and_a_rotation_without_grace_end
     };
     assert_eq!(rotate(&ports, &id, renamed("ann")).await.unwrap(), one);
     let bobs = rotate(&ports, &id, renamed("bob")).await.unwrap().unwrap();
-    assert_ne!(Ok(bobs), one, "somebody else's key makes another secret");
+    assert_ne!(Ok(bobs), one, "the key of another caller creates another secret");
 }
 
 #[tokio::test]
@@ -288,14 +288,14 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     assert_eq!(reused, Registered::KeyReused);
     let upgraded = IdempotencyKey::new("ann", "k", "of its value").formerly_hashed(|| "1".to_owned());
     let later = RegistrationRequest { key: Some(upgraded), ..keyed("https://one.example/", "1") };
-    assert_eq!(registered(&stack, later).await, one, "as version 0.1 remembers it");
+    assert_eq!(registered(&stack, later).await, one, "the record of version 0.1 is found");
     let renamed = |former: &str, hash: &str| {
         let former = former.to_owned();
         let key = IdempotencyKey::new("ann, since", "k", hash);
         let key = key.formerly_of(move || vec!["older still".to_owned(), former.clone()]);
         RegistrationRequest { key: Some(key), ..keyed("https://one.example/", hash) }
     };
-    assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "under the name that she had before");
+    assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "found under the caller's former fingerprint");
     assert_eq!(register(&ports, renamed("ann", "2")).await.unwrap(), Registered::KeyReused);
     let bobs = registered(&stack, renamed("bob", "1")).await;
     assert_ne!(bobs.registration.id, one.registration.id);
@@ -305,16 +305,16 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
         registered(&stack, keyed("https://one.example/", "1")),
         registered(&stack, keyed("https://one.example/", "1"))
     );
-    assert_eq!(two, again, "any number at once makes one");
-    assert_ne!(one.registration.id, two.registration.id, "an id that was removed does not come back");
+    assert_eq!(two, again, "concurrent requests create one endpoint");
+    assert_ne!(one.registration.id, two.registration.id, "a removed id is not used again");
     let one = registered(&stack, keyed("https://one.example/", "1")).await;
     assert_eq!(one, two);
-    assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "also what she registered after a removal");
+    assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "the registration after the removal is found, too");
     a_job(&stack, 1).await;
     assert!(stack.http.requests().is_empty());
     stack.deliveries.enable(&one.registration.id).await.unwrap();
     a_job(&stack, 2).await;
-    assert_eq!(stack.http.requests().len(), 1, "enabling does not forget who it is");
+    assert_eq!(stack.http.requests().len(), 1, "an enabled endpoint keeps its destination");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! Repairs: what a lost stream never made is made, under the same ids, and what is there stays as it is.
+//! Repairs: missing rows of a lost stream are created under the same ids, and existing rows stay as they are.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::repair::{Cursor, Repaired, repair};
@@ -9,7 +10,7 @@ use reelhook_testkit::{NOON, Stack, run, started};
 
 const DAY_S: u64 = 24 * 3600;
 
-/// Repairs from the first page to the last; every part of it.
+/// Repairs from the first page to the last, and returns the result of each.
 async fn repair_all(stack: &Stack, since: Timestamp) -> Vec<Repaired> {
     let mut parts = Vec::new();
     let mut cursor = Cursor::default();
@@ -21,7 +22,7 @@ async fn repair_all(stack: &Stack, since: Timestamp) -> Vec<Repaired> {
             Some(next) => cursor = next,
             None => return parts,
         }
-        assert!(parts.len() < 10_000, "the cursor goes round in circles");
+        assert!(parts.len() < 10_000, "the cursor never reaches the end");
     }
 }
 
@@ -56,7 +57,7 @@ async fn a_repair_creates_the_rows_of_a_lost_stream_under_the_same_ids() {
     }
     healthy.follow_stream().await.unwrap();
     lost.drop_stream();
-    let parts = repair_all(&lost, Timestamp(0)).await;
+    let parts = repair_all(&lost, Timestamp::EPOCH).await;
     assert_eq!(parts.iter().map(|part| part.scanned).sum::<usize>(), 9);
     assert_eq!(parts.iter().map(|part| part.ensured).sum::<usize>(), 9);
     assert_eq!(ids(&lost), ids(&healthy));
@@ -76,7 +77,7 @@ async fn a_repair_is_idempotent_and_changes_no_existing_row() {
     let before =
         (stack.deliveries.all(), stack.deliveries.events(), stack.fanout.totals(), stack.http.requests().len());
     for _ in 0..2 {
-        repair_all(&stack, Timestamp(0)).await;
+        repair_all(&stack, Timestamp::EPOCH).await;
         stack.settle().await;
         let after =
             (stack.deliveries.all(), stack.deliveries.events(), stack.fanout.totals(), stack.http.requests().len());
@@ -94,7 +95,7 @@ async fn a_repair_creates_only_missing_rows() {
     let delivered = stack.deliveries.only();
     let lost = finish(&stack, 2);
     stack.drop_stream();
-    repair_all(&stack, Timestamp(0)).await;
+    repair_all(&stack, Timestamp::EPOCH).await;
     assert_eq!(stack.deliveries.of_job(&known), [delivered]);
     assert_eq!(stack.deliveries.of_job(&lost).len(), 1);
 }
@@ -118,7 +119,7 @@ async fn every_event_in_the_item_is_repaired() {
         assert!(stack.jobs.apply(&id, &event, NOON, &stack.policy));
     }
     stack.drop_stream();
-    repair_all(&stack, Timestamp(0)).await;
+    repair_all(&stack, Timestamp::EPOCH).await;
     let mut events: Vec<&str> = stack.deliveries.all().iter().map(|delivery| delivery.event.name()).collect();
     events.sort_unstable();
     assert_eq!(events, ["job.cancelled", "job.script_completed"]);
@@ -128,7 +129,7 @@ async fn every_event_in_the_item_is_repaired() {
 async fn the_cursor_walks_every_page_of_every_status_and_day() {
     let stack = Stack::default();
     let mut expected = BTreeSet::new();
-    // Jobs of the 32 days until now; those of the oldest are not kept any more.
+    // Jobs of the last 32 days; those of the oldest day are expired.
     for day in 0..32 {
         for n in 0..5 {
             let id = cancel(&stack, day * 100 + n);
@@ -138,13 +139,13 @@ async fn the_cursor_walks_every_page_of_every_status_and_day() {
         }
         stack.world.advance_s(DAY_S);
     }
-    stack.world.set(Timestamp(stack.world.now().0 - 24 * 3600 * 1000));
+    stack.world.set(stack.world.now().before(Duration::from_secs(DAY_S)));
     stack.drop_stream();
-    let parts = repair_all(&stack, Timestamp(0)).await;
+    let parts = repair_all(&stack, Timestamp::EPOCH).await;
     let made: BTreeSet<JobId> =
         stack.deliveries.all().iter().filter_map(|delivery| delivery.subject.job().cloned()).collect();
     assert_eq!(made, expected);
-    // 31 days of six statuses, of which one has two pages.
+    // 31 days with six statuses each; one status has two pages.
     assert_eq!(parts.len(), 31 * (6 + 1));
     assert!(parts.iter().all(|part| part.scanned <= 3));
 }
@@ -153,7 +154,7 @@ async fn the_cursor_walks_every_page_of_every_status_and_day() {
 async fn a_cursor_beyond_the_last_status_has_nothing_to_do() {
     let stack = Stack::default();
     let cursor = Cursor { day: 0, status: 6, after: None };
-    let part = repair(&stack.repair_ports(&stack.subscriptions().await), Timestamp(0), cursor, NOON).await.unwrap();
+    let part = repair(&stack.repair_ports(&stack.subscriptions().await), Timestamp::EPOCH, cursor, NOON).await.unwrap();
     assert_eq!(part, Repaired::default());
 }
 
@@ -166,7 +167,7 @@ async fn a_failed_page_can_be_repeated_with_the_same_cursor() {
     stack.drop_stream();
     let cursor = Cursor { day: 0, status: 3, after: None };
     let subscriptions = stack.subscriptions().await;
-    let part = async || repair(&stack.repair_ports(&subscriptions), Timestamp(0), cursor.clone(), NOON).await;
+    let part = async || repair(&stack.repair_ports(&subscriptions), Timestamp::EPOCH, cursor.clone(), NOON).await;
     stack.jobs.faults.busy("page", 1);
     assert!(part().await.is_err());
     stack.jobs.faults.busy("load", 1);
@@ -180,7 +181,7 @@ async fn a_failed_page_can_be_repeated_with_the_same_cursor() {
     assert_eq!(part().await.unwrap().ensured, 3);
     stack.dispatch().await;
     assert_eq!((stack.deliveries.all().len(), stack.deliveries.unfinished()), (3, 0));
-    assert_eq!(stack.http.requests().len(), 3, "each is sent once");
+    assert_eq!(stack.http.requests().len(), 3, "each webhook is sent once");
 }
 
 #[tokio::test]
@@ -188,7 +189,7 @@ async fn without_endpoints_a_repair_creates_nothing() {
     let stack = Stack::with(&[], 3);
     finish(&stack, 1);
     stack.drop_stream();
-    assert!(repair_all(&stack, Timestamp(0)).await.iter().all(|part| part.ensured == 0));
+    assert!(repair_all(&stack, Timestamp::EPOCH).await.iter().all(|part| part.ensured == 0));
     assert!(stack.deliveries.events().is_empty());
 }
 
@@ -198,7 +199,7 @@ async fn a_job_that_vanishes_during_a_repair_is_skipped() {
     let id = finish(&stack, 1);
     stack.jobs.before("load", move |jobs| jobs.remove(&id));
     stack.drop_stream();
-    assert!(repair_all(&stack, Timestamp(0)).await.iter().all(|part| part.scanned == 0));
+    assert!(repair_all(&stack, Timestamp::EPOCH).await.iter().all(|part| part.scanned == 0));
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn no_attempt_starts_after_five_seconds() {
         let world = World::default();
         world.set_fraction(fraction);
         let made = exhaust(&world, 1000, each).await;
-        (made, world.now().0 - NOON.0)
+        (made, world.now().millis_since(NOON))
     };
     let (made, ms) = spent(0.999, Duration::ZERO).await;
     assert!((12..20).contains(&made) && (4_400..=5_000).contains(&ms), "{made} attempts in {ms} ms");

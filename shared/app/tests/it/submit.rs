@@ -1,4 +1,4 @@
-//! Making jobs: position and counts, and an Idempotency-Key that makes one job however often it comes.
+//! Job submission: queue position and counts, and an Idempotency-Key that creates one job for any number of requests.
 
 use reelhook_domain::{Event, Job, JobKind, Request, Status};
 use std::time::Duration;
@@ -27,13 +27,13 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
     }
 }
 
-/// The answer of the tests: the job's id and its place.
-fn place(job: &Job, counts: &QueueCounts) -> String {
+/// The response of the tests: the job's id and its queue position.
+fn position(job: &Job, counts: &QueueCounts) -> String {
     format!("{} is number {}", job.id, counts.pending + counts.processing + 1)
 }
 
 async fn make(stack: &Stack, submission: Submission) -> Result<Submitted, StoreError> {
-    submit(&*stack.jobs, &*stack.world, &stack.policy, submission, place).await
+    submit(&*stack.jobs, &*stack.world, &stack.policy, submission, position).await
 }
 
 fn answer(submitted: Result<Submitted, StoreError>) -> String {
@@ -58,8 +58,8 @@ async fn a_job_is_created_as_requested() {
         (Some("caller"), Some("00-trace-01"))
     );
     assert!(job.id.as_str().starts_with("job_1704110400000_"), "{}", job.id);
-    assert_eq!(job.due_at, Some(NOON.after(Duration::from_secs(60))), "lost hints are found by then");
-    assert_eq!(stack.jobs.faults.calls("insert"), 1, "one put");
+    assert_eq!(job.due_at, Some(NOON.after(Duration::from_secs(60))), "the sweep finds a job whose hint is lost");
+    assert_eq!(stack.jobs.faults.calls("insert"), 1, "one write");
     assert_eq!(stack.jobs.faults.calls("insert_with_key"), 0);
 }
 
@@ -79,7 +79,7 @@ async fn the_queue_position_counts_waiting_and_running_jobs() {
         stack.jobs.apply(&ids[0], &event, now, &stack.policy);
     }
     stack.jobs.apply(&ids[3], &Event::Cancel, now, &stack.policy);
-    // One renders, one runs, one waits, one was cancelled: the new one is third.
+    // One job renders, one runs, one waits and one is cancelled: the new one is third.
     let counts = stack.jobs.counts();
     assert_eq!(
         (counts.rendering, counts.processing, counts.pending, counts.cancelled, counts.total()),
@@ -105,7 +105,7 @@ async fn the_same_key_and_body_give_the_first_answer_again() {
     stack.submit(7);
     stack.world.advance_s(3600);
     let again = answer(make(&stack, submission(Some(("key", "body")))).await);
-    assert_eq!(again, first, "also the place of then");
+    assert_eq!(again, first, "with the queue position of the first request");
     assert_eq!(stack.jobs.all().len(), 2);
 }
 
@@ -138,7 +138,7 @@ async fn a_caller_keeps_its_keys_when_its_fingerprint_changes() {
     let first = answer(make(&stack, before.clone()).await);
     let known = |body: &str, former: &[&str]| {
         let former: Vec<String> = former.iter().map(|name| (*name).to_owned()).collect();
-        let caller = "under a new secret";
+        let caller = "fingerprint under a new secret";
         let key = Some(IdempotencyKey::new(caller, "key", body).formerly_of(move || former.clone()));
         Submission { caller: caller.to_owned(), key, ..submission(None) }
     };
@@ -146,7 +146,7 @@ async fn a_caller_keeps_its_keys_when_its_fingerprint_changes() {
     assert_eq!(answer(make(&stack, known("body", &["older still", former])).await), first);
     assert_eq!(make(&stack, known("other body", &[former])).await.unwrap(), Submitted::KeyReused);
     assert_eq!(stack.jobs.all().len(), 1);
-    assert_ne!(answer(make(&stack, known("body", &["somebody else"])).await), first);
+    assert_ne!(answer(make(&stack, known("body", &["another caller"])).await), first);
     assert_eq!(stack.jobs.all().len(), 2);
 }
 
@@ -154,8 +154,8 @@ async fn a_caller_keeps_its_keys_when_its_fingerprint_changes() {
 async fn keys_belong_to_their_callers() {
     let stack = Stack::default();
     answer(make(&stack, submission(Some(("key", "body")))).await);
-    let key = Some(IdempotencyKey::new("someone else", "key", "other body"));
-    let other = Submission { caller: "someone else".to_owned(), key, ..submission(None) };
+    let key = Some(IdempotencyKey::new("another caller", "key", "other body"));
+    let other = Submission { caller: "another caller".to_owned(), key, ..submission(None) };
     answer(make(&stack, other).await);
     assert_eq!(stack.jobs.all().len(), 2);
 }
@@ -168,7 +168,7 @@ async fn twenty_repetitions_at_once_create_one_job_and_get_the_same_response() {
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
     assert_eq!(stack.jobs.all().len(), 1);
-    assert_eq!(stack.jobs.stream().len(), 1, "and one version of it");
+    assert_eq!(stack.jobs.stream().len(), 1, "the job has one version");
 }
 
 #[tokio::test]
@@ -196,9 +196,9 @@ async fn a_busy_store_creates_nothing_or_a_complete_job() {
         let stack = Stack::default();
         stack.jobs.faults.inject(operation, [Fault::LostAnswer]);
         assert!(make(&stack, submission(key)).await.is_err());
-        assert_eq!(stack.jobs.all().len(), 1, "whole, with its effects");
+        assert_eq!(stack.jobs.all().len(), 1, "the job is complete, with its effects");
         assert!(!stack.jobs.all()[0].outbox.is_empty());
-        // Who sends a key hears what became of it.
+        // A repeat with the key gets the response of the created job.
         if key.is_some() {
             let text = answer(make(&stack, submission(key)).await);
             assert!(text.starts_with(stack.jobs.all()[0].id.as_str()), "{text}");
@@ -210,7 +210,7 @@ async fn a_busy_store_creates_nothing_or_a_complete_job() {
 #[tokio::test]
 async fn an_id_that_exists_is_never_overwritten() {
     let stack = Stack::default();
-    // The first random number of this world is 1.
+    // The first random number of a new `World` is 1.
     let mut known = make_job(1, NOON, &stack.policy);
     known.id = reelhook_domain::JobId::timed(NOON, 1);
     stack.jobs.put(&known);

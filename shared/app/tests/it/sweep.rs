@@ -136,8 +136,8 @@ async fn final_jobs_and_ended_deliveries_are_never_due() {
 async fn a_run_that_exceeds_its_time_limit_is_timed_out_and_cancelled_at_its_worker() {
     let stack = Stack::default();
     let id = stack.submit(1);
-    let told = r#"{"cancel_url": "https://worker.example/cancel"}"#;
-    stack.http.script(move |_| Ok(reelhook_testkit::response(200, told)));
+    let accepted = r#"{"cancel_url": "https://worker.example/cancel"}"#;
+    stack.http.script(move |_| Ok(reelhook_testkit::response(200, accepted)));
     stack.settle().await;
     stack.world.advance_s(30 * 60 - 1);
     assert_eq!(stack.sweep().await.jobs_due, 0);

@@ -1,4 +1,4 @@
-//! Webhooks by hand: what a test sends and says, and events that make each delivery once.
+//! Manual webhooks: requests and results of tests, and triggered events that create each delivery once.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_test_is_signed_like_a_delivery_and_marked_as_a_test() {
     assert_eq!(tested.url, "https://receiver.example/hook");
     let header = |name: &str| request.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     assert_eq!((header("x-streamgank-test"), header("x-streamgank-event")), (Some("true"), Some("webhook.test")));
-    assert_eq!(header("x-streamgank-delivery"), None, "it is no delivery");
+    assert_eq!(header("x-streamgank-delivery"), None, "a test is not a delivery");
     assert_eq!(header("x-streamgank-signature"), Some(streamgank::signature(&request.body, &keys()).as_str()));
     let id = header("webhook-id").unwrap();
     let signed = standard::sign(id, NOON.seconds(), &request.body, &keys());
@@ -79,7 +79,7 @@ fn two_endpoints() -> Stack {
     Stack::with(&[("WEBHOOK_URLS", "https://a.example/x,https://b.example/y"), ("WEBHOOK_EVENTS", "job.completed")], 3)
 }
 
-async fn by_hand(
+async fn send_trigger(
     stack: &Stack,
     tables: &MemoryTriggers,
     event: &str,
@@ -94,14 +94,14 @@ async fn by_hand(
         subscriptions: &subscriptions,
         grace: stack.policy.hint_grace,
     };
-    let asked = Trigger { event: event.to_owned(), data, caller: "ann".to_owned(), traceparent: None };
+    let requested = Trigger { event: event.to_owned(), data, caller: "ann".to_owned(), traceparent: None };
     let key = key.map(|(key, hash)| IdempotencyKey::new("ann", key, hash));
     let answer = |id: &EventId, results: Notified| {
         let failed = results.total - results.accepted;
         json!({ "eventId": id.as_str(), "timestamp": NOON.to_string(), "total": results.total, "failed": failed })
             .to_string()
     };
-    trigger(&ports, asked, key, answer).await
+    trigger(&ports, requested, key, answer).await
 }
 
 fn answer(triggered: &Triggered) -> Value {
@@ -113,17 +113,17 @@ fn answer(triggered: &Triggered) -> Value {
 async fn a_triggered_event_is_sent_to_every_subscriber() {
     let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
     let done =
-        by_hand(&stack, &tables, "job.completed", Some(json!({ "job_id": "test_job_123" })), None).await.unwrap();
+        send_trigger(&stack, &tables, "job.completed", Some(json!({ "job_id": "test_job_123" })), None).await.unwrap();
     assert_eq!((&answer(&done)["total"], &answer(&done)["failed"]), (&json!(2), &json!(0)));
     let all = tables.deliveries.all();
     assert_eq!((all.len(), stack.hints.sent().len()), (2, 2));
     assert!(all.iter().all(|delivery| delivery.subject.as_str() == "test_job_123" && delivery.due_at.is_some()));
     assert_eq!(tables.deliveries.events()[0].data, json!({ "job_id": "test_job_123" }));
     for unwanted in ["job.failed", "anything"] {
-        let done = by_hand(&stack, &tables, unwanted, None, None).await.unwrap();
+        let done = send_trigger(&stack, &tables, unwanted, None, None).await.unwrap();
         assert_eq!(answer(&done)["total"], 0, "{unwanted}");
     }
-    let done = by_hand(&stack, &tables, "job.completed", None, None).await.unwrap();
+    let done = send_trigger(&stack, &tables, "job.completed", None, None).await.unwrap();
     assert_eq!(answer(&done)["total"], 2);
     let event = tables.deliveries.events().into_iter().find(|event| event.data["manual"] == true).unwrap();
     assert_eq!(event.data["message"], "Manual webhook test trigger");
@@ -133,12 +133,12 @@ async fn a_triggered_event_is_sent_to_every_subscriber() {
 #[tokio::test]
 async fn a_repeated_key_has_the_same_response_and_creates_nothing() {
     let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
-    let first = by_hand(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
+    let first = send_trigger(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
     stack.world.advance_s(60);
-    let second = by_hand(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
+    let second = send_trigger(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
     assert_eq!(first, second);
     assert_eq!((tables.deliveries.all().len(), tables.deliveries.events().len()), (2, 1));
-    let other = by_hand(&stack, &tables, "job.completed", None, Some(("k", "other body"))).await.unwrap();
+    let other = send_trigger(&stack, &tables, "job.completed", None, Some(("k", "other body"))).await.unwrap();
     assert_eq!(other, Triggered::KeyReused);
 }
 
@@ -148,8 +148,8 @@ async fn a_repetition_completes_an_unfinished_trigger() {
         for fault in [Fault::Busy, Fault::LostAnswer] {
             let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
             tables.faults.inject(operation, [fault]);
-            by_hand(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap_err();
-            let done = by_hand(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
+            send_trigger(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap_err();
+            let done = send_trigger(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
             assert_eq!(answer(&done)["total"], 2);
             assert_eq!(
                 (tables.deliveries.all().len(), tables.deliveries.events().len()),
@@ -164,7 +164,7 @@ async fn a_repetition_completes_an_unfinished_trigger() {
 async fn a_failed_write_without_a_key_is_an_error() {
     let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
     tables.faults.busy("put_delivery", 1);
-    let done = by_hand(&stack, &tables, "job.completed", None, None).await.unwrap();
+    let done = send_trigger(&stack, &tables, "job.completed", None, None).await.unwrap();
     assert_eq!((&answer(&done)["total"], &answer(&done)["failed"]), (&json!(2), &json!(1)));
 }
 

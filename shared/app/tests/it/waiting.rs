@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::waiting::{Slots, WaitOutcome, WaitPorts, wait_for_end};
-use reelhook_domain::{Event, JobId, Status, Timestamp};
+use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{MemorySlots, NOON, NeverElapses, Stack};
 
 const LONGEST: Duration = Duration::from_secs(25);
@@ -52,7 +52,11 @@ async fn without_a_free_slot_there_is_no_wait() {
     let stack = Stack::default();
     let id = stack.submit(1);
     for slots in [MemorySlots::new(0), MemorySlots::new(1), MemorySlots::new(3)] {
-        while slots.acquire(&format!("{}", slots.leases().len()), NOON, Timestamp(NOON.0 + 1)).await.unwrap() {}
+        while slots
+            .acquire(&format!("{}", slots.leases().len()), NOON, NOON.after(Duration::from_millis(1)))
+            .await
+            .unwrap()
+        {}
         let held = slots.leases();
         assert_eq!(wait(&stack, &slots, &id).await, WaitOutcome::NotYet);
         assert_eq!(slots.leases(), held, "the other slots stay leased");
@@ -87,7 +91,7 @@ async fn a_busy_store_is_no_error_for_a_waiting_request() {
     stack.jobs.faults.busy("load", 3);
     assert!(stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy));
     assert!(matches!(wait(&stack, &slots, &id).await, WaitOutcome::Ended(_)), "the fourth poll finds the end");
-    assert_eq!(stack.world.now().0 - NOON.0, 1_500);
+    assert_eq!(stack.world.now().millis_since(NOON), 1_500);
 }
 
 #[tokio::test]

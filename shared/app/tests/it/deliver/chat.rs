@@ -32,7 +32,7 @@ async fn a_chat_gets_its_own_message_without_our_headers() {
     }
 }
 
-/// What an answer leads to: the delivery's status, and whether the endpoint is disabled.
+/// Checks the outcome of a response: the delivery's status, and whether the endpoint is disabled.
 async fn check(url: &str, answer: Answer, expected: (DeliveryStatus, bool)) {
     let mut stack = stack(url);
     let delivery = add(&stack, 1);
@@ -74,11 +74,11 @@ async fn a_retry_after_pauses_every_delivery_of_the_endpoint() {
         assert_eq!(stack.deliveries.get(one.id).status, first);
         let two = add(&stack, 2);
         send(&stack, &two).await.unwrap();
-        assert_eq!(stack.http.requests().len(), 1, "nothing is sent while it asks to wait");
+        assert_eq!(stack.http.requests().len(), 1, "nothing is sent before `retry-after` has passed");
         let waiting = stack.deliveries.get(two.id);
         let wait = waiting.next_attempt_at.millis_since(stack.world.now());
         assert!((29_900..=30_000).contains(&wait), "{wait}");
-        assert_eq!((waiting.status, waiting.attempts), (Pending, 0), "waiting uses no attempt up");
+        assert_eq!((waiting.status, waiting.attempts), (Pending, 0), "waiting does not count as an attempt");
         stack.world.advance_s(30);
         for result in deliver(&stack.deliver_ports(), &[hint(&one), hint(&two)]).await {
             result.unwrap();
@@ -109,7 +109,7 @@ async fn failures_add_up_until_a_delivery_succeeds() {
         assert_eq!(stack.deliveries.endpoint_state(&delivery.endpoint_id).failures, expected);
         stack.world.advance_s(30);
     }
-    // What can't be counted keeps no delivery back.
+    // A failure that can't be counted does not hold up deliveries.
     stack.deliveries.faults.busy("report", 1);
     stack.http = ScriptedHttp::always(500);
     let other = add(&stack, 2);

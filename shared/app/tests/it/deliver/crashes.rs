@@ -1,4 +1,4 @@
-//! Crashes, lost answers and two dispatchers at once: a try is known before it is made, and nothing is sent by two.
+//! Crashes, lost responses and two dispatchers at once: attempts are stored before the send, and only one sends.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, heade
 
 use super::{add, hint, send, with_one};
 
-/// What is known of the delivery's attempts: number and status of each, none where the result is unknown.
-fn tries(deliveries: &MemoryDeliveries) -> Vec<(u32, Option<u16>)> {
+/// The stored attempts of the delivery: number and status of each, no status where the result is unknown.
+fn attempts(deliveries: &MemoryDeliveries) -> Vec<(u32, Option<u16>)> {
     let attempts = deliveries.attempts(deliveries.only().id);
     attempts.into_iter().map(|attempt| (attempt.number, attempt.result.map(|result| result.status))).collect()
 }
@@ -22,14 +22,14 @@ async fn the_attempt_is_written_before_the_send_and_completed_after_it() {
     let kept = Arc::clone(&seen);
     stack.http = ScriptedHttp::new(move |_| {
         let during = deliveries.only();
-        *kept.lock().unwrap() = vec![(tries(&deliveries), during.lease_until, during.due_at, during.attempts)];
+        *kept.lock().unwrap() = vec![(attempts(&deliveries), during.lease_until, during.due_at, during.attempts)];
         Ok(response(200, ""))
     });
     send(&stack, &delivery).await.unwrap();
-    // The lease: the whole of one try and 5 s. The sweep looks a minute after the first hint.
+    // The lease lasts 5 s longer than one attempt. The sweep finds the delivery a minute after its first hint.
     let (lease, due) = (Some(NOON.after(Duration::from_secs(15))), Some(NOON.after(Duration::from_secs(60))));
     assert_eq!(*seen.lock().unwrap(), [(vec![(1, None)], lease, due, 1)]);
-    assert_eq!(tries(&stack.deliveries), [(1, Some(200))]);
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(200))]);
 }
 
 #[tokio::test]
@@ -45,17 +45,17 @@ async fn after_a_crash_the_first_attempt_stays_unknown_and_the_next_has_number_2
         assert!(crashed.as_mut().poll(&mut context).is_pending());
     }
     drop(crashed);
-    assert_eq!(tries(&stack.deliveries), [(1, None)]);
+    assert_eq!(attempts(&stack.deliveries), [(1, None)]);
 
     stack.world.advance_s(59);
-    assert_eq!(stack.sweep().await.deliveries_hinted, 0, "its first hint may still come");
+    assert_eq!(stack.sweep().await.deliveries_hinted, 0, "its first hint may still arrive");
     stack.world.advance_s(1);
     assert_eq!(stack.sweep().await.deliveries_hinted, 1);
     assert_eq!(stack.dispatch().await, 1);
-    assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))]);
+    assert_eq!(attempts(&stack.deliveries), [(1, None), (2, Some(200))]);
     assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
     let ids: Vec<String> = stack.http.requests().iter().map(|request| header(request, "webhook-id")).collect();
-    assert_eq!(ids[0], ids[1], "the receiver knows the repeat by its id");
+    assert_eq!(ids[0], ids[1], "the receiver recognizes the repeat by its id");
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn the_lease_keeps_a_second_dispatcher_out() {
     let (one, other) = tokio::join!(send(&stack, &delivery), send(&stack, &delivery));
     assert!(one.is_ok() && other.is_ok());
     assert_eq!(stack.http.requests().len(), 1);
-    assert_eq!(tries(&stack.deliveries), [(1, Some(200))]);
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(200))]);
 }
 
 #[tokio::test]
@@ -105,8 +105,8 @@ async fn an_attempt_that_outlives_its_lease_writes_only_its_own_row() {
     send(&stack, &delivery).await.unwrap();
     let by_the_second = stack.deliveries.only();
     assert!(slow.await.remove(0).is_ok());
-    assert_eq!(stack.deliveries.only(), by_the_second, "the second one's word stands");
-    assert_eq!(tries(&stack.deliveries), [(1, Some(200)), (2, Some(503))]);
+    assert_eq!(stack.deliveries.only(), by_the_second, "the result of the second attempt is kept");
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(200)), (2, Some(503))]);
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_busy_store_before_the_send_sends_nothing_and_redelivers_the_message()
         assert!(error.is_busy(), "{operation}: {error}");
         assert!(stack.http.requests().is_empty(), "{operation}");
         send(&stack, &delivery).await.unwrap();
-        assert_eq!(tries(&stack.deliveries), [(1, Some(200))], "{operation}");
+        assert_eq!(attempts(&stack.deliveries), [(1, Some(200))], "{operation}");
     }
 }
 
@@ -134,7 +134,7 @@ async fn a_busy_store_after_the_send_sends_again_under_the_same_id() {
     assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
     let ids: Vec<String> = stack.http.requests().iter().map(|request| header(request, "webhook-id")).collect();
     assert_eq!(ids, [delivery.id.webhook_id(), delivery.id.webhook_id()]);
-    assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))], "what came of the first is not known");
+    assert_eq!(attempts(&stack.deliveries), [(1, None), (2, Some(200))], "the result of the first is unknown");
 }
 
 #[tokio::test]
@@ -155,10 +155,10 @@ async fn a_claim_whose_response_was_lost_ends_with_its_lease() {
     stack.deliveries.faults.inject("begin", [Fault::LostAnswer]);
     assert!(send(&stack, &delivery).await.is_err());
     send(&stack, &delivery).await.unwrap();
-    assert!(stack.http.requests().is_empty(), "nobody knows whether it was sent: the lease decides");
+    assert!(stack.http.requests().is_empty(), "it is unknown whether it was sent, so the lease has to end first");
     stack.world.advance_s(15);
     send(&stack, &delivery).await.unwrap();
-    assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))]);
+    assert_eq!(attempts(&stack.deliveries), [(1, None), (2, Some(200))]);
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn an_attempt_starts_after_the_previous_one_is_stored() {
     assert!(send(&stack, &delivery).await.unwrap_err().is_busy());
     assert_eq!(stack.http.requests().len(), 1);
     send(&stack, &delivery).await.unwrap();
-    assert_eq!(tries(&stack.deliveries), [(1, Some(500)), (2, Some(200))]);
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(500)), (2, Some(200))]);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_stored_end_whose_response_was_lost_is_not_sent_again() {
     assert!(send(&stack, &delivery).await.is_err());
     stack.world.advance_s(15);
     send(&stack, &delivery).await.unwrap();
-    assert_eq!(tries(&stack.deliveries), [(1, Some(200))]);
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(200))]);
 }
 
 #[tokio::test]

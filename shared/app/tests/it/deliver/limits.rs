@@ -1,4 +1,4 @@
-//! The rate limit of an endpoint: what is over it waits for its place, in order, and is never dropped.
+//! The rate limit of an endpoint: deliveries beyond it wait for a later window, in order, and are never dropped.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const MINUTE_MS: i64 = 60_000;
 /// When each job's webhook was sent.
 type Sends = Arc<Mutex<Vec<(String, Timestamp)>>>;
 
-/// A stack that remembers when what was sent.
+/// A stack that records the time of each send.
 fn watched(settings: &[(&str, &str)]) -> (Stack, Sends) {
     let mut stack = Stack::with(settings, 3);
     let sends = Sends::default();
@@ -28,7 +28,7 @@ fn watched(settings: &[(&str, &str)]) -> (Stack, Sends) {
     (stack, sends)
 }
 
-/// Lets the dispatcher take these hints, ten at a time.
+/// Runs the dispatcher on these hints, ten at a time.
 async fn deliver_all(stack: &Stack, deliveries: &[Delivery]) {
     let hints: Vec<_> = deliveries.iter().map(hint).collect();
     for batch in hints.chunks(10) {
@@ -38,7 +38,7 @@ async fn deliver_all(stack: &Stack, deliveries: &[Delivery]) {
     }
 }
 
-/// Sends of each minute since noon.
+/// The number of sends in each minute since noon.
 fn by_minute(sends: &Sends) -> Vec<usize> {
     let mut minutes = Vec::new();
     for (_, at) in sends.lock().unwrap().iter() {
@@ -67,8 +67,8 @@ async fn of_250_deliveries_at_100_per_minute_none_is_dropped_and_their_order_is_
     let expected: Vec<String> = deliveries.iter().map(|delivery| delivery.subject.to_string()).collect();
     assert_eq!(order, expected);
     assert!(stack.hints.waiting().is_empty());
-    let tries: u32 = stack.deliveries.all().iter().map(|delivery| delivery.attempts).sum();
-    assert_eq!(tries, 250, "waiting uses up no try");
+    let attempts: u32 = stack.deliveries.all().iter().map(|delivery| delivery.attempts).sum();
+    assert_eq!(attempts, 250, "waiting does not count as an attempt");
 }
 
 #[tokio::test]
@@ -106,8 +106,8 @@ async fn a_retry_uses_the_rate_limit_like_any_other_send() {
     deliver_all(&stack, std::slice::from_ref(&delivery)).await;
     stack.world.advance_s(1);
     stack.dispatch().await;
-    assert_eq!(stack.http.requests().len(), 1, "the retry's time is in a window that is full");
-    assert_eq!(stack.deliveries.only().next_attempt_at, Timestamp(NOON.0 + MINUTE_MS));
+    assert_eq!(stack.http.requests().len(), 1, "the retry falls into a full window");
+    assert_eq!(stack.deliveries.only().next_attempt_at, NOON.after(Duration::from_secs(60)));
     stack.world.advance_s(59);
     stack.dispatch().await;
     assert_eq!((stack.http.requests().len(), stack.deliveries.unfinished()), (2, 0));
@@ -149,9 +149,9 @@ async fn a_reservation_beyond_the_maximum_queue_delay_is_kept_by_the_due_time_al
     deliver_all(&stack, &deliveries).await;
     assert!(stack.hints.waiting().is_empty());
     let waiting = stack.deliveries.get(deliveries[1].id);
-    let place = NOON.after(Duration::from_secs(3600));
-    assert_eq!((waiting.next_attempt_at, waiting.due_at), (place, Some(place.after(Duration::from_secs(60)))));
-    stack.world.set(place.after(Duration::from_secs(60)));
+    let reserved = NOON.after(Duration::from_secs(3600));
+    assert_eq!((waiting.next_attempt_at, waiting.due_at), (reserved, Some(reserved.after(Duration::from_secs(60)))));
+    stack.world.set(reserved.after(Duration::from_secs(60)));
     stack.sweep().await;
     stack.dispatch().await;
     assert_eq!(stack.deliveries.unfinished(), 0);
@@ -162,7 +162,7 @@ async fn after_an_outage_of_the_dispatcher_the_limit_still_holds() {
     let (stack, sends) = watched(&[ONE]);
     let deliveries: Vec<_> = (0..250).map(|n| add(&stack, n)).collect();
     deliver_all(&stack, &deliveries).await;
-    // Nobody takes the hints of the next two minutes until ten minutes later.
+    // The hints of the next two minutes are received ten minutes later.
     stack.world.advance_s(600);
     for _ in 0..300 {
         stack.dispatch().await;

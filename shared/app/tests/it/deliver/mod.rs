@@ -1,4 +1,4 @@
-//! Sending webhooks: the request, what its answer leads to, crashes in between, and the rate limit.
+//! Sending webhooks: the request, the outcome of each response, crashes in between, and the rate limit.
 
 mod chat;
 mod crashes;
@@ -34,7 +34,7 @@ fn hint(delivery: &Delivery) -> (DeliveryId, EventId) {
     (delivery.id, delivery.event_id.clone())
 }
 
-/// The dispatcher takes one hint.
+/// Runs the dispatcher on one hint.
 async fn send(stack: &Stack, delivery: &Delivery) -> Result<(), StoreError> {
     deliver(&stack.deliver_ports(), &[hint(delivery)]).await.remove(0)
 }

@@ -1,4 +1,4 @@
-//! What an answer leads to: delivered, tried again, given up, or the endpoint disabled.
+//! The outcome of each response: delivered, retried, exhausted, or the endpoint disabled.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use reelhook_testkit::{Answer, NOON, ScriptedHttp, Stack, a_delivery, response, 
 
 use super::{add, hint, send, with_one};
 
-/// One try: the delivery's status, milliseconds until the next one, and the reason that people see.
+/// Checks one attempt: the delivery's status, milliseconds until the next attempt, and the displayed reason.
 async fn check(answer: Answer, expected: (DeliveryStatus, Option<i64>, &str)) {
     let (mut stack, delivery) = with_one(&[]);
     let shown = format!("{answer:?}");
@@ -24,12 +24,12 @@ async fn check(answer: Answer, expected: (DeliveryStatus, Option<i64>, &str)) {
     let grace_ms = 60_000;
     assert_eq!(next.due_at.map(|due| due.millis_since(now)), expected.1.map(|wait| wait + grace_ms), "{shown}");
     assert_eq!(next.finished_at, (next.status != Pending).then_some(now), "{shown}");
-    // Whatever goes on has a hint for the moment of its next try, if a queue can hold it that long.
+    // A pending delivery has a hint for the time of its next attempt, if a queue can delay it that long.
     let message = DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id };
     let delay_s = wait.filter(|wait| *wait <= 900_000).map(|wait| (wait as u32).div_ceil(1000));
     let hints: Vec<_> = delay_s.into_iter().map(|delay_s| Delayed { message: message.clone(), delay_s }).collect();
     assert_eq!(stack.hints.sent(), hints, "{shown}");
-    // Its row tells the same.
+    // The attempt's row has the same result.
     let attempts = stack.deliveries.attempts(next.id);
     let result = attempts[0].result.as_ref().unwrap();
     assert_eq!((result.reason.as_str(), attempts.len()), (expected.2, 1), "{shown}");
@@ -40,7 +40,7 @@ fn answered(status: u16) -> Answer {
     Ok(response(status, ""))
 }
 
-fn asking(status: u16, retry_after: &str) -> Answer {
+fn with_retry_after(status: u16, retry_after: &str) -> Answer {
     Ok(with_header(response(status, ""), "Retry-After", retry_after))
 }
 
@@ -77,22 +77,23 @@ async fn a_status_counts_even_if_its_body_is_truncated() {
 
 #[tokio::test]
 async fn retry_after_is_a_floor_and_never_shortens_a_wait() {
-    check(asking(429, "120"), (Pending, Some(120_000), "status 429, trying again")).await;
-    check(asking(429, "0"), (Pending, Some(1000), "status 429, trying again")).await;
+    check(with_retry_after(429, "120"), (Pending, Some(120_000), "status 429, trying again")).await;
+    check(with_retry_after(429, "0"), (Pending, Some(1000), "status 429, trying again")).await;
     let five_past =
         ["Mon, 01 Jan 2024 12:05:00 GMT", "Monday, 01-Jan-24 12:05:00 GMT", "Mon Jan  1 12:05:00 2024", "300"];
     for wait in five_past {
-        check(asking(503, wait), (Pending, Some(300_000), "status 503, trying again")).await;
-        check(asking(429, wait), (Pending, Some(300_000), "status 429, trying again")).await;
+        check(with_retry_after(503, wait), (Pending, Some(300_000), "status 503, trying again")).await;
+        check(with_retry_after(429, wait), (Pending, Some(300_000), "status 429, trying again")).await;
     }
-    check(asking(503, " 1.5 "), (Pending, Some(1500), "status 503, trying again")).await;
-    check(asking(503, "Mon, 01 Jan 2024 11:00:00 GMT"), (Pending, Some(1000), "status 503, trying again")).await;
-    check(asking(500, "900"), (Pending, Some(900_000), "status 500, trying again")).await;
-    check(asking(429, "901"), (Pending, Some(901_000), "status 429, trying again")).await;
-    check(asking(429, "99999999999999999999"), (Pending, Some(86_400_000), "status 429, trying again")).await;
-    check(asking(429, "soon"), (Pending, Some(1000), "status 429, trying again")).await;
-    // A receiver that is content asks for nothing.
-    check(asking(200, "120"), (Delivered, None, "delivered")).await;
+    check(with_retry_after(503, " 1.5 "), (Pending, Some(1500), "status 503, trying again")).await;
+    check(with_retry_after(503, "Mon, 01 Jan 2024 11:00:00 GMT"), (Pending, Some(1000), "status 503, trying again"))
+        .await;
+    check(with_retry_after(500, "900"), (Pending, Some(900_000), "status 500, trying again")).await;
+    check(with_retry_after(429, "901"), (Pending, Some(901_000), "status 429, trying again")).await;
+    check(with_retry_after(429, "99999999999999999999"), (Pending, Some(86_400_000), "status 429, trying again")).await;
+    check(with_retry_after(429, "soon"), (Pending, Some(1000), "status 429, trying again")).await;
+    // `retry-after` has no effect on a success.
+    check(with_retry_after(200, "120"), (Delivered, None, "delivered")).await;
 }
 
 #[tokio::test]
@@ -109,7 +110,7 @@ async fn waits_double_up_to_the_maximum_with_a_quarter_of_jitter_until_the_deliv
             stack.world.set(next.next_attempt_at);
         }
     }
-    // 1, 2, 4, 8, 16 and 30 s, each with half of a quarter.
+    // 1, 2, 4, 8, 16 and 30 s, each with half of the maximum jitter of a quarter.
     assert_eq!(waits, [1125, 2250, 4500, 9000, 18_000, 33_750]);
     let end = stack.deliveries.only();
     assert_eq!((end.status, end.attempts, end.due_at), (Exhausted, 7, None));
@@ -145,9 +146,9 @@ async fn gone_disables_the_endpoint_and_stops_its_deliveries_visibly() {
     let stopped = stack.deliveries.get(second.id);
     assert_eq!((stopped.status, stopped.attempts, stopped.due_at), (Stopped, 0, None));
     assert_eq!(stopped.last_result.as_deref(), Some("endpoint is disabled"));
-    assert_eq!(stack.http.requests().len(), 1, "nothing more was sent to it");
+    assert_eq!(stack.http.requests().len(), 1, "nothing else was sent to the endpoint");
     let since = stack.deliveries.endpoint_state(&endpoint).disabled_at;
-    assert_eq!(since, Some(NOON), "it is known since when it is disabled");
+    assert_eq!(since, Some(NOON), "the time of disabling is kept");
 }
 
 #[tokio::test]
@@ -174,7 +175,7 @@ async fn an_endpoint_that_is_no_longer_configured_stops_its_deliveries_visibly()
     stack.settings = webhook_settings(&[("WEBHOOK_URLS", "https://another.example/")]);
     send(&stack, &delivery).await.unwrap();
     let waiting = stack.deliveries.only();
-    assert_eq!((waiting.status, waiting.attempts), (Pending, 0), "these settings may be older than the delivery");
+    assert_eq!((waiting.status, waiting.attempts), (Pending, 0), "the settings may be older than the delivery");
     assert!(waiting.due_at.is_some() && waiting.next_attempt_at > delivery.next_attempt_at);
     stack.world.advance_s(600);
     send(&stack, &delivery).await.unwrap();
@@ -218,7 +219,7 @@ async fn the_attempt_s_row_has_the_response() {
     assert_eq!((attempt.number, attempt.started_at, result.status, result.error), (1, NOON, 500, None));
     assert_eq!((result.first_byte_ms, result.duration_ms), (Some(12), 34));
     assert_eq!(result.peer.as_deref(), Some("203.0.113.9:443"));
-    assert_eq!(result.response, "é".repeat(1024), "the start of the answer is kept");
+    assert_eq!(result.response, "é".repeat(1024), "the start of the response is kept");
 }
 
 #[tokio::test]
@@ -232,16 +233,20 @@ async fn an_attempt_without_a_response_has_the_error_s_code_and_its_duration() {
     send(&stack, &delivery).await.unwrap();
     let result = stack.deliveries.attempts(delivery.id).remove(0).result.unwrap();
     assert_eq!((result.status, result.error.as_deref(), result.duration_ms), (0, Some("ETIMEDOUT"), 10_000));
-    assert_eq!(result.next_attempt_at, Some(NOON.after(Duration::from_secs(11))), "counted from the end of the try");
+    assert_eq!(
+        result.next_attempt_at,
+        Some(NOON.after(Duration::from_secs(11))),
+        "counted from the end of the attempt"
+    );
 }
 
 #[tokio::test]
 async fn a_receiver_or_the_operator_may_make_a_response_final() {
-    let told = |status, word: &str| Ok(with_header(response(status, ""), "webhook-delivery", word));
-    check(told(500, "abort-message"), (Exhausted, None, "status 500, which is final")).await;
-    check(told(429, "disable"), (Stopped, None, "429: endpoint disabled")).await;
-    check(told(200, "abort-message"), (Delivered, None, "delivered")).await;
-    check(told(500, "what?"), (Pending, Some(1000), "status 500, trying again")).await;
+    let with_directive = |status, word: &str| Ok(with_header(response(status, ""), "webhook-delivery", word));
+    check(with_directive(500, "abort-message"), (Exhausted, None, "status 500, which is final")).await;
+    check(with_directive(429, "disable"), (Stopped, None, "429: endpoint disabled")).await;
+    check(with_directive(200, "abort-message"), (Delivered, None, "delivered")).await;
+    check(with_directive(500, "what?"), (Pending, Some(1000), "status 500, trying again")).await;
     let (mut stack, delivery) = with_one(&[("WEBHOOK_PERMANENT_STATUSES", "400,422")]);
     stack.http = ScriptedHttp::each([answered(404), answered(422)]);
     send(&stack, &delivery).await.unwrap();

@@ -66,7 +66,7 @@ async fn both_signatures_verify_with_each_secret_that_is_valid() {
     let hex = header(&request, "x-streamgank-signature");
     streamgank::verify_hex(&request.body, &hex, &newest).unwrap();
     let by_older = streamgank::verify_hex(&request.body, &hex, &older).map(drop);
-    assert_eq!(by_older, Err(VerifyError::Mismatch), "the newest alone makes the seed's header");
+    assert_eq!(by_older, Err(VerifyError::Mismatch), "only the newest secret signs the seed's header");
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn retries_carry_the_same_id_and_body_and_a_new_timestamp_and_signature() 
     send(&stack, &delivery).await.unwrap();
     for seconds in [1, 2] {
         stack.world.advance_s(seconds);
-        assert_eq!(stack.dispatch().await, 1, "the hint shows when the wait is over");
+        assert_eq!(stack.dispatch().await, 1, "the hint becomes visible at the end of the wait");
     }
     assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
     let requests = stack.http.requests();
@@ -107,7 +107,7 @@ async fn renaming_the_endpoint_does_not_change_the_body_of_waiting_deliveries() 
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
     send(&stack, &delivery).await.unwrap();
-    // The list of URLs gets a new first one: the receiver is the second now.
+    // A URL is inserted at the front of the list, so the receiver becomes the second.
     let urls = format!("https://first.example/,{}", ONE.1);
     stack.settings = reelhook_testkit::webhook_settings(&[("WEBHOOK_URLS", &urls)]);
     stack.world.advance_s(1);
@@ -142,7 +142,7 @@ async fn an_operator_s_headers_are_sent_but_replace_no_signed_one() {
     let sent = headers(&request);
     assert_eq!(sent["authorization"], "Bearer a:b");
     assert_eq!(sent["x-custom"], "1");
-    assert_eq!(sent["user-agent"], "Mine/2", "one that nothing depends on may be replaced");
+    assert_eq!(sent["user-agent"], "Mine/2", "a header that is not part of the protocol may be replaced");
     assert_eq!(sent["webhook-id"], delivery.id.webhook_id());
     assert_eq!(sent["webhook-timestamp"], "1704110400");
     assert_eq!(sent["x-streamgank-delivery"], delivery.id.to_string());

@@ -1,18 +1,18 @@
-//! Where a batch stops: the first record that fails is the checkpoint, and those before it are done.
+//! The checkpoint of a batch: the first record that fails; the records before it are done.
 
 use reelhook_domain::{Effect, Job};
 use reelhook_testkit::{Fault, Stack};
 
 use super::{every_effect, hold_slots, record, slot, stack};
 
-/// Three records with effects of every kind; the first frees no slot.
+/// Three records with effects of every kind; the first one frees no slot.
 fn three() -> Vec<Job> {
     let first = every_effect(1).into_iter().filter(|effect| !matches!(effect, Effect::FreeSlot { .. })).collect();
     vec![record(1, first), record(2, every_effect(2)), record(3, every_effect(3))]
 }
 
-/// All that the effects of records 1 to `until` leave behind, in words that can be compared.
-fn left_behind(stack: &Stack) -> String {
+/// Everything that the effects have written and sent, as text to compare.
+fn results(stack: &Stack) -> String {
     let mut hints: Vec<String> = stack.hints.sent().iter().map(|hint| format!("{hint:?}")).collect();
     let mut work: Vec<String> = stack.work.sent().iter().map(|hint| format!("{hint:?}")).collect();
     for messages in [&mut hints, &mut work] {
@@ -35,14 +35,14 @@ fn prepared() -> Stack {
     stack
 }
 
-/// The state after the first `count` records went through without any trouble.
+/// The results of the first `count` records without any fault.
 async fn after(count: usize) -> String {
     let stack = prepared();
     stack.fan_out(&three()[..count]).await.unwrap();
-    left_behind(&stack)
+    results(&stack)
 }
 
-/// A stage's name, and how to break it for one record: at its first call or at its last one.
+/// A stage's name, and a function that makes it fail for one record, at its first or its last call.
 type Stage = (&'static str, fn(&Stack, usize, bool, Fault));
 
 const STAGES: [Stage; 6] = [
@@ -54,7 +54,7 @@ const STAGES: [Stage; 6] = [
     }),
     ("counts", |stack, index, _, fault| stack.fanout.faults.inject_for("count", job_id(index), fault)),
     ("work messages", |stack, index, last, fault| {
-        // One that frees a slot sends a start more than the first record.
+        // A record that frees a slot sends one more start than the first record.
         let (before, calls) = [(0, 4), (4, 5), (9, 5)][index];
         let passed = before + if last { calls - 1 } else { 0 };
         stack.work.faults.inject("send", [vec![Fault::Pass; passed], vec![fault]].concat());
@@ -69,16 +69,16 @@ fn job_id(index: usize) -> String {
     three()[index].id.to_string()
 }
 
-/// Stops at record `index` and has done what came before; going on from there makes everything whole.
+/// Checks that fanout stops at record `index`, with the records before it done, and that a retry from there completes.
 async fn check(stack: &Stack, index: usize, what: &str) {
     let stopped = stack.fan_out(&three()).await.unwrap_err();
     assert_eq!(stopped.index, index, "{what}");
     for faults in [&stack.fanout.faults, &stack.work.faults, &stack.hints.faults, &stack.jobs.faults] {
         faults.clear();
     }
-    // Before the checkpoint nothing is missing: all that is left comes from there on.
+    // Nothing is missing before the checkpoint, so a retry from there completes the batch.
     stack.fan_out(&three()[index..]).await.unwrap();
-    assert_eq!(left_behind(stack), after(3).await, "{what}");
+    assert_eq!(results(stack), after(3).await, "{what}");
 }
 
 #[tokio::test]
@@ -108,12 +108,12 @@ async fn a_slot_that_can_t_be_freed_stops_at_the_first_record_that_frees_one() {
 #[tokio::test]
 async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() {
     let stack = prepared();
-    // Its event is written, its hint is not sent.
+    // The event is written, and the hint is not sent.
     stack.fanout.faults.inject_for("put_delivery", job_id(1), Fault::Busy);
     stack.fan_out(&three()).await.unwrap_err();
     let done = &three()[0];
     assert_eq!(stack.deliveries.of_job(&done.id).len(), 2);
-    assert_eq!(stack.hints.sent().len(), 2, "only the first record's deliveries are told of");
+    assert_eq!(stack.hints.sent().len(), 2, "only the first record's deliveries have hints");
     assert_eq!(stack.fanout.totals().values().sum::<i64>(), 1, "only the first record is counted");
     let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
     assert_eq!(held, [slot(1), slot(2), slot(3)], "later records keep their slots for now");
@@ -122,16 +122,16 @@ async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() 
 #[tokio::test]
 async fn failed_entries_inside_a_200_are_failures() {
     let stack = prepared();
-    // Only the second record's last hint failed: those of the third went through.
+    // Only the second record's last hint failed; the hints of the third were sent.
     stack.hints.faults.inject("send", [Fault::Pass, Fault::Pass, Fault::Pass, Fault::Busy]);
     let stopped = stack.fan_out(&three()).await.unwrap_err();
     assert_eq!(stopped.index, 1);
     assert_eq!(stack.hints.sent().len(), 5);
     stack.fan_out(&three()[1..]).await.unwrap();
-    let mut told: Vec<String> = stack.hints.sent().iter().map(|hint| format!("{hint:?}")).collect();
-    told.sort();
-    told.dedup();
-    assert_eq!(told.len(), 6, "each delivery was told of");
+    let mut hinted: Vec<String> = stack.hints.sent().iter().map(|hint| format!("{hint:?}")).collect();
+    hinted.sort();
+    hinted.dedup();
+    assert_eq!(hinted.len(), 6, "each delivery has a hint");
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn slots_are_freed_although_others_change_the_admission_item_meanwhile() {
     stack.fan_out(&three()).await.unwrap();
     let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
     let expected: Vec<String> = [1, 10, 11, 12, 13, 14].map(slot).into();
-    assert_eq!(held, expected, "theirs stay, ours are free");
+    assert_eq!(held, expected, "slots of other jobs stay, ours are free");
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
-//! From outboxes to rows and messages: what is planned, what a replay changes (nothing), and where a batch stops.
+//! From outboxes to rows and messages: the plan of each effect, replays without effect, and checkpoints of batches.
 
 mod checkpoint;
 mod plan;
 mod replay;
 
+use std::time::Duration;
+
 use reelhook_domain::{
-    Effect, Job, JobEffect, LogEvent, LogLevel, LogTally, OutboundEvent, Recipients, RenderId, Status, Timestamp,
-    WebUrl,
+    Effect, Job, JobEffect, LogEvent, LogLevel, LogTally, OutboundEvent, Recipients, RenderId, Status, WebUrl,
 };
 use reelhook_testkit::{NOON, Stack, make_job, policy};
 use serde_json::json;
@@ -20,21 +21,21 @@ fn stack() -> Stack {
     stack
 }
 
-/// A completed job number `n` whose version 7 wants these effects.
+/// Job number `n`, completed in version 7, with these effects in its outbox.
 fn record(n: u32, outbox: Vec<Effect>) -> Job {
     let mut job = make_job(n, NOON, &policy());
     job.version = 7;
     job.status = Status::Completed;
-    job.run.times.started_at = Some(Timestamp(NOON.0 + 1000));
-    job.run.times.completed_at = Some(Timestamp(NOON.0 + 155_000));
-    job.updated_at = Timestamp(NOON.0 + 155_000);
+    job.run.times.started_at = Some(NOON.after(Duration::from_secs(1)));
+    job.run.times.completed_at = Some(NOON.after(Duration::from_secs(155)));
+    job.updated_at = NOON.after(Duration::from_secs(155));
     job.due_at = None;
     job.outbox = outbox;
     job
 }
 
 fn slot(n: u32) -> String {
-    format!("job_{}_{n:04}.1.1", NOON.0)
+    format!("job_{}_{n:04}.1.1", NOON.millis())
 }
 
 fn render() -> RenderId {
@@ -61,11 +62,11 @@ fn every_effect(n: u32) -> Vec<Effect> {
     ]
 }
 
-/// Gives these jobs the slots that they are about to free.
+/// Leases the slots that these jobs are about to free.
 fn hold_slots(stack: &Stack, jobs: impl IntoIterator<Item = u32>) {
     stack.jobs.change_admission(|admission| {
         for n in jobs {
-            admission.active.insert(slot(n), Timestamp(NOON.0 + 3_600_000));
+            admission.active.insert(slot(n), NOON.after(Duration::from_secs(3600)));
         }
     });
 }

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::{TWO, every_effect, record, render, slot};
 
 const GRACE: Duration = Duration::from_secs(60);
-const AT: Timestamp = Timestamp(NOON.0 + 155_000);
+const AT: Timestamp = Timestamp(NOON.millis() + 155_000);
 
 fn plan(job: &Job, subscriptions: &Subscriptions, grace: Duration) -> Plan {
     fanout::plan(job, subscriptions, grace)
@@ -200,7 +200,7 @@ fn planning_again_gives_the_same_plan() {
 fn without_endpoints_an_event_has_no_rows() {
     let planned = plan(&record(1, every_effect(1)), &subscriptions(&webhook_settings(&[])), GRACE);
     assert!(planned.events.is_empty() && planned.deliveries.is_empty());
-    assert_eq!(planned.logs.len(), 1, "the rest goes on");
+    assert_eq!(planned.logs.len(), 1, "the other effects are planned");
 }
 
 #[test]
@@ -226,8 +226,9 @@ fn a_new_job_is_a_start_and_a_line_of_its_log() {
 #[test]
 fn only_versions_that_notify_depend_on_subscriptions() {
     assert!(notifies(&record(1, every_effect(1))));
-    let silent = every_effect(1).into_iter().filter(|effect| !matches!(effect, Effect::Notify { .. })).collect();
-    let job = record(1, silent);
+    let without_events =
+        every_effect(1).into_iter().filter(|effect| !matches!(effect, Effect::Notify { .. })).collect();
+    let job = record(1, without_events);
     assert!(!notifies(&job));
     assert_eq!(plan(&job, &subscriptions(&settings()), GRACE), plan(&job, &Subscriptions::default(), GRACE));
 }
@@ -251,7 +252,7 @@ fn a_failed_job_names_no_render_and_its_log_does() {
     assert_eq!(planned.events[0].data["creatomate_id"], Value::Null);
     let mut lines = lines(&planned).into_iter();
     assert!(lines.any(|line| line["details"]["creatomate_id"] == "render_1"), "{:?}", planned.logs);
-    // A retry begins without it, too.
+    // A retry starts without a render.
     let again = lived(failed, &[Event::Retry], AT, &policy);
     assert_eq!((&streamgank::job(&again)["creatomateId"], again.render_id()), (&Value::Null, None));
 }

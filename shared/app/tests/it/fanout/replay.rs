@@ -1,11 +1,11 @@
-//! Replays: the same records again, whole or in part, at once or after everything has gone on, change nothing.
+//! Replays: repeated records change nothing, as a whole or in part, at once or after later changes.
 
 use reelhook_domain::{DeliveryStatus, Event, Status};
 use reelhook_testkit::{NOON, Stack, header, lived, run, started};
 
 use super::{every_effect, hold_slots, record, stack};
 
-/// Rows and counters in words that can be compared; messages are only hints and may come again.
+/// Rows and counters as text to compare; messages are only hints and may be repeated.
 fn rows(stack: &Stack) -> String {
     format!(
         "{:#?}\n{:#?}\n{:#?}\n{:?}\n{:?}",
@@ -23,11 +23,11 @@ async fn processing_a_batch_twice_changes_nothing_and_gives_the_same_ids() {
     hold_slots(&stack, [1, 2, 9]);
     let batch = [record(1, every_effect(1)), record(2, every_effect(2))];
     stack.fan_out(&batch).await.unwrap();
-    let (once, told) = (rows(&stack), stack.hints.sent());
+    let (once, hints) = (rows(&stack), stack.hints.sent());
     assert_eq!(stack.fanout.totals()[&Status::Completed], 2);
     stack.fan_out(&batch).await.unwrap();
     assert_eq!(rows(&stack), once);
-    assert_eq!(stack.hints.sent()[told.len()..], told, "the hints of the replay name the same deliveries");
+    assert_eq!(stack.hints.sent()[hints.len()..], hints, "the hints of the replay name the same deliveries");
 }
 
 #[tokio::test]
@@ -56,12 +56,12 @@ async fn a_replay_after_everything_was_delivered_sends_nothing_again() {
     for event in &events {
         stack.jobs.apply(&id, event, NOON, &stack.policy);
     }
-    // Messages for the worker have nothing to do with it: the job has ended.
+    // Messages for the launcher have no effect, because the job has ended.
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Completed);
     assert!(stack.deliveries.all().iter().all(|delivery| delivery.status == DeliveryStatus::Delivered));
     let (sent, before) = (stack.http.requests().len(), rows(&stack));
-    assert_eq!(sent, 2, "one for each receiver");
+    assert_eq!(sent, 2, "one delivery per receiver");
 
     stack.replay_stream().await;
     stack.settle().await;

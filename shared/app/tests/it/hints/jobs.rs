@@ -123,12 +123,12 @@ async fn without_its_hint_a_freed_slot_waits_for_the_sweep() {
     freed_slot(Hint::IsLost).await;
 }
 
-/// A stack whose render service says `rendering` at first, `unfinished` times, and then that the render succeeded.
+/// A stack whose render service answers `rendering` to the first `unfinished` checks, and `succeeded` to later ones.
 fn with_render_service(unfinished: usize) -> Stack {
     let stack = Stack::with(&[QUIET], 3);
-    let asked = AtomicUsize::new(0);
+    let checks = AtomicUsize::new(0);
     stack.http.script(move |request| match request.url.host_str() {
-        Some("api.creatomate.example") if asked.fetch_add(1, Ordering::Relaxed) < unfinished => {
+        Some("api.creatomate.example") if checks.fetch_add(1, Ordering::Relaxed) < unfinished => {
             Ok(response(200, json!({ "id": "render_1", "status": "rendering" }).to_string()))
         }
         Some("api.creatomate.example") => {

@@ -11,9 +11,9 @@ use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Event, Job, JobId, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
 
-/// So many milliseconds after noon.
+/// The time `ms` milliseconds after noon.
 fn at(ms: i64) -> Timestamp {
-    Timestamp(NOON.0 + ms)
+    Timestamp(NOON.millis() + ms)
 }
 
 /// A run that fails for good.
@@ -108,17 +108,17 @@ async fn cleared() -> (Stack, Vec<Job>) {
     (stack, jobs)
 }
 
-/// What became of these jobs by a removal now: each changed once, runs not at all.
+/// Checks the effect of a removal on these jobs: each changes once, and those that run stay as they are.
 fn check_removed(stack: &Stack, jobs: &[Job]) {
     let now = stack.world.now();
     for before in jobs {
         let job = stack.jobs.get(&before.id);
-        let told = (job.status, job.run.times.cancelled_at, job.deleted_at, job.version - before.version);
+        let removed = (job.status, job.run.times.cancelled_at, job.deleted_at, job.version - before.version);
         let expected = match before.status {
             Status::Pending => (Status::Cancelled, Some(now), None, 1),
             status if runs(before) => (status, None, None, 0),
             status => (status, before.run.times.cancelled_at, Some(now), 1),
         };
-        assert_eq!(told, expected, "{:?}", before.status);
+        assert_eq!(removed, expected, "{:?}", before.status);
     }
 }

@@ -37,16 +37,16 @@ async fn the_numbers_tell_how_the_queue_stands() {
 }
 
 #[tokio::test]
-async fn a_toggle_turns_round_or_sets_and_says_what_was_and_is() {
-    let check = async |paused: bool, asked: Option<bool>, (was, is): (bool, bool)| {
+async fn a_toggle_inverts_or_sets_the_switch_and_returns_the_old_and_new_state() {
+    let check = async |paused: bool, requested: Option<bool>, (was, is): (bool, bool)| {
         let stack = Stack::default();
         stack.jobs.change_admission(|admission| admission.paused = paused);
-        let answer = toggle(&*stack.jobs, &stack.work, &*stack.world, asked).await.unwrap();
-        assert_eq!(answer, (was, is), "{paused} {asked:?}");
+        let answer = toggle(&*stack.jobs, &stack.work, &*stack.world, requested).await.unwrap();
+        assert_eq!(answer, (was, is), "{paused} {requested:?}");
         let after = stack.jobs.admission_item();
-        assert_eq!((after.paused, after.version), (!is, if was == is { 1 } else { 2 }), "{paused} {asked:?}");
+        assert_eq!((after.paused, after.version), (!is, if was == is { 1 } else { 2 }), "{paused} {requested:?}");
         let hints = if is { vec![Delayed::now(WorkMessage::Start)] } else { vec![] };
-        assert_eq!(stack.work.sent(), hints, "{paused} {asked:?}");
+        assert_eq!(stack.work.sent(), hints, "{paused} {requested:?}");
     };
     check(false, None, (true, false)).await;
     check(true, None, (false, true)).await;
@@ -57,8 +57,8 @@ async fn a_toggle_turns_round_or_sets_and_says_what_was_and_is() {
 }
 
 #[tokio::test]
-async fn a_toggle_that_others_cross_is_decided_again() {
-    // Somebody else takes slots; both changes are kept.
+async fn a_toggle_is_decided_again_after_a_conflict() {
+    // Concurrent starts claim slots; both changes are kept.
     let check = async |conflicts: usize, goes_through: bool| {
         let stack = Stack::default();
         for _ in 0..conflicts {
@@ -78,12 +78,16 @@ async fn a_toggle_that_others_cross_is_decided_again() {
     };
     check(19, true).await;
     check(20, false).await;
-    // Somebody else stops the queue first.
-    for (asked, expected) in [(None, (false, true)), (Some(false), (false, false))] {
+    // A concurrent toggle pauses the queue first.
+    for (requested, expected) in [(None, (false, true)), (Some(false), (false, false))] {
         let stack = Stack::default();
         stack.jobs.before("save_admission", |jobs| jobs.change_admission(|admission| admission.paused = true));
-        assert_eq!(toggle(&*stack.jobs, &stack.work, &*stack.world, asked).await.unwrap(), expected, "{asked:?}");
-        assert_eq!(stack.jobs.admission_item().paused, !expected.1, "{asked:?}");
+        assert_eq!(
+            toggle(&*stack.jobs, &stack.work, &*stack.world, requested).await.unwrap(),
+            expected,
+            "{requested:?}"
+        );
+        assert_eq!(stack.jobs.admission_item().paused, !expected.1, "{requested:?}");
     }
 }
 

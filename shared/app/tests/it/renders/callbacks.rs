@@ -92,7 +92,7 @@ async fn an_end_is_confirmed_if_creatomate_can_be_checked() {
         let job = stack.jobs.get(&id);
         assert_eq!((job.status, job.run.video_url, job.run.error), (Status::Rendering, None, None), "{status}");
         stack.follow_stream().await.unwrap();
-        assert_eq!(stack.work.sent(), [check_of(&id)], "{status}: it is asked at once");
+        assert_eq!(stack.work.sent(), [check_of(&id)], "{status}: the render is checked at once");
     }
 }
 

@@ -38,7 +38,7 @@ async fn check(stack: &Stack, id: &JobId) {
 async fn pass(stack: &Stack, minutes: u64) {
     for _ in 0..minutes * 12 {
         stack.world.advance_s(5);
-        if (stack.world.now().0 - NOON.0) % 60_000 == 0 {
+        if stack.world.now().millis_since(NOON) % 60_000 == 0 {
             stack.sweep().await;
         }
         stack.settle().await;

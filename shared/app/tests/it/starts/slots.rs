@@ -12,7 +12,7 @@ use super::{requested_jobs, start};
 async fn the_oldest_starts_first() {
     let stack = Stack::with(&[], 2);
     let mut ids = Vec::new();
-    // Their numbers do not tell their age.
+    // Their numbers are not in the order of their age.
     for n in [7, 3, 9, 1] {
         ids.push(stack.submit(n));
         stack.world.advance_s(1);

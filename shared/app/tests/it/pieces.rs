@@ -1,5 +1,4 @@
-//! Videos from submission to notification: drawn by our renderers, rendered by Creatomate, composed here; and crashes of
-//! renderers.
+//! Videos from submission to notification: rendered in pieces or by Creatomate, composed here; and crashes of renderers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +41,7 @@ fn job(stack: &Stack, id: &JobId) -> Job {
     stack.jobs.get(id)
 }
 
-/// The bodies of the webhooks that the client got, in order.
+/// The bodies of the client's webhooks, in order.
 fn notifications(stack: &Stack) -> Vec<Value> {
     stack.http.requests().iter().filter(|request| request.url.as_str() == HOOK).map(body_of).collect()
 }
@@ -91,7 +90,7 @@ async fn a_video_sends_started_and_completed_in_the_form_of_seed_002() {
 }
 
 #[tokio::test]
-async fn reels_are_a_second_rendition_with_its_own_link() {
+async fn the_portrait_rendition_has_its_own_link() {
     let stack = quiet();
     let id = stack.submit_video(Film { reels: true, ..film(2) }, None).await;
     stack.settle().await;
@@ -115,7 +114,7 @@ async fn a_renderer_crash_repeats_only_its_own_scene() {
     for _ in 0..2 {
         assert_eq!(stack.process_piece(&message).await.unwrap(), PieceOutcome::Reported);
     }
-    // The third renderer crashes while it draws its scene; the others continue.
+    // The third renderer crashes while it renders its scene; the others continue.
     tokio::select! {
         done = stack.process_piece(&message) => panic!("{done:?}"),
         () = turns(200) => {}
@@ -130,13 +129,13 @@ async fn a_renderer_crash_repeats_only_its_own_scene() {
         stack.settle().await;
         assert!(
             stack.world.now().since(before) <= Duration::from_secs(120),
-            "the scene is drawn again within two minutes"
+            "the scene is rendered again within two minutes"
         );
     }
     assert_eq!(job(&stack, &id).run.attempt, 1);
     let mut scenes: Vec<usize> = stack.objects.drawn().into_iter().map(|(_, scene)| scene).collect();
     scenes.sort_unstable();
-    assert_eq!(scenes, [0, 1, 2, 3], "each was drawn once");
+    assert_eq!(scenes, [0, 1, 2, 3], "each was rendered once");
     let completed: Vec<Value> =
         notifications(&stack).into_iter().filter(|body| body["status"] == "completed").collect();
     assert_eq!(completed.len(), 1);
@@ -176,7 +175,7 @@ async fn a_renderer_with_little_time_left_starts_no_further_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     let now = stack.world.now();
-    assert_eq!(stack.process_pieces(&message, now).await.unwrap(), 1, "the first piece is drawn in any case");
+    assert_eq!(stack.process_pieces(&message, now).await.unwrap(), 1, "the first piece is rendered in any case");
     // The second scene takes so long that no time is left for a third one.
     let world = Arc::clone(&stack.world);
     stack.jobs.before("save", move |_| world.advance_s(200));
@@ -190,7 +189,7 @@ async fn a_renderer_continues_after_a_failed_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     stack.objects.faults.busy("draw", 1);
-    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were drawn");
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were rendered");
     assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Processing, 3));
     stack.world.advance_s(30);
     assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 2);
@@ -233,11 +232,11 @@ async fn two_renderer_crashes_repeat_their_scenes_within_two_minutes() {
         stack.settle().await;
         assert!(
             stack.world.now().since(died) <= Duration::from_secs(120),
-            "both scenes are drawn again within two minutes"
+            "both scenes are rendered again within two minutes"
         );
     }
     assert_eq!((job(&stack, &id).status, job(&stack, &id).run.attempt), (Status::Completed, 1));
-    assert_eq!(stack.objects.drawn().len(), 4, "each scene was drawn once");
+    assert_eq!(stack.objects.drawn().len(), 4, "each scene was rendered once");
 }
 
 #[test]
@@ -262,7 +261,7 @@ async fn turns(count: usize) {
 }
 
 #[tokio::test]
-async fn an_edit_of_one_scene_draws_one_scene() {
+async fn an_edit_of_one_scene_renders_one_scene() {
     let stack = quiet();
     stack.submit_video(film(5), None).await;
     stack.settle().await;
@@ -289,7 +288,7 @@ async fn an_unavailable_image_fails_the_video_and_the_error_has_its_path() {
 }
 
 #[tokio::test]
-async fn a_renderer_failure_is_retried_and_keeps_the_drawn_scenes() {
+async fn a_renderer_failure_is_retried_and_keeps_the_rendered_scenes() {
     let stack = quiet();
     stack.objects.faults.busy("draw", 1);
     let id = stack.submit_video(film(3), Some(HOOK)).await;
@@ -300,7 +299,7 @@ async fn a_renderer_failure_is_retried_and_keeps_the_drawn_scenes() {
     assert_eq!((job(&stack, &id).status, job(&stack, &id).run.attempt), (Status::Completed, 1));
     assert_eq!(stack.objects.drawn().len(), 3);
     let statuses: Vec<Value> = notifications(&stack).into_iter().map(|body| body["status"].clone()).collect();
-    assert_eq!(statuses, ["started", "completed"], "there is one `started`");
+    assert_eq!(statuses, ["started", "completed"], "`started` is sent once");
 }
 
 #[tokio::test]

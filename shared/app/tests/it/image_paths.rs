@@ -1,4 +1,4 @@
-//! Pictures of videos that can't be had: the error names the place at which the client named them.
+//! Errors of unavailable images: each names the path in the request and the host of the image.
 
 use reelhook_domain::videos::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
 use reelhook_domain::videos::render::Renderer;
@@ -12,14 +12,14 @@ fn url(name: &str) -> ImageRef {
     ImageRef::Url(WebUrl::parse(&url).unwrap())
 }
 
-/// A scene whose items show these pictures.
+/// A scene with one item per image.
 fn scene(names: &[&str]) -> Scene {
     let items = names.iter().map(|name| Item { image: Some(url(name)), ..Item::default() });
     let content = Content { items: items.collect(), ..Content::default() };
     Scene { kind: SceneKind::ProductMatrix, frames: 90, content, transition: None, entrance: Default::default() }
 }
 
-/// A stack whose server has pictures, but for `missing`, which it answers so.
+/// A stack whose image server answers `missing` with this status and body.
 fn stack(missing: &'static str, status: u16, body: &'static str) -> Stack {
     let stack = Stack::with(&[("WEBHOOK_URLS", "")], 3);
     stack.http.script(move |request| {
@@ -29,7 +29,7 @@ fn stack(missing: &'static str, status: u16, body: &'static str) -> Stack {
     stack
 }
 
-async fn ended(stack: &Stack, film: Film) -> Job {
+async fn make_video(stack: &Stack, film: Film) -> Job {
     let id: JobId = stack.submit_video(film, None).await;
     stack.settle().await;
     stack.jobs.get(&id)
@@ -38,7 +38,7 @@ async fn ended(stack: &Stack, film: Film) -> Job {
 #[tokio::test]
 async fn an_error_has_the_path_of_one_of_four_assets() {
     let stack = stack("/three.gif", 404, "");
-    let failed = ended(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
+    let failed = make_video(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
     assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
     assert!(failed.run.no_retry.clone().map(|no_retry| no_retry.reason).is_some());
     let error = failed.run.error.unwrap();
@@ -48,18 +48,18 @@ async fn an_error_has_the_path_of_one_of_four_assets() {
 #[tokio::test]
 async fn an_error_has_the_path_in_the_client_s_own_names() {
     let stack = stack("/two.gif", 410, "");
-    let mut asked = a_film(vec![scene(&["one"]), scene(&["one", "two"])]);
-    asked.places = vec!["scenes[0].content.products[0].photo".to_owned(), "scenes[1].content.after.img".to_owned()];
-    let failed = ended(&stack, asked).await;
+    let mut film = a_film(vec![scene(&["one"]), scene(&["one", "two"])]);
+    film.places = vec!["scenes[0].content.products[0].photo".to_owned(), "scenes[1].content.after.img".to_owned()];
+    let failed = make_video(&stack, film).await;
     assert_eq!(failed.run.error.unwrap(), "scenes[1].content.after.img: the image at shop.example answered 410");
 }
 
 #[tokio::test]
 async fn the_error_of_an_unsupported_file_has_its_path() {
     let stack = stack("/page.gif", 200, "<!doctype html><title>Sign in</title>");
-    let mut asked = a_film(vec![scene(&["one"]), scene(&[])]);
-    asked.scenes[1].content.images = vec![url("one"), url("page")];
-    let failed = ended(&stack, asked).await;
+    let mut film = a_film(vec![scene(&["one"]), scene(&[])]);
+    film.scenes[1].content.images = vec![url("one"), url("page")];
+    let failed = make_video(&stack, film).await;
     assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
     let error = failed.run.error.unwrap();
     assert!(
@@ -75,9 +75,9 @@ async fn the_error_of_an_unsupported_file_has_its_path() {
 #[tokio::test]
 async fn an_asset_of_the_previous_scene_has_that_scene_s_path() {
     let stack = stack("/one.gif", 403, "");
-    let mut asked = a_film(vec![scene(&["one"]), scene(&["two"])]);
-    asked.scenes[1].transition = Some(Transition::Fade);
-    let failed = ended(&stack, asked).await;
+    let mut film = a_film(vec![scene(&["one"]), scene(&["two"])]);
+    film.scenes[1].transition = Some(Transition::Fade);
+    let failed = make_video(&stack, film).await;
     assert_eq!(failed.run.error.unwrap(), "scenes[0].content.items[0].image: the image at shop.example answered 403");
 }
 
@@ -94,12 +94,12 @@ async fn creatomate_s_errors_have_the_path_of_the_asset_too() {
     ] {
         let mut stack = stack(missing, status, body);
         stack.worker.renderer = Renderer::Creatomate;
-        let failed = ended(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
+        let failed = make_video(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
         assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0), "{missing}");
         let error = failed.run.error.unwrap();
         assert!(error.starts_with(expected), "{error}");
-        let asked = stack.http.requests();
-        assert!(asked.iter().all(|request| request.url.path().ends_with(".gif")), "no render is paid for");
+        let requests = stack.http.requests();
+        assert!(requests.iter().all(|request| request.url.path().ends_with(".gif")), "no render is requested");
     }
 }
 
@@ -116,8 +116,8 @@ async fn creatomate_renders_available_assets() {
     let id = stack.submit_video(a_film(vec![scene(&["one", "two"])]), None).await;
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
-    let asked = stack.http.requests();
-    let paths: Vec<&str> = asked.iter().map(|request| request.url.path()).collect();
+    let requests = stack.http.requests();
+    let paths: Vec<&str> = requests.iter().map(|request| request.url.path()).collect();
     assert_eq!(paths, ["/a/secret/one.gif", "/a/secret/two.gif", "/v1/renders"]);
 }
 
