@@ -351,7 +351,7 @@ impl Aws {
             log: JobEventTable::new(self.dynamodb.clone(), table("JobEventsTable")),
             deliveries: DeliveryTable::new(self.dynamodb.clone(), table("DeliveriesTable")),
             counters: CounterTable::new(self.dynamodb.clone(), table("CountersTable")),
-            now: || Timestamp(0),
+            now: || Timestamp::EPOCH,
         };
         for result in tables.put_logs(rows).await {
             result.expect("written");

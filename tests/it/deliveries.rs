@@ -151,7 +151,7 @@ async fn a_webhook_with_unusual_keys_and_text_verifies_in_every_language() {
         json!({ "job_id": job, "type": "Série", "mood": "🎬", "10": 1, "1": { "b": 1.0, "2": true }, "tiny": 1e-7 });
     let url = reelhook_app::Url::parse(&format!("{}/hooks/main", stack.studio)).expect("a URL");
     let endpoint = reelhook_app::webhooks::endpoints::endpoint_id(&url);
-    let (now, unique) = (Timestamp(0), std::process::id());
+    let (now, unique) = (Timestamp::EPOCH, std::process::id());
     let event_id = EventId::parse(&format!("{job}.1.{unique}")).expect("an id");
     let id = DeliveryId::of(&event_id, &endpoint);
     let event = json!({ "id": event_id, "event": "job.completed", "job_id": job, "at": now, "data": data });

@@ -13,7 +13,7 @@ use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::reconcile::Reconciler;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, Status, Timestamp, WebUrl};
+use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, Status, WebUrl};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
@@ -283,10 +283,10 @@ async fn a_parked_callback_is_returned_for_an_hour() {
     assert_eq!(item["pk"], json!({ "S": "render#render_1" }));
     let answer = json!({ "Item": item });
     let (renders_table, _) = renders(move |_, _| (200, answer.clone()));
-    let last = Timestamp(NOON.0 + 3_599_999);
+    let last = NOON.after(Duration::from_millis(3_599_999));
     assert_eq!(renders_table.parked(Service::Creatomate, &render(), last).await.unwrap(), Some(callback()));
     assert_eq!(
-        renders_table.parked(Service::Creatomate, &render(), Timestamp(NOON.0 + 3_600_000)).await.unwrap(),
+        renders_table.parked(Service::Creatomate, &render(), NOON.after(Duration::from_secs(3600))).await.unwrap(),
         None
     );
     let (renders_table, _) = renders(|_, _| ok());

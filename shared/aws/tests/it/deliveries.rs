@@ -28,7 +28,7 @@ fn rows(n: u32) -> (Delivery, EventRow) {
 }
 
 fn begun(n: u32) -> Delivery {
-    rows(n).0.begin(NOON, Timestamp(NOON.0 + 15_000))
+    rows(n).0.begin(NOON, Timestamp(NOON.millis() + 15_000))
 }
 
 /// The answer of a batch of statements; none for one that went through.
@@ -94,7 +94,7 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     let delivery = rows(1).0;
     let shard = reelhook_app::outbox::sweep::shard(&delivery.id.to_string());
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
-    assert_eq!(item["due_at"], json!({ "N": (NOON.0 + 60_000).to_string() }));
+    assert_eq!(item["due_at"], json!({ "N": (NOON.millis() + 60_000).to_string() }));
     assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 86_400).to_string() }));
     let answered = Outcome::Answered { status: 200, class: ResponseClass::Success, retry_after: None };
     let (ended, _) = delivery.finish(&answered, NOON, &settings().policy.schedule, 0.0, Policy::default().hint_grace);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::replay::{Answer, Call, Calls, condition_failed, dynamodb, error, kind, ok};
 
 /// The end of each lease.
-const UNTIL: Timestamp = Timestamp(NOON.0 + 30_000);
+const UNTIL: Timestamp = Timestamp(NOON.millis() + 30_000);
 
 fn counters(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (CounterTable, Calls) {
     let (client, calls) = dynamodb(script);
@@ -60,7 +60,7 @@ async fn a_full_pool_admits_no_request_until_a_lease_expires() {
     check(1, &[], true).await;
     check(1, &[("old", UNTIL)], false).await;
     check(2, &[("old", UNTIL)], true).await;
-    check(2, &[("old", UNTIL), ("older", Timestamp(NOON.0 + 1))], false).await;
+    check(2, &[("old", UNTIL), ("older", Timestamp(NOON.millis() + 1))], false).await;
     check(2, &[("old", UNTIL), ("dead", NOON)], true).await;
 }
 

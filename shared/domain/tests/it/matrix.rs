@@ -123,7 +123,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("last check finds no answer", unanswered(4)),
         ("cancel", Event::Cancel),
         ("clear, of now", Event::Clear { until: story.now }),
-        ("clear, of long ago", Event::Clear { until: Timestamp(0) }),
+        ("clear, of long ago", Event::Clear { until: Timestamp::EPOCH }),
         ("retry", Event::Retry),
         ("complete", complete()),
         ("monitor", Event::Monitor),

@@ -87,9 +87,10 @@ fn in_uploads_and_reports() {
         [(json!(3), json!(12.5), Some(12.5)), (json!(3.0), json!("12.5"), Some(12.5)), (json!("3"), Value::Null, None)]
     {
         let body = json!({ "job_id": "job_1_a", "step_number": number, "status": "started", "duration": duration });
-        let report = step::read(&posted("/api/webhooks/step-update", &body), &Reporter::Trusted, Timestamp(0)).unwrap();
+        let report =
+            step::read(&posted("/api/webhooks/step-update", &body), &Reporter::Trusted, Timestamp::EPOCH).unwrap();
         assert_eq!((report.update.number, report.update.duration), (3, seconds));
     }
     let body = json!({ "job_id": "job_1_a", "step_number": 3, "status": "started", "duration": "NaN" });
-    assert!(step::read(&posted("/api/webhooks/step-update", &body), &Reporter::Trusted, Timestamp(0)).is_err());
+    assert!(step::read(&posted("/api/webhooks/step-update", &body), &Reporter::Trusted, Timestamp::EPOCH).is_err());
 }

@@ -33,7 +33,7 @@ pub(super) async fn read_at(item: &Value, now: Timestamp) -> Option<Job> {
 
 /// A job in which every member has a value of its own.
 pub(super) fn full() -> Job {
-    let at = |n: i64| Timestamp(NOON.0 + n);
+    let at = |n: i64| Timestamp(NOON.millis() + n);
     let job = waiting();
     let steps = Steps {
         current: 8,

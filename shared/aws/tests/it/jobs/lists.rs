@@ -34,7 +34,10 @@ async fn waiting_jobs_are_a_range_of_the_active_index_sorted_by_ready_time() {
     assert_eq!((call.at("/ExpressionAttributeValues"), call.at("/Limit")), (&values, &json!(10)));
     // A rank of this very moment lies inside, one of the next millisecond does not.
     let rank = |ms: i64| format!("pending#{ms:014}");
-    assert!(rank(NOON.0).as_str() < "pending#01704110400000~" && rank(NOON.0 + 1).as_str() > "pending#01704110400000~");
+    assert!(
+        rank(NOON.millis()).as_str() < "pending#01704110400000~"
+            && rank(NOON.millis() + 1).as_str() > "pending#01704110400000~"
+    );
 }
 
 #[tokio::test]
@@ -68,7 +71,7 @@ async fn due_jobs_are_queried_by_shard_up_to_200() {
     for (call, shard) in calls.all().iter().zip(["due#7", "due#15"]) {
         assert_eq!(call.at("/IndexName"), "by-due");
         assert_eq!(call.at("/KeyConditionExpression"), "due_shard = :shard AND due_at <= :now");
-        let values = json!({ ":shard": { "S": shard }, ":now": { "N": NOON.0.to_string() } });
+        let values = json!({ ":shard": { "S": shard }, ":now": { "N": NOON.millis().to_string() } });
         assert_eq!((call.at("/ExpressionAttributeValues"), call.at("/Limit")), (&values, &json!(200)));
     }
 }
@@ -151,7 +154,7 @@ async fn the_oldest_are_those_of_all_families() {
         let (id, at) = [("job_2", "1704110399999"), ("job_1", "1704110399998")][before.min(1)];
         (200, json!({ "Items": [{ "id": { "S": id }, "created_at": { "N": at } }], "Count": 1 }))
     });
-    let from = Timestamp(NOON.0 - 1000);
+    let from = Timestamp(NOON.millis() - 1000);
     let found = jobs.oldest(Status::Completed, "2024-01", from, NOON, 10).await.unwrap();
     let found: Vec<JobId> = found.into_iter().map(|(_, id)| id).collect();
     assert_eq!((found, calls.all().len()), (job_ids(&["job_1", "job_2"]), 2));

@@ -57,7 +57,7 @@ async fn a_stored_text_that_is_not_a_url_does_not_make_its_job_unreadable() {
 
 /// So many milliseconds after noon.
 fn at(ms: i64) -> Timestamp {
-    Timestamp(NOON.0 + ms)
+    Timestamp(NOON.millis() + ms)
 }
 
 /// A plan of two renditions with two scenes each.

@@ -18,7 +18,7 @@ fn row() -> IdempotencyRecord {
         key: "key 1".to_owned(),
         body_hash: "abc".to_owned(),
         answer: r#"{"jobId": "Série"}"#.to_owned(),
-        expires_at: Timestamp(NOON.0 + 86_400_000),
+        expires_at: Timestamp(NOON.millis() + 86_400_000),
     }
 }
 
@@ -138,7 +138,7 @@ async fn a_transaction_whose_first_attempt_is_still_under_way_is_busy() {
 
 fn admission() -> Admission {
     let start = Admission { version: 4, ..Admission::default() };
-    start.take(&waiting().next_slot(), NOON, Timestamp(NOON.0 + 1000), 3).unwrap()
+    start.take(&waiting().next_slot(), NOON, Timestamp(NOON.millis() + 1000), 3).unwrap()
 }
 
 #[tokio::test]

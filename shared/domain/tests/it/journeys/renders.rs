@@ -77,7 +77,7 @@ fn a_confirmation_is_retried_and_the_schedule_continues_in_the_end() {
 fn a_lost_confirmation_is_repeated_by_the_sweep() {
     let mut story = Story::rendering().then(reported(succeeded(), true));
     story.sweep();
-    assert_eq!((story.now.0 - NOON.0, story.checks()), (30_000, vec![(0, 0)]));
+    assert_eq!((story.now.millis_since(NOON), story.checks()), (30_000, vec![(0, 0)]));
     story.apply(checked(succeeded(), 0));
     assert_eq!(story.notified(), [OutboundEvent::Completed]);
 }
@@ -88,7 +88,10 @@ fn an_unconfirmed_end_does_not_stop_the_worker() {
     while polls_of(&story.job).is_some() {
         story.sweep();
     }
-    assert_eq!((story.job.status, story.due_in().unwrap() + (story.now.0 - NOON.0) / 1000), (Status::Processing, 1800));
+    assert_eq!(
+        (story.job.status, story.due_in().unwrap() + story.now.millis_since(NOON) / 1000),
+        (Status::Processing, 1800)
+    );
 }
 
 #[test]

@@ -144,14 +144,14 @@ fn rendering_may_take_longer_than_processing_may() {
     for _ in 1..=3 {
         story.sweep();
     }
-    assert_eq!((story.job.status, story.now.0 - NOON.0), (Status::Rendering, 51 * 60_000));
+    assert_eq!((story.job.status, story.now.millis_since(NOON)), (Status::Rendering, 51 * 60_000));
 }
 
 #[test]
 fn a_waiting_job_never_times_out_and_gets_a_hint_at_least_every_15_minutes() {
     let mut story = Story::waiting();
     let mut waits = Vec::new();
-    while story.now.0 - NOON.0 < 3 * 24 * 3600 * 1000 {
+    while story.now.millis_since(NOON) < 3 * 24 * 3600 * 1000 {
         let before = story.now;
         story.sweep();
         assert_eq!((story.job.status, story.hints(), story.notified()), (Status::Pending, vec![0], vec![]));
