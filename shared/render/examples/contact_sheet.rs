@@ -35,8 +35,8 @@ fn main() -> Result<(), Failure> {
         only: arguments.next(),
     };
     let kinds = SceneKind::ALL;
-    for format in [Rendition::Landscape, Rendition::Portrait] {
-        let word = match format {
+    for rendition in [Rendition::Landscape, Rendition::Portrait] {
+        let word = match rendition {
             Rendition::Landscape => "wide",
             Rendition::Portrait => "tall",
         };
@@ -45,18 +45,18 @@ fn main() -> Result<(), Failure> {
             .zip(Theme::ALL.into_iter().cycle())
             .map(|(kind, theme)| (theme, kind, samples::usual(kind)))
             .collect();
-        sheets.stills(&format!("kinds-{word}"), format, 3, &usual)?;
+        sheets.stills(&format!("kinds-{word}"), rendition, 3, &usual)?;
         let other: Vec<_> = kinds
             .into_iter()
             .zip(Theme::ALL.into_iter().cycle().skip(4))
             .map(|(kind, theme)| (theme, kind, samples::usual(kind)))
             .collect();
-        sheets.stills(&format!("kinds-{word}-2"), format, 3, &other)?;
+        sheets.stills(&format!("kinds-{word}-2"), rendition, 3, &other)?;
         for (name, kind) in
             [("title", SceneKind::HeroTitle), ("list", SceneKind::FeatureList), ("stats", SceneKind::Stats)]
         {
             let themes: Vec<_> = Theme::ALL.into_iter().map(|theme| (theme, kind, samples::usual(kind))).collect();
-            sheets.stills(&format!("themes-{name}-{word}"), format, 2, &themes)?;
+            sheets.stills(&format!("themes-{name}-{word}"), rendition, 2, &themes)?;
         }
         for (name, texts, count) in [
             ("long", &samples::LONG[..], 8),
@@ -76,20 +76,20 @@ fn main() -> Result<(), Failure> {
                 .zip(Theme::ALL.into_iter().cycle())
                 .map(|(kind, theme)| (theme, kind, samples::filled(kind, texts, count)))
                 .collect();
-            sheets.stills(&format!("text-{name}-{word}"), format, 3, &all)?;
+            sheets.stills(&format!("text-{name}-{word}"), rendition, 3, &all)?;
         }
         let cases: Vec<_> = samples::CASES
             .into_iter()
             .zip(Theme::ALL.into_iter().cycle())
             .map(|((_, text), theme)| (theme, SceneKind::HeroTitle, samples::case(text)))
             .collect();
-        sheets.stills(&format!("text-cases-{word}"), format, 3, &cases)?;
+        sheets.stills(&format!("text-cases-{word}"), rendition, 3, &cases)?;
     }
     sheets.strips()
 }
 
-fn size(format: Rendition) -> (u32, u32) {
-    match format {
+fn size(rendition: Rendition) -> (u32, u32) {
+    match rendition {
         Rendition::Landscape => (1920, 1080),
         Rendition::Portrait => (1080, 1920),
     }
@@ -103,7 +103,7 @@ impl Sheets {
     fn stills(
         &mut self,
         name: &str,
-        format: Rendition,
+        rendition: Rendition,
         columns: u32,
         scenes: &[(Theme, SceneKind, Content)],
     ) -> Result<(), Failure> {
@@ -113,11 +113,11 @@ impl Sheets {
         let mut tiles = Vec::new();
         for (theme, kind, content) in scenes {
             let scene = samples::scene(*kind, content.clone());
-            let input = SceneInput { scene: &scene, before: None, theme: *theme, size: size(format), format };
+            let input = SceneInput { scene: &scene, before: None, theme: *theme, size: size(rendition), rendition };
             let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
             tiles.push(laid_out.still(149));
         }
-        let (columns, width) = match format {
+        let (columns, width) = match rendition {
             Rendition::Landscape => (columns, 620),
             Rendition::Portrait => (columns * 2, 310),
         };
@@ -126,7 +126,7 @@ impl Sheets {
 
     /// Draws frames of every transition, then of every entrance.
     fn strips(&mut self) -> Result<(), Failure> {
-        let format = Rendition::Landscape;
+        let rendition = Rendition::Landscape;
         let before = samples::scene(SceneKind::HeroTitle, samples::usual(SceneKind::HeroTitle));
         let content = samples::usual(SceneKind::FeatureList);
         if self.wants("transitions") {
@@ -140,8 +140,8 @@ impl Sheets {
                     scene: &scene,
                     before: Some(&before),
                     theme: Theme::Ocean,
-                    size: size(format),
-                    format,
+                    size: size(rendition),
+                    rendition,
                 };
                 let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
                 tiles.extend([0, 5, 8, 10, 13, 18].map(|frame| laid_out.still(frame)));
@@ -153,7 +153,7 @@ impl Sheets {
             for entrance in [Entrance::Rise, Entrance::Fade, Entrance::Slide, Entrance::Zoom, Entrance::None] {
                 let scene = Scene { entrance, ..samples::scene(SceneKind::FeatureList, content.clone()) };
                 let input =
-                    SceneInput { scene: &scene, before: None, theme: Theme::Vibrant, size: size(format), format };
+                    SceneInput { scene: &scene, before: None, theme: Theme::Vibrant, size: size(rendition), rendition };
                 let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
                 tiles.extend([1, 5, 9, 14, 20, 40].map(|frame| laid_out.still(frame)));
             }
@@ -165,7 +165,7 @@ impl Sheets {
                 [(SceneKind::Stats, Theme::Dark), (SceneKind::Quiz, Theme::Sunset), (SceneKind::Cta, Theme::Luxury)]
             {
                 let scene = samples::scene(kind, samples::usual(kind));
-                let input = SceneInput { scene: &scene, before: None, theme, size: size(format), format };
+                let input = SceneInput { scene: &scene, before: None, theme, size: size(rendition), rendition };
                 let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
                 tiles.extend([4, 12, 30, 85, 104, 149].map(|frame| laid_out.still(frame)));
             }

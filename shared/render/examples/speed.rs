@@ -37,7 +37,7 @@ fn crowded(fonts: &mut Fonts) -> Result<(), Failure> {
         for kind in [SceneKind::FeatureList, SceneKind::Comparison] {
             let scene = samples::scene(kind, samples::crowded(kind, word));
             let theme = Theme::Corporate;
-            let input = SceneInput { scene: &scene, before: None, theme, size: SIZE, format: Rendition::Landscape };
+            let input = SceneInput { scene: &scene, before: None, theme, size: SIZE, rendition: Rendition::Landscape };
             LaidOutScene::new(fonts, &input, &Images::new())?;
             let (before, start) = (fonts.cost(), Instant::now());
             LaidOutScene::new(fonts, &input, &Images::new())?;
@@ -96,7 +96,7 @@ async fn main() -> Result<(), Failure> {
         before: index.checked_sub(1).map(|index| &scenes[index]),
         theme: Theme::Corporate,
         size: SIZE,
-        format: Rendition::Landscape,
+        rendition: Rendition::Landscape,
     };
     for (index, scene) in scenes.iter().enumerate() {
         let mut laid_out = LaidOutScene::new(&mut fonts, &input(index), &images)?;

@@ -13,9 +13,9 @@ struct Glow(f32, f32, f32, Rgb, f32);
 
 /// Draws the background. An `opening` card, such as a title, has larger shapes than a card full of text. For
 /// right-to-left text the background is mirrored, so that the shapes stay where lines end.
-pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Rendition, opening: bool, rtl: bool) -> Option<Pixmap> {
+pub(crate) fn draw(theme: Theme, size: (u32, u32), rendition: Rendition, opening: bool, rtl: bool) -> Option<Pixmap> {
     let palette = look(theme).palette;
-    let tall = match format {
+    let tall = match rendition {
         Rendition::Landscape => false,
         Rendition::Portrait => true,
     };
@@ -183,13 +183,13 @@ mod tests {
     fn text_is_readable_everywhere_in_the_text_area() {
         for theme in Theme::ALL {
             let palette = Palette::of(theme);
-            for (format, size, opening) in [
+            for (rendition, size, opening) in [
                 (Rendition::Landscape, (480, 270), true),
                 (Rendition::Landscape, (480, 270), false),
                 (Rendition::Portrait, (270, 480), true),
                 (Rendition::Portrait, (270, 480), false),
             ] {
-                let backdrop = draw(theme, size, format, opening, false).expect("a size");
+                let backdrop = draw(theme, size, rendition, opening, false).expect("a size");
                 let (mut weak, mut all) = (0, 0);
                 for y in size.1 * 14 / 100..size.1 * 82 / 100 {
                     for x in size.0 * 7 / 100..size.0 * 93 / 100 {
@@ -200,7 +200,7 @@ mod tests {
                     }
                 }
                 // A shape in a corner may have less contrast, because no line of text reaches it.
-                assert!(weak * 100 <= all * 4, "{theme:?} {format:?} {opening}: {weak} of {all} pixels");
+                assert!(weak * 100 <= all * 4, "{theme:?} {rendition:?} {opening}: {weak} of {all} pixels");
             }
         }
     }

@@ -34,10 +34,10 @@ impl<'a> CardBuilder<'a> {
         images: &'a Images,
         look: Look,
         size: (u32, u32),
-        format: Rendition,
+        rendition: Rendition,
         content: &Content,
     ) -> Self {
-        let tall = match format {
+        let tall = match rendition {
             Rendition::Landscape => false,
             Rendition::Portrait => true,
         };

@@ -14,7 +14,8 @@ struct Key<'a> {
     look: &'static str,
     theme: Theme,
     size: (u32, u32),
-    format: Rendition,
+    #[serde(rename = "format")]
+    rendition: Rendition,
     scene: &'a Scene,
     /// The scene before, only if a transition shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +29,7 @@ pub fn key(input: &SceneInput<'_>) -> Vec<u8> {
         look: LOOK,
         theme: input.theme,
         size: input.size,
-        format: input.format,
+        rendition: input.rendition,
         scene: input.scene,
         before: input.before.filter(|_| input.scene.transition.is_some()),
     };

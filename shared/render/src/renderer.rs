@@ -100,7 +100,7 @@ impl LocalRenderer {
             };
             LaidOutScene::new(
                 loaded,
-                &SceneInput { scene: &scene, before: before.as_ref(), theme, size, format: rendition },
+                &SceneInput { scene: &scene, before: before.as_ref(), theme, size, rendition },
                 &images,
             )
         });
@@ -137,7 +137,7 @@ fn scene_input(scene: FilmScene<'_>) -> SceneInput<'_> {
         before: index.checked_sub(1).map(|before| &scenes[before]),
         theme: film.theme,
         size: film.quality.size(rendition),
-        format: rendition,
+        rendition,
     }
 }
 

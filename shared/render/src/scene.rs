@@ -28,7 +28,7 @@ pub struct SceneInput<'a> {
     /// Width and height in pixels; both are even.
     pub size: (u32, u32),
     /// Wide or tall.
-    pub format: Rendition,
+    pub rendition: Rendition,
 }
 
 /// A scene that is laid out and ready to be drawn.
@@ -148,11 +148,11 @@ fn card(
 ) -> Result<Card, RenderError> {
     let (width, height) = input.size;
     let mut builder =
-        CardBuilder::new(fonts, images, theme::look(input.theme), input.size, input.format, &scene.content);
+        CardBuilder::new(fonts, images, theme::look(input.theme), input.size, input.rendition, &scene.content);
     layout::lay_out(&mut builder, scene)?;
     let scale = builder.scale;
     let (layers, orders, rtl) = builder.finish();
-    let base = backdrop::draw(input.theme, input.size, input.format, layout::is_opening(scene.kind), rtl)
+    let base = backdrop::draw(input.theme, input.size, input.rendition, layout::is_opening(scene.kind), rtl)
         .ok_or(RenderError::Size { width, height })?;
     let timeline = Timeline::new(scene.frames.max(1), scene.entrance, orders, transition, scale, rtl);
     Ok(Card::new(base, layers, timeline))

@@ -4,7 +4,7 @@ use image::RgbaImage;
 use reelhook_domain::videos::film::{Content, Entrance, Item, Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{LaidOutScene, SceneInput, Yuv, key};
 
-use crate::{FORMATS, alone, fonts, samples};
+use crate::{RENDITIONS, alone, fonts, samples};
 
 const TRANSITIONS: [Transition; 5] =
     [Transition::Fade, Transition::Slide, Transition::Zoom, Transition::Rotate, Transition::Blur];
@@ -40,9 +40,9 @@ fn the_same_input_gives_the_same_bytes() {
 fn drawing_only_the_changes_equals_drawing_the_whole_frame() {
     let (mut fonts, images) = (fonts(), samples::images());
     for (kind, entrance) in SceneKind::ALL.into_iter().zip(ENTRANCES.into_iter().cycle()) {
-        for format in FORMATS {
+        for rendition in RENDITIONS {
             let scene = Scene { entrance, frames: 120, ..samples::scene(kind, samples::usual(kind)) };
-            let input = alone(&scene, Theme::Vibrant, format);
+            let input = alone(&scene, Theme::Vibrant, rendition);
             let mut laid_out = LaidOutScene::new(&mut fonts, &input, &images).expect("a scene");
             let mut step = Yuv::new(input.size.0, input.size.1);
             for frame in 0..120 {
@@ -50,7 +50,7 @@ fn drawing_only_the_changes_equals_drawing_the_whole_frame() {
                 if frame % 29 == 5 {
                     let mut once = Yuv::new(input.size.0, input.size.1);
                     LaidOutScene::new(&mut fonts, &input, &images).expect("a scene").draw(frame, &mut once);
-                    assert!(step == once, "{} {entrance:?} {format:?} frame {frame}", kind.name());
+                    assert!(step == once, "{} {entrance:?} {rendition:?} frame {frame}", kind.name());
                 }
             }
         }
@@ -93,20 +93,23 @@ fn a_number_with_too_many_words_counts_up_within_its_card() {
 #[test]
 fn a_product_shows_five_of_its_items() {
     let mut fonts = fonts();
-    let mut still = |last: usize, word: &str, format: Rendition| {
+    let mut still = |last: usize, word: &str, rendition: Rendition| {
         let title = |place: usize| if place == last { word } else { "Waterproof" };
         let items = (0..6).map(|place| Item { title: title(place).to_owned(), ..Item::default() });
         let content = Content { title: "Trail Runner".to_owned(), items: items.collect(), ..Content::default() };
         let scene = samples::scene(SceneKind::ProductShowcase, content);
-        LaidOutScene::new(&mut fonts, &alone(&scene, Theme::Minimal, format), &samples::images())
+        LaidOutScene::new(&mut fonts, &alone(&scene, Theme::Minimal, rendition), &samples::images())
             .expect("a scene")
             .still(149)
     };
-    for format in FORMATS {
+    for rendition in RENDITIONS {
         for place in 0..5 {
-            assert!(still(place, "Light", format) != still(place, "Heavy", format), "item {place} in {format:?}");
+            assert!(
+                still(place, "Light", rendition) != still(place, "Heavy", rendition),
+                "item {place} in {rendition:?}"
+            );
         }
-        assert!(still(5, "Light", format) == still(5, "Heavy", format), "the sixth item is not shown");
+        assert!(still(5, "Light", rendition) == still(5, "Heavy", rendition), "the sixth item is not shown");
     }
 }
 
@@ -115,17 +118,18 @@ fn a_transition_starts_at_the_scene_before_and_ends_at_its_own() {
     let (mut fonts, images) = (fonts(), samples::images());
     let before = samples::scene(SceneKind::HeroTitle, samples::usual(SceneKind::HeroTitle));
     let plain = samples::scene(SceneKind::Stats, samples::usual(SceneKind::Stats));
-    for format in FORMATS {
-        let mut last = LaidOutScene::new(&mut fonts, &alone(&before, Theme::Ocean, format), &images).expect("a scene");
+    for rendition in RENDITIONS {
+        let mut last =
+            LaidOutScene::new(&mut fonts, &alone(&before, Theme::Ocean, rendition), &images).expect("a scene");
         let last = last.still(before.frames - 1);
         for transition in TRANSITIONS {
             let scene = Scene { transition: Some(transition), entrance: Entrance::None, ..plain.clone() };
-            let input = SceneInput { before: Some(&before), ..alone(&scene, Theme::Ocean, format) };
+            let input = SceneInput { before: Some(&before), ..alone(&scene, Theme::Ocean, rendition) };
             let mut laid_out = LaidOutScene::new(&mut fonts, &input, &images).expect("a scene");
             assert!(apart(&laid_out.still(0), &last) < 1.0, "{transition:?} starts elsewhere");
             let middle = laid_out.still(9);
             let mut own =
-                LaidOutScene::new(&mut fonts, &alone(&scene, Theme::Ocean, format), &images).expect("a scene");
+                LaidOutScene::new(&mut fonts, &alone(&scene, Theme::Ocean, rendition), &images).expect("a scene");
             let own = own.still(18);
             assert!(laid_out.still(18) == own, "{transition:?} ends elsewhere");
             assert!(apart(&middle, &last) > 1.0 && apart(&middle, &own) > 1.0, "{transition:?} has no middle");
@@ -151,7 +155,7 @@ fn keys_differ_exactly_where_pixels_differ() {
         key(&SceneInput { before: Some(&before), ..with }),
         key(&SceneInput { theme: Theme::Luxury, ..input }),
         key(&SceneInput { size: (1920, 1080), ..input }),
-        key(&SceneInput { format: Rendition::Portrait, ..input }),
+        key(&SceneInput { rendition: Rendition::Portrait, ..input }),
     ];
     for (index, one) in keys.iter().enumerate() {
         assert!(keys.iter().skip(index + 1).all(|other| one != other), "key {index}");

@@ -53,13 +53,13 @@ fn scenes() -> Vec<Scene> {
     ]
 }
 
-async fn encode(directory: &Path, format: Rendition, size: (u32, u32)) -> (Vec<PathBuf>, u32) {
+async fn encode(directory: &Path, rendition: Rendition, size: (u32, u32)) -> (Vec<PathBuf>, u32) {
     let (mut fonts, images) = (fonts(), samples::images());
     let (mut files, mut frames) = (Vec::new(), 0);
     let scenes = scenes();
     for (index, scene) in scenes.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|index| scenes.get(index));
-        let input = SceneInput { scene, before, theme: Theme::Nature, size, format };
+        let input = SceneInput { scene, before, theme: Theme::Nature, size, rendition };
         let laid_out = LaidOutScene::new(&mut fonts, &input, &images).expect("a scene");
         let file = directory.join(format!("scene's {index}.mp4"));
         let (send, receive) = std::sync::mpsc::channel();
@@ -165,8 +165,13 @@ async fn a_failure_contains_the_output_of_ffmpeg() {
         "{failed:?}"
     );
     let scene = samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta));
-    let input =
-        SceneInput { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
+    let input = SceneInput {
+        scene: &scene,
+        before: None,
+        theme: Theme::Dark,
+        size: (640, 360),
+        rendition: Rendition::Landscape,
+    };
     let laid_out = LaidOutScene::new(&mut fonts(), &input, &samples::images()).expect("a scene");
     let failed = ffmpeg().encode(laid_out, &directory.0.join("no such/place.mp4"), |_| {}, pending()).await;
     assert!(
@@ -179,8 +184,13 @@ async fn a_failure_contains_the_output_of_ffmpeg() {
 async fn encoding_stops_on_request() {
     let directory = Directory::new("stop");
     let scene = Scene { frames: 100_000, ..samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta)) };
-    let input =
-        SceneInput { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
+    let input = SceneInput {
+        scene: &scene,
+        before: None,
+        theme: Theme::Dark,
+        size: (640, 360),
+        rendition: Rendition::Landscape,
+    };
     let laid_out = LaidOutScene::new(&mut fonts(), &input, &samples::images()).expect("a scene");
     let (send, receive) = tokio::sync::oneshot::channel::<()>();
     let mut send = Some(send);

@@ -1,6 +1,6 @@
-//! Every kind in both formats, and every text of `samples::CASES`, looks as it did when it was last reviewed, according
-//! to the perceptual hashes in `golden.txt`. `REELHOOK_UPDATE_GOLDEN=1` rewrites the file; check the contact sheets
-//! before you commit it.
+//! Every kind in both renditions, and every text of `samples::CASES`, looks as it did at the last review, according to
+//! the perceptual hashes in `golden.txt`. `REELHOOK_UPDATE_GOLDEN=1` rewrites the file; check the contact sheets before
+//! you commit it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use image::{DynamicImage, RgbaImage};
 use reelhook_domain::videos::film::{Rendition, SceneKind, Theme};
 use reelhook_render::LaidOutScene;
 
-use crate::{FORMATS, alone, fonts, samples};
+use crate::{RENDITIONS, alone, fonts, samples};
 
 /// The number of bits that may differ, because antialiasing differs slightly between processors.
 const ALLOWED: u32 = 6;
@@ -34,11 +34,11 @@ fn every_kind_looks_as_it_was_reviewed() {
     let (mut fonts, images) = (fonts(), samples::images());
     let mut drawn = BTreeMap::new();
     for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle()) {
-        for format in FORMATS {
+        for rendition in RENDITIONS {
             let scene = samples::scene(kind, samples::usual(kind));
             let mut laid_out =
-                LaidOutScene::new(&mut fonts, &alone(&scene, theme, format), &images).expect("a usual scene");
-            let word = match format {
+                LaidOutScene::new(&mut fonts, &alone(&scene, theme, rendition), &images).expect("a usual scene");
+            let word = match rendition {
                 Rendition::Landscape => "standard",
                 Rendition::Portrait => "reels",
             };
@@ -65,7 +65,7 @@ fn every_kind_looks_as_it_was_reviewed() {
     assert_eq!(
         reviewed.lines().count(),
         drawn.len(),
-        "golden.txt has a line for every kind in both formats, and for every text"
+        "golden.txt has a line for every kind in both renditions, and for every text"
     );
     let mut failures = Vec::new();
     for line in reviewed.lines() {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Fonts, Images, LaidOutScene, RenderError, Yuv};
 
-use crate::{FORMATS, alone, fonts, samples};
+use crate::{RENDITIONS, alone, fonts, samples};
 
 fn contents(kind: SceneKind) -> Vec<(&'static str, Content)> {
     let word = "W".repeat(2_000);
@@ -36,9 +36,9 @@ fn contents(kind: SceneKind) -> Vec<(&'static str, Content)> {
 }
 
 /// The number of pixels in the margin that differ from those of a card without content.
-fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Rendition) -> usize {
+fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], rendition: Rendition) -> usize {
     let (width, height) = still.dimensions();
-    let (side, top, bottom) = match format {
+    let (side, top, bottom) = match rendition {
         Rendition::Landscape => (width / 20, height / 20, height - height / 20),
         Rendition::Portrait => (width / 20, height * 12 / 100, height - height * 18 / 100),
     };
@@ -54,9 +54,9 @@ fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Rendition) -> u
         .count()
 }
 
-fn bare(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Rendition) -> RgbaImage {
+fn bare(fonts: &mut Fonts, kind: SceneKind, theme: Theme, rendition: Rendition) -> RgbaImage {
     let scene = samples::scene(kind, Content::default());
-    LaidOutScene::new(fonts, &alone(&scene, theme, format), &Images::new()).expect("an empty card").still(149)
+    LaidOutScene::new(fonts, &alone(&scene, theme, rendition), &Images::new()).expect("an empty card").still(149)
 }
 
 #[test]
@@ -64,16 +64,16 @@ fn no_content_breaks_a_card_or_leaves_its_area() {
     let mut fonts = fonts();
     let mut failures = Vec::new();
     for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle().skip(2)) {
-        for format in FORMATS {
-            let bare = bare(&mut fonts, kind, theme, format);
+        for rendition in RENDITIONS {
+            let bare = bare(&mut fonts, kind, theme, rendition);
             let turned = image::imageops::flip_horizontal(&bare);
             for (name, content) in contents(kind) {
                 let scene = samples::scene(kind, content);
                 let mut laid_out =
-                    LaidOutScene::new(&mut fonts, &alone(&scene, theme, format), &Images::new()).expect(name);
-                let outside = ink_outside(&laid_out.still(149), [&bare, &turned], format);
+                    LaidOutScene::new(&mut fonts, &alone(&scene, theme, rendition), &Images::new()).expect(name);
+                let outside = ink_outside(&laid_out.still(149), [&bare, &turned], rendition);
                 if outside > 0 {
-                    failures.push(format!("{} {format:?} {name}: {outside} pixels", kind.name()));
+                    failures.push(format!("{} {rendition:?} {name}: {outside} pixels", kind.name()));
                 }
             }
         }
@@ -136,9 +136,9 @@ proptest! {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let content = samples::filled(SceneKind::ALL[kind], &texts, count);
         let scene = Scene { frames, ..samples::scene(SceneKind::ALL[kind], content) };
-        let format = if tall { Rendition::Portrait } else { Rendition::Landscape };
+        let rendition = if tall { Rendition::Portrait } else { Rendition::Landscape };
         FONTS.with_borrow_mut(|fonts| {
-            let mut input = alone(&scene, Theme::ALL[theme], format);
+            let mut input = alone(&scene, Theme::ALL[theme], rendition);
             input.size = if tall { (360, 640) } else { (640, 360) };
             let mut laid_out = LaidOutScene::new(fonts, &input, &Images::new()).expect("any text can be drawn");
             let mut frame = Yuv::new(input.size.0, input.size.1);

@@ -6,7 +6,7 @@ use image::{ImageFormat, Rgba, RgbaImage};
 use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Fonts, Images, LaidOutScene};
 
-use crate::{FORMATS, alone, fonts, samples};
+use crate::{RENDITIONS, alone, fonts, samples};
 
 /// A disc of one colour on transparent pixels of another colour; a radius of 0 gives no disc.
 fn disc(radius: f32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
@@ -19,7 +19,7 @@ fn disc(radius: f32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
 }
 
 /// The last frame of a card of this kind with an image.
-fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Rendition, image: &RgbaImage) -> RgbaImage {
+fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, rendition: Rendition, image: &RgbaImage) -> RgbaImage {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, ImageFormat::Png).expect("a PNG");
     let name = ImageRef::Key("image".to_owned());
@@ -31,18 +31,18 @@ fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Rendition, ima
         _ => Content { title: "Lamp".to_owned(), images: vec![name.clone()], ..Content::default() },
     };
     let scene = Scene { frames: 150, ..samples::scene(kind, content) };
-    LaidOutScene::new(fonts, &alone(&scene, theme, format), &images).expect("a card").still(149)
+    LaidOutScene::new(fonts, &alone(&scene, theme, rendition), &images).expect("a card").still(149)
 }
 
 #[test]
 fn the_colour_of_transparent_pixels_is_never_visible() {
     let mut fonts = fonts();
     for kind in [SceneKind::HeroTitle, SceneKind::ProductShowcase, SceneKind::Testimonial, SceneKind::ProductMatrix] {
-        for format in FORMATS {
-            let mut on = |outside| card(&mut fonts, kind, Theme::Minimal, format, &disc(200.0, [255; 3], outside));
+        for rendition in RENDITIONS {
+            let mut on = |outside| card(&mut fonts, kind, Theme::Minimal, rendition, &disc(200.0, [255; 3], outside));
             let black = on([0; 3]);
-            assert!(on([255, 0, 255]) == black, "{} {format:?}", kind.name());
-            assert!(on([255; 3]) == black, "{} {format:?}", kind.name());
+            assert!(on([255, 0, 255]) == black, "{} {rendition:?}", kind.name());
+            assert!(on([255; 3]) == black, "{} {rendition:?}", kind.name());
         }
     }
 }

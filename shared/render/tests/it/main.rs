@@ -32,12 +32,12 @@ fn ffmpeg() -> Ffmpeg {
 }
 
 /// A scene without a predecessor, at two thirds of the usual size, because tests draw many scenes.
-fn alone(scene: &Scene, theme: Theme, format: Rendition) -> SceneInput<'_> {
-    let size = match format {
+fn alone(scene: &Scene, theme: Theme, rendition: Rendition) -> SceneInput<'_> {
+    let size = match rendition {
         Rendition::Landscape => (1280, 720),
         Rendition::Portrait => (720, 1280),
     };
-    SceneInput { scene, before: None, theme, size, format }
+    SceneInput { scene, before: None, theme, size, rendition }
 }
 
-const FORMATS: [Rendition; 2] = [Rendition::Landscape, Rendition::Portrait];
+const RENDITIONS: [Rendition; 2] = [Rendition::Landscape, Rendition::Portrait];
