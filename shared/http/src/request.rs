@@ -307,7 +307,7 @@ fn object(read: serde_json::Result<Value>) -> Result<Value, Problem> {
 
 /// A GET of a path with query parameters, for tests.
 #[cfg(test)]
-pub(crate) fn asking(path: &str, query: &[(&str, &str)]) -> ApiRequest {
+pub(crate) fn get_request(path: &str, query: &[(&str, &str)]) -> ApiRequest {
     let pairs = query.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
     let pairs: std::collections::HashMap<String, Vec<String>> = pairs.collect();
     let request = Request::new(Body::Empty).with_raw_http_path(path);
@@ -363,6 +363,6 @@ mod tests {
         for none in ["", "seen", "unseen=1", "Seen=1", "x=seen=1"] {
             check(none.as_bytes(), None);
         }
-        assert_eq!(asking("/", &[]).cookie("seen"), None);
+        assert_eq!(get_request("/", &[]).cookie("seen"), None);
     }
 }

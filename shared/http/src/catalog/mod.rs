@@ -169,7 +169,7 @@ mod tests {
                 assert!(template[name].as_str().is_some_and(|text| !text.is_empty()), "{name} of {template}");
             }
         }
-        assert!(matches!(Route::read(&crate::request::asking("/api/templates", &[])), Ok(Some(Route::Templates))));
+        assert!(matches!(Route::read(&crate::request::get_request("/api/templates", &[])), Ok(Some(Route::Templates))));
     }
 
     #[test]

@@ -86,7 +86,7 @@ mod tests {
             let request = posting("/api/webhooks/creatomate", &json!({ "id": id, "status": "succeeded" }));
             assert!(matches!(read(&request), Err(Problem::BadField { field: "id", .. })), "{id}");
             let path = format!("/api/status/{id}");
-            let lookup = crate::jobs::render::read_render_lookup(&crate::request::asking(&path, &[]));
+            let lookup = crate::jobs::render::read_render_lookup(&crate::request::get_request(&path, &[]));
             assert!(!matches!(lookup, Ok(Some(_))), "{path}");
         }
     }

@@ -154,11 +154,11 @@ pub fn stats_answer(logs: u64, log: &LogTally, now: Timestamp) -> ApiAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::asking;
+    use crate::request::get_request;
 
     fn ask(query: &str) -> Result<Route, Problem> {
         let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-        Route::read(&asking("/api/logs/search", &pairs))
+        Route::read(&get_request("/api/logs/search", &pairs))
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
     fn an_answer_repeats_the_parameters_as_written() {
         let answer = |query: &[(&str, &str)]| {
             let now = Timestamp(1_704_110_400_000);
-            let answer = search_answer(&asking("/api/logs/search", query), &Found::default(), now);
+            let answer = search_answer(&get_request("/api/logs/search", query), &Found::default(), now);
             let body: Value = serde_json::from_str(&answer.body).unwrap();
             assert_eq!(body["data"]["searchTime"], "2024-01-01T12:00:00.000Z");
             body["data"]["filters"].clone()
@@ -211,9 +211,9 @@ mod tests {
     #[test]
     fn every_parameter_of_a_search_is_read() {
         let cursor = ApiRequest::write_cursor("1704110400000.job_1_a.0000000002.00");
-        let asked =
+        let route =
             ask(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
-        let Route::Search(search) = asked else { panic!("{asked:?}") };
+        let Route::Search(search) = route else { panic!("{route:?}") };
         assert_eq!((search.level, search.event_type.as_deref()), (Some(LogLevel::Error), Some("job_failed")));
         assert_eq!((search.limit, search.from), (5, Some(Timestamp(1_704_067_200_000))));
         assert_eq!(search.before.as_deref(), Some("1704110400000.job_1_a.0000000002.00"));

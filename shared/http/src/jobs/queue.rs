@@ -199,12 +199,12 @@ pub fn cleanup_answer(count: usize) -> ApiAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::asking;
+    use crate::request::get_request;
 
     #[test]
     fn the_list_has_streamgank_jobs_unless_a_family_is_named() {
         let check = |query: &[(&str, &str)], expected: Option<JobKind>| {
-            let Ok(Some(Route::List { family, .. })) = Route::read(&asking("/api/queue/jobs", query)) else {
+            let Ok(Some(Route::List { family, .. })) = Route::read(&get_request("/api/queue/jobs", query)) else {
                 panic!("{query:?} is a list")
             };
             assert_eq!(family, expected, "{query:?}");
@@ -215,7 +215,7 @@ mod tests {
         check(&[("family", "vidbuilder")], Some(JobKind::Video));
         check(&[("family", "all")], None);
         for bad in ["VidBuilder", "none", "streamgank,vidbuilder"] {
-            let route = Route::read(&asking("/api/queue/jobs", &[("family", bad)]));
+            let route = Route::read(&get_request("/api/queue/jobs", &[("family", bad)]));
             assert!(matches!(route, Err(Problem::BadField { field: "family", .. })), "{bad}");
         }
     }
@@ -224,7 +224,7 @@ mod tests {
     fn a_cursor_survives_a_round_trip_and_an_invalid_one_is_refused() {
         let id = |text: &str| JobId::parse(text).unwrap();
         let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
-        let read = |text: &str| Route::read(&asking("/api/queue/jobs", &[("cursor", text)]));
+        let read = |text: &str| Route::read(&get_request("/api/queue/jobs", &[("cursor", text)]));
         let family = Some(JobKind::Workflow);
         let list = Route::List { family, status: None, limit: LIST, cursor: Some(cursor.clone()) };
         assert_eq!(read(&write_cursor(&cursor)), Ok(Some(list)));

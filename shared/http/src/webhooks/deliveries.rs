@@ -199,10 +199,10 @@ pub(crate) fn status_name(status: DeliveryStatus) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::asking;
+    use crate::request::get_request;
 
     fn ask(query: &[(&str, &str)]) -> Result<Option<Route>, Problem> {
-        Route::read(&asking("/api/webhooks/deliveries", query))
+        Route::read(&get_request("/api/webhooks/deliveries", query))
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
             };
             assert_eq!(named, field);
         }
-        let unknown = Route::read(&asking("/api/webhooks/deliveries/no-uuid", &[]));
+        let unknown = Route::read(&get_request("/api/webhooks/deliveries/no-uuid", &[]));
         assert_eq!(unknown, Err(Problem::DeliveryNotFound));
     }
 

@@ -287,7 +287,7 @@ mod tests {
             let Err(Problem::BadField { field: named, .. }) = begin(body) else { panic!("{field}: {value}") };
             assert_eq!(named, field);
         }
-        let unknown = read(&crate::request::asking("/api/webhooks/recover/rec_1", &[]));
+        let unknown = read(&crate::request::get_request("/api/webhooks/recover/rec_1", &[]));
         assert_eq!(unknown.unwrap_err(), Problem::RecoveryNotFound);
     }
 }

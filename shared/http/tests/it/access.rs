@@ -1,4 +1,4 @@
-//! Which callers are authorized: by a key, and by what a browser sends by itself.
+//! Authorization of callers: by a key, and by the headers of a browser.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -69,7 +69,7 @@ fn settings_that_can_t_be_used_are_refused() {
     assert_eq!(read("rk first"), Some(AccessError::Space { entry: 1 }));
     assert_eq!(read("rk_first"), None);
     assert_eq!(Access::read(&deployed("*"), &|_| None).err(), Some(AccessError::NoSessionSecret));
-    assert!(Access::read(&laptop("*"), &|_| None).is_ok(), "a laptop needs none");
+    assert!(Access::read(&laptop("*"), &|_| None).is_ok(), "a laptop needs no keys");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_fingerprint_reveals_nothing_of_its_key_and_is_unique() {
     };
     let password = of("authorization", &basic("ann", "secret"));
     assert!(password.len() == 16 && password.bytes().all(|byte| byte.is_ascii_hexdigit()), "{password}");
-    // What an attacker could compute from a guessed password, in whole or in part.
+    // Values that an attacker could compute from a guessed password, in whole or in part.
     let guess: String = reelhook_signing::hash_key("ann:secret").iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(!guess.contains(&password[..8]), "{guess} {password}");
     let key = of("x-api-key", "rk_first_of_two_keys");
@@ -92,7 +92,7 @@ fn a_fingerprint_reveals_nothing_of_its_key_and_is_unique() {
 const ORIGIN: &str = "https://api.example.com";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Everything that may differ between two calls with a key, and what follows from it.
+/// All combinations of the properties of a call with a key, and the result of each.
 #[test]
 fn another_site_s_page_can_t_use_what_a_browser_sends_along() {
     let (password, key) = (basic("ann", "secret"), basic("anyone", "rk_first_of_two_keys"));
@@ -171,7 +171,7 @@ fn an_origin_is_compared_completely() {
 fn a_browser_s_fetch_metadata_counts_behind_a_proxy() {
     let password = basic("ann", "secret");
     let check = |method: &str, more: &[(&str, &str)], expected: &str| {
-        // The proxy calls the API by another name than the page has.
+        // The proxy calls the API under another host name than that of the page.
         let mut headers = vec![("authorization", password.as_str()), ("host", "internal.example")];
         headers.extend(more);
         assert_eq!(verdict(&deployed("*"), &request(method, "/api/job/job_1/cancel", &headers)), expected, "{more:?}");

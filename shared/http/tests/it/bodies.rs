@@ -12,7 +12,7 @@ fn genre(request: &ApiRequest) -> Result<String, Problem> {
     request.json().map(|body| body["genre"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Status and code of what is wrong.
+/// The status and the code of the error.
 fn refused(request: &ApiRequest) -> (u16, &'static str, String) {
     request.json().expect_err("it was read").parts()
 }
@@ -24,7 +24,7 @@ fn a_byte_order_mark_is_no_part_of_a_body() {
         assert_eq!(genre(&marked).as_deref(), Ok("Comédie"));
     }
     let twice = refused(&text(&[], &[BOM, BOM, body].concat()));
-    assert_eq!((twice.0, twice.1), (400, "bad_json"), "one is enough");
+    assert_eq!((twice.0, twice.1), (400, "bad_json"), "only one byte order mark is allowed");
     let packed = binary(&[("content-encoding", "gzip")], &gzip(&[BOM, body].concat()));
     assert_eq!(genre(&packed).as_deref(), Ok("Comédie"));
 }
@@ -40,8 +40,8 @@ fn utf_16_is_named() {
         assert!(sentence.contains("UTF-16"), "{sentence}");
         let (status, code, _) = refused(&text(&[], bytes));
         assert_eq!((status, code), (400, "bad_json"));
-        let said = binary(&[("content-type", "application/json; charset=utf-16")], bytes);
-        assert_eq!(refused(&said).0, 415);
+        let request = binary(&[("content-type", "application/json; charset=utf-16")], bytes);
+        assert_eq!(refused(&request).0, 415);
     }
 }
 
@@ -51,11 +51,11 @@ fn compressed_bodies_are_read_if_complete_and_named_in_the_error_otherwise() {
     let packed = gzip(body);
     let coding = [("content-encoding", "gzip")];
     assert_eq!(genre(&binary(&coding, &packed)).as_deref(), Ok("Comédie"));
-    // A gateway that takes what is called JSON for text damages it.
+    // A gateway that passes the body as text has damaged it.
     let (status, code, sentence) = refused(&text(&coding, &packed));
     assert_eq!((status, code), (415, "unsupported_encoding"));
     assert!(sentence.contains("application/octet-stream"), "{sentence}");
-    // One that undoes the coding leaves the header as it was.
+    // A gateway that decompresses the body leaves the header unchanged.
     assert_eq!(genre(&text(&coding, body)).as_deref(), Ok("Comédie"));
     assert_eq!(genre(&text(&[("content-encoding", "identity")], body)).as_deref(), Ok("Comédie"));
     for other in ["br", "zstd"] {
@@ -86,12 +86,12 @@ fn other_character_sets_are_read_if_complete_and_named_in_the_error_otherwise() 
     let latin = b"{\"genre\": \"Com\xe9die\"}";
     for charset in ["iso-8859-1", "ISO-8859-15", "windows-1252", "\"latin1\""] {
         let content_type = format!("application/json; charset={charset}");
-        let said = [("content-type", content_type.as_str())];
-        assert_eq!(genre(&binary(&said, latin)).as_deref(), Ok("Comédie"), "{charset}");
-        let (status, code, sentence) = refused(&text(&said, latin));
+        let headers = [("content-type", content_type.as_str())];
+        assert_eq!(genre(&binary(&headers, latin)).as_deref(), Ok("Comédie"), "{charset}");
+        let (status, code, sentence) = refused(&text(&headers, latin));
         assert_eq!((status, code), (415, "unsupported_encoding"), "{charset}");
         assert!(sentence.contains("UTF-8"), "{sentence}");
-        assert_eq!(genre(&text(&said, b"{\"genre\": \"Drama\"}")).as_deref(), Ok("Drama"), "{charset}");
+        assert_eq!(genre(&text(&headers, b"{\"genre\": \"Drama\"}")).as_deref(), Ok("Drama"), "{charset}");
     }
     let unknown = [("content-type", "application/json; charset=klingon")];
     assert_eq!(refused(&binary(&unknown, latin)).0, 415);
@@ -101,18 +101,18 @@ fn other_character_sets_are_read_if_complete_and_named_in_the_error_otherwise() 
 fn what_is_not_utf_8_is_never_replaced() {
     let latin = b"{\"genre\": \"Com\xe9die\"}";
     for content_type in ["application/json", "application/json; charset=utf-8", "application/json; charset=us-ascii"] {
-        let said = [("content-type", content_type)];
-        for request in [text(&said, latin), binary(&said, latin)] {
+        let headers = [("content-type", content_type)];
+        for request in [text(&headers, latin), binary(&headers, latin)] {
             let (status, code, sentence) = refused(&request);
             assert_eq!((status, code), (400, "bad_json"), "{content_type}");
             assert!(sentence.contains("UTF-8"), "{sentence}");
         }
     }
-    // Who means the character itself can say so.
+    // A client may send the replacement character itself.
     let meant = json!({ "genre": "\u{fffd}" });
     assert_eq!(text(&[], b"{\"genre\": \"\\ufffd\"}").json(), Ok(meant.clone()));
     assert_eq!(binary(&[], meant.to_string().as_bytes()).json(), Ok(meant.clone()));
-    // A callback is not sent again: it is taken as it came.
+    // A callback is not sent again, so it is accepted as it is.
     assert_eq!(text(&[], meant.to_string().as_bytes()).callback_json(), Ok(meant));
     assert!(binary(&[], latin).callback_json().is_err());
 }

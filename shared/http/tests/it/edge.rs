@@ -1,4 +1,4 @@
-//! Requests as the gateway gives them to functions, on AWS and on a laptop.
+//! Requests in the form in which the gateway passes them to functions, on AWS and on a laptop.
 
 use lambda_http::request::from_str;
 use reelhook_app::Url;
@@ -8,7 +8,7 @@ use reelhook_http::request::ApiRequest;
 use reelhook_http::site::Site;
 use serde_json::{Value, json};
 
-/// An event as an HTTP API or a Function URL gives it; names of headers are in lower case there, each name once.
+/// An event of an HTTP API or a Function URL: header names are in lower case and unique.
 pub fn event(method: &str, path: &str, headers: &[(&str, &str)]) -> Value {
     let names: serde_json::Map<String, Value> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
@@ -47,7 +47,7 @@ pub fn deployed(cors: &str) -> Site {
     Site::read(Some("required"), Some(&base), Some(cors)).expect("a site")
 }
 
-/// A function of a laptop's stack that asks for no key.
+/// A function of a laptop's stack, which requires no key.
 pub fn laptop(cors: &str) -> Site {
     let base = Url::parse("http://127.0.0.1:3000").expect("a URL");
     Site::read(Some("none"), Some(&base), Some(cors)).expect("a site")
@@ -64,10 +64,10 @@ pub fn access(site: &Site) -> Access {
     read.expect("settings")
 }
 
-/// When all of this happens.
+/// The time of these requests.
 pub const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
-/// `in`, or the code of what is wrong.
+/// `in`, or the code of the error.
 pub fn verdict(site: &Site, request: &ApiRequest) -> &'static str {
     access(site).caller(request, NOW).map_or_else(|problem| problem.parts().1, |_| "in")
 }

@@ -1,4 +1,4 @@
-//! What is empty says nothing, wherever it stands: the next name counts, or the default.
+//! Empty values are ignored everywhere: the next name applies, or the default.
 
 use reelhook_domain::WebUrl;
 use reelhook_domain::videos::film::{Entrance, ImageRef, Quality, Theme, Transition};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::film::{content, order, parse_film, refusal, request, scene, track};
 
-/// What no-code clients send where there is nothing.
+/// Values that no-code clients send for a missing value.
 fn empties() -> [Value; 8] {
     [
         json!(""),
@@ -76,18 +76,18 @@ fn empty_images_are_ignored() {
     let url = |name: &str| ImageRef::Url(WebUrl::parse(&format!("https://a.example/{name}.png")).unwrap());
     for empty in empties() {
         let given = json!({ "image": empty, "imageUrl": "https://a.example/a.png", "images": [
-            empty, "https://a.example/b.png", { "url": empty, "alt": "A picture" }, { "url": empty, "src": " https://a.example/c.png " },
+            empty, "https://a.example/b.png", { "url": empty, "alt": "An image" }, { "url": empty, "src": " https://a.example/c.png " },
         ] });
         assert_eq!(content("hero-title", given).images, [url("a"), url("b"), url("c")], "{empty}");
         assert!(content("hero-title", json!({ "image": empty, "images": empty })).images.is_empty(), "{empty}");
-        let described = json!({ "image": { "url": empty, "alt": "A picture" } });
+        let described = json!({ "image": { "url": empty, "alt": "An image" } });
         assert!(content("hero-title", described).images.is_empty(), "{empty}");
     }
-    for wrong in [json!({ "alt": "A picture" }), json!("a.png"), json!(7), json!(true)] {
+    for wrong in [json!({ "alt": "An image" }), json!("a.png"), json!(7), json!(true)] {
         let refused = refusal(parse_film(&json!({ "scenes": [{ "type": "cta", "content": { "image": wrong } }] })));
         assert!(refused.starts_with("`scenes[0].content.image` must be an http or https URL"), "{refused}");
     }
-    // A file that came along, by its name or its number.
+    // An uploaded file, by its name or its number.
     let attached = [("logo.png".to_owned(), "uploads/1.png".to_owned()), ("0".to_owned(), "uploads/2.png".to_owned())];
     for (given, key) in [
         (json!("logo.png"), "uploads/1.png"),
@@ -157,7 +157,7 @@ fn what_is_required_stays_required() {
         let refused = refusal(parse_film(&none));
         assert_eq!(refused, "Invalid video configuration. Must include scenes array.", "{empty}");
     }
-    // An empty field of a form leaves the configuration's.
+    // An empty field of a form does not override the configuration.
     let body = "--part\r\nContent-Disposition: form-data; name=\"config\"\r\n\r\n\
         {\"webhookUrl\": \"https://client.example/hook\", \"scenes\": [{\"type\": \"cta\"}]}\r\n\
         --part\r\nContent-Disposition: form-data; name=\"webhookUrl\"\r\n\r\n \r\n--part--\r\n";

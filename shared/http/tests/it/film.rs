@@ -1,4 +1,4 @@
-//! Builders for orders for videos, which the tests of what a video shows share.
+//! Builders of video orders for the tests of films.
 
 use futures_util::FutureExt;
 use lambda_http::http::HeaderValue;
@@ -13,19 +13,19 @@ use reelhook_http::videos::film::{ParsedFilm, read};
 use reelhook_http::videos::routes;
 use serde_json::{Value, json};
 
-/// The only track that there is.
+/// The only known track.
 pub const TRACK: &str = "corp-1";
 
 pub fn track(word: &str) -> Option<&'static str> {
     (word == TRACK).then_some(TRACK)
 }
 
-/// A configuration without pictures.
+/// Reads a configuration without uploaded images.
 pub fn parse_film(config: &Value) -> Result<ParsedFilm, Problem> {
     read(config, &[], Renderer::Own, track)
 }
 
-/// The scene of a configuration that has one.
+/// The scene of a configuration with one scene.
 pub fn scene(scene: Value) -> Scene {
     let parse_film = parse_film(&json!({ "scenes": [scene] })).expect("a film");
     parse_film.film.scenes.into_iter().next().expect("a scene")
@@ -35,7 +35,7 @@ pub fn content(kind: &str, content: Value) -> Content {
     scene(json!({ "type": kind, "content": content })).content
 }
 
-/// The sentence of a refusal.
+/// The message of an error.
 pub fn refusal<T>(read: Result<T, Problem>) -> String {
     read.err().map(|problem| problem.parts().2).expect("a refusal")
 }

@@ -1,4 +1,4 @@
-//! Orders as forms: boundaries, names of files, character sets, and what browsers add.
+//! Video orders as forms: boundaries, file names, character sets, and the fields that browsers add.
 
 use lambda_http::Body;
 use reelhook_domain::videos::film::ImageRef;
@@ -11,7 +11,7 @@ use crate::support::{form, gzip, order, part, request};
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 const CONFIG: &str = "Content-Disposition: form-data; name=\"config\"";
 
-/// A configuration whose scene shows the picture that is called so.
+/// A configuration whose scene shows the image with this name.
 fn showing(image: &str) -> Value {
     json!({ "scenes": [{ "type": "hero-title", "content": { "title": "Comédie", "image": image } }] })
 }
@@ -20,7 +20,7 @@ fn image(name: &str) -> Vec<u8> {
     part(&format!("Content-Disposition: form-data; name=\"images\"; {name}\r\nContent-Type: image/png"), PNG)
 }
 
-/// Whether the scene shows the first picture of the form.
+/// Whether the scene shows the first image of the form.
 fn shows_it(request: &ApiRequest) -> bool {
     let order = order(request).expect("an order");
     order.film.scenes[0].content.images == [ImageRef::Key(order.uploads[0].0.key.clone())]
@@ -77,7 +77,7 @@ fn empty_file_inputs_are_ignored() {
     let named = "Content-Disposition: form-data; name=\"images\"; filename=\"a.png\"";
     let (code, sentence) = refused(&form(&[], &[part(CONFIG, showing("a.png").to_string()), part(named, "")]));
     assert_eq!(code, "bad_field");
-    assert!(sentence.contains("images[0]"), "an empty file is no empty input: {sentence}");
+    assert!(sentence.contains("images[0]"), "an empty file is not treated as a missing one: {sentence}");
 }
 
 #[test]

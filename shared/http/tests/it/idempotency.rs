@@ -91,11 +91,11 @@ fn every_route_hashes_the_same_request_to_the_same_value() {
     let nothing = key_of("/api/webhooks/endpoints/ep_1/secret/rotate", b"");
     assert!(nothing.is_same(&key_of("/api/webhooks/endpoints/ep_1/secret/rotate", b"{}").body_hash));
     assert!(!nothing.is_same(&key_of("/api/webhooks/endpoints/ep_2/secret/rotate", b"{}").body_hash), "another route");
-    // A test reads no body, so none can be wrong.
+    // The route of a test reads no body, so no body is invalid.
     assert_eq!(key_of("/api/webhooks/endpoints/ep_1/test", b"not JSON").key, "once");
 }
 
-/// A video shows all digits of a number, also those that readers of JSON round away.
+/// A video shows all digits of a number, also those that JSON parsers round away.
 #[test]
 fn another_digit_in_a_video_is_another_request() {
     let stats = |value: &str| {
@@ -154,23 +154,23 @@ fn a_key_is_looked_up_under_its_caller_s_former_names_too() {
 fn a_form_is_the_same_with_another_boundary_and_another_order_of_fields() {
     const CONFIG: &str = "Content-Disposition: form-data; name=\"config\"";
     const HOOK: &str = "Content-Disposition: form-data; name=\"webhookUrl\"";
-    let picture = |name: &str, last: u8| {
+    let image = |name: &str, last: u8| {
         let head = format!("Content-Disposition: form-data; name=\"images\"; filename=\"{name}\"");
         part(&head, [b"\x89PNG".as_slice(), &[last]].concat())
     };
     let scenes = r#"{"scenes": [{"type": "hero-title", "duration": 4}], "title": "a"}"#;
     let config = part(CONFIG, scenes);
     let hook = part(HOOK, "https://client.example/hook");
-    let (one, two) = (picture("café.png", 1), picture("b.png", 2));
+    let (one, two) = (image("café.png", 1), image("b.png", 2));
     let key = |parts: &[Vec<u8>]| order(&form(&[KEY], parts)).unwrap().key.expect("a key");
     let first = key(&[config.clone(), hook.clone(), one.clone(), two.clone()]);
     let same = |parts: &[Vec<u8>]| key(parts).is_same(&first.body_hash);
     assert!(same(&[one.clone(), hook.clone(), two.clone(), config.clone()]), "fields in another order");
     let respaced = part(CONFIG, r#"{"title":"\u0061","scenes":[{"duration":4.0,"type":"hero-title"}]}"#);
     assert!(same(&[respaced, hook.clone(), one.clone(), two.clone()]), "its configuration, respaced");
-    assert!(same(&[config.clone(), hook.clone(), picture("cafe\u{301}.png", 1), two.clone()]), "a name, decomposed");
-    assert!(!same(&[config.clone(), hook.clone(), two.clone(), one.clone()]), "scenes name pictures by number");
-    assert!(!same(&[config.clone(), hook.clone(), picture("café.png", 3), two.clone()]), "another picture");
+    assert!(same(&[config.clone(), hook.clone(), image("cafe\u{301}.png", 1), two.clone()]), "a name, decomposed");
+    assert!(!same(&[config.clone(), hook.clone(), two.clone(), one.clone()]), "scenes refer to images by number");
+    assert!(!same(&[config.clone(), hook.clone(), image("café.png", 3), two.clone()]), "another image");
     assert!(!same(&[config.clone(), part(HOOK, "https://client.example/"), one.clone(), two.clone()]), "another hook");
     let headers = [("content-type", "multipart/form-data; boundary=other"), KEY];
     let body = String::from_utf8_lossy(&[config, hook].concat()).replace("--part\r\n", "--other\r\n") + "--other--\r\n";

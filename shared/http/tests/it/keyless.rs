@@ -1,10 +1,10 @@
-//! Without keys: only our own address, and no page of another origin.
+//! Calls without keys: only to our own address, and from no page of another origin.
 
 use crate::edge::{laptop, request, verdict};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Everything that may differ between two calls without a key, and what follows from it.
+/// All combinations of the properties of a call without a key, and the result of each.
 #[test]
 fn without_a_key_only_our_own_host_and_no_foreign_page() {
     let hosts = [
@@ -46,7 +46,7 @@ fn without_a_key_only_our_own_host_and_no_foreign_page() {
                     headers.extend(origin.map(|origin| ("origin", origin)));
                     headers.extend(content_type.map(|text| ("content-type", text)));
                     let unproven = method == "POST" && content_type != Some("application/json");
-                    // Without an Origin a simple POST has nothing that speaks for it.
+                    // Without an Origin a simple POST has no proof of its origin.
                     let ours = if origin.is_none() { None } else { ours };
                     let expected = match (own, ours) {
                         (false, _) => "foreign_host",
@@ -54,7 +54,7 @@ fn without_a_key_only_our_own_host_and_no_foreign_page() {
                         (true, None) if unproven => "foreign_page",
                         (true, None | Some(true)) => "in",
                     };
-                    // A key that opens nothing is no key.
+                    // An unknown key counts as no key.
                     for key in [None, Some(("x-api-key", "rk_third")), Some(("authorization", "Bearer rk_third"))] {
                         let mut headers = headers.clone();
                         headers.extend(key);

@@ -1,5 +1,4 @@
-//! What routes log of a request: whatever a caller writes in any field, lines stay short and contain no control
-//! characters.
+//! Log lines of routes: whatever a caller writes in any field, lines stay short and contain no control characters.
 
 use std::fs;
 use std::path::Path;
@@ -21,22 +20,22 @@ use tracing::Level;
 
 use crate::edge::deployed;
 
-/// Bytes of a line, at most.
+/// The maximum length of a line, in bytes.
 const LINE: usize = 2048;
 const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
-/// The lines that are logged during `work`, without the bound that functions also have at the writer.
+/// The lines that are logged during `work`, without the limit that functions also apply in the writer.
 fn lines(work: impl FnOnce()) -> Vec<String> {
     log_lines(Level::INFO, |captured| captured, work)
 }
 
-/// Reads a request as each function would, and logs what it logs.
+/// Reads and logs a request like each of the functions.
 fn through_the_routes(request: Request) {
     let request = ApiRequest::of(request);
     let span = tracing::error_span!("request", request_id = request.request_id);
     let _in_it = span.enter();
     request.audit(&request.source_ip, "a callback was received");
-    let caller = Caller::known_as(format!("local {}", request.header("user-agent").unwrap_or("nobody")));
+    let caller = Caller::known_as(format!("local {}", request.header("user-agent").unwrap_or("none")));
     if let Ok(report) = step::read(&request, &Reporter::Trusted, NOW) {
         tracing::info!(job_id = %report.job_id, attempt = report.attempt, "received a step update");
     }
@@ -83,7 +82,7 @@ fn samples() -> Vec<(String, Value)> {
     found
 }
 
-/// Each place of a value that holds no other values.
+/// The path of each value that contains no other values.
 fn leaves(value: &Value, place: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -98,10 +97,10 @@ fn leaves(value: &Value, place: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The event with this text in each field that callers write, one at a time.
+/// The events with this text in one of the fields that callers write.
 fn filled(event: &Value, text: &str) -> Vec<Value> {
     let mut all = Vec::new();
-    // The gateway sees to these two.
+    // The gateway sets these two.
     let headers = event["headers"]
         .as_object()
         .unwrap()
@@ -139,11 +138,11 @@ fn filled(event: &Value, text: &str) -> Vec<Value> {
     all
 }
 
-/// Logs what the routes log of these events.
+/// Checks the lines that the routes log about these events.
 fn check(name: &str, events: Vec<Value>) -> usize {
     let mut logged = 0;
     for event in events {
-        // What is no request does not reach a function.
+        // An invalid request does not reach a function.
         let Ok(request) = lambda_http::request::from_str(&event.to_string()) else { continue };
         for line in lines(|| through_the_routes(request)) {
             let start: String = line.chars().take(300).collect();

@@ -1,4 +1,4 @@
-//! Requests as clients, browsers and tools really send them.
+//! Requests in the forms in which clients, browsers and tools send them.
 
 mod access;
 mod bodies;

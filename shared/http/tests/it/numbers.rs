@@ -1,11 +1,11 @@
-//! Numbers are shown as people write them, and taken however clients write them.
+//! Numbers are displayed as people write them, and accepted in any form in which clients write them.
 
 use reelhook_http::videos::routes::read_upload;
 use serde_json::{Value, json};
 
 use crate::film::{content, order, order_of, parse_film, refusal, request, scene};
 
-/// How a number of JSON is shown as the value of a statistic.
+/// Checks how a JSON number is displayed as the value of a statistic.
 fn shown(token: &str) -> String {
     let scenes = format!(r#"[{{"type": "stats", "content": {{"stats": [{{"value": {token}}}]}}}}]"#);
     order_of(&scenes).expect("an order").film.scenes[0].content.items[0].value.clone()
@@ -91,7 +91,7 @@ fn sizes_and_places_come_as_numbers_or_texts() {
     for answer in [json!(1), json!(1.0), json!("1"), json!("b"), json!(" b ")] {
         assert_eq!(right(letters(), answer.clone()).as_deref(), Some("b"), "{answer}");
     }
-    // A number is a place first and then an answer; a text is an answer first.
+    // A number is first an index and then an answer; a text is first an answer.
     assert_eq!(right(json!([2, 1, 8]), json!(1)).as_deref(), Some("1"));
     assert_eq!(right(json!([2, 4, 8]), json!(8)).as_deref(), Some("8"));
     assert_eq!(right(json!([2, 4.50, 0]), json!("0")).as_deref(), Some("0"));

@@ -1,14 +1,14 @@
-//! Preflights that reach a function, and that the gateway says the same.
+//! Preflights that reach a function, and the equal configuration of the gateway.
 
 use reelhook_http::site::Site;
 
 use crate::edge::{deployed, laptop, request};
 
-/// Status, and the CORS headers by name.
+/// The status, and the CORS headers by name.
 fn preflight(site: &Site, headers: &[(&str, &str)]) -> (u16, Vec<(String, String)>) {
-    let mut asked = vec![("access-control-request-method", "PATCH"), ("access-control-request-headers", "if-match")];
-    asked.extend_from_slice(headers);
-    let answer = site.preflight(&request("OPTIONS", "/api/webhooks/endpoints/ep_1", &asked));
+    let mut all = vec![("access-control-request-method", "PATCH"), ("access-control-request-headers", "if-match")];
+    all.extend_from_slice(headers);
+    let answer = site.preflight(&request("OPTIONS", "/api/webhooks/endpoints/ep_1", &all));
     assert!(answer.body.is_empty() && answer.bytes.is_empty());
     let cors = answer.headers.into_iter().filter(|(name, _)| name.starts_with("access-control-"));
     (answer.status, cors.map(|(name, value)| (name.to_owned(), value)).collect())
@@ -19,7 +19,7 @@ fn allowed(site: &Site, origin: Option<&str>) -> Option<String> {
     let (status, cors) = preflight(site, &headers);
     assert_eq!(status, 204);
     let value = |name: &str| cors.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    assert_eq!(value("access-control-allow-credentials"), None, "no page may use what a browser sends along");
+    assert_eq!(value("access-control-allow-credentials"), None, "no page may use the browser's credentials");
     let origin = value("access-control-allow-origin");
     assert_eq!(cors.is_empty(), origin.is_none(), "{cors:?}");
     origin
@@ -62,7 +62,7 @@ fn the_gateway_s_own_response_is_the_same() {
     let api = template.split_once("  Api:\n").expect("the API").1.split_once("\n  # ").expect("an end").0;
     assert!(
         !template.contains("AllowCredentials"),
-        "with credentials, any origin that is named could act for a browser"
+        "with credentials, any allowed origin could act as the user of the browser"
     );
     let (_, cors) = preflight(&deployed("*"), &[]);
     for (header, property) in [
@@ -76,6 +76,6 @@ fn the_gateway_s_own_response_is_the_same() {
     }
     let age = &cors.iter().find(|(name, _)| name == "access-control-max-age").expect("an age").1;
     assert!(api.contains(&format!("MaxAge: {age}\n")), "{age}");
-    // Each function behind the API knows the origins, and the base URL that counts as ours.
+    // Each function behind the API has the allowed origins and the base URL.
     assert_eq!(template.matches("CORS_ORIGINS: !Ref CorsOrigins\n").count(), 12);
 }

@@ -1,4 +1,4 @@
-//! Sessions: how they start, what their cookie authorizes and for how long, and where a browser is redirected.
+//! Sessions: their start, the rights and the lifetime of their cookie, and redirects of the browser.
 
 use lambda_http::request::from_str;
 use reelhook_domain::Timestamp;
@@ -31,7 +31,7 @@ fn set_cookie(secure: bool) -> String {
     session.cookie(secure)
 }
 
-/// `name=value` of it.
+/// The `name=value` of a Set-Cookie header.
 fn cookie() -> String {
     set_cookie(true).split(';').next().expect("a cookie").to_owned()
 }
@@ -94,7 +94,7 @@ fn a_sign_in_is_read_from_a_form_or_from_json() {
     let long = format!("username={}&password=x", "u".repeat(257));
     assert!(matches!(wrong(FORM, &long), Problem::BadField { field: "username", .. }));
     assert!(matches!(wrong(FORM, &format!("password={}", "x".repeat(20_000))), Problem::BadField { .. }));
-    // A debug line shows no secret.
+    // The debug form contains no secret.
     assert!(!format!("{:?}", form("password=rk_first_of_two_keys")).contains("rk_first"));
 }
 
@@ -103,7 +103,7 @@ fn a_session_is_as_good_as_its_key_for_twelve_hours() {
     let access = access(&deployed("*"));
     let with_key = access.caller(&request("GET", "/", &[("x-api-key", KEY)]), NOW).expect("a caller");
     let at = |seconds: i64| access.caller(&browsing("GET", &cookie(), &[]), Timestamp(NOW.0 + seconds * 1000));
-    assert_eq!(at(0), Ok(with_key.clone()), "one caller, however it shows its key");
+    assert_eq!(at(0), Ok(with_key.clone()), "a key and its session belong to one caller");
     assert_eq!(at(12 * 3600 - 1), Ok(with_key));
     assert_eq!(at(12 * 3600), Err(Problem::Unauthorized));
 }
@@ -151,7 +151,7 @@ fn only_the_cookie_of_this_transport_counts() {
     check(&format!("theme=dark;{ours}"), "in");
     check(&format!("__Host-reelhook_session=c1.1.x; {ours}"), "in");
     check(&format!("=; ;;a; {ours}; é=ü"), "in");
-    // Any host of the domain, and plain http, could have set this one.
+    // Any host of the domain, or a page over plain http, could have set this cookie.
     check(&other, "unauthorized");
     check(&format!("x{ours}"), "unauthorized");
     check(&ours.to_lowercase(), "unauthorized");
@@ -159,14 +159,14 @@ fn only_the_cookie_of_this_transport_counts() {
     check(&format!("__Host-reelhook_session={token}x"), "unauthorized");
     check(&format!("theme={token}"), "unauthorized");
     check("", "unauthorized");
-    // Without https it is the other way round.
+    // Without https the other cookie is accepted.
     let laptop = crate::edge::access(&reelhook_http::site::Site::read(None, None, None).expect("a site"));
     let plain =
         |cookie: &str| laptop.caller(&request("GET", "/", &[("host", "127.0.0.1:3000"), ("cookie", cookie)]), NOW);
     assert_eq!((code(plain(&other)), code(plain(&ours))), ("in", "unauthorized"));
 }
 
-/// HTTP APIs and Function URLs give cookies apart from the headers (payload format 2.0).
+/// HTTP APIs and Function URLs pass cookies apart from the headers (payload format 2.0).
 #[test]
 fn cookies_come_in_a_list_of_their_own() {
     let mut event = event("GET", "/api/queue/status/stream", &HTTPS);
@@ -265,13 +265,13 @@ fn a_browser_is_redirected_only_to_our_own_paths() {
         check(elsewhere, "/");
     }
     check(&format!("/{}", "x".repeat(3000)), "/");
-    // The query of GET /login says the same.
-    let asked = ApiRequest::of({
+    // The query of GET /login has the same effect.
+    let page = ApiRequest::of({
         let mut event = event("GET", "/login", &[]);
         event["rawQueryString"] = json!("next=%2Fqueue%3Fstatus%3Dfailed");
         from_str(&event.to_string()).expect("an event")
     });
-    assert_eq!(next(&asked), "/queue?status=failed");
+    assert_eq!(next(&page), "/queue?status=failed");
 }
 
 #[test]

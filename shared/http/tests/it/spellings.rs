@@ -12,20 +12,20 @@ use reelhook_http::webhooks::endpoint_fields::DestinationRules;
 use reelhook_http::webhooks::endpoints;
 use serde_json::{Value, json};
 
-use crate::support::{asking, request, text};
+use crate::support::{get_request, request, text};
 
 fn posted(path: &str, body: &Value) -> ApiRequest {
     request("POST", path, &[("content-type", "application/json")], Body::Text(body.to_string()))
 }
 
-fn asked(path: &str, body: &Value) -> Result<Option<endpoints::Route>, Problem> {
+fn read_route(path: &str, body: &Value) -> Result<Option<endpoints::Route>, Problem> {
     let reach = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
     endpoints::Route::read(&posted(path, body), &Caller::known_as("ann"), &reach)
 }
 
 #[test]
 fn in_queries() {
-    let limit = |query: &str| asking("/api/queue/jobs", query).limit(200, 500);
+    let limit = |query: &str| get_request("/api/queue/jobs", query).limit(200, 500);
     for query in ["limit=10", "limit=10.0", "limit=%2010", "limit=+10", "limit=1e1"] {
         assert_eq!(limit(query), Ok(10), "{query}");
     }
@@ -39,7 +39,7 @@ fn in_queries() {
 
 #[test]
 fn a_plus_in_a_query_is_a_space_but_in_a_zone() {
-    let search = |query: &str| match logs::Route::read(&asking("/api/logs/search", query)) {
+    let search = |query: &str| match logs::Route::read(&get_request("/api/logs/search", query)) {
         Ok(logs::Route::Search(search)) => search,
         other => panic!("{query}: {other:?}"),
     };
@@ -58,7 +58,7 @@ fn in_endpoints() {
             "url": "https://a.example/", "timeoutMs": timeout, "rateLimit": { "max": max },
             "permanentStatuses": [410.0, "404"],
         });
-        let Ok(Some(endpoints::Route::Register(command))) = asked("/api/webhooks/endpoints", &body) else {
+        let Ok(Some(endpoints::Route::Register(command))) = read_route("/api/webhooks/endpoints", &body) else {
             panic!("{body}")
         };
         let policy = command.choices.policy;
@@ -67,11 +67,11 @@ fn in_endpoints() {
     }
     for timeout in [json!(5000.5), json!("5 s"), json!(""), json!(true), json!(1e300), json!("-5000")] {
         let body = json!({ "url": "https://a.example/", "timeoutMs": timeout });
-        let problem = asked("/api/webhooks/endpoints", &body).unwrap_err();
+        let problem = read_route("/api/webhooks/endpoints", &body).unwrap_err();
         assert!(matches!(problem, Problem::BadField { field: "timeoutMs", .. }), "{body}");
     }
     for grace in [json!(60), json!(60.0), json!("60")] {
-        let rotated = asked("/api/webhooks/endpoints/ep_1/secret/rotate", &json!({ "graceSeconds": grace }));
+        let rotated = read_route("/api/webhooks/endpoints/ep_1/secret/rotate", &json!({ "graceSeconds": grace }));
         let Ok(Some(endpoints::Route::Rotate(_, rotation))) = rotated else { panic!("{grace}") };
         assert_eq!(rotation.grace.as_secs(), 60);
     }

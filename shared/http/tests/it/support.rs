@@ -1,4 +1,4 @@
-//! Requests as the gateway hands them over.
+//! Requests in the form in which the gateway passes them on.
 
 use std::io::Write;
 
@@ -26,44 +26,44 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -
     ApiRequest::of(request)
 }
 
-/// A GET whose query is read as the runtime reads it.
-pub fn asking(path: &str, query: &str) -> ApiRequest {
+/// A GET with a query, read like in the runtime.
+pub fn get_request(path: &str, query: &str) -> ApiRequest {
     let query: QueryMap = query.parse().unwrap();
     ApiRequest::of(Request::new(Body::Empty).with_raw_http_path(path).with_query_string_parameters(query))
 }
 
-/// A POST whose body the gateway took for text: so it does where the `Content-Type` says JSON.
+/// A POST whose body the gateway passes as text, as it does for JSON.
 pub fn text(headers: &[(&str, &str)], body: &[u8]) -> ApiRequest {
     let body = String::from_utf8_lossy(body).into_owned();
     let headers = [[("content-type", "application/json")].as_slice(), headers].concat();
     request("POST", "/api/generate", &headers, Body::Text(body))
 }
 
-/// A POST whose body came byte by byte.
+/// A POST whose body the gateway passes as bytes.
 pub fn binary(headers: &[(&str, &str)], body: &[u8]) -> ApiRequest {
     request("POST", "/api/generate", headers, Body::Binary(body.to_vec()))
 }
 
-/// Compressed as clients compress.
+/// Compresses a body like a client.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-/// A part of a form: the headers and what comes after them.
+/// A part of a form: headers and content.
 pub fn part(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     [format!("--part\r\n{head}\r\n\r\n").as_bytes(), body.as_ref(), b"\r\n"].concat()
 }
 
-/// A form of these parts, as the gateway hands it over.
+/// A form of these parts, as the gateway passes it.
 pub fn form(headers: &[(&str, &str)], parts: &[Vec<u8>]) -> ApiRequest {
     let headers = [[("content-type", "multipart/form-data; boundary=part")].as_slice(), headers].concat();
     let body = [parts.concat().as_slice(), b"--part--\r\n"].concat();
     request("POST", "/api/generate-video-async", &headers, Body::Binary(body))
 }
 
-/// What an order says, read at once: nothing in it waits.
+/// Reads an order, which is ready at once.
 pub fn order(request: &ApiRequest) -> Result<VideoRequest, Problem> {
     let mut keys = 0;
     let random = || {

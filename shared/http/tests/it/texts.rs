@@ -1,4 +1,4 @@
-//! A number is a text wherever a text is wanted, yes and no are none, and white space inside of a text is kept.
+//! A number is accepted as a text, a boolean is not, and white space inside a text is kept.
 
 use reelhook_domain::videos::film::Item;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Events by hand: what their data may hold.
+//! Triggered events: the allowed data.
 
 use lambda_http::Body;
 use reelhook_http::access::Caller;

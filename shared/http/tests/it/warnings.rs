@@ -1,4 +1,4 @@
-//! Characters that no typeface has are a warning that names the place, as short as it can be.
+//! Characters without a glyph cause a warning with the path, which lists few of them.
 
 use reelhook_domain::videos::render::Renderer;
 use reelhook_http::videos::film::read;
@@ -50,7 +50,7 @@ fn supported_characters_have_no_warning() {
         "10\u{202F}000\u{A0}€ × 10⁵⁰",
     ];
     assert_eq!(warnings(json!([{ "type": "feature-list", "content": { "items": texts } }])), Vec::<String>::new());
-    // What is not drawn, and what Creatomate draws with typefaces of its own.
+    // Texts that are not drawn, and texts that Creatomate draws with its own typefaces.
     let film = parse_film(&json!({ "title": "བོད", "scenes": [{ "type": "cta", "content": { "unknown": "བོད" } }] }));
     assert_eq!(film.expect("a film").warnings, Vec::<String>::new());
     let config = json!({ "scenes": [{ "type": "cta", "content": { "title": "བོད" } }] });
