@@ -1,4 +1,4 @@
-//! The Catalog table: the best of a shelf, also where the content type that is wanted is rare.
+//! The Catalog table: the best movies of a partition, also where the requested content type is rare.
 
 use reelhook_app::catalog::CatalogStore;
 use reelhook_aws::catalog::CatalogTable;

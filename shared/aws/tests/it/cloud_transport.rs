@@ -1,4 +1,4 @@
-//! Webhooks to queues and event buses: what is sent, and how refusals read.
+//! Webhooks to queues and event buses: the requests, and the results of errors.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_queue_s_url_is_requested_once_and_its_messages_have_the_exact_body_an
     let sent = &all[1];
     assert_eq!(sent.at("/MessageBody"), r#"{"event":"job.completed","data":{"job_id":"job_1"}}"#);
     assert_eq!(sent.at("/MessageAttributes/webhook-signature/StringValue"), "v1,x");
-    assert_eq!(sent.at("/MessageGroupId"), &Value::Null, "only queues that keep an order have groups");
+    assert_eq!(sent.at("/MessageGroupId"), &Value::Null, "only FIFO queues have groups");
 }
 
 #[tokio::test]
@@ -114,5 +114,5 @@ async fn refusals_have_a_status_and_their_code() {
     check(bus(), entry("InternalFailure"), (500, "InternalFailure")).await;
     let (transport, ..) = transport(|_, _| ok());
     let unknown = transport.send(webhook(queue(QUEUE), "msg_1")).await.unwrap();
-    assert_eq!(unknown.status, 404, "a queue without a URL is none");
+    assert_eq!(unknown.status, 404, "a queue without a URL does not exist");
 }

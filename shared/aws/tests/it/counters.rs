@@ -1,4 +1,4 @@
-//! The Counters table: admission, counters with their markers, reconciliation, records of keys and parked callbacks.
+//! The Counters table: admission, counters with markers, reconciliation, idempotency records and parked callbacks.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ async fn the_lines_of_a_log_are_counted_in_the_same_transaction() {
     let alone = all[1].at("/TransactItems/1/Update");
     assert_eq!(alone["Key"]["sk"], json!({ "S": "2024-01-01#log" }));
     assert_eq!(alone["ExpressionAttributeValues"][":count"], json!({ "N": "0" }));
-    // An archive outlives the jobs of its day, and so does its count.
+    // An archive and its count are kept for longer than the jobs of its day.
     let (counters, calls) = table(|_, _| ok());
     let log = LogTally { archived: 1, ..LogTally::default() };
     counters.count(&CountStep { log, ..step(true) }, NOON).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_count_is_not_repeated_and_a_failed_one_is_an_error() {
 
 #[tokio::test]
 async fn a_conflicting_count_is_retried_in_place() {
-    // At the counter, at the marker, at both, and at the counter while the marker turns out to be there.
+    // A conflict at the counter, at the marker, at both, and at the counter while the marker exists.
     for (reasons, conflicts) in [
         (["None", "TransactionConflict"], 1),
         (["TransactionConflict", "None"], 2),
@@ -186,14 +186,14 @@ async fn a_conflicting_count_is_retried_in_place() {
         let calls = calls.all();
         assert_eq!((calls.len(), waits.count()), (conflicts + 1, conflicts), "{reasons:?}");
         let items = |call: &Call| call.at("/TransactItems").clone();
-        assert!(calls.iter().all(|call| items(call) == items(&calls[0])), "the same count each time");
+        assert!(calls.iter().all(|call| items(call) == items(&calls[0])), "every attempt counts the same");
     }
     let (counters, calls) = table(|_, before| match before {
         0 => cancelled(&["None", "TransactionConflict"]),
         _ => cancelled(&["ConditionalCheckFailed", "TransactionConflict"]),
     });
     counters.count(&step(true), NOON).await.unwrap();
-    assert_eq!(calls.all().len(), 2, "another one's replay counted it");
+    assert_eq!(calls.all().len(), 2, "a concurrent replay has counted it");
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn a_suspected_difference_is_stored_with_the_counter_until_it_is_corrected
     reconciler.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
     let [suspect, mend] = &calls.all()[..] else { panic!() };
     let kept = "expires_at = if_not_exists(expires_at, :end)";
-    // 32 days after the day began.
+    // 32 days after the start of the day.
     let end = json!({ "N": (1_704_067_200 + 32 * 86_400).to_string() });
     assert_eq!(
         suspect.at("/UpdateExpression"),
@@ -320,7 +320,7 @@ async fn the_right_to_check_is_granted_once_in_ten_seconds() {
 
 #[tokio::test]
 async fn a_right_to_check_whose_response_was_lost_is_granted() {
-    // Else nobody checks: the caller hears that someone else just did.
+    // A refusal would mean that another caller has just checked, so no check would be made.
     let (renders_table, calls) = renders(|call, before| match before {
         0 => error("InternalServerError"),
         _ => condition_failed(Some(call.at("/Item"))),

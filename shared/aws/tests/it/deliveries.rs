@@ -1,4 +1,4 @@
-//! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
+//! The Deliveries table: rows that are put once, and batches of loads, changes and attempts.
 
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, SaveDeliveries};
@@ -31,7 +31,7 @@ fn begun(n: u32) -> Delivery {
     rows(n).0.begin(NOON, Timestamp(NOON.millis() + 15_000))
 }
 
-/// The answer of a batch of statements; none for one that went through.
+/// The response to a batch of statements, by error code; no code for a statement that succeeded.
 fn statements(errors: &[Option<(&str, Option<&Value>)>]) -> Answer {
     let one = |error: &Option<(&str, Option<&Value>)>| match error {
         None => json!({ "TableName": "Deliveries" }),
@@ -40,12 +40,12 @@ fn statements(errors: &[Option<(&str, Option<&Value>)>]) -> Answer {
     (200, json!({ "Responses": errors.iter().map(one).collect::<Vec<_>>() }))
 }
 
-/// Saves one.
+/// Saves one delivery.
 async fn save(deliveries: &DeliveryTable, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
     deliveries.save_all(std::slice::from_ref(delivery)).await.remove(0)
 }
 
-/// What DynamoDB would keep of a delivery and of its event.
+/// The items that DynamoDB would store of a delivery and its event.
 async fn stored(n: u32) -> (Value, Value) {
     let (deliveries, calls) = table(|_, _| ok());
     let (delivery, event) = rows(n);
@@ -69,7 +69,7 @@ async fn rows_are_put_unless_they_exist() {
         assert_eq!(call.at("/ConditionExpression"), "attribute_not_exists(pk)");
         assert_eq!(call.at("/Item/pk"), &json!({ "S": pk }));
     }
-    // Those that are there stay as they are, and that is right.
+    // Existing rows stay as they are, and that is a success.
     let (deliveries, calls) = table(|_, _| condition_failed(None));
     deliveries.put_event(&event).await.unwrap();
     deliveries.put_delivery(&delivery).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     assert!(statement.contains(" REMOVE \"due_shard\" REMOVE \"due_at\" WHERE "), "{statement}");
 }
 
-/// All of them, which can be read.
+/// Loads these deliveries, each of which is readable and has its event.
 async fn load(deliveries: &DeliveryTable, hints: &[(DeliveryId, EventId)]) -> Vec<Option<(Delivery, EventRow)>> {
     let loaded = deliveries.load(hints).await.unwrap().into_iter().map(Result::unwrap);
     loaded.map(|row| row.map(|(delivery, event)| (delivery, event.expect("its event")))).collect()
@@ -127,7 +127,7 @@ async fn a_row_that_can_t_be_read_fails_alone() {
 #[tokio::test]
 async fn deliveries_are_loaded_with_their_events_in_one_consistent_call_and_in_order() {
     let ((one, event_one), (two, event_two)) = (stored(1).await, stored(2).await);
-    // DynamoDB answers in any order.
+    // DynamoDB returns items in any order.
     let (deliveries, calls) = table(move |_, _| found(&[&event_two, &two, &one, &event_one]));
     let [first, second] = [rows(1), rows(2)];
     let hints = [(second.0.id, second.1.id.clone()), (first.0.id, first.1.id.clone())];
@@ -158,7 +158,7 @@ async fn missing_rows_are_none() {
         let (deliveries, _) = table(move |_, _| answer.clone());
         assert_eq!(load(&deliveries, &hint).await, [None]);
     }
-    // A delivery whose event is gone has to end, so it is not none.
+    // A delivery without its event has to end, so it is returned.
     let (deliveries, _) = table(move |_, _| found(&[&item]));
     assert_eq!(deliveries.load(&hint).await.unwrap().remove(0).unwrap(), Some((delivery, None)));
 }
@@ -177,7 +177,7 @@ async fn unprocessed_keys_inside_a_200_are_requested_again() {
     let (delivery, row) = rows(1);
     assert_eq!(load(&deliveries, &[(delivery.id, row.id.clone())]).await, [Some((delivery, row))]);
     let again = &calls.all()[1];
-    assert_eq!(again.at("/RequestItems/Deliveries/Keys").as_array().unwrap().len(), 1, "only what is left");
+    assert_eq!(again.at("/RequestItems/Deliveries/Keys").as_array().unwrap().len(), 1, "only the unprocessed rest");
     assert_eq!(again.at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
 }
 
@@ -232,7 +232,7 @@ async fn more_than_25_changes_take_several_calls_and_keep_their_order() {
     let all: Vec<Delivery> = (0..30).map(begun).collect();
     let saved: Vec<bool> = deliveries.save_all(&all).await.iter().map(Result::is_ok).collect();
     assert_eq!(saved, [vec![true; 25], vec![false; 5]].concat());
-    assert_eq!(calls.all().len(), 1 + 10, "the throttled ones are tried ten times");
+    assert_eq!(calls.all().len(), 1 + 10, "throttled statements are sent ten times");
 }
 
 #[tokio::test]
@@ -299,7 +299,7 @@ async fn earlier_attempts_get_rows_in_one_call() {
     deliveries.keep(&kept).await.unwrap();
     let calls = calls.all();
     let rows = calls[0].at("/RequestItems/Deliveries");
-    assert_eq!((calls.len(), rows.as_array().unwrap().len()), (2, 2), "what was not processed is asked for again");
+    assert_eq!((calls.len(), rows.as_array().unwrap().len()), (2, 2), "unprocessed keys are requested again");
     let item = &rows[0]["PutRequest"]["Item"];
     assert_eq!(
         (&item["sk"], &item["pk"]["S"]),
@@ -318,10 +318,10 @@ async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
         "Query" => (200, json!({ "Items": [newer, older] })),
         _ => found(&[&one, &two]),
     });
-    let place = |n: u32| (delivery_cursor(&rows(n).0), rows(n).0.id);
+    let cursor = |n: u32| (delivery_cursor(&rows(n).0), rows(n).0.id);
     let job = Subject::parse("job_1_a").unwrap();
-    assert_eq!(deliveries.of_subject(&job, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
-    assert_eq!(deliveries.of_day("2024-01-01", 3, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
+    assert_eq!(deliveries.of_subject(&job, "1704110400001", 2).await.unwrap(), [cursor(2), cursor(1)]);
+    assert_eq!(deliveries.of_day("2024-01-01", 3, "1704110400001", 2).await.unwrap(), [cursor(2), cursor(1)]);
     let loaded = DeliveryQueries::load_all(&deliveries, &[rows(2).0.id, rows(1).0.id]).await.unwrap();
     assert_eq!(loaded, [rows(2).0, rows(1).0]);
     let all = calls.all();
@@ -344,9 +344,9 @@ async fn a_delivery_is_read_with_its_event_and_every_attempt() {
         (_, 0) => found(&[&row]),
         _ => found(&[&event]),
     });
-    let told = deliveries.details(rows(1).0.id).await.unwrap().unwrap();
-    assert_eq!((told.delivery, told.event), (rows(1).0, Some(rows(1).1)));
-    assert_eq!(told.attempts, [begun(1).last.unwrap()]);
+    let details = deliveries.details(rows(1).0.id).await.unwrap().unwrap();
+    assert_eq!((details.delivery, details.event), (rows(1).0, Some(rows(1).1)));
+    assert_eq!(details.attempts, [begun(1).last.unwrap()]);
     let (empty, _) = table(|_, _| ok());
     assert_eq!(empty.details(rows(1).0.id).await.unwrap(), None);
 }

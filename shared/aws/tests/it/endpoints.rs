@@ -1,4 +1,4 @@
-//! The Endpoints table: admissions are saved on condition, reports without one.
+//! The Endpoints table: admissions are saved conditionally, reports unconditionally.
 
 use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
@@ -21,12 +21,12 @@ fn id() -> EndpointId {
     EndpointId::parse("ep_1").unwrap()
 }
 
-/// A call's expression with names and values in the place of their placeholders.
+/// A call's expression with names and values instead of their placeholders.
 fn resolved(call: &Call, expression: &str) -> String {
     let mut text = call.at(expression).as_str().unwrap_or_default().to_owned();
     for (part, shown) in [("/ExpressionAttributeNames", false), ("/ExpressionAttributeValues", true)] {
         let mut known: Vec<_> = call.at(part).as_object().into_iter().flatten().collect();
-        // `:v1` is the beginning of `:v10`.
+        // `:v1` is a prefix of `:v10`.
         known.sort_by_key(|(placeholder, _)| std::cmp::Reverse(placeholder.len()));
         for (placeholder, value) in known {
             let value = if shown { value.as_object().unwrap().values().next().unwrap() } else { value };
@@ -115,11 +115,11 @@ async fn an_admission_is_saved_on_condition_that_nothing_changed() {
     let (store, _) = table(move |_, _| condition_failed(Some(&item)));
     let theirs = store.admit(&id(), &was, &next).await.unwrap().expect("another one was admitted first");
     assert_eq!((theirs.revision, theirs.concurrency.slots.len()), (9, 1));
-    // Without the item in the answer it is read.
+    // A response without the item leads to a read.
     let (store, calls) = table(|_, before| if before == 0 { condition_failed(None) } else { ok() });
     assert_eq!(store.admit(&id(), &was, &next).await.unwrap(), Some(EndpointState::default()));
     assert_eq!(calls.operations(), ["UpdateItem", "GetItem"]);
-    // One's own slot stands there when the answer of the first try got lost.
+    // The stored item has this batch's slot if the response of the first attempt was lost.
     let own = json!({ "revision": { "N": "8" }, "slot_2": { "S": "3 9" } });
     let (store, _) = table(move |_, before| match before {
         0 => error("InternalServerError"),
@@ -177,7 +177,7 @@ async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
         ..report(Some(0))
     };
     check(nothing, "ADD revision 1 REMOVE slot_1f").await;
-    // A longer pause stays: that the condition fails is no fault.
+    // A longer pause is kept, so a failed condition is a success.
     let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
     assert_eq!(store.report(&id(), &pausing).await.unwrap().paused_until, Some(NOON));
@@ -191,7 +191,10 @@ async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
 async fn a_notified_outage_is_recorded_while_it_lasts_and_can_be_taken_back() {
     let (store, calls) = table(|_, before| if before == 1 { condition_failed(None) } else { ok() });
     assert!(store.mark_failing_notified(&id(), Some(NOON)).await.unwrap());
-    assert!(!store.mark_failing_notified(&id(), Some(NOON)).await.unwrap(), "it took a webhook meanwhile");
+    assert!(
+        !store.mark_failing_notified(&id(), Some(NOON)).await.unwrap(),
+        "the endpoint has accepted a webhook meanwhile"
+    );
     assert!(store.mark_failing_notified(&id(), None).await.unwrap());
     let all = calls.all();
     assert_eq!(resolved(&all[0], "/UpdateExpression"), "SET told_failing = 1704110400000");
@@ -206,7 +209,10 @@ async fn one_of_many_gives_each_warning() {
     assert!(!store.warn(&id(), WarningLevel::Half).await.unwrap());
     let condition = "attribute_exists(failures) AND (attribute_not_exists(warned) OR warned < 50)";
     assert_eq!(resolved(&calls.all()[0], "/ConditionExpression"), condition);
-    assert!(!store.auto_disable(&id(), 7, "why", NOON).await.unwrap(), "another one was first, or it took something");
+    assert!(
+        !store.auto_disable(&id(), 7, "why", NOON).await.unwrap(),
+        "it was disabled or accepted a webhook meanwhile"
+    );
     let condition = "failures >= 7 AND attribute_not_exists(disabled_at)";
     assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), condition);
 }
@@ -217,17 +223,17 @@ async fn disabling_records_the_time_and_reason_and_enabling_removes_them() {
     store.disable(&id(), "the receiver answered 410", NOON, false).await.unwrap();
     store.disable(&id(), "an operator", NOON, true).await.unwrap();
     store.mark_disabled_notified(&id()).await.unwrap();
-    let [by_receiver, by_operator, told] = &calls.all()[..] else { panic!("three calls") };
+    let [by_receiver, by_operator, notified] = &calls.all()[..] else { panic!("three calls") };
     assert_eq!(
         resolved(by_receiver, "/UpdateExpression"),
         "SET disabled_at = 1704110400000, disabled_reason = the receiver answered 410 ADD revision 1 REMOVE told"
     );
     assert_eq!(resolved(by_receiver, "/ConditionExpression"), "attribute_not_exists(disabled_at)");
-    assert!(resolved(by_operator, "/UpdateExpression").contains("told = 1"), "nobody has to be told");
-    assert_eq!(resolved(told, "/UpdateExpression"), "SET told = 1");
+    assert!(resolved(by_operator, "/UpdateExpression").contains("told = 1"), "no notification is due");
+    assert_eq!(resolved(notified, "/UpdateExpression"), "SET told = 1");
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
     store.enable(&id()).await.unwrap();
-    // An endpoint that nothing is kept of, and one whose circuit is closed, need nothing.
+    // An endpoint without an item, or with a closed circuit, stays as it is.
     store.enable(&id()).await.unwrap();
     store.request_probe(&id()).await.unwrap();
     assert_eq!(resolved(&calls.all()[2], "/UpdateExpression"), "SET circuit_until = 0 ADD revision 1 REMOVE candidate");

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::replay::{ATTEMPTS, Answer, Call, Calls, dynamodb, error, kind, ok};
 
-/// The dialects of version 0.2, whose rows had one form.
+/// The dialects of version 0.2, whose rows had the same form.
 const RENDERED_ALIKE: [Dialect; 2] = [Dialect::StreamGank, Dialect::VidBuilder];
 
 fn tables(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (FanoutTables, Calls) {
@@ -76,7 +76,7 @@ fn live_row() -> LiveRow {
     LiveRow { after: 3, at: NOON, events, snapshot }
 }
 
-/// What version 0.2 stored of [`live_row`]'s events.
+/// The events of [`live_row`] in the stored form of version 0.2.
 fn rendered_live() -> String {
     concat!(
         r#"{"after":3,"events":["#,
@@ -97,7 +97,7 @@ fn rendered_live() -> String {
     .to_owned()
 }
 
-/// What version 0.2 stored of a line.
+/// A line in the stored form of version 0.2.
 fn rendered_line(details: &Value) -> String {
     let members = concat!(
         r#""timestamp":"2024-01-01T12:00:00.000Z","job_id":"job_1","event_type":"job_log","level":"warning","#,
@@ -152,7 +152,7 @@ async fn unprocessed_rows_inside_a_200_are_written_again() {
     let results = tables.put_logs(&lines(5)).await;
     assert_eq!(kinds(&results), ["done"; 5]);
     let sent: Vec<Vec<String>> = calls.all().iter().map(places).collect();
-    assert_eq!(sent[1], ["0000000007.01", "0000000007.03"], "only what is left");
+    assert_eq!(sent[1], ["0000000007.01", "0000000007.03"], "only the unprocessed rest");
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn a_page_of_lines_skips_rows_without_one_and_names_the_last_row() {
     assert_eq!(all[2].at("/ExpressionAttributeValues/:day/S"), "2024-01-01#3");
 }
 
-/// A table with one row, which has these attributes beside its keys.
+/// A table with one row, with these attributes and its keys.
 fn table_of(attributes: Value) -> JobEventTable {
     let (client, _) = dynamodb(move |_, _| {
         let mut row = json!({ "job_id": { "S": "job_1" }, "seq": { "S": "0000000007.00" } });

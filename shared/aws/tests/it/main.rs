@@ -1,4 +1,4 @@
-//! What the adapters make of AWS's answers: real SDK clients with their retries, over replayed HTTP.
+//! Tests of the adapters: real SDK clients with their retries, over replayed HTTP.
 
 mod catalog;
 mod cloud_transport;

@@ -1,4 +1,4 @@
-//! S3: large details and broken records, as they are.
+//! S3: large details and broken records are stored unchanged.
 
 use reelhook_app::jobs::steps::DetailStore;
 use reelhook_aws::objects::Bucket;

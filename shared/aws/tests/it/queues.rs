@@ -13,7 +13,7 @@ fn queue(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (Qu
     (Queue::new(client, "https://sqs.eu-central-1.amazonaws.com/1/work"), calls)
 }
 
-/// All entries went through, but for these.
+/// A response in which all entries succeeded except these.
 fn all_but(call: &Call, failed: &[(&str, &str, bool)]) -> Answer {
     let entries = call.at("/Entries").as_array().unwrap().iter();
     let sent: Vec<Value> = entries
@@ -77,7 +77,7 @@ async fn failed_entries_inside_a_200_are_failures_of_their_own_messages() {
 
 #[tokio::test]
 async fn a_call_that_fails_fails_for_each_of_its_messages() {
-    for (code, expected, tries) in [
+    for (code, expected, attempts) in [
         ("ThrottlingException", "busy", ATTEMPTS),
         ("RequestThrottled", "busy", ATTEMPTS),
         ("InternalFailure", "busy", ATTEMPTS),
@@ -90,6 +90,6 @@ async fn a_call_that_fails_fails_for_each_of_its_messages() {
         });
         let results = queue.send(starts(12)).await;
         assert_eq!(kinds(&results), [vec![expected; 10], vec!["done"; 2]].concat(), "{code}");
-        assert_eq!(calls.all().len(), tries + 1, "{code}");
+        assert_eq!(calls.all().len(), attempts + 1, "{code}");
     }
 }

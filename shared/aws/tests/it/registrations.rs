@@ -1,4 +1,4 @@
-//! Registered endpoints: two rows that change as one, a list that tells no secret, and conflicts with those who send.
+//! Registered endpoints: two rows that change together, a list without secrets, and conflicts with senders.
 
 use reelhook_app::store::Saved;
 use reelhook_app::webhooks::endpoints::registrations::{
@@ -58,7 +58,7 @@ async fn a_registration_and_its_delivery_state_change_in_one_transaction() {
     );
     assert_eq!(
         state["UpdateExpression"], "SET registration = :version ADD revision :one",
-        "who admits on the old one admits again"
+        "an admission under the old version is repeated"
     );
     let disabled = all[2].at("/TransactItems/1/Update");
     assert!(disabled["UpdateExpression"].as_str().unwrap().contains("disabled_at = :at"));
@@ -115,17 +115,17 @@ async fn the_list_is_read_to_its_end_each_time_and_that_of_keys_is_used_for_a_mi
         assert_eq!(ids, ["ep_1", "ep_2", "ep_3"]);
         assert!(
             !OutboundEvent::ALL.into_iter().any(|event| all[1].events.matches(event)),
-            "of a newer version's event"
+            "it subscribes to an event of a newer version"
         );
         assert!(all[0].events.matches(OutboundEvent::Failed) && !all[0].events.matches(OutboundEvent::Completed));
         assert_eq!(all[0].since, NOON);
     }
-    assert_eq!(calls.operations(), ["Query"; 4], "in two parts each");
+    assert_eq!(calls.operations(), ["Query"; 4], "two pages each");
     let keys = table.public_keys().await.unwrap();
     let of = |place: usize| keys[place].1.iter().map(|key| key.key.as_str()).collect::<Vec<_>>();
     assert_eq!((keys.len(), of(0), keys[2].0.as_str(), of(2)), (3, vec![], "ep_3", vec!["whpk_x"]));
     table.public_keys().await.unwrap();
-    assert_eq!(calls.all().len(), 6, "and they are kept for a minute");
+    assert_eq!(calls.all().len(), 6, "and the keys are cached for a minute");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use aws_smithy_http_client::test_util::{NeverClient, infallible_client_fn};
 use reelhook_app::store::StoreError;
 use serde_json::{Value, json};
 
-/// Tries of the SDK, as production has them.
+/// Attempts of the SDK, as in production.
 pub const ATTEMPTS: usize = 4;
 
 /// One HTTP request.
@@ -24,7 +24,7 @@ pub struct Call {
     pub operation: String,
     /// The body; null where it is no JSON.
     pub body: Value,
-    /// All headers.
+    /// The headers.
     pub headers: BTreeMap<String, String>,
     /// The raw body.
     pub raw: Vec<u8>,
@@ -37,15 +37,15 @@ impl Call {
     }
 }
 
-/// Status and JSON of an answer.
+/// The status and the JSON of a response.
 pub type Answer = (u16, Value);
 
-/// What was asked so far.
+/// The calls so far.
 #[derive(Debug, Clone, Default)]
 pub struct Calls(Arc<Mutex<Vec<Call>>>);
 
 impl Calls {
-    /// All of them.
+    /// All calls.
     pub fn all(&self) -> Vec<Call> {
         self.0.lock().unwrap().clone()
     }
@@ -55,7 +55,7 @@ impl Calls {
         self.all().into_iter().map(|call| call.operation).collect()
     }
 
-    /// The only one.
+    /// The only call.
     pub fn only(&self) -> Call {
         let mut all = self.all();
         assert_eq!(all.len(), 1, "{all:?}");
@@ -63,7 +63,7 @@ impl Calls {
     }
 }
 
-/// An HTTP client that answers with `script`, which is told how many calls came before.
+/// An HTTP client that answers with `script`, which gets the number of calls before.
 pub fn replay(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (SharedHttpClient, Calls) {
     let calls = Calls::default();
     let kept = calls.clone();
@@ -111,7 +111,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 pub struct Waits(Arc<Mutex<Vec<Duration>>>);
 
 impl Waits {
-    /// How many there were between attempts: what the SDK sleeps beside a call, to end it, is longer.
+    /// The number of waits between attempts; timers of the SDK, which end a call, are longer.
     pub fn count(&self) -> usize {
         self.0.lock().unwrap().iter().filter(|time| **time < LONGEST_WAIT).count()
     }
@@ -131,45 +131,45 @@ macro_rules! config {
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
             .sleep_impl(SharedAsyncSleep::new(NoWait))
-            // Clients of one region share their budget of retries; those of other tests are not to use it up.
+            // Clients of one region share their retry budget; other tests must not use it up.
             .retry_partition(RetryPartition::custom("a test's own").token_bucket(TokenBucket::default()).build())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS as u32))
             .http_client($http)
     };
 }
 
-/// DynamoDB, answered by `script`.
+/// DynamoDB with the responses of `script`.
 pub fn dynamodb(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_dynamodb::Client, Calls) {
     let (http, calls) = replay(script);
     (aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, http).build()), calls)
 }
 
-/// DynamoDB, answered by `script`, and the waits between calls.
+/// DynamoDB with the responses of `script`, and the waits between calls.
 pub fn waiting_dynamodb(
     script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
 ) -> (aws_sdk_dynamodb::Client, Calls, Waits) {
     let ((http, calls), waits) = (replay(script), Waits::default());
     let config = config!(aws_sdk_dynamodb, http).sleep_impl(SharedAsyncSleep::new(waits.clone()));
-    // It sleeps too, while it watches how an answer comes in.
+    // Stalled-stream protection sleeps, too, while a response arrives.
     let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     (aws_sdk_dynamodb::Client::from_conf(config.build()), calls, waits)
 }
 
-/// DynamoDB that never answers, under a timeout for each try.
-pub fn silent_dynamodb() -> (aws_sdk_dynamodb::Client, NeverClient) {
+/// DynamoDB that never answers, with a timeout for each attempt.
+pub fn unresponsive_dynamodb() -> (aws_sdk_dynamodb::Client, NeverClient) {
     let http = NeverClient::new();
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(6)).build();
     let config = config!(aws_sdk_dynamodb, http.clone()).timeout_config(timeouts).build();
     (aws_sdk_dynamodb::Client::from_conf(config), http)
 }
 
-/// SQS, answered by `script`.
+/// SQS with the responses of `script`.
 pub fn sqs(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_sqs::Client, Calls) {
     let (http, calls) = replay(script);
     (aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, http).build()), calls)
 }
 
-/// EventBridge, answered by `script`.
+/// EventBridge with the responses of `script`.
 pub fn eventbridge(
     script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
 ) -> (aws_sdk_eventbridge::Client, Calls) {
@@ -177,31 +177,31 @@ pub fn eventbridge(
     (aws_sdk_eventbridge::Client::from_conf(config!(aws_sdk_eventbridge, http).build()), calls)
 }
 
-/// SSM, answered by `script`.
+/// SSM with the responses of `script`.
 pub fn ssm(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_ssm::Client, Calls) {
     let (http, calls) = replay(script);
     (aws_sdk_ssm::Client::from_conf(config!(aws_sdk_ssm, http).build()), calls)
 }
 
-/// S3, answered by `script`.
+/// S3 with the responses of `script`.
 pub fn s3(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_s3::Client, Calls) {
     let (http, calls) = replay(script);
     (aws_sdk_s3::Client::from_conf(config!(aws_sdk_s3, http).force_path_style(true).build()), calls)
 }
 
-/// Success with nothing to tell.
+/// A success with an empty body.
 pub fn ok() -> Answer {
     (200, json!({}))
 }
 
-/// An error in DynamoDB's form; the other services' differ in the prefix only.
+/// An error in DynamoDB's form; other services differ only in the prefix.
 pub fn error(code: &str) -> Answer {
     let status =
         if ["InternalServerError", "InternalFailure", "ServiceUnavailable"].contains(&code) { 500 } else { 400 };
     (status, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "a test says so" }))
 }
 
-/// A failed condition, with the item that is there.
+/// A failed condition, with the existing item.
 pub fn condition_failed(item: Option<&Value>) -> Answer {
     let (status, mut body) = error("ConditionalCheckFailedException");
     if let Some(item) = item {
@@ -217,7 +217,7 @@ pub fn cancelled(reasons: &[&str]) -> Answer {
     (status, body)
 }
 
-/// Codes after which the same call may go through later.
+/// Codes of errors that a later call may not have.
 pub const LATER: [&str; 7] = [
     "InternalServerError",
     "InternalFailure",
@@ -228,11 +228,11 @@ pub const LATER: [&str; 7] = [
     "ThrottlingException",
 ];
 
-/// Codes after which it will not.
+/// Codes of errors that every call has.
 pub const NEVER: [&str; 4] =
     ["AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException", "ValidationException"];
 
-/// What kind of failure it is, in a word.
+/// The kind of an error.
 pub fn kind(error: &StoreError) -> &'static str {
     match error {
         StoreError::Busy { .. } => "busy",

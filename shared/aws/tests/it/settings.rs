@@ -8,7 +8,7 @@ use crate::replay::{ATTEMPTS, Answer, Call, error, ssm};
 
 const NAMES: &[&str] = &["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "EMPTY"];
 
-/// Answers with each asked name's own name as its value, but for those that do not exist.
+/// Returns each requested parameter with its own name in its value, except those that do not exist.
 fn parameters(call: &Call, missing: &[&str]) -> Answer {
     let names = call.at("/Names").as_array().unwrap().iter().filter_map(Value::as_str);
     let (found, invalid): (Vec<&str>, Vec<&str>) =
@@ -25,14 +25,14 @@ fn parameters(call: &Call, missing: &[&str]) -> Answer {
 async fn settings_are_read_decrypted_and_ten_at_a_time() {
     let (client, calls) = ssm(|call, _| parameters(call, &["B"]));
     let settings = Settings::load(client, "/reelhook".to_owned(), NAMES, |raw| {
-        Ok([raw.text("A"), raw.text("B"), raw.text("EMPTY"), raw.get("K").map(str::to_owned), raw.text("unasked")])
+        Ok([raw.text("A"), raw.text("B"), raw.text("EMPTY"), raw.get("K").map(str::to_owned), raw.text("UNREQUESTED")])
     });
     let settings = settings.await.unwrap();
     let read = settings.get().await;
     assert_eq!(*read, [Some("value of A".to_owned()), None, None, Some("value of K".to_owned()), None]);
     assert!(settings.get().await[0].is_some());
     let all = calls.all();
-    assert_eq!(calls.operations(), ["GetParameters"; 2], "and used for a while");
+    assert_eq!(calls.operations(), ["GetParameters"; 2], "and cached for a while");
     let sizes: Vec<usize> = all.iter().map(|call| call.at("/Names").as_array().unwrap().len()).collect();
     assert_eq!(sizes, [10, 2]);
     assert_eq!((all[0].at("/Names/0"), all[0].at("/WithDecryption")), (&json!("/reelhook/A"), &json!(true)));
@@ -40,10 +40,10 @@ async fn settings_are_read_decrypted_and_ten_at_a_time() {
 
 #[tokio::test]
 async fn settings_that_can_t_be_read_or_used_stop_the_start() {
-    for (code, tries) in [("ThrottlingException", ATTEMPTS), ("AccessDeniedException", 1)] {
+    for (code, attempts) in [("ThrottlingException", ATTEMPTS), ("AccessDeniedException", 1)] {
         let (client, calls) = ssm(move |_, _| error(code));
         assert!(Settings::load(client, "/reelhook".to_owned(), NAMES, |_| Ok(())).await.is_err(), "{code}");
-        assert_eq!(calls.all().len(), tries, "{code}");
+        assert_eq!(calls.all().len(), attempts, "{code}");
     }
     let (client, _) = ssm(|call, _| parameters(call, &["A"]));
     let needed = Settings::load(client, "/reelhook".to_owned(), NAMES, |raw| raw.text("A").context("A is not set"));
@@ -58,10 +58,10 @@ async fn a_secret_does_not_show() {
     assert!(!settings.await.unwrap().get().await.contains("value of"));
 }
 
-/// More names than one call takes; those after the options may stand in them.
+/// More names than one call may have; those after the options may be in the options.
 const MANY: &[&str] = &["A", "B", OPTIONS, "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M"];
 
-/// Answers as [`parameters`] does, with these options, which may be missing.
+/// Like [`parameters`], with these options, which may be missing.
 fn with_options(call: &Call, options: Option<&str>) -> Answer {
     let (status, mut answer) = parameters(call, if options.is_none() { &[OPTIONS] } else { &[] });
     for parameter in answer["Parameters"].as_array_mut().into_iter().flatten() {

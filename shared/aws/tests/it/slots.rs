@@ -1,4 +1,4 @@
-//! Slots of what is held at once: one item for each pool, replaced on condition of its version.
+//! Slots of concurrent work: one item per pool, replaced on condition of its version.
 
 use reelhook_app::jobs::waiting::Slots;
 use reelhook_aws::jobs::counters::CounterTable;
@@ -44,7 +44,7 @@ async fn each_pool_is_an_item_of_its_own() {
     }
 }
 
-/// Whether one more enters a pool of so many slots, of which these are held.
+/// Checks whether a pool of `max` slots, of which these are held, admits one more.
 async fn check(max: usize, held: &[(&str, Timestamp)], enters: bool) {
     let found = item(3, held);
     let (counters, calls) =
@@ -72,7 +72,7 @@ async fn concurrent_claims_retry_and_none_is_refused_for_a_conflict() {
             _ => ok(),
         });
         assert!(SlotTable::waiters(counters, 5).acquire("new", NOON, UNTIL).await.unwrap(), "{conflicts}");
-        assert_eq!(calls.all().len(), 2 * (conflicts.saturating_add(1)).min(10), "read anew each time");
+        assert_eq!(calls.all().len(), 2 * (conflicts.saturating_add(1)).min(10), "the item is read again each time");
     }
 }
 
@@ -83,7 +83,7 @@ async fn a_slot_is_released_once() {
         counters(move |call, _| if call.operation == "GetItem" { (200, found.clone()) } else { ok() });
     let slots = SlotTable::waiters(counters, 5);
     slots.release("mine").await;
-    slots.release("nobody's").await;
+    slots.release("unknown").await;
     let all = calls.all();
     assert_eq!(calls.operations(), ["GetItem", "PutItem", "GetItem"]);
     assert_eq!(saved(&all[1]), ["other"]);

@@ -1,4 +1,4 @@
-//! The loop over a batch of messages: each is answered for itself, and what nobody can read is dropped.
+//! The loop over a batch of messages: each has its own result, and unreadable messages are dropped.
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use reelhook_app::clock::ClockAndRandom;

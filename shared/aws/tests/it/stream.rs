@@ -1,4 +1,4 @@
-//! Records of the Jobs stream: what is acted on, what is passed over, and what waits for a newer version.
+//! Records of the Jobs stream: records with work, records without, and records of a newer version.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use reelhook_aws::jobs::item::{from_item, to_item};
@@ -7,7 +7,7 @@ use reelhook_domain::{Event, Job, Timestamp};
 use reelhook_testkit::{NOON, lived, make_job, policy};
 use serde_json::{Value, json};
 
-/// When the records of these tests were written.
+/// The time at which the records of these tests were written.
 const WRITTEN: Timestamp = NOON;
 const MINUTE_MS: i64 = 60_000;
 
@@ -54,7 +54,7 @@ fn cancelled() -> Job {
     lived(waiting(), &[Event::Cancel], NOON, &policy())
 }
 
-/// An image with another text in one place.
+/// An image with another text in one attribute.
 fn with(mut image: Value, name: &str, value: Option<&str>) -> Value {
     match value {
         Some(text) => image[name] = json!({ "S": text }),
@@ -80,7 +80,7 @@ fn a_removal_has_no_effects() {
 fn a_write_without_a_new_version_has_no_effects() {
     let (old, new) = (image(&waiting()), image(&cancelled()));
     assert_eq!(read(&record("MODIFY", Some(&new), Some(&new)), WRITTEN), Record::Nothing, "the same version");
-    assert_eq!(read(&record("MODIFY", Some(&new), Some(&old)), WRITTEN), Record::Nothing, "an older one");
+    assert_eq!(read(&record("MODIFY", Some(&new), Some(&old)), WRITTEN), Record::Nothing, "an older version");
 }
 
 #[test]

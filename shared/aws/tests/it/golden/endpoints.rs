@@ -90,7 +90,7 @@ async fn every_attribute_of_the_recorded_states_is_read() {
             let (client, _) = holding(vec![row.clone()]);
             let id = EndpointId::parse(string(&row, "id")).unwrap();
             let state = EndpointTable::new(client, "Endpoints").endpoint(&id).await.unwrap();
-            // DynamoDB alone uses the expiry.
+            // Only DynamoDB uses the expiry.
             row.as_object_mut().unwrap().shift_remove("expires_at");
             assert_eq!(attributes(&id, &state), row, "version {version}");
         }

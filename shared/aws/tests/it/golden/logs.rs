@@ -52,7 +52,7 @@ fn present_form(row: &Value) -> Value {
     let mut row = row.clone();
     let mut line = content(&row, "line");
     let members = line.as_object_mut().unwrap();
-    // Values that say nothing are not stored any more.
+    // Empty values are not stored any more.
     members.retain(|name, value| STORED.contains(&name.as_str()) && !value.is_null());
     row["line"] = json!({ "S": line.to_string() });
     row.as_object_mut().unwrap().shift_remove("live");

@@ -50,7 +50,7 @@ fn rows_of(version: &str, table: &str, of: &str) -> Vec<Value> {
 /// The kind of a stored item.
 fn kind(table: &str, item: &Value) -> String {
     let has = |name: &str| item.get(name).is_some();
-    let word = match table {
+    let kind = match table {
         "Jobs" => "job",
         "JobEvents" if has("line") => "log line",
         "JobEvents" => "live events",
@@ -62,7 +62,7 @@ fn kind(table: &str, item: &Value) -> String {
         "Counters" => prefix(item, "pk"),
         other => panic!("unknown table `{other}`"),
     };
-    word.to_owned()
+    kind.to_owned()
 }
 
 /// The part of a key before the first `#`.

@@ -1,4 +1,4 @@
-//! A job as an item and back: nothing is lost, and each index shows what it is for.
+//! A job as an item and back: nothing is lost, and each index contains the right jobs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) async fn item_of(job: &Job) -> Value {
     calls.only().at("/Item").clone()
 }
 
-/// What is read of an item at a time.
+/// The job that is read from an item at a time.
 pub(super) async fn read_at(item: &Value, now: Timestamp) -> Option<Job> {
     let answer = json!({ "Item": item });
     let (client, _) = dynamodb(move |_, _| (200, answer.clone()));
@@ -31,7 +31,7 @@ pub(super) async fn read_at(item: &Value, now: Timestamp) -> Option<Job> {
     table_of(client, world).load(&waiting().id).await.unwrap()
 }
 
-/// A job in which every member has a value of its own.
+/// A job in which every member has a distinct value.
 pub(super) fn full() -> Job {
     let at = |n: i64| Timestamp(NOON.millis() + n);
     let job = waiting();
@@ -123,7 +123,7 @@ async fn a_job_with_every_member_set_is_read_as_it_was_written() {
     let job = full();
     let read = read_at(&item_of(&job).await, NOON).await.unwrap();
     assert_eq!(read, job);
-    // Equal maps may differ in their order, equal numbers in their sign: the bytes that are signed must not.
+    // Equal maps may differ in order, and equal numbers in sign, but the signed bytes must be the same.
     assert_eq!(item_of(&read).await["body"], item_of(&job).await["body"]);
 }
 
@@ -155,7 +155,7 @@ fn deleted() -> Job {
     happen(cancelled(), Event::Delete)
 }
 
-/// Completed by a render timeout, with a late success that is being confirmed.
+/// A job that was completed by a render timeout, with a late success that is being confirmed.
 fn awaiting_video() -> Job {
     let render = RenderId::parse("render_1").unwrap();
     let timed_out = happen(rendering(), Event::RenderChecked { render: render.clone(), state: None, check: 4 });
@@ -163,7 +163,7 @@ fn awaiting_video() -> Job {
     happen(timed_out, Event::RenderReported { render, state, confirmable: true })
 }
 
-/// The attributes beside the item's own ones.
+/// The attributes of the indexes.
 fn index_attributes(item: &Value) -> BTreeSet<String> {
     const OWN: [&str; 8] = ["id", "version", "schema", "write_id", "status", "created_at", "body", "outbox"];
     item.as_object().unwrap().keys().filter(|name| !OWN.contains(&name.as_str())).cloned().collect()
@@ -183,7 +183,11 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     let item = check(waiting(), &active).await;
     assert_eq!(item["status_month"], json!({ "S": "pending#2024-01" }));
     let video = check(Job { kind: JobKind::Video, ..waiting() }, &active).await;
-    assert_eq!(video["status_month"], json!({ "S": "vidbuilder.pending#2024-01" }), "no list of StreamGank reads it");
+    assert_eq!(
+        video["status_month"],
+        json!({ "S": "vidbuilder.pending#2024-01" }),
+        "StreamGank's lists do not contain it"
+    );
     assert_eq!(item["active"], json!({ "S": "active" }));
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
     assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));
@@ -191,7 +195,7 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
 
     let item = check(claimed(), &active).await;
-    assert_eq!(item["active_rank"], json!({ "S": "starting#01704110400000" }), "not among those that wait");
+    assert_eq!(item["active_rank"], json!({ "S": "starting#01704110400000" }), "it is not among the waiting jobs");
 
     let item = check(rendering(), &[&active[..], &["render_id"]].concat()).await;
     assert_eq!(item["render_id"], json!({ "S": "render_1" }));
@@ -204,14 +208,14 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
         let item = check(job, expected).await;
         assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 24 * 3600).to_string() }));
     }
-    // The one final state in which something is still to come.
+    // The only final state with a pending result.
     check(awaiting_video(), &["status_month", "expires_at", "render_id", "due_shard", "due_at"]).await;
 
     let item = check(deleted(), &["expires_at"]).await;
     assert_eq!(
         item["expires_at"],
         json!({ "N": (NOON.seconds() + 3 * 24 * 3600).to_string() }),
-        "longer than the stream"
+        "kept for longer than the stream"
     );
 }
 
@@ -219,7 +223,7 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
 async fn the_outbox_is_an_attribute_of_its_own_and_absent_if_empty() {
     let item = item_of(&waiting()).await;
     let body: Value = serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap();
-    assert!(body.get("outbox").is_none(), "an index or a reader of the body never pays for it");
+    assert!(body.get("outbox").is_none(), "indexes and readers of the body do not pay for it");
     let outbox: Value = serde_json::from_str(item["outbox"]["S"].as_str().unwrap()).unwrap();
     assert_eq!(outbox[0], json!({ "kind": "start.v1", "delay_s": 0 }));
     let mut quiet = waiting();

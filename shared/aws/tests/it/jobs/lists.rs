@@ -1,4 +1,4 @@
-//! Lists of jobs: what waits, what is due, what belongs to a render, and pages of a day.
+//! Lists of jobs: waiting jobs, due jobs, the job of a render, and pages of a day.
 
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::starts::StartStore;
@@ -32,7 +32,7 @@ async fn waiting_jobs_are_a_range_of_the_active_index_sorted_by_ready_time() {
         ":active": { "S": "active" }, ":first": { "S": "pending#" }, ":last": { "S": "pending#01704110400000~" },
     });
     assert_eq!((call.at("/ExpressionAttributeValues"), call.at("/Limit")), (&values, &json!(10)));
-    // A rank of this very moment lies inside, one of the next millisecond does not.
+    // The range includes a rank of this millisecond, and excludes one of the next.
     let rank = |ms: i64| format!("pending#{ms:014}");
     assert!(
         rank(NOON.millis()).as_str() < "pending#01704110400000~"
@@ -95,7 +95,7 @@ async fn counting_goes_over_all_pages() {
 
 #[tokio::test]
 async fn a_page_begins_where_the_one_before_ended() {
-    // Two pages of StreamGank's jobs, and the second goes on with VidBuilder's.
+    // Two pages: the first has StreamGank's jobs, and the second continues with VidBuilder's.
     let key = |month: &str, id: &str| json!({ "status_month": { "S": month }, "created_at": { "N": "1704110400000" }, "id": { "S": id } });
     let (jobs, calls) = table(move |_, before| {
         let more = |ids: &[&str], last: Value| {
@@ -143,7 +143,7 @@ async fn a_family_s_list_reads_its_own_partition() {
     };
     let (streamgank, vidbuilder) = ("completed#2024-01", "vidbuilder.completed#2024-01");
     check(Some(JobKind::Workflow), &["job_3", "job_1"], &[streamgank]).await;
-    // Videos of before version 0.2 stand among StreamGank's; who lists looks at each job.
+    // Videos from before version 0.2 are in StreamGank's list, so the list checks each job.
     check(Some(JobKind::Video), &["job_4", "job_3", "job_2"], &[streamgank, vidbuilder]).await;
     check(None, &["job_4", "job_3", "job_2"], &[streamgank, vidbuilder]).await;
 }

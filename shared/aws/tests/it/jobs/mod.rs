@@ -1,4 +1,4 @@
-//! The Jobs table: writes on condition, items and their indexes, submissions, claims and lists.
+//! The Jobs table: conditional writes, items and their indexes, submissions, claims and lists.
 
 mod items;
 mod lists;
@@ -15,7 +15,7 @@ use reelhook_testkit::{NOON, World, lived, make_job, policy, run, started};
 
 use crate::replay::{Answer, Call, Calls, dynamodb};
 
-/// The table and its counters, answered by `script`.
+/// The table and its counters; `script` gives the responses.
 fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (JobTable, Calls) {
     let (client, calls) = dynamodb(script);
     (table_of(client, World::default()), calls)
@@ -30,7 +30,7 @@ fn waiting() -> Job {
     make_job(1, NOON, &policy())
 }
 
-/// The waiting job, one version on.
+/// The next version of the waiting job.
 fn claimed() -> Job {
     lived(waiting(), &[Event::Claim], NOON, &policy())
 }

@@ -55,7 +55,7 @@ async fn a_stored_text_that_is_not_a_url_does_not_make_its_job_unreadable() {
     assert_eq!(job.run.engine.external().map(|external| external.worker.cancel_url.clone()), Some(None));
 }
 
-/// So many milliseconds after noon.
+/// The time `ms` milliseconds after noon.
 fn at(ms: i64) -> Timestamp {
     Timestamp(NOON.millis() + ms)
 }

@@ -1,4 +1,4 @@
-//! Submissions and claims: transactions, and what each reason for a cancelled one means.
+//! Submissions and claims: transactions, and the meaning of each cancellation reason.
 
 use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::admission::AdmissionStore;
@@ -96,7 +96,7 @@ async fn a_concurrent_request_with_the_same_key_is_retried_until_the_record_exis
     let saved = jobs.insert_with_key(&waiting(), &row(), NOON).await.unwrap();
     assert!(matches!(saved, Saved::Conflict(Some(first)) if first.answer == "first"));
     let tokens: Vec<Value> = calls.all()[..3].iter().map(|call| call.at("/ClientRequestToken").clone()).collect();
-    assert_ne!(tokens[0], tokens[1], "each is a new transaction");
+    assert_ne!(tokens[0], tokens[1], "each attempt is a new transaction");
 }
 
 #[tokio::test]
@@ -129,10 +129,10 @@ async fn a_transaction_s_failures_are_distinguished() {
 
 #[tokio::test]
 async fn a_transaction_whose_first_attempt_is_still_under_way_is_busy() {
-    // The SDK's own tries have one token: after a try that timed out, the next may find it still at work.
+    // All attempts of the SDK have one token: after a timeout, the transaction may still be in progress.
     let (jobs, calls) = table(|_, _| error("TransactionInProgressException"));
     let failure = jobs.claim(&claimed(), &admission()).await.unwrap_err();
-    assert_eq!(calls.all().len(), ATTEMPTS, "the SDK itself takes it for a thing that passes");
+    assert_eq!(calls.all().len(), ATTEMPTS, "the SDK itself retries it");
     assert_eq!(kind(&failure), "busy");
 }
 
@@ -206,7 +206,7 @@ async fn counts_come_from_one_bounded_read_and_from_cached_counters() {
     }
     let active: Vec<_> = calls.all().into_iter().filter(|call| call.at("/IndexName") == "by-active").collect();
     assert_eq!(active[0].at("/Limit"), &json!(1000));
-    assert_eq!((active.len(), calls.all().len()), (2, 3), "the counters are used for some seconds");
+    assert_eq!((active.len(), calls.all().len()), (2, 3), "the counters are cached for some seconds");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Loading and replacing a job: conditions, conflicts, lost answers, and errors by what can be done about them.
+//! Loading and replacing a job: conditions, conflicts, lost responses, and the kinds of errors.
 
 use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
@@ -7,9 +7,9 @@ use reelhook_testkit::World;
 use serde_json::{Value, json};
 
 use super::{claimed, rendering, table, table_of, waiting};
-use crate::replay::{ATTEMPTS, LATER, NEVER, condition_failed, error, kind, ok, silent_dynamodb};
+use crate::replay::{ATTEMPTS, LATER, NEVER, condition_failed, error, kind, ok, unresponsive_dynamodb};
 
-/// What DynamoDB would keep of a job.
+/// The item that DynamoDB would store of a job.
 async fn stored(job: &reelhook_domain::Job) -> Value {
     let (jobs, calls) = table(|_, _| ok());
     jobs.insert(job).await.unwrap();
@@ -44,14 +44,14 @@ async fn a_conflict_returns_the_stored_job() {
     let item = stored(&theirs).await;
     let (jobs, calls) = table(move |_, _| condition_failed(Some(&item)));
     assert_eq!(jobs.save(&claimed()).await.unwrap(), Saved::Conflict(Some(Box::new(theirs))));
-    assert_eq!(calls.all().len(), 1, "a conflict is no fault to be tried again");
+    assert_eq!(calls.all().len(), 1, "a conflict is not retried");
 }
 
 #[tokio::test]
 async fn a_put_that_meets_a_transaction_is_a_conflict_to_decide_again() {
     let (jobs, calls) = table(|_, _| error("TransactionConflictException"));
     assert_eq!(jobs.save(&claimed()).await.unwrap(), Saved::Conflict(None));
-    assert_eq!(calls.all().len(), 1, "the change is decided again, not sent again");
+    assert_eq!(calls.all().len(), 1, "the change is decided again, and not sent again");
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_conflict_with_nothing_there_has_no_item() {
 #[tokio::test]
 async fn a_write_whose_response_was_lost_is_done() {
     for insert in [true, false] {
-        // The first try is written and answers 500; the SDK's next one finds the item of the first.
+        // The first attempt is written and answers 500; the SDK's next attempt finds the item of the first.
         let (jobs, calls) = table(|call, before| match before {
             0 => error("InternalServerError"),
             _ => condition_failed(Some(call.at("/Item"))),
@@ -72,7 +72,7 @@ async fn a_write_whose_response_was_lost_is_done() {
         assert_eq!(saved.unwrap(), Saved::Done);
         let written: Vec<Value> = calls.all().iter().map(|call| call.at("/Item/write_id/S").clone()).collect();
         assert_eq!(written.len(), 2);
-        assert_eq!(written[0], written[1], "both tries are the same write");
+        assert_eq!(written[0], written[1], "both attempts are the same write");
         assert!(written[0].as_str().is_some_and(|id| id.len() == 32), "{written:?}");
     }
 }
@@ -83,7 +83,7 @@ async fn another_write_of_the_same_version_is_a_conflict() {
     let item = stored(&mine).await;
     let (jobs, _) = table(move |_, _| condition_failed(Some(&item)));
     let saved = jobs.save(&mine).await.unwrap();
-    assert_eq!(saved, Saved::Conflict(Some(Box::new(mine))), "only the write's own id tells them apart");
+    assert_eq!(saved, Saved::Conflict(Some(Box::new(mine))), "only the id of the write distinguishes them");
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_permanent_error_is_refused_immediately() {
         assert_eq!(kind(&failure), "refused", "{code}");
         assert_eq!(calls.all().len(), 1, "{code}");
         let cause = std::error::Error::source(&failure).unwrap().to_string();
-        assert_eq!(cause, format!("{code}: a test says so"), "the cause is named once and shortly");
+        assert_eq!(cause, format!("{code}: a test says so"), "the cause is named once");
         assert_eq!(kind(&jobs.load(&waiting().id).await.unwrap_err()), "refused", "{code}");
     }
 }
@@ -128,8 +128,8 @@ async fn an_error_page_of_a_gateway_is_busy() {
 }
 
 #[tokio::test]
-async fn silence_is_busy() {
-    let (client, http) = silent_dynamodb();
+async fn a_missing_response_is_busy() {
+    let (client, http) = unresponsive_dynamodb();
     let jobs = table_of(client, World::default());
     assert_eq!(kind(&jobs.save(&claimed()).await.unwrap_err()), "busy");
     assert_eq!(http.num_calls(), ATTEMPTS);
