@@ -1,4 +1,4 @@
-//! The callbacks of one run in any order and any number: the end is always the same.
+//! The callbacks of one run in any order and number always lead to the same end.
 
 use proptest::prelude::*;
 use reelhook_domain::*;

@@ -1,4 +1,4 @@
-//! Characters that a video can't show are found, and only these.
+//! The search for characters without a glyph finds these, and no others.
 
 use reelhook_domain::videos::coverage::{is_blank, missing};
 
@@ -9,7 +9,7 @@ fn characters_without_a_typeface_are_found_once_and_in_order() {
     check("Tibet: ཀ, ཁ and ཀ again", &['ཀ', 'ཁ']);
     check("Cherokee Ꭰ", &['Ꭰ']);
     check("𓀀 hieroglyph, 𝄞 clef", &['𓀀', '𝄞']);
-    // For private use, unassigned, and no character at all.
+    // A private-use character, an unassigned one, and a noncharacter.
     check("\u{E000}\u{F8FF}\u{100000}", &['\u{E000}', '\u{F8FF}', '\u{100000}']);
     check("a\u{378}b\u{E0FFF}\u{FDD0}\u{FFFE}", &['\u{378}']);
 }

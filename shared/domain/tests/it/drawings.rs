@@ -87,7 +87,7 @@ fn a_crashed_renderer_s_piece_is_claimed_by_another_after_its_lease() {
     assert_eq!(warnings.count(), 1, "its log has a warning");
     assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "the result of the crashed renderer is too late");
     story.apply(claim_piece());
-    assert_eq!(pieces_in(&story.job).claimed(4), Some(1), "the other one's too");
+    assert_eq!(pieces_in(&story.job).claimed(4), Some(1), "the piece of the other renderer is claimed again, too");
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady);
     story.apply(done(3));
     story.apply(done(4));
@@ -108,7 +108,7 @@ fn a_piece_with_too_many_crashes_is_left_to_the_sweep() {
     assert_eq!((story.job.status, story.job.run.attempt), (Status::Pending, 2), "the run is retried");
 }
 
-/// The hints at pieces that the last change sends, as (number, delay in seconds).
+/// The piece hints that the last change sends, as (number, delay in seconds).
 fn draws(job: &Job) -> Vec<(u32, u32)> {
     let draws = job.outbox.iter().filter_map(|effect| match effect {
         Effect::Draw { hints, delay_s } => Some((*hints, *delay_s)),
@@ -119,7 +119,7 @@ fn draws(job: &Job) -> Vec<(u32, u32)> {
 
 #[test]
 fn after_a_renderer_crash_the_sweep_sends_hints_for_the_ends_of_the_other_leases() {
-    /// Renderers claim after so many seconds each; hints of the sweep 50 s after the first.
+    /// Renderers claim at these seconds; the sweep sends hints 50 s after the first.
     fn check(claims: &[u64], expected: &[(u32, u32)]) {
         let mut story = Story::video();
         let plan = videos::render::RenderPlan { scenes: vec![30; claims.len()], ..film() };
@@ -184,7 +184,7 @@ fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
     panic!("{deaths:?}, {sweeps}: {:?}", story.job);
 }
 
-/// A renderer that takes no time, and continues while a piece is open.
+/// A renderer that needs no time and continues while a piece is open.
 fn process_all(story: &mut Story) {
     while let Decision::Apply(job) = story.decide(&claim_piece()) {
         story.job = *job;
@@ -260,10 +260,10 @@ fn a_worker_that_names_a_render_does_not_end_a_run_of_our_own_renderers() {
     story.apply(report(1001));
     assert!(story.notified().is_empty(), "notified once");
     story.apply(done(2));
-    assert!(pieces_in(&story.job).list[0].done, "drawing goes on");
+    assert!(pieces_in(&story.job).list[0].done, "rendering continues");
 }
 
-/// Lets the failed piece be claimed at its time and fail again, so many times.
+/// Claims the failed piece at its due time and fails it again, `times` times.
 fn fail_again(story: &mut Story, times: u32) {
     for _ in 0..times {
         // The other pieces are claimed first, and stay claimed.
@@ -310,7 +310,7 @@ fn a_render_at_an_outside_service_is_polled() {
     let wait = std::time::Duration::from_secs(10);
     story.apply(Event::PieceDeferred { attempt: 1, claim: 1, render: render("render_1"), percent: 50, wait });
     assert!(story.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 10 }));
-    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "not before its time");
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "not before its due time");
     story.wait(10).apply(claim_piece());
     let task = &pieces_in(&story.job).list[0].task;
     let known = Some(ExternalTask::new(Service::Creatomate, render("render_1")));
@@ -328,7 +328,7 @@ fn deleting_the_video_keeps_the_job_and_removes_the_file_once() {
     assert_eq!(story.rejected(Event::DeleteVideo), Rejected::NoVideo);
 }
 
-/// What renderers, people and the sweep may do to a run in pieces, in any order.
+/// The actions of renderers, people and the sweep on a run in pieces, in any order.
 #[derive(Debug, Clone, Copy)]
 enum Move {
     Start,
@@ -384,7 +384,7 @@ proptest! {
                 let pieces = pieces_of(&story.job);
                 let pieces = pieces.iter().flat_map(|pieces| &pieces.list);
                 let claims: Vec<u32> = pieces.filter_map(|piece| Some(piece.claim.as_ref()?.number)).collect();
-                prop_assert_eq!(claims.iter().collect::<BTreeSet<_>>().len(), claims.len(), "a claim is one piece's");
+                prop_assert_eq!(claims.iter().collect::<BTreeSet<_>>().len(), claims.len(), "claims are unique");
                 for event in notified(&story.job) {
                     if event != OutboundEvent::VideoStarted {
                         ends.insert((story.job.run.attempt, event));
@@ -394,7 +394,7 @@ proptest! {
         }
         let attempts: BTreeSet<u32> = ends.iter().map(|(attempt, _)| *attempt).collect();
         prop_assert!(attempts.len() == ends.len(), "a run ends once: {:?}", ends);
-        // The sweep alone ends every run.
+        // The sweep ends every run without any renderer.
         for _ in 0..400 {
             if story.job.status.is_final() {
                 break;

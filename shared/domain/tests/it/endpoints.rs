@@ -1,4 +1,4 @@
-//! What endpoints take: slots, places, circuits, and when they are warned of and disabled.
+//! Admission of endpoints: slots, reservations and circuits; and their warnings and disabling.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn policy() -> EndpointPolicy {
     }
 }
 
-/// An endpoint with its state, as a store would keep it.
+/// An endpoint with its stored state.
 struct Kept {
     policy: EndpointPolicy,
     state: EndpointState,
@@ -35,7 +35,7 @@ impl Kept {
         self.now = self.now.after(time);
     }
 
-    fn ask(&mut self, requests: &[AdmissionRequest]) -> (u64, Admitted) {
+    fn admit(&mut self, requests: &[AdmissionRequest]) -> (u64, Admitted) {
         self.batches += 1;
         let admitted = self.state.admit(&self.policy, requests, self.batches, self.now);
         if let Some(next) = &admitted.next {
@@ -45,9 +45,9 @@ impl Kept {
         (self.batches, admitted)
     }
 
-    /// Verdicts about so many new deliveries.
+    /// The decisions about `count` new deliveries.
     fn decisions(&mut self, count: usize) -> Vec<SendDecision> {
-        self.ask(&vec![AdmissionRequest::default(); count]).1.decisions
+        self.admit(&vec![AdmissionRequest::default(); count]).1.decisions
     }
 
     fn report(&mut self, holder: u64, outcome: BatchOutcome, probe: bool) -> HealthVerdict {
@@ -55,19 +55,19 @@ impl Kept {
         self.state.assess_health(&self.policy, self.now)
     }
 
-    /// Sends one batch of so many, all of which it takes or all of which fail; whether any went.
-    fn batch(&mut self, count: u32, takes: bool) -> bool {
-        let (holder, admitted) = self.ask(&vec![AdmissionRequest::default(); count as usize]);
-        let went = admitted.decisions.iter().filter(|decision| **decision == SendDecision::Send).count() as u32;
-        let outcome = if takes {
-            BatchOutcome { accepted: went, ..outcome() }
+    /// Sends one batch of `count` deliveries, which all succeed or all fail; returns whether any was sent.
+    fn batch(&mut self, count: u32, succeeds: bool) -> bool {
+        let (holder, admitted) = self.admit(&vec![AdmissionRequest::default(); count as usize]);
+        let sent = admitted.decisions.iter().filter(|decision| **decision == SendDecision::Send).count() as u32;
+        let outcome = if succeeds {
+            BatchOutcome { accepted: sent, ..outcome() }
         } else {
-            BatchOutcome { failed: went, ..outcome() }
+            BatchOutcome { failed: sent, ..outcome() }
         };
-        if went > 0 {
+        if sent > 0 {
             self.report(holder, outcome, admitted.probe);
         }
-        went > 0
+        sent > 0
     }
 }
 
@@ -83,16 +83,16 @@ fn after(seconds: u32) -> Timestamp {
 fn the_concurrency_limit_of_an_endpoint_holds_and_other_deliveries_queue() {
     let mut kept = Kept::new();
     kept.state.latency_ms = 400;
-    let (first, admitted) = kept.ask(&[AdmissionRequest::default(); 3]);
+    let (first, admitted) = kept.admit(&[AdmissionRequest::default(); 3]);
     assert_eq!(admitted.decisions, [SendDecision::Send; 3]);
     let queue_end = |step: i64| SendDecision::Wait(Timestamp(NOW.0 + step * 121), WaitReason::Concurrency);
-    assert_eq!(kept.decisions(3), [SendDecision::Send, queue_end(1), queue_end(2)], "in the pace of its answers");
+    assert_eq!(kept.decisions(3), [SendDecision::Send, queue_end(1), queue_end(2)], "at the pace of its responses");
     assert_eq!(kept.decisions(2), [queue_end(3), queue_end(4)]);
     kept.report(first, BatchOutcome { accepted: 3, latency_ms: 400, ..BatchOutcome::default() }, false);
-    // Their turn has come: they go before a newer one, and who finds no slot again stands at the end.
+    // Queued deliveries go before a newer one, which is queued at the end.
     kept.wait(Duration::from_millis(242));
     let waited = AdmissionRequest { was_queued: true, ..AdmissionRequest::default() };
-    let (_, admitted) = kept.ask(&[AdmissionRequest::default(), waited, waited, waited]);
+    let (_, admitted) = kept.admit(&[AdmissionRequest::default(), waited, waited, waited]);
     let SendDecision::Wait(_, WaitReason::Concurrency) = admitted.decisions[0] else {
         panic!("{:?}", admitted.decisions)
     };
@@ -106,32 +106,28 @@ fn an_unreleased_slot_expires() {
     kept.wait(policy().timeout + ATTEMPT_MARGIN - Duration::from_millis(1));
     assert!(matches!(kept.decisions(1)[..], [SendDecision::Wait(_, WaitReason::Concurrency)]));
     kept.wait(Duration::from_millis(1));
-    assert_eq!(
-        kept.decisions(1),
-        [SendDecision::Send],
-        "there is a slot, and whoever stood in the line has had its turn"
-    );
-    assert_eq!(kept.state.concurrency.slots.len(), 1, "the dead are taken away");
+    assert_eq!(kept.decisions(1), [SendDecision::Send], "a slot is free, and the queue has passed");
+    assert_eq!(kept.state.concurrency.slots.len(), 1, "expired slots are removed");
 }
 
 #[test]
 fn a_429_halves_the_concurrency_until_the_endpoint_accepts_more() {
     let mut kept = Kept::new();
     let concurrency_limit = |kept: &Kept| kept.state.concurrency_limit(&kept.policy);
-    let (holder, _) = kept.ask(&[AdmissionRequest::default(); 2]);
+    let (holder, _) = kept.admit(&[AdmissionRequest::default(); 2]);
     kept.report(holder, BatchOutcome { accepted: 1, failed: 1, overloaded: true, ..outcome() }, false);
     assert_eq!((concurrency_limit(&kept), kept.state.failures), (2, 0));
-    let (holder, _) = kept.ask(&[AdmissionRequest::default()]);
+    let (holder, _) = kept.admit(&[AdmissionRequest::default()]);
     kept.report(holder, BatchOutcome { failed: 1, overloaded: true, ..outcome() }, false);
-    let (holder, _) = kept.ask(&[AdmissionRequest::default()]);
+    let (holder, _) = kept.admit(&[AdmissionRequest::default()]);
     kept.report(holder, BatchOutcome { failed: 1, overloaded: true, ..outcome() }, false);
-    assert_eq!(concurrency_limit(&kept), 1, "never less than one");
+    assert_eq!(concurrency_limit(&kept), 1, "the limit is at least one");
     for expected in [2, 3, 4] {
         assert!(kept.batch(1, true));
         assert_eq!(concurrency_limit(&kept), expected);
     }
     assert!(kept.batch(1, true));
-    assert_eq!(concurrency_limit(&kept), 4, "and no wider than its limit");
+    assert_eq!(concurrency_limit(&kept), 4, "and at most the configured limit");
 }
 
 #[test]
@@ -151,16 +147,16 @@ fn an_open_circuit_sends_one_probe_with_growing_pauses() {
         assert!(kept.batch(1, false));
     }
     let wait = |seconds: u32| SendDecision::Wait(after(seconds), WaitReason::Circuit);
-    assert_eq!(
-        kept.decisions(3),
-        [wait(30), wait(45), wait(45)],
-        "one comes back as the probe, the others when it is over"
-    );
-    assert_eq!(kept.decisions(2), [wait(45), wait(45)], "which is chosen once");
+    assert_eq!(kept.decisions(3), [wait(30), wait(45), wait(45)], "one returns as the probe, the others after it");
+    assert_eq!(kept.decisions(2), [wait(45), wait(45)], "only one delivery becomes the probe");
     kept.wait(30 * SECOND);
-    let (holder, admitted) = kept.ask(&[AdmissionRequest::default(); 3]);
+    let (holder, admitted) = kept.admit(&[AdmissionRequest::default(); 3]);
     assert!(admitted.probe);
-    assert_eq!(admitted.decisions, [SendDecision::Send, wait(30 + 15), wait(30 + 15)], "by then it is known");
+    assert_eq!(
+        admitted.decisions,
+        [SendDecision::Send, wait(30 + 15), wait(30 + 15)],
+        "the others wait for its result"
+    );
     assert_eq!(kept.decisions(1), [wait(30 + 15)]);
     kept.report(holder, BatchOutcome { failed: 1, ..outcome() }, true);
     let mut now = 30;
@@ -176,7 +172,7 @@ fn an_open_circuit_sends_one_probe_with_growing_pauses() {
     kept.wait(900 * SECOND);
     assert!(kept.batch(1, true));
     assert_eq!((kept.state.failures, kept.state.circuit.failed_probes, kept.state.circuit.until), (0, 0, None));
-    assert_eq!(kept.state.concurrency_limit(&kept.policy), 1, "it is asked gently at first");
+    assert_eq!(kept.state.concurrency_limit(&kept.policy), 1, "the concurrency limit starts low");
     assert!(kept.batch(4, true) && kept.batch(4, true) && kept.batch(4, true));
     assert_eq!(kept.state.concurrency_limit(&kept.policy), 4);
 }
@@ -188,11 +184,11 @@ fn a_probe_that_was_not_sent_changes_nothing() {
         kept.batch(1, false);
     }
     kept.wait(30 * SECOND);
-    let (holder, admitted) = kept.ask(&[AdmissionRequest::default()]);
+    let (holder, admitted) = kept.admit(&[AdmissionRequest::default()]);
     assert!(admitted.probe);
     kept.report(holder, BatchOutcome::default(), true);
     assert_eq!((kept.state.failures, kept.state.circuit.failed_probes), (3, 0));
-    assert!(kept.ask(&[AdmissionRequest::default()]).1.probe, "the next one is made at once");
+    assert!(kept.admit(&[AdmissionRequest::default()]).1.probe, "the next probe is sent at once");
 }
 
 #[test]
@@ -202,9 +198,9 @@ fn a_crash_during_a_probe_keeps_the_circuit_open_for_one_attempt_only() {
         kept.batch(1, false);
     }
     kept.wait(30 * SECOND);
-    assert!(kept.ask(&[AdmissionRequest::default()]).1.probe);
+    assert!(kept.admit(&[AdmissionRequest::default()]).1.probe);
     kept.wait(policy().timeout + ATTEMPT_MARGIN);
-    assert!(kept.ask(&[AdmissionRequest::default()]).1.probe);
+    assert!(kept.admit(&[AdmissionRequest::default()]).1.probe);
 }
 
 #[test]
@@ -229,8 +225,8 @@ fn paused_and_disabled_endpoints_get_nothing_and_stay_unchanged() {
 #[test]
 fn a_longer_pause_stays() {
     let mut kept = Kept::new();
-    for (asked, expected) in [(60, 60), (5, 60), (90, 90)] {
-        kept.report(1, BatchOutcome { pause_until: Some(after(asked)), ..BatchOutcome::default() }, false);
+    for (pause, expected) in [(60, 60), (5, 60), (90, 90)] {
+        kept.report(1, BatchOutcome { pause_until: Some(after(pause)), ..BatchOutcome::default() }, false);
         assert_eq!(kept.state.paused_until, Some(after(expected)));
     }
 }
@@ -241,7 +237,7 @@ fn warnings_come_once_each_before_an_endpoint_is_disabled_by_time() {
     kept.policy.circuit.failures = 0;
     let mut notified = Vec::new();
     for minute in 0..=61_u32 {
-        let (holder, _) = kept.ask(&[AdmissionRequest::default()]);
+        let (holder, _) = kept.admit(&[AdmissionRequest::default()]);
         match kept.report(holder, BatchOutcome { failed: 1, ..outcome() }, false) {
             HealthVerdict::Healthy => {}
             HealthVerdict::Warn(level) => {
@@ -265,7 +261,7 @@ fn one_failed_attempt_a_week_is_not_a_week_of_failures() {
     let mut kept = Kept::new();
     kept.policy.circuit.failures = 0;
     for _ in 0..2 {
-        let (holder, _) = kept.ask(&[AdmissionRequest::default()]);
+        let (holder, _) = kept.admit(&[AdmissionRequest::default()]);
         assert_eq!(kept.report(holder, BatchOutcome { failed: 1, ..outcome() }, false), HealthVerdict::Healthy);
         kept.wait(7 * 24 * 3600 * SECOND);
     }
@@ -278,9 +274,13 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
     kept.policy.disable_policy.time = Duration::ZERO;
     let fail = |kept: &mut Kept, failed| kept.report(1, BatchOutcome { failed, ..outcome() }, false);
     assert_eq!(fail(&mut kept, 2), HealthVerdict::Healthy);
-    assert_eq!(fail(&mut kept, 47), HealthVerdict::Warn(WarningLevel::Failing), "as soon as it fails at all");
+    assert_eq!(fail(&mut kept, 47), HealthVerdict::Warn(WarningLevel::Failing), "the first failures cause a warning");
     kept.state.warned = Some(WarningLevel::Failing);
-    assert_eq!(fail(&mut kept, 27), HealthVerdict::Warn(WarningLevel::ThreeQuarters), "the highest that is reached");
+    assert_eq!(
+        fail(&mut kept, 27),
+        HealthVerdict::Warn(WarningLevel::ThreeQuarters),
+        "only the highest level that is reached"
+    );
     kept.state.warned = Some(WarningLevel::Last);
     assert_eq!(fail(&mut kept, 24), HealthVerdict::Disable("100 consecutive attempts failed".to_owned()));
     kept.policy.disable_policy.failures = 0;
@@ -289,7 +289,7 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
     assert_eq!(
         kept.report(1, BatchOutcome { accepted: 1, ..outcome() }, false),
         HealthVerdict::Healthy,
-        "one that it took, and all is well"
+        "one success resets the state"
     );
     assert_eq!((kept.state.failures, kept.state.failing_since, kept.state.warned), (0, None, None));
 }
@@ -297,19 +297,19 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
 #[test]
 fn health_is_the_success_rate_minus_current_problems() {
     let mut kept = Kept::new();
-    assert_eq!(kept.state.health(&kept.policy), 100, "nothing speaks against it");
+    assert_eq!(kept.state.health(&kept.policy), 100, "a new endpoint is healthy");
     kept.report(1, BatchOutcome { accepted: 20, ..outcome() }, false);
     assert_eq!(kept.state.health(&kept.policy), 100);
     kept.report(1, BatchOutcome { failed: 1, ..outcome() }, false);
     assert_eq!((kept.state.success_permille, kept.state.health(&kept.policy)), (Some(900), 80));
     kept.report(1, BatchOutcome { failed: 9, ..outcome() }, false);
-    assert_eq!(kept.state.health(&kept.policy), 10, "its circuit is open, or nearly all failed");
+    assert_eq!(kept.state.health(&kept.policy), 10, "the circuit is open, and nearly all attempts failed");
     kept.report(1, BatchOutcome { accepted: 1, ..outcome() }, false);
-    let mended = kept.state.health(&kept.policy);
+    let recovering = kept.state.health(&kept.policy);
     for _ in 0..20 {
         kept.report(1, BatchOutcome { accepted: 1, ..outcome() }, false);
     }
-    assert!(mended < 50 && kept.state.health(&kept.policy) > 90, "{mended} and then {:?}", kept.state);
+    assert!(recovering < 50 && kept.state.health(&kept.policy) > 90, "{recovering} and then {:?}", kept.state);
     kept.state.latency_ms = 3000;
     assert!(kept.state.health(&kept.policy) < 90, "slow");
     kept.state.disabled_at = Some(kept.now);
@@ -333,12 +333,12 @@ fn a_reservation_in_the_rate_limit_is_kept_while_no_slot_is_free() {
     let mut kept = Kept::new();
     assert_eq!(kept.decisions(4), [SendDecision::Send; 4]);
     let used = kept.state.window.used;
-    let (_, admitted) = kept.ask(&[AdmissionRequest { has_reservation: true, ..AdmissionRequest::default() }]);
+    let (_, admitted) = kept.admit(&[AdmissionRequest { has_reservation: true, ..AdmissionRequest::default() }]);
     let SendDecision::Wait(until, WaitReason::RateLimit) = admitted.decisions[0] else {
         panic!("{:?}", admitted.decisions)
     };
     assert!(until < after(60));
-    assert_eq!(kept.state.window.used, used, "and not taken anew");
+    assert_eq!(kept.state.window.used, used, "and no new reservation is made");
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn after_an_outage_the_pace_follows_the_current_responses() {
         circuit: CircuitState { until: Some(NOW), ..CircuitState::default() },
         ..EndpointState::default()
     };
-    let (holder, admitted) = kept.ask(&[AdmissionRequest::default()]);
+    let (holder, admitted) = kept.admit(&[AdmissionRequest::default()]);
     assert!(admitted.probe);
     kept.report(holder, BatchOutcome { accepted: 1, latency_ms: 50, ..BatchOutcome::default() }, true);
     assert_eq!(kept.state.latency_ms, 50);
@@ -427,7 +427,7 @@ fn each_delivery_of_a_very_long_backlog_gets_its_turn() {
         let due: Vec<AdmissionRequest> =
             waiting.extract_if(.., |(at, _)| *at <= kept.now).map(|(_, requests)| requests).collect();
         for requests in due {
-            let (holder, admitted) = kept.ask(&[requests]);
+            let (holder, admitted) = kept.admit(&[requests]);
             match admitted.decisions[0] {
                 SendDecision::Send => {
                     sent += 1;

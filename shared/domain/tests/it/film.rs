@@ -1,4 +1,4 @@
-//! Frames of scenes: a video is as long as its scenes are together, whatever its frame rate.
+//! Frames of scenes: a video is as long as the sum of its scenes, at any frame rate.
 
 use proptest::prelude::*;
 use reelhook_domain::videos::film::{FRAME_RATE, FrameGrid};

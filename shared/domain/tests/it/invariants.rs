@@ -5,7 +5,7 @@ use reelhook_domain::*;
 
 use crate::story::*;
 
-/// Only commands leave or amend a final state, and a confirmed success after a render timeout.
+/// Only commands, and a confirmed success after a render timeout, leave or amend a final state.
 pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Event, after: &Job) {
     if !before.status.is_final() {
         return;
@@ -83,7 +83,7 @@ pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, deci
         | Event::PieceFailed { attempt, .. } => Some(*attempt),
         Event::Step { attempt, .. } => *attempt,
         Event::RenderReported { render, .. } | Event::RenderChecked { render, .. } => {
-            // A report without a token may bring an older run's render into the present one; then it is this run's.
+            // A report without a token may add an older run's render to the present run, which then owns it.
             if job.render_id() != Some(render) {
                 nothing(&[Ignored::OtherRender, Ignored::FinalJob]);
             }
@@ -133,7 +133,7 @@ pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, no
     });
     let all: Vec<Emitted> = before.emitted.iter().cloned().chain(notified).collect();
     assert!(all.ends_with(&after.emitted), "emitted {:?} out of {all:?}", after.emitted);
-    assert!(after.emitted.len() == all.len() || after.emitted.len() >= 16, "a reminder is lost");
+    assert!(after.emitted.len() == all.len() || after.emitted.len() >= 16, "an emitted event is lost");
 }
 
 pub fn invariant_the_video_is_notified_once(before: &Job, after: &Job) {
@@ -193,5 +193,5 @@ pub fn invariant_a_due_job_moves_on(story: &Story) {
             return;
         }
     }
-    panic!("the sweep does not get done with this job: {:#?}", swept.job);
+    panic!("the sweep never finishes this job: {:#?}", swept.job);
 }

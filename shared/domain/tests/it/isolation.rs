@@ -1,6 +1,6 @@
 //! A simulation of the dispatcher in virtual time: one dead and one slow endpoint do not delay the others.
 //!
-//! The queue, the invocations and the endpoints are modelled, what is decided about deliveries is the real thing.
+//! The queue, the invocations and the endpoints are simulated; the decisions about deliveries are the real ones.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -9,29 +9,29 @@ use std::time::Duration;
 use reelhook_domain::*;
 
 const ENDPOINTS: usize = 20;
-/// One that never answers.
+/// An endpoint that never answers.
 const DEAD: usize = 0;
-/// One that takes 9 s.
+/// An endpoint that answers after 9 s.
 const SLOW: usize = 1;
-/// One that never answers for five minutes, and then is like the others.
-const MENDED: usize = 2;
-/// The first of those that are well.
+/// An endpoint that does not answer for five minutes, and then is healthy.
+const RECOVERED: usize = 2;
+/// The first healthy endpoint.
 const HEALTHY: usize = 3;
-/// When everything begins.
+/// The start of the simulation.
 const START: i64 = 1_704_110_400_000;
-/// Invocations at once (`DeliveryConcurrency`).
+/// The maximum of concurrent invocations (`DeliveryConcurrency`).
 const INVOCATIONS: usize = 100;
-/// Messages of one invocation.
+/// The number of messages per invocation.
 const BATCH: usize = 10;
-/// What an invocation does beside its tries, in milliseconds: loads, claims, saves.
+/// The time of an invocation beside its attempts, in milliseconds: loads, claims, saves.
 const CALLS_MS: i64 = 20;
-/// How long webhooks keep coming.
+/// The number of minutes with new webhooks.
 const MINUTES: i64 = 10;
-/// Webhooks a second to each endpoint.
+/// The number of webhooks per second and endpoint.
 const PER_SECOND: f64 = 2.0;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a person would set for it.
+/// A realistic policy.
 fn policy() -> EndpointPolicy {
     EndpointPolicy {
         schedule: Schedule::Standard,
@@ -43,7 +43,7 @@ fn policy() -> EndpointPolicy {
     }
 }
 
-/// Random numbers that are the same in each run (splitmix64).
+/// Reproducible random numbers (splitmix64).
 struct Chance(u64);
 
 impl Chance {
@@ -54,18 +54,18 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    /// In 0..1.
+    /// A number in 0..1.
     fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
 enum Happens {
-    /// A message can be received.
+    /// A message becomes visible.
     Visible(usize),
-    /// Tries of one endpoint in one invocation have ended.
-    Ended { endpoint: usize, report: EndpointReport, tries: Vec<(usize, Outcome, i64)> },
-    /// An invocation is over.
+    /// The attempts of one endpoint in one invocation have ended.
+    Ended { endpoint: usize, report: EndpointReport, attempts: Vec<(usize, Outcome, i64)> },
+    /// An invocation has ended.
     Free,
 }
 
@@ -81,12 +81,12 @@ struct World {
     most_running: usize,
 }
 
-/// What a run came to.
+/// The results of a run.
 struct Outcomes {
-    /// From made to delivered, in milliseconds, of the healthy ones.
+    /// The times from creation to delivery at healthy endpoints, in milliseconds.
     waits: Vec<i64>,
     by_endpoint: BTreeMap<usize, (usize, usize)>,
-    /// Times that a message was received.
+    /// The number of received messages.
     received: usize,
     most_running: usize,
 }
@@ -97,18 +97,18 @@ impl World {
         self.happens.push(Some(happens));
     }
 
-    /// How an endpoint answers, and after how many milliseconds.
+    /// The response of an endpoint, and its latency in milliseconds.
     fn answer(&mut self, endpoint: usize) -> (Outcome, i64) {
         let taken = Outcome::Answered { status: 200, class: ResponseClass::Success, retry_after: None };
         match endpoint {
             DEAD => (Outcome::NoAnswer("ETIMEDOUT"), TIMEOUT.as_millis() as i64),
-            MENDED if self.now < START + 300_000 => (Outcome::NoAnswer("ETIMEDOUT"), TIMEOUT.as_millis() as i64),
+            RECOVERED if self.now < START + 300_000 => (Outcome::NoAnswer("ETIMEDOUT"), TIMEOUT.as_millis() as i64),
             SLOW => (taken, 9000),
             _ => (taken, 50 + (self.chance.fraction() * 100.0) as i64),
         }
     }
 
-    /// A hint waits in whole seconds.
+    /// Sends a hint, whose delay is in whole seconds.
     fn hint(&mut self, delivery: usize, until: Timestamp) {
         let wait = (until.0 - self.now).max(0);
         self.at(self.now + (wait + 999) / 1000 * 1000, Happens::Visible(delivery));
@@ -132,7 +132,7 @@ impl World {
         self.at(over, Happens::Free);
     }
 
-    /// Sends what is admitted; when the last of it has ended.
+    /// Sends the admitted deliveries and returns the end of the last attempt.
     fn send(&mut self, endpoint: usize, group: &[usize]) -> i64 {
         let (policy, now) = (policy(), Timestamp(self.now));
         let requests: Vec<AdmissionRequest> =
@@ -143,7 +143,7 @@ impl World {
         if let Some(next) = admitted.next {
             self.endpoints[endpoint] = next;
         }
-        let (mut tries, mut seen, mut latest) = (Vec::new(), BatchOutcome::default(), self.now);
+        let (mut attempts, mut seen, mut latest) = (Vec::new(), BatchOutcome::default(), self.now);
         let mut took_ms = 0;
         for (id, decision) in group.iter().zip(admitted.decisions) {
             let delivery = &self.deliveries[*id].1;
@@ -157,7 +157,7 @@ impl World {
                     seen.failed += u32::from(!ok);
                     took_ms += ms as u64;
                     latest = latest.max(self.now + CALLS_MS + ms);
-                    tries.push((*id, outcome, self.now + CALLS_MS + ms));
+                    attempts.push((*id, outcome, self.now + CALLS_MS + ms));
                 }
                 SendDecision::Wait(until, wait_reason) => {
                     self.deliveries[*id].1 = delivery.defer(until, wait_reason, Duration::from_secs(60));
@@ -166,17 +166,17 @@ impl World {
                 SendDecision::Stop => panic!("no endpoint is disabled within the run"),
             }
         }
-        if !tries.is_empty() {
-            seen.latency_ms = took_ms / tries.len() as u64;
+        if !attempts.is_empty() {
+            seen.latency_ms = took_ms / attempts.len() as u64;
             let report = state.report(&policy, holder, &seen, admitted.probe, Timestamp(latest));
-            self.at(latest, Happens::Ended { endpoint, report, tries });
+            self.at(latest, Happens::Ended { endpoint, report, attempts });
         }
         latest
     }
 
-    fn ended(&mut self, endpoint: usize, report: &EndpointReport, tries: Vec<(usize, Outcome, i64)>) {
+    fn ended(&mut self, endpoint: usize, report: &EndpointReport, attempts: Vec<(usize, Outcome, i64)>) {
         report.apply(&mut self.endpoints[endpoint]);
-        for (id, outcome, at) in tries {
+        for (id, outcome, at) in attempts {
             let jitter = self.chance.fraction();
             let delivery = &self.deliveries[id].1;
             let grace = Duration::from_secs(60);
@@ -202,7 +202,7 @@ fn delivery(n: usize, endpoint: usize, at: Timestamp) -> Delivery {
     serde_json::from_value(row).unwrap()
 }
 
-/// Sends to these endpoints for some minutes, and goes on until all that can be delivered is.
+/// Sends webhooks to these endpoints for some minutes, and continues until every possible delivery is made.
 fn run(used: std::ops::Range<usize>) -> Outcomes {
     let mut world = World {
         now: 0,
@@ -216,7 +216,7 @@ fn run(used: std::ops::Range<usize>) -> Outcomes {
         most_running: 0,
     };
     for endpoint in used.clone() {
-        // The same webhooks come in every run.
+        // Every run has the same webhooks.
         let mut chance = Chance(endpoint as u64);
         let mut at = START as f64;
         let end = at + (MINUTES * 60_000) as f64;
@@ -238,12 +238,12 @@ fn run(used: std::ops::Range<usize>) -> Outcomes {
             break;
         }
         world.now = time;
-        match world.happens[index].take().expect("each happens once") {
+        match world.happens[index].take().expect("each event happens once") {
             Happens::Visible(id) => {
                 received += 1;
                 world.queue.push_back(id);
             }
-            Happens::Ended { endpoint, report, tries } => world.ended(endpoint, &report, tries),
+            Happens::Ended { endpoint, report, attempts } => world.ended(endpoint, &report, attempts),
             Happens::Free => world.running -= 1,
         }
         while world.running < INVOCATIONS && !world.queue.is_empty() {
@@ -258,7 +258,7 @@ fn run(used: std::ops::Range<usize>) -> Outcomes {
         counts.0 += 1;
         counts.1 += usize::from(delivered);
         if *endpoint >= HEALTHY && delivered {
-            outcomes.waits.push(delivery.finished_at.expect("delivered ones have ended").0 - delivery.created_at.0);
+            outcomes.waits.push(delivery.finished_at.expect("a delivered one has ended").0 - delivery.created_at.0);
         }
     }
     outcomes.waits.sort_unstable();
@@ -280,7 +280,7 @@ fn a_dead_and_a_slow_endpoint_do_not_delay_the_others() {
         together.received,
         together.most_running,
     );
-    assert_eq!(alone.waits.len(), together.waits.len(), "every healthy one is delivered in both");
+    assert_eq!(alone.waits.len(), together.waits.len(), "both runs deliver every webhook to a healthy endpoint");
     assert!(alone.waits.len() > 18_000);
     for endpoint in HEALTHY..ENDPOINTS {
         let (made, delivered) = together.by_endpoint[&endpoint];
@@ -288,11 +288,15 @@ fn a_dead_and_a_slow_endpoint_do_not_delay_the_others() {
     }
     assert!(after as f64 <= before as f64 * 1.1, "p99 was {before} ms and is {after} ms");
     let (made, delivered) = together.by_endpoint[&SLOW];
-    assert!(made > 1000 && delivered == made, "{delivered} of {made} to the slow one");
-    let (made, delivered) = together.by_endpoint[&MENDED];
-    assert_eq!(made, delivered, "what waited for the one that was mended arrives");
+    assert!(made > 1000 && delivered == made, "{delivered} of {made} to the slow endpoint");
+    let (made, delivered) = together.by_endpoint[&RECOVERED];
+    assert_eq!(made, delivered, "the recovered endpoint gets its backlog");
     assert_eq!(together.by_endpoint[&DEAD].1, 0);
     let (to_dead, all) = (together.by_endpoint[&DEAD].0, together.by_endpoint.values().map(|counts| counts.0).sum());
     let all: usize = all;
-    assert!(together.received < all + to_dead * 12 + made * 4, "waiting makes few messages: {}", together.received);
+    assert!(
+        together.received < all + to_dead * 12 + made * 4,
+        "waiting deliveries cause few messages: {}",
+        together.received
+    );
 }

@@ -1,4 +1,4 @@
-//! What the domain promises, seen through its public API: every state and event, generated lives, and told journeys.
+//! Tests of the domain through its public API: every state and event, generated lives, and journeys.
 
 mod any_order;
 mod coverage;

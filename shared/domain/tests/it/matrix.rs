@@ -9,7 +9,7 @@ use reelhook_domain::*;
 
 use crate::story::*;
 
-/// Lists the names of all variants, and finds the name of a value's own. A new variant does not compile until it is here.
+/// Lists the names of all variants, and finds the name of a value. A new variant does not compile until it is added.
 macro_rules! variants {
     ($all:ident, $name_of:ident, $type:ident: $($variant:ident)*) => {
         const $all: &[&str] = &[$(stringify!($variant)),*];
@@ -28,7 +28,7 @@ variants!(EVENTS, event_name, Event:
     Cancel Clear Retry Complete Monitor LogArchived DeleteVideo Delete Tick);
 variants!(STATUSES, status_name, Status: Pending Processing Rendering Completed Failed Cancelled);
 
-/// Each state, reached by events as in real life.
+/// Each state, reached by events.
 fn states() -> Vec<(&'static str, Story)> {
     let retry_wait = Story::processing().then(run_failed(1, "boom"));
     let paused =
@@ -54,13 +54,13 @@ fn states() -> Vec<(&'static str, Story)> {
         ("a video, made", Story::filmed()),
     ];
     for (_, story) in &mut states {
-        // Some time passes, less than until anything is due.
+        // Some time passes, and nothing becomes due.
         story.now = story.now.after(Duration::from_secs(20));
     }
     states
 }
 
-/// Each event as the job's present run would bring it, newer than everything before unless its name says otherwise.
+/// Each event of the job's present run. It is newer than all earlier ones, unless its name says otherwise.
 fn events(story: &Story) -> Vec<(&'static str, Event)> {
     use StepStatus::{Completed, Failed, RenderReady, Started};
     let attempt = story.job.run.attempt;
@@ -153,7 +153,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
     events
 }
 
-/// Each event with the story that it meets. A tick comes a millisecond before the job is due, and when it is due.
+/// Each event with its story. A tick comes a millisecond before the job is due, and when it is due.
 fn meetings(story: &Story) -> Vec<(&'static str, Story, Event)> {
     let at = |now: Timestamp| Story { now, ..story.clone() };
     let early = story.job.due_at.map_or(story.now, |due| Timestamp(due.0 - 1));
@@ -185,7 +185,7 @@ fn every_event_changes_a_job_in_some_state_and_every_status_occurs() {
     assert_eq!(met, STATUSES.iter().copied().collect::<BTreeSet<_>>());
 }
 
-/// How the job is, a row for each event that changes it, and a line for each reason for which others do not.
+/// The job, a row for each event that changes it, and a line for each reason why other events do not.
 fn table(story: &Story) -> String {
     let mut table = format!("{}\n\n", describe(&story.job, story.now));
     let mut refused: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -203,20 +203,20 @@ fn table(story: &Story) -> String {
     table
 }
 
-/// What an event made of the job, and what it wants done outside.
+/// The changes of the job by an event, and its effects.
 fn change(story: &Story, job: &Job) -> String {
     let effects: Vec<String> = job.outbox.iter().map(effect).collect();
     let effects = if effects.is_empty() { "nothing".to_owned() } else { effects.join(", ") };
     format!("{}{} => {effects}", describe(job, story.now), facts(&story.job, job, story.now))
 }
 
-/// Status, progress, attempt, version, and when it is due.
+/// The status, progress, attempt, version and due time.
 fn describe(job: &Job, now: Timestamp) -> String {
     let due = job.due_at.map_or(String::new(), |due| format!(" due {:+}s", (due.0 - now.0) / 1000));
     format!("{} {}% attempt {} version {}{due}", job.status.name(), job.run.progress, job.run.attempt, job.version)
 }
 
-/// Other facts that the change made or took back.
+/// Other facts that the change set or removed.
 fn facts(before: &Job, after: &Job, now: Timestamp) -> String {
     let of = |job: &Job| {
         let retry_after = job.run.retry_after.map(|at| format!("{:+}s", (at.0 - now.0) / 1000));

@@ -1,4 +1,4 @@
-//! Generated lives of a job: whatever comes, in whatever order, the invariants hold after every event.
+//! Generated lives of a job: the invariants hold after every event, for all events in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ proptest! {
     }
 }
 
-/// How far a life has come before chance takes over, so that the late states are met as often as the early ones.
+/// The progress of a life before random events start, so that late states are as frequent as early ones.
 const OPENINGS: &[&[Move]] = &[
     &[],
     &[Move::Claim, Move::Started { run: Run::Present, worker: 0 }],
@@ -49,14 +49,14 @@ const OPENINGS: &[&[Move]] = &[
 const WITH_ID: Said = Said { number: 7, status: StepStatus::Completed, render: Some(0), ..Said::STEP };
 const LAST_WITH_ID: Said = Said { number: 8, status: StepStatus::Completed, render: Some(0), ..Said::STEP };
 
-/// Which run a callback belongs to, seen from the job when it arrives.
+/// The run of a callback, relative to the job's run at its arrival.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Run {
     Present,
     Older,
 }
 
-/// What can happen, before it is known to which run and at what time.
+/// An event, before its run and its time are known.
 #[derive(Debug, Clone)]
 enum Move {
     Claim,
@@ -97,9 +97,9 @@ enum Move {
     LogArchived,
     Delete,
     Tick,
-    /// The clock moves to the time at which the job is due, and the sweep comes.
+    /// The clock advances to the due time of the job, and the sweep runs.
     Sweep,
-    /// One of the events so far comes again, as it was.
+    /// One of the events so far is repeated unchanged.
     Again(Index),
 }
 
@@ -127,7 +127,7 @@ impl Said {
     };
 }
 
-/// Milliseconds until the next event: bursts, a worker's pace, and long silence.
+/// Milliseconds until the next event: bursts, a worker's pace, and long pauses.
 fn gap() -> impl Strategy<Value = i64> {
     prop_oneof![2 => Just(0_i64), 4 => 1_i64..5_000, 3 => 5_000_i64..120_000, 1 => 120_000_i64..3_600_000]
 }
@@ -136,7 +136,7 @@ fn run() -> impl Strategy<Value = Run> {
     prop_oneof![5 => Just(Run::Present), 1 => Just(Run::Older)]
 }
 
-/// Nearly always the same render.
+/// A render, nearly always the same one.
 fn which() -> impl Strategy<Value = u8> {
     prop_oneof![6 => Just(0_u8), 1 => Just(1_u8)]
 }
@@ -187,7 +187,7 @@ fn said() -> impl Strategy<Value = Said> {
         })
 }
 
-/// Any word with or without a URL: the service sends URLs beside other words than succeeded as well.
+/// Any status with or without a URL: the service sends URLs with other statuses than `succeeded` as well.
 fn render_state() -> impl Strategy<Value = RenderState> {
     use RenderStatus::*;
     let words = vec![Planned, Waiting, Transcribing, Rendering, Succeeded, Succeeded, Failed, Other("odd".to_owned())];
@@ -198,19 +198,19 @@ fn render_state() -> impl Strategy<Value = RenderState> {
     })
 }
 
-/// A job, and what a bookkeeper outside would have noted down from its effects.
+/// A job, and the accounts of its effects.
 struct Life {
     story: Story,
     past: Vec<Event>,
-    /// Slots that were ever taken.
+    /// All slots that were claimed.
     taken: BTreeSet<String>,
-    /// Slots that are taken and were not freed yet.
+    /// Claimed slots that are not freed yet.
     open: BTreeSet<String>,
-    /// Sum of the Count effects of each final state.
+    /// The sum of the Count effects of each final state.
     counts: BTreeMap<Status, i32>,
-    /// Lines of the log that were written, and what of them is counted.
+    /// Written log lines, and their counts.
     log: (LogTally, LogTally),
-    /// Reports that were applied, each with the run that took it.
+    /// Applied reports, each with its run.
     applied: Vec<(u32, StepUpdate)>,
 }
 
@@ -236,7 +236,7 @@ impl Life {
     fn event(&self, happens: &Move) -> Option<Event> {
         let job = &self.story.job;
         let attempt = |run: Run| if run == Run::Present { job.run.attempt } else { job.run.attempt - 1 };
-        // A run has a render of its own, and now and then a second one.
+        // A run has its own render, and sometimes a second one.
         let render_of = |run: Run, which: u8| render(&format!("render_{}_{which}", attempt(run)));
         Some(match happens {
             Move::Claim => Event::Claim,
@@ -304,7 +304,7 @@ impl Life {
         self.past.push(event);
     }
 
-    /// Whatever is under way ends without another callback; a waiting job waits on, but only that.
+    /// Every job that is not waiting ends without another callback.
     fn ends_by_the_sweep_alone(mut self) {
         for _ in 0..40 {
             match self.story.job.status {
@@ -341,11 +341,11 @@ impl Life {
         }
         for effect in &job.outbox {
             if let Effect::FreeSlot { slot } = effect {
-                assert!(self.open.remove(slot), "the slot {slot} was not taken, or was freed before");
+                assert!(self.open.remove(slot), "the slot {slot} was not claimed, or was freed before");
             }
         }
         let held: BTreeSet<String> = job.run.start.claim.iter().map(|claim| claim.slot.clone()).collect();
-        assert_eq!(self.open, held, "taken slots that were not freed, and the slot that the job holds");
+        assert_eq!(self.open, held, "claimed slots that were not freed, and the slot of the job");
     }
 
     fn invariant_counts_say_what_the_job_is(&mut self) {
@@ -382,7 +382,7 @@ impl Life {
                 _ => {}
             }
         }
-        assert_eq!(LogTally { archived: 0, ..job.ledger.log }, *written, "lines that the job knows of");
+        assert_eq!(LogTally { archived: 0, ..job.ledger.log }, *written, "log lines that the job has counted");
         if job.deleted_at.is_some() {
             assert!(counted.is_empty(), "{counted:?} of a deleted job");
         } else if job.status.is_final() {

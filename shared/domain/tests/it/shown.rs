@@ -1,4 +1,4 @@
-//! What is shown of a job: every text that there is, and the step that pages of StreamGank read off it.
+//! The captions of a job: every text, and the step that StreamGank's pages parse from it.
 
 use reelhook_app::views::captions::step_shown;
 use reelhook_domain::*;

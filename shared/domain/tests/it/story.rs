@@ -65,7 +65,7 @@ impl Story {
         Self { job: create(new, NOON, &waiting.policy), ..waiting }
     }
 
-    /// A video whose first scene is being drawn.
+    /// A video whose first scene is being rendered.
     pub fn drawing() -> Self {
         Self::video().then(Event::Claim).then(run_here()).then(claim_piece())
     }
@@ -170,7 +170,7 @@ impl Story {
 
     /// Seconds from now until the job is due.
     pub fn due_in(&self) -> Option<i64> {
-        self.job.due_at.map(|due| (due.0 - self.now.0) / 1000)
+        self.job.due_at.map(|due| due.millis_since(self.now) / 1000)
     }
 
     /// The webhook events of the last change.

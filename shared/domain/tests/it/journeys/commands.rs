@@ -1,4 +1,4 @@
-//! What people ask for: cancel, retry, complete, delete.
+//! Commands of people: cancel, retry, complete, delete.
 
 use reelhook_domain::*;
 
@@ -23,7 +23,7 @@ fn a_cancel_stops_the_worker_and_frees_its_slot() {
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Cancelled], vec!["1.1".to_owned()]));
     assert_eq!(story.job.due_at, None);
 
-    assert_eq!(story.ignored(Event::Cancel), Ignored::AlreadySo, "it answers like the first and tells nobody again");
+    assert_eq!(story.ignored(Event::Cancel), Ignored::AlreadySo, "a repeat has the same response and no notification");
     assert_eq!(story.ignored(step(4, StepStatus::Started, 140)), Ignored::FinalJob);
     assert_eq!(story.ignored(started(1)), Ignored::FinalJob);
 }
@@ -48,7 +48,7 @@ fn a_retry_starts_immediately_and_a_repetition_within_10_seconds_has_the_same_re
     assert_eq!(story.ignored(Event::Retry), Ignored::AlreadySo);
     story.apply(Event::Claim);
     story.apply(started(2));
-    assert_eq!(story.ignored(Event::Retry), Ignored::AlreadySo, "even when it runs by now");
+    assert_eq!(story.ignored(Event::Retry), Ignored::AlreadySo, "even when the new run has started");
     story.wait(1);
     assert_eq!(story.rejected(Event::Retry), Rejected::CannotRetry(Status::Processing));
 }
@@ -74,7 +74,7 @@ fn a_person_may_retry_as_often_as_they_like() {
         story.wait(60).apply(Event::Retry);
         assert_eq!((story.job.run.attempt, story.job.retries.used), (attempt, attempt - 1));
         story.apply(Event::Claim);
-        // The automatic retries are used up, whoever used them.
+        // The automatic retries are used up in either case.
         story.apply(run_failed(attempt, "boom"));
         assert_eq!((story.job.status, story.notified()), (Status::Failed, vec![OutboundEvent::Failed]));
     }

@@ -1,4 +1,4 @@
-//! The contract's rules, told one by one as short journeys.
+//! The rules of the contract, each as a short journey.
 
 mod commands;
 mod renders;

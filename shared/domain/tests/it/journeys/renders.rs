@@ -1,4 +1,4 @@
-//! What a render's callbacks and checks do.
+//! Callbacks and checks of a render.
 
 use reelhook_domain::*;
 
@@ -18,11 +18,11 @@ fn the_states_of_a_render_raise_the_progress() {
         story.apply(reported(with_status(said), true));
         assert_eq!((story.job.run.progress, story.job.status), (progress, status), "{}", story.job.run.caption);
     }
-    assert_eq!(story.job.run.caption, "Render status: transmogrifying", "an unknown word is only shown");
+    assert_eq!(story.job.run.caption, "Render status: transmogrifying", "an unknown status is only displayed");
     assert_eq!(
         story.ignored(reported(with_status(Planned), true)),
         Ignored::Duplicate,
-        "a late word moves nothing back"
+        "a late status does not lower the progress"
     );
     assert_eq!(story.freed(), Vec::<String>::new());
 }
@@ -68,9 +68,9 @@ fn a_confirmation_is_retried_and_the_schedule_continues_in_the_end() {
     assert_eq!(waits, [4, 8, 16, 32, 64, 64, 64]);
     assert_eq!(story.job.status, Status::Rendering);
     assert_eq!(polls_of(&story.job).as_ref().map(|watch| (watch.made, watch.confirming)), Some((0, 0)));
-    assert!(story.now.0 - began.0 > 120_000 && story.due_in() == Some(30), "the check at 2 min is made up for");
+    assert!(story.now.millis_since(began) > 120_000 && story.due_in() == Some(30), "the missed check at 2 min is made");
     story.sweep();
-    assert_eq!((story.checks(), story.due_in().unwrap() + (story.now.0 - began.0) / 1000), (vec![(1, 0)], 720));
+    assert_eq!((story.checks(), story.due_in().unwrap() + story.now.millis_since(began) / 1000), (vec![(1, 0)], 720));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_failed_render_fails_the_job_and_is_not_retried() {
     };
     check(failed(), "source image is gone");
     check(with_status(RenderStatus::Failed), "the render failed");
-    // Not even when its message is of a class that is retried.
+    // Even with the message of a retriable error.
     check(RenderState { error: Some("connection timeout".to_owned()), ..failed() }, "connection timeout");
 }
 

@@ -1,4 +1,4 @@
-//! Failed runs: which are tried again, when, and what is shown meanwhile.
+//! Failed runs: retried failures, their delays, and the captions meanwhile.
 
 use reelhook_domain::*;
 
@@ -8,7 +8,7 @@ fn with_retries(max_retries: u32) -> Story {
     Story::with(Policy { max_retries, ..policy() }, false)
 }
 
-/// Fails run after run until the job ends: the delays before each retry, in seconds, and the events of the end.
+/// Fails every run until the job ends: the delays before each retry, in seconds, and the events of the end.
 fn delays(max_retries: u32, error: &str) -> (Vec<u32>, Vec<OutboundEvent>) {
     let mut story = with_retries(max_retries);
     let mut delays = Vec::new();
@@ -67,7 +67,7 @@ fn a_retry_that_waits_is_pending_and_never_failed() {
     let job = &story.job;
     assert_eq!((job.status, job.run.retry_after), (Status::Pending, Some(Timestamp(story.now.0 + 60_000))));
     assert_eq!((job.run.attempt, job.retries.used), (2, 1));
-    assert_eq!((story.notified(), story.freed()), (vec![], vec!["1.1".to_owned()]), "nobody is told of a failure");
+    assert_eq!((story.notified(), story.freed()), (vec![], vec!["1.1".to_owned()]), "no failure is notified");
     assert_eq!((job.run.times.failed_at, job.run.error.as_ref()), (None, None));
     let counted = job.outbox.iter().any(|effect| matches!(effect, Effect::Count { .. }));
     assert!(!counted);
@@ -97,7 +97,7 @@ fn a_new_attempt_is_a_new_run() {
             && !worker_of(job).done
     );
     assert_eq!(job.created_at, NOON);
-    // So the new run's reports are new, though their sequences are not.
+    // The new run's reports are accepted, although their sequences are repeated.
     story.apply(Event::Claim);
     story.apply(Report::of(0, StepStatus::Started, 100).by(2));
 }

@@ -1,4 +1,4 @@
-//! From waiting to running: claims, leases, and a worker that is busy.
+//! From waiting to running: claims, leases, and a busy worker.
 
 use reelhook_domain::*;
 
@@ -14,7 +14,11 @@ fn a_claim_leases_a_slot_and_a_second_claim_is_ignored() {
     let promised = story.job.next_slot();
     story.apply(Event::Claim);
     assert_eq!((slot(&story), promised.as_str()), (Some("job_1_a.1.1"), "job_1_a.1.1"));
-    assert_eq!((story.job.status, story.due_in()), (Status::Pending, Some(60)), "it runs once the worker says so");
+    assert_eq!(
+        (story.job.status, story.due_in()),
+        (Status::Pending, Some(60)),
+        "it runs once the worker has accepted it"
+    );
     assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
 }
 
@@ -25,7 +29,7 @@ fn the_acceptance_starts_the_time_limit_and_keeps_the_slot() {
     assert_eq!((story.job.status, story.job.run.times.started_at), (Status::Processing, Some(story.now)));
     assert_eq!((slot(&story), story.freed()), (Some("job_1_a.1.1"), vec![]));
     assert_eq!(worker_of(&story.job).id.as_deref(), Some("worker_1"));
-    assert_eq!(story.ignored(started(1)), Ignored::Duplicate, "an attempt that is posted again starts once");
+    assert_eq!(story.ignored(started(1)), Ignored::Duplicate, "a repeated attempt starts once");
     assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
 }
 
@@ -38,7 +42,7 @@ fn the_first_report_starts_a_run_whose_acceptance_was_lost() {
         (story.job.status, story.job.run.times.started_at, story.job.run.progress),
         (Status::Processing, Some(began), 5)
     );
-    // The late yes adds what it knows and nothing else.
+    // The late acceptance adds its facts and nothing else.
     story.wait(7).apply(started(1));
     assert_eq!(
         (story.job.run.times.started_at, worker_of(&story.job).cancel_url),
@@ -60,7 +64,7 @@ fn an_expired_lease_frees_the_slot_and_the_job_can_be_claimed_again() {
     );
 
     story.apply(Event::Claim);
-    assert_eq!(slot(&story), Some("job_1_a.1.2"), "each claim's slot has a name of its own");
+    assert_eq!(slot(&story), Some("job_1_a.1.2"), "each claim has its own slot");
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn a_worker_gets_the_requested_wait() {
     let mut story = Story::claimed().then(deferred(1, Some(120)));
     assert_eq!((story.hints(), story.due_in()), (vec![120], Some(180)));
     story.wait(120).apply(Event::Claim);
-    // Longer than a message can be delayed: the sweep sends the next hint.
+    // The delay exceeds the maximum of a message, so the sweep sends the next hint.
     story.apply(deferred(1, Some(3600)));
     assert_eq!((story.hints(), story.due_in()), (vec![900], Some(3660)));
     story.wait(900);
@@ -120,7 +124,7 @@ fn a_report_without_a_token_needs_a_started_run() {
     let story = Story::claimed().then(report());
     assert_eq!(story.job.status, Status::Processing);
     let retrying = story.then(run_failed(1, "boom"));
-    assert_eq!(retrying.ignored(report()), Ignored::NotStarted, "the retry's run has not begun");
+    assert_eq!(retrying.ignored(report()), Ignored::NotStarted, "the run of the retry has not started");
 }
 
 #[test]

@@ -33,9 +33,13 @@ fn progress_never_falls_within_a_run() {
 fn a_repeated_report_changes_nothing() {
     let story = Story::processing();
     assert_eq!(story.ignored(step(3, Started, 130)), Ignored::Duplicate);
-    assert_eq!(story.ignored(step(0, Started, 100)), Ignored::Duplicate, "an old one is a repeat before it is late");
+    assert_eq!(
+        story.ignored(step(0, Started, 100)),
+        Ignored::Duplicate,
+        "a repeat is recognized before its sequence is compared"
+    );
     let done = Story::completed();
-    assert_eq!(done.ignored(step(3, Started, 130)), Ignored::Duplicate, "and so it is on a job that has ended");
+    assert_eq!(done.ignored(step(3, Started, 130)), Ignored::Duplicate, "and also on an ended job");
 }
 
 #[test]
@@ -60,7 +64,7 @@ fn the_last_64_reports_are_kept() {
     for n in 1..=64 {
         story.apply(report(n));
     }
-    assert_eq!(story.ignored(report(1)), Ignored::Duplicate, "the 64th last");
+    assert_eq!(story.ignored(report(1)), Ignored::Duplicate, "the oldest of the 64 known reports");
     story.apply(report(65));
     assert_eq!(story.ignored(report(2)), Ignored::Duplicate);
     story.apply(report(1));
@@ -78,7 +82,7 @@ fn an_out_of_order_report_is_refused() {
 fn a_step_can_not_start_below_the_current_one() {
     let mut story = Story::processing();
     assert_eq!(story.ignored(step(2, Started, 140)), Ignored::BackwardStep);
-    // A step below may still end, and a step may begin again.
+    // An earlier step may still end, and a step may start again.
     story.apply(step(3, Started, 140));
     story.apply(step(2, Completed, 141));
     assert_eq!((steps_of(&story.job).current, story.job.run.progress), (3, 24));
@@ -88,7 +92,7 @@ fn a_step_can_not_start_below_the_current_one() {
 fn a_refused_report_leaves_no_trace() {
     let story = Story::processing();
     assert_eq!(story.ignored(step(2, Started, 999)), Ignored::BackwardStep);
-    // Its sequence was not taken over: 140 is below 999 and still fine.
+    // Its sequence was not stored: 140 is below 999 and is accepted.
     story.then(step(4, Started, 140));
 }
 
@@ -99,7 +103,7 @@ fn details_and_durations_are_kept_per_step() {
     update.details = Some(json!({ "assets": 3 }));
     update.duration = Some(1.5);
     story.apply(Event::Step { attempt: Some(1), update });
-    // A later report of the step that tells nothing takes nothing back.
+    // A later report of the step without these values removes nothing.
     story.apply(step(3, Completed, 141));
     let record = &steps_of(&story.job).records[&3];
     assert_eq!((record.details.as_ref(), record.duration), (Some(&json!({ "assets": 3 })), Some(1.5)));
@@ -134,7 +138,7 @@ fn step_8_ends_the_work_of_the_worker() {
     let mut with_id = Story::submitted().then(Report::of(8, Completed, 180).by(1));
     assert_eq!((with_id.job.status, with_id.job.run.progress), (Status::Rendering, 95));
     assert_eq!((with_id.notified(), with_id.freed()), (vec![OutboundEvent::ScriptCompleted], vec!["1.1".to_owned()]));
-    assert_eq!(with_id.due_in(), Some(120), "the watch over the render begins");
+    assert_eq!(with_id.due_in(), Some(120), "the polling of the render begins");
     with_id.wait(60);
     assert_eq!(with_id.ignored(Event::Tick), Ignored::NotDue);
 
@@ -153,11 +157,11 @@ fn step_7_reports_the_render_and_render_ready_starts_the_polling() {
     let named = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
     assert_eq!((named.job.status, named.due_in()), (Status::Processing, Some(1800)));
     let parked = Effect::Job(JobEffect::ApplyParked { render: render("render_1") });
-    assert!(named.job.outbox.contains(&parked), "a callback that came before is applied now");
+    assert!(named.job.outbox.contains(&parked), "the parked callback is applied now");
 
     let mut ready = Story::processing().then(Report::of(7, RenderReady, 175).render("render_1").by(1));
     assert_eq!((ready.job.status, ready.due_in()), (Status::Rendering, Some(120)));
-    // Step 8 comes later and does not begin the watch anew.
+    // Step 8 comes later and does not restart the polling.
     ready.wait(60).apply(Report::of(8, Completed, 180).render("render_1").by(1));
     assert_eq!((ready.notified(), ready.due_in()), (vec![OutboundEvent::ScriptCompleted], Some(60)));
 }
@@ -186,7 +190,7 @@ fn the_line_of_a_report_has_the_names_that_pages_of_streamgank_know() {
     let names = json!({
         "step_number": 3, "step_name": "Asset Preparation", "step_status": "started", "webhook_time": time,
     });
-    assert_eq!(line, names, "no `status`, which would be taken for a step that still runs");
+    assert_eq!(line, names, "no `status`, which would look like a running step");
     for (report, word) in [
         (Report::of(4, Completed, 140), "completed"),
         (Report::of(4, StepStatus::Failed, 140).error("no movies found"), "failed"),
@@ -209,7 +213,7 @@ fn the_log_keeps_the_render_of_a_job_and_little_of_a_long_error() {
         Effect::Log { event: LogEvent::Failed, details, .. } => Some(details.clone()),
         _ => None,
     });
-    assert_eq!(line, Some(json!({ "render_id": "render_1" })), "clients are shown no render of a failed job");
+    assert_eq!(line, Some(json!({ "render_id": "render_1" })), "clients see no render of a failed job");
 
     let error = format!("no movies found {}", "é".repeat(2000));
     let long = Story::processing().then(Report::of(4, StepStatus::Failed, 140).error(&error).by(1));

@@ -1,4 +1,4 @@
-//! How long a job may take: thirty minutes of processing, four render checks, and any wait.
+//! Time limits of a job: thirty minutes of processing, four render checks, and no limit on waiting.
 
 use reelhook_domain::*;
 
@@ -9,12 +9,12 @@ const MINUTE: u64 = 60;
 #[test]
 fn processing_times_out_thirty_minutes_after_its_start() {
     let mut story = Story::waiting();
-    // Waiting does not count.
+    // Waiting time does not count.
     story.wait(50 * MINUTE).apply(Event::Claim);
     story.wait(20).apply(started(1));
     story.wait(29 * MINUTE).apply(step(6, StepStatus::Started, 160));
     story.wait(59);
-    assert_eq!(story.ignored(Event::Tick), Ignored::NotDue, "reports do not move the end, and it has not come");
+    assert_eq!(story.ignored(Event::Tick), Ignored::NotDue, "reports do not extend the time limit, which has not come");
 
     story.wait(1).apply(Event::Tick);
     assert_eq!(story.job.status, Status::Failed);
@@ -22,7 +22,7 @@ fn processing_times_out_thirty_minutes_after_its_start() {
     assert_eq!((story.job.run.times.timed_out_at, story.job.run.times.failed_at), (Some(story.now), Some(story.now)));
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Timeout], vec!["1.1".to_owned()]));
     let stop = Effect::Job(JobEffect::CancelWorker { attempt: 1, url: web_url(CANCEL_URL) });
-    assert!(story.job.outbox.contains(&stop), "the worker is told to stop");
+    assert!(story.job.outbox.contains(&stop), "the run is cancelled at the worker");
     assert_eq!(story.ignored(Report::of(8, StepStatus::Completed, 180).video().by(1)), Ignored::FinalJob);
 }
 
@@ -61,7 +61,7 @@ fn a_render_is_checked_at_2_12_22_and_32_minutes_and_then_timed_out() {
         if check < 4 {
             story.wait(3);
             assert_eq!(story.ignored(checked(with_status(RenderStatus::Rendering), check)), Ignored::Duplicate);
-            assert_eq!(story.ignored(unanswered(check)), Ignored::AlreadySo, "the schedule goes on");
+            assert_eq!(story.ignored(unanswered(check)), Ignored::AlreadySo, "the schedule continues");
         }
     }
     assert_eq!(checks, [2, 12, 22, 32]);
@@ -89,7 +89,7 @@ fn a_confirmed_success_after_a_render_timeout_still_brings_the_video() {
     let mut story = Story::render_timed_out();
     story.wait(3 * 60 * MINUTE);
 
-    // The callback alone is not believed: it asks for a check.
+    // The callback alone is not trusted: it causes a check.
     story.apply(reported(succeeded(), true));
     assert_eq!((story.checks(), story.notified()), (vec![(0, 0)], vec![]));
     assert!(story.job.run.render_timed_out() && story.job.run.video_url.is_none());
@@ -101,7 +101,7 @@ fn a_confirmed_success_after_a_render_timeout_still_brings_the_video() {
     let counts = story.job.outbox.iter().filter(|effect| matches!(effect, Effect::Count { .. })).count();
     assert_eq!(counts, 0, "it was completed before and is counted once");
 
-    assert_eq!(story.ignored(checked(succeeded(), 0)), Ignored::FinalJob, "the video came once");
+    assert_eq!(story.ignored(checked(succeeded(), 0)), Ignored::FinalJob, "the video is stored once");
     assert_eq!(story.ignored(reported(succeeded(), true)), Ignored::FinalJob);
 }
 
@@ -113,7 +113,7 @@ fn nothing_but_a_success_changes_a_render_timeout() {
     assert_eq!(
         story.ignored(checked(with_status(RenderStatus::Succeeded), 0)),
         Ignored::FinalJob,
-        "a success has a url"
+        "a success has a URL"
     );
     assert_eq!(story.ignored(checked(with_status(RenderStatus::Rendering), 0)), Ignored::FinalJob);
     assert_eq!(story.ignored(unanswered(0)), Ignored::FinalJob);
