@@ -122,14 +122,14 @@ fn locked() -> Vec<(String, String, Vec<String>)> {
     blocks.map(read).collect()
 }
 
-/// Everything that a package of ours is built from: by its declared dependencies, and below those of others by
-/// Cargo.lock, which may tell of more than the features ask for and never of less.
+/// All dependencies of one of our packages: our own by their declarations, and those of other packages by Cargo.lock,
+/// which may list more than the enabled features need, but never less.
 fn everything_below(name: &str) -> BTreeSet<String> {
     let mut graph: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, _, dependencies) in locked() {
         graph.entry(name).or_default().extend(dependencies);
     }
-    // The lock does not tell dev-dependencies apart.
+    // Cargo.lock does not mark dev-dependencies.
     for package in packages() {
         let built: Vec<String> = package.names(&["normal", "build"]).into_iter().map(str::to_owned).collect();
         graph.insert(package.name, built);
@@ -292,9 +292,9 @@ fn the_main_of_a_function_only_wires() {
 
 #[test]
 fn each_file_starts_with_its_purpose() {
-    let silent: Vec<_> =
+    let undocumented: Vec<_> =
         files(".rs").into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
-    assert!(silent.is_empty(), "without a `//!` line: {silent:?}");
+    assert!(undocumented.is_empty(), "without a `//!` line: {undocumented:?}");
 }
 
 #[test]
