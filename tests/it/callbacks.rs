@@ -25,11 +25,11 @@ async fn disordered_repeated_and_late_steps_lead_to_the_same_job() {
     stack.assert_queues_empty().await;
 }
 
-/// A job whose worker accepted the run and never reports, and the callback base URL of the run.
-async fn silent(stack: &Stack) -> (String, String) {
+/// Starts a job whose worker accepts the run and never reports, and returns it with the callback base URL of the run.
+async fn unreported(stack: &Stack) -> (String, String) {
     let job = stack.submit("vanish").await;
     stack
-        .eventually("the worker has the job", || async {
+        .eventually("the worker receives the run", || async {
             let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
             (!seen["posts"].as_array()?.is_empty()).then_some(())
         })
@@ -61,7 +61,7 @@ async fn step(stack: &Stack, base: &str, body: &Value) -> (u16, Value) {
 #[tokio::test]
 async fn each_refused_report_gets_the_documented_answer() {
     let stack = Stack::open().await;
-    let (job, base) = silent(&stack).await;
+    let (job, base) = unreported(&stack).await;
     let report = |number: u8, status: &str, sequence: i64| {
         json!({ "job_id": job, "step_number": number, "step_name": "Step", "status": status, "sequence": sequence,
                 "timestamp": 1_704_110_400.5, "duration": null, "details": {} })
@@ -99,7 +99,7 @@ async fn each_refused_report_gets_the_documented_answer() {
 #[tokio::test]
 async fn large_details_go_to_s3_and_the_job_stays_readable() {
     let stack = Stack::open().await;
-    let (job, base) = silent(&stack).await;
+    let (job, base) = unreported(&stack).await;
     let details = json!({ "creatomate_id": "render-large", "text": "x".repeat(200_000) });
     let body = json!({ "job_id": job, "step_number": 2, "status": "completed", "sequence": 5, "details": details });
     let (status, answer) = step(&stack, &base, &body).await;
@@ -112,13 +112,13 @@ async fn large_details_go_to_s3_and_the_job_stays_readable() {
 #[tokio::test]
 async fn tokens_and_signatures_authorize_only_their_purpose() {
     let stack = Stack::open().await;
-    let (job, base) = silent(&stack).await;
-    let (other, other_base) = silent(&stack).await;
+    let (job, base) = unreported(&stack).await;
+    let (other, other_base) = unreported(&stack).await;
     let body = json!({ "job_id": job, "step_number": 1, "status": "started", "sequence": 10 }).to_string();
     let secret = stack.aws.secret("STEP_WEBHOOK_SECRET").await;
     let newest = reelhook_signing::SigningKeys::parse(secret.split(',').next().expect("one")).expect("a secret");
     let older = reelhook_signing::SigningKeys::parse(secret.split(',').nth(1).expect("two secrets")).expect("a secret");
-    let foreign = reelhook_signing::SigningKeys::parse("someone else's").expect("a secret");
+    let foreign = reelhook_signing::SigningKeys::parse("another secret").expect("a secret");
     let signature = |keys: &reelhook_signing::SigningKeys, text: &str| {
         reelhook_signing::streamgank::signature(text.as_bytes(), keys)
     };
@@ -132,7 +132,7 @@ async fn tokens_and_signatures_authorize_only_their_purpose() {
         }
         let (found, answer) = read(request.send().await.expect("an answer")).await;
         assert_eq!(found, status, "{what}: {answer}");
-        assert!(!answer.to_string().contains(&secret), "no secret in an answer");
+        assert!(!answer.to_string().contains(&secret), "an answer contains a secret");
     };
     check("nothing", plain.clone(), None, 401).await;
     check("foreign signature", plain.clone(), Some(("x-streamgank-signature", signature(&foreign, &body))), 401).await;
@@ -155,7 +155,7 @@ async fn tokens_and_signatures_authorize_only_their_purpose() {
     standard("signature from the future", &newest, -310, 401).await;
     check("no token", format!("{}/w/x{path}", stack.api), None, 401).await;
     check("wrong key", plain.clone(), Some(("x-api-key", "rk_wrong".to_owned())), 401).await;
-    assert_eq!(stack.job(&job).await["currentStepNumber"], 0, "nothing of it changed the job");
+    assert_eq!(stack.job(&job).await["currentStepNumber"], 0, "none of them changed the job");
     check("newest secret", plain.clone(), Some(("x-streamgank-signature", signature(&newest, &body))), 200).await;
     check("older secret", plain.clone(), Some(("x-webhook-signature", signature(&older, &body))), 200).await;
     check("token", format!("{base}{path}"), None, 200).await;

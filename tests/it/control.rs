@@ -13,12 +13,16 @@ async fn call(stack: &Stack, method: Method, path: &str) -> (u16, Value) {
 async fn a_cancel_reaches_the_worker_and_later_reports_are_absorbed() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
-    stack.until(&job, "silent after step 3", |job| job["progress"] == 36).await;
+    stack.until(&job, "done with step 3", |job| job["progress"] == 36).await;
     for (method, path) in
         [(Method::POST, format!("/api/job/{job}/cancel")), (Method::DELETE, format!("/api/queue/job/{job}"))]
     {
         let (status, answer) = call(&stack, method, &path).await;
-        assert_eq!((status, &answer["message"]), (200, &json!("Job cancelled successfully")), "a repeat answers alike");
+        assert_eq!(
+            (status, &answer["message"]),
+            (200, &json!("Job cancelled successfully")),
+            "a repeat has the same answer"
+        );
         assert_eq!(answer["job"]["status"], "cancelled");
     }
     stack.webhook("main", &job, "job.cancelled").await;
@@ -52,7 +56,7 @@ async fn repeated_retry_requests_retry_a_failed_job_once() {
 async fn a_job_can_be_completed_with_a_video_url() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
-    stack.until(&job, "silent after step 3", |job| job["progress"] == 36).await;
+    stack.until(&job, "done with step 3", |job| job["progress"] == 36).await;
     let path = format!("/api/job/{job}/complete");
     for (body, code) in [(json!({}), "video_url_missing"), (json!({ "videoUrl": "javascript:alert(1)" }), "bad_field")]
     {
@@ -72,7 +76,7 @@ async fn a_job_can_be_completed_with_a_video_url() {
 async fn a_deleted_job_is_gone_with_its_log_and_its_files() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
-    stack.until(&job, "silent after step 3", |job| job["progress"] == 36).await;
+    stack.until(&job, "done with step 3", |job| job["progress"] == 36).await;
     let path = format!("/api/queue/job/{job}/delete");
     let (status, answer) = call(&stack, Method::DELETE, &path).await;
     let error = "Cannot delete job with status: processing. Only completed, failed, or cancelled jobs can be deleted.";
@@ -92,7 +96,7 @@ async fn a_deleted_job_is_gone_with_its_log_and_its_files() {
     assert_eq!(call(&stack, Method::GET, &format!("/api/job/{job}")).await.0, 404);
     assert_eq!(call(&stack, Method::DELETE, &path).await.0, 404);
     stack
-        .eventually("an empty log and no file", || async {
+        .eventually("the log is empty and the file is gone", || async {
             let (_, log) = stack.get(&format!("/api/queue/job/{job}/logs")).await;
             let gone = log["data"]["count"] == 0 && !stack.aws.has_object(&stored).await;
             gone.then_some(())
@@ -144,12 +148,12 @@ async fn a_clear_hides_at_once_and_removes_in_the_background() {
     let failed = stack.submit("step_ms=5&fail=1&error=No%20movies%20found").await;
     stack.until_status(&failed, "failed").await;
     let running = stack.submit("step_ms=5&stall=3").await;
-    stack.until(&running, "silent after step 3", |job| job["progress"] == 36).await;
+    stack.until(&running, "done with step 3", |job| job["progress"] == 36).await;
     stack.post("/api/queue/toggle", &json!({ "processing": false })).await;
     let waiting = stack.submit("step_ms=5").await;
     let stats = async || stack.get("/api/queue/status").await.1["stats"].clone();
     stack
-        .eventually("right numbers", || async {
+        .eventually("the statistics are right", || async {
             let stats = stats().await;
             (stats["failed"].as_u64() >= Some(1) && stats["pending"] == 1 && stats["processing"] == 1).then_some(())
         })
@@ -160,7 +164,7 @@ async fn a_clear_hides_at_once_and_removes_in_the_background() {
     let count = answer["clearedCount"].as_u64().expect("a number");
     assert!(count >= 1);
     assert_eq!(answer["message"], format!("Cleared {count} failed jobs"));
-    assert_eq!(stats().await["failed"], 0, "at once");
+    assert_eq!(stats().await["failed"], 0, "the cleared jobs are not counted any more");
     let (status, answer) = stack.post("/api/queue/clear", &json!({})).await;
     assert_eq!((status, &answer["message"]), (200, &json!("All queues cleared successfully")));
     let now = stats().await;
@@ -172,7 +176,7 @@ async fn a_clear_hides_at_once_and_removes_in_the_background() {
             (stack.get(&format!("/api/job/{failed}")).await.0 == 404).then_some(())
         })
         .await;
-    assert_eq!(stack.job(&running).await["status"], "processing", "what runs stays");
+    assert_eq!(stack.job(&running).await["status"], "processing", "running jobs stay");
     stack
         .eventually("nothing is hidden any more", || async {
             let admission = stack.aws.admission().await;
@@ -200,5 +204,5 @@ async fn a_render_is_looked_up_and_monitored_again() {
     assert_eq!(done["videoUrl"], answer["videoUrl"]);
     let (status, answer) = stack.post(&format!("/api/queue/job/{job}/monitor-creatomate"), &json!({})).await;
     assert_eq!((status, &answer["code"]), (400, &json!("video_exists")));
-    assert_eq!(stack.get("/api/status/nobody-knows").await.0, 404);
+    assert_eq!(stack.get("/api/status/unknown").await.0, 404);
 }

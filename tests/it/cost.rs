@@ -18,7 +18,7 @@ use units::Units;
 const ATTEMPTS: usize = 6;
 /// Slow enough that each version is fanned out alone, as with real workers: the most expensive case.
 const SCENARIO: &str = "step_ms=300&render_ms=600";
-/// Functions that run for each job; `cleanup` stands in the month of doing nothing, `job-status` is what clients ask.
+/// Functions that run for each job; `cleanup` is in the cost of an idle month, and `job-status` depends on clients.
 const FUNCTIONS: [&str; 6] = ["generate", "step-webhook", "creatomate-webhook", "worker", "fanout", "dispatcher"];
 const OF_QUEUES: [&str; 2] = ["worker", "dispatcher"];
 const OF_API: [&str; 3] = ["generate", "step-webhook", "creatomate-webhook"];
@@ -34,7 +34,7 @@ const LOG_GB: f64 = 0.50;
 const STORED_GB_MONTH: f64 = 0.25 + 0.20;
 
 const MEMORY_GB: f64 = 0.25;
-/// Assumed durations: our own work, and that of a function that waits for somebody else's answer.
+/// Assumed durations: of a function that only works, and of one that waits for an external response.
 const OWN_SECONDS: f64 = 0.02;
 const WAITING_SECONDS: f64 = 0.25;
 /// A line of the API's access log, with what CloudWatch adds to it.
@@ -102,7 +102,7 @@ async fn a_job_calls_aws_as_often_as_the_docs_say() {
             break;
         }
     }
-    let rows = merged.expect("one of the jobs was left alone");
+    let rows = merged.expect("an undisturbed job");
     let text = section(&rows);
     println!("{text}");
     if update {
@@ -132,7 +132,7 @@ async fn run_job(stack: &Stack, scenario: &str) {
     log_at_rest(stack).await;
 }
 
-/// Waits until nothing is left to do and every function has logged what it did.
+/// Waits until no work is left and every function has logged its calls.
 pub async fn log_at_rest(stack: &Stack) {
     let mut calm = (0, 0);
     quietly("a log at rest and empty queues", async || {
@@ -144,11 +144,11 @@ pub async fn log_at_rest(stack: &Stack) {
     .await;
 }
 
-/// What functions logged from a place on: the function, the line as it is, and as JSON where it is that.
+/// The log of the functions from an offset on: the function, the line as text, and as JSON if it is JSON.
 pub fn log_lines(from: u64) -> Vec<(String, String, Value)> {
     let mut log = String::new();
     let mut file = std::fs::File::open(log_path()).expect("the log");
-    file.seek(SeekFrom::Start(from)).expect("a place in it");
+    file.seek(SeekFrom::Start(from)).expect("an offset in it");
     file.read_to_string(&mut log).expect("text");
     let read = |line: &str| {
         let entry: Value = serde_json::from_str(line).expect("JSON");
@@ -233,8 +233,8 @@ async fn price(stack: &Stack, measured: &Measured) -> Vec<Row> {
     let (units, stored) = units::measure(&stack.aws, &measured.calls).await;
     let mut counted: BTreeMap<(usize, String), (usize, Units)> = BTreeMap::new();
     for (call, units) in measured.calls.iter().zip(units) {
-        let place = FUNCTIONS.iter().position(|function| *function == call.function).expect("one of them");
-        let row = counted.entry((place, format!("{} {}", call.service, call.operation))).or_default();
+        let position = FUNCTIONS.iter().position(|function| *function == call.function).expect("one of them");
+        let row = counted.entry((position, format!("{} {}", call.service, call.operation))).or_default();
         row.0 += 1;
         row.1 = Units { write: row.1.write + units.write, read: row.1.read + units.read };
     }
@@ -242,15 +242,15 @@ async fn price(stack: &Stack, measured: &Measured) -> Vec<Row> {
     let mut row = |function: &str, operation: &str, count: f64, units: String, price: f64| {
         rows.push(Row { function: function.to_owned(), operation: operation.to_owned(), count, units, price });
     };
-    for ((place, operation), (count, units)) in counted {
+    for ((position, operation), (count, units)) in counted {
         let count = count as f64;
         let (text, price) = match operation.split(' ').next() {
             Some("DynamoDB") if units.write > 0.0 => (format!("{} write", units.write), units.write * WRITE_UNIT),
             Some("DynamoDB") => (format!("{} read", units.read), units.read * READ_UNIT),
             Some("SQS") => (format!("{count} requests"), count * SQS_REQUEST),
-            _ => panic!("nobody said what `{operation}` costs"),
+            _ => panic!("`{operation}` has no price"),
         };
-        row(FUNCTIONS[place], &operation, count, text, price);
+        row(FUNCTIONS[position], &operation, count, text, price);
     }
     row("generate", "DynamoDB UpdateItem", 1.0, "1 write".to_owned(), WRITE_UNIT);
     let runs = |of: &[&str]| of.iter().map(|function| measured.invocations[function] as f64).sum::<f64>();
@@ -379,7 +379,7 @@ Of this DynamoDB's calls are ${dynamodb} and Lambda's runs ${lambda}.
   since hints and records may come together or alone. Units follow from the sizes of what was sent, with the entries of
   indexes that came, went or moved; all of a transaction counts twice, the indexes too. Runs are those that the emulator
   reports; each one for a queue is a receive and a delete.
-- Assumed: 256 MB for 20 ms a run, and for 250 ms where `worker` and `dispatcher` wait for somebody's answer; a query
+- Assumed: 256 MB for 20 ms a run, and for 250 ms where `worker` and `dispatcher` wait for a response; a query
   reads less than 4 KB; 300 bytes of Lambda's own lines a run, and 330 of the API's access log a request; rows are kept
   for 30 days, with point-in-time recovery; each submission leases its call of the caller's limit (a caller that submits
   often leases several at once), and a worker that sends at most ten reports a minute leases none.

@@ -32,7 +32,10 @@ async fn a_receiver_that_fails_once_gets_the_same_webhook_again() {
     for event in ["job.completed", "job.script_completed"] {
         let attempts = of_event(&all, event);
         assert!(attempts.iter().all(|again| again["webhook_id"] == attempts[0]["webhook_id"]), "{event}");
-        assert!(attempts.iter().all(|again| again["body_base64"] == attempts[0]["body_base64"]), "the same bytes");
+        assert!(
+            attempts.iter().all(|again| again["body_base64"] == attempts[0]["body_base64"]),
+            "each attempt has the same body"
+        );
     }
     assert_eq!(all.iter().filter(|entry| entry["answered"] == 500).count(), 2);
     assert!(webhook["verification"]["standard_webhooks"]["ok"] == true);
@@ -50,7 +53,7 @@ async fn retry_after_is_a_floor() {
     let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
     stack.until_status(&job, "completed").await;
     let attempts = stack
-        .eventually("two tries", || async {
+        .eventually("two attempts", || async {
             let all = stack.webhooks("second", &job).await;
             (all.len() >= 2).then_some(all)
         })
@@ -58,7 +61,10 @@ async fn retry_after_is_a_floor() {
     let apart = attempts[1]["at_ms"].as_i64().expect("ms") - attempts[0]["at_ms"].as_i64().expect("ms");
     assert!(apart >= 3000, "{apart} ms");
     assert_eq!(attempts[0]["webhook_id"], attempts[1]["webhook_id"]);
-    assert_ne!(attempts[0]["headers"]["webhook-timestamp"], attempts[1]["headers"]["webhook-timestamp"], "signed anew");
+    assert_ne!(
+        attempts[0]["headers"]["webhook-timestamp"], attempts[1]["headers"]["webhook-timestamp"],
+        "the retry is signed again"
+    );
 }
 
 #[tokio::test]
@@ -79,7 +85,7 @@ async fn a_receiver_that_is_gone_is_disabled_and_the_others_continue() {
     let second = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
     stack.webhook("main", &second, "job.extraction_completed").await;
     stack
-        .eventually("the next delivery is stopped without a try", || async {
+        .eventually("the next delivery is stopped without an attempt", || async {
             let deliveries = stack.aws.deliveries_of(std::slice::from_ref(&second)).await;
             deliveries
                 .iter()

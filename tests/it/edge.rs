@@ -39,7 +39,7 @@ impl Edge {
         python.env("REELHOOK_INSTANCE", Path::new(&run).parent().expect("a folder"));
         let mut process = python.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("Python runs");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
-        let url = lines.next_line().await.expect("text").expect("it says where it listens");
+        let url = lines.next_line().await.expect("text").expect("the line with its URL");
         Self { url, _process: process }
     }
 }
@@ -109,10 +109,10 @@ async fn a_job_is_submitted_and_followed_at_one_address() {
     assert_eq!(same.expect("an answer").status(), 304);
     let page = stack.request(Method::GET, "/").header("accept-encoding", "gzip").send().await.expect("a page");
     assert_eq!(page.headers()["content-encoding"], "gzip");
-    assert_eq!(stack.get("/api/queue/jobs?limit=none").await.0, 400, "the query gets through");
+    assert_eq!(stack.get("/api/queue/jobs?limit=none").await.0, 400, "the query is passed on");
     let track = "/api/music-tracks/corporate-morning.mp3";
     let track = stack.request(Method::GET, track).send().await.expect("an answer").bytes().await.expect("bytes");
-    assert!(track.len() > 10_000 && !track.is_ascii(), "a file gets through as it is");
+    assert!(track.len() > 10_000 && !track.is_ascii(), "a file is passed on unchanged");
     let removed = stack.request(Method::DELETE, &format!("/api/queue/job/{job}/delete")).send().await;
     assert_eq!(removed.expect("an answer").status(), 200);
 }
@@ -130,7 +130,7 @@ async fn read_until(response: &mut Response, text: &mut String, has: impl Fn(&st
 async fn a_job_stream_shows_events_while_the_job_runs_and_then_its_end() {
     let (stack, _edge) = behind_edge().await;
     let job = stack.submit("step_ms=5&stall=1").await;
-    stack.until(&job, "silent after step 1", |job| job["progress"] == 12).await;
+    stack.until(&job, "done with step 1", |job| job["progress"] == 12).await;
     let open = async |last: &str| {
         let request = stack.request(Method::GET, &format!("/api/job/{job}/stream")).header("last-event-id", last);
         let response = request.send().await.expect("an answer");
@@ -197,7 +197,7 @@ async fn a_limit_by_address_counts_the_viewer_and_ignores_headers_of_callers() {
     assert_eq!(
         status(&viewer, edge, &[("x-reelhook-viewer", "192.0.2.1")]).await,
         429,
-        "nor can the viewer be another"
+        "and the viewer can't use another address"
     );
     // Only callers with the secret are trusted.
     let secret = stack.aws.secret("EDGE_SECRET").await;
@@ -211,7 +211,7 @@ async fn callbacks_without_a_token_count_against_their_address() {
     use_up(&stack, &format!("hint {VIEWER_TEXT}"), REPORTS).await;
     let hint = async |client: &Client| {
         let request = client.post(format!("{}/api/webhooks/creatomate", edge.url));
-        let body = json!({ "id": "nobody-knows", "status": "succeeded" });
+        let body = json!({ "id": "unknown", "status": "succeeded" });
         read(request.json_text(&body).send().await.expect("an answer")).await
     };
     let viewer = viewer();

@@ -59,7 +59,11 @@ async fn an_endpoint_is_registered_changed_read_and_removed() {
     let id = endpoint["id"].as_str().expect("an id").to_owned();
     assert_eq!((status, location), (201, format!("{PATH}/{id}")), "{first}");
     let (status, again) = read(request.json_text(&body).send().await.expect("an answer")).await;
-    assert_eq!((status, &again["endpoint"]["id"], &again["test"]), (201, &json!(id), &first["test"]), "one, not two");
+    assert_eq!(
+        (status, &again["endpoint"]["id"], &again["test"]),
+        (201, &json!(id), &first["test"]),
+        "one endpoint, not two"
+    );
     for (name, expected) in body.as_object().expect("an object") {
         match name.as_str() {
             "headers" => assert_eq!(endpoint["headers"], json!({ "X-Team": "***", "X-Gone": "***" })),
@@ -78,7 +82,7 @@ async fn an_endpoint_is_registered_changed_read_and_removed() {
     let tests = stack.studio("/hooks/own/received?event=webhook.test&limit=100").await["received"].clone();
     let own = |one: &&Value| one["body"]["webhook_id"] == json!(id);
     let tests: Vec<&Value> = tests.as_array().expect("a list").iter().filter(own).collect();
-    assert_eq!(tests.len(), 1, "one test, though it was asked for twice");
+    assert_eq!(tests.len(), 1, "one test for two equal requests");
     assert_eq!(tests[0]["headers"]["x-team"], "billing");
 
     let path = format!("{PATH}/{id}");
@@ -115,7 +119,7 @@ async fn an_endpoint_is_registered_changed_read_and_removed() {
     let (_, list) = stack.get(&format!("{PATH}?limit=2")).await;
     let names: Vec<&str> =
         list["endpoints"].as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["webhook_1", "webhook_2"], "those of the settings come first");
+    assert_eq!(names, ["webhook_1", "webhook_2"], "the endpoints of the settings come first");
     let cursor = list["nextCursor"].as_str().expect("there are more");
     let (_, rest) = stack.get(&format!("{PATH}?limit=2&cursor={cursor}")).await;
     assert_eq!((&rest["count"], &rest["endpoints"][0]["id"]), (&json!(1), &json!(id)));
@@ -202,7 +206,7 @@ async fn invalid_requests_are_refused_with_a_sentence_that_names_the_field() {
         let (answered, answer) = stack.post(&format!("{PATH}/{path}"), &body).await;
         assert_eq!((answered, &answer["code"]), (status, &json!(code)), "{path}: {answer}");
     }
-    // Eight secrets at once, and one endpoint of the settings that is switched off and on again.
+    // Eight valid secrets, and one endpoint of the settings that is disabled and enabled again.
     let id = hook(&stack, "own", json!({ "events": ["webhook.test"] })).await;
     for _ in 0..7 {
         assert_eq!(stack.post(&format!("{PATH}/{id}/secret/rotate"), &json!({})).await.0, 200);
@@ -247,8 +251,8 @@ async fn secrets_rotate_under_load_without_a_refused_webhook() {
         }
         sent
     };
-    // Those who hold a secret go on holding it alone until its time is over. Whoever gets the newest holds it as soon
-    // as all that was made before it has arrived.
+    // A receiver with one secret uses it until it expires. A receiver gets the newest secret once every webhook from
+    // before the rotation has arrived.
     let rotations = async {
         let mut held = 1;
         for _ in 0..5 {
@@ -258,7 +262,7 @@ async fn secrets_rotate_under_load_without_a_refused_webhook() {
             let since = answer["secrets"][0]["createdAt"].as_str().expect("a time").to_owned();
             let waiting = format!("/api/webhooks/deliveries?endpoint={id}&status=pending&to={since}");
             stack
-                .eventually("what was made before has arrived", || async {
+                .eventually("the earlier webhooks have arrived", || async {
                     (stack.get(&waiting).await.1["count"] == 0).then_some(())
                 })
                 .await;
@@ -268,7 +272,7 @@ async fn secrets_rotate_under_load_without_a_refused_webhook() {
         held
     };
     let (sent, held) = tokio::join!(load, rotations);
-    assert_eq!(held, 6, "six secrets at once");
+    assert_eq!(held, 6, "six secrets are valid");
     let found = stack
         .eventually("all arrived", || async {
             let found = arrived(&stack, "rotating", "job.completed").await;
@@ -387,7 +391,7 @@ async fn an_endpoint_that_was_disabled_after_failing_is_enabled_and_recovered() 
     let all = received["received"].as_array().expect("a list").iter();
     let ids: BTreeSet<&str> =
         all.filter(|one| one["answered"] == 200).filter_map(|one| one["webhook_id"].as_str()).collect();
-    assert_eq!(ids.len(), 6, "each of them, once more or for the first time");
+    assert_eq!(ids.len(), 6, "each event is sent, some of them again");
     // One for each exhausted delivery, except the test.
     stack
         .eventually("an event arrives for each", || async {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::limits::use_up_calls;
 use crate::stack::{JsonText, Stack, read};
 
-/// Codes that only a broken or a full stack answers with, or one that asks for no key; unit tests provoke them
+/// Codes of a broken or a full stack, or of one that requires no key; unit tests provoke them
 /// (shared/http/src/problem.rs, shared/app/tests/it/registrations.rs, shared/http/tests/it/keyless.rs).
 const BROKEN: [&str; 5] = ["busy", "foreign_host", "internal", "no_secrets_key", "too_many_endpoints"];
 
@@ -154,7 +154,7 @@ async fn jobs(seen: &mut Seen<'_>) {
     let stopped = delivery_of_a_disabled_endpoint(stack, &done).await;
     seen.post(&format!("/api/webhooks/deliveries/{stopped}/retry"), json!({}), "endpoint_disabled").await;
     let running = stack.submit("step_ms=5&stall=3").await;
-    stack.until(&running, "silent after step 3", |job| job["progress"] == 36).await;
+    stack.until(&running, "done with step 3", |job| job["progress"] == 36).await;
     let delete = stack.request(Method::DELETE, &format!("/api/queue/job/{running}/delete"));
     seen.answer(delete, "cannot_delete").await;
     seen.post(&monitor(&running), json!({}), "no_render").await;
@@ -174,7 +174,7 @@ async fn jobs(seen: &mut Seen<'_>) {
     }
 }
 
-/// A delivery about a job to an endpoint of its own, which is disabled: the stack's two go on.
+/// A delivery about a job to a separate, disabled endpoint; the stack's two endpoints stay enabled.
 async fn delivery_of_a_disabled_endpoint(stack: &Stack, job: &str) -> DeliveryId {
     let endpoint = EndpointId::parse("ep_errors").expect("an id");
     let put = stack.aws.dynamodb.put_item().table_name(stack.aws.output("EndpointsTable"));
@@ -194,8 +194,8 @@ async fn renders(seen: &mut Seen<'_>) {
     let token = stack.aws.secret("OPERATOR_CALLBACK_TOKEN").await;
     let hook = format!("/w/{token}/api/webhooks/creatomate");
     seen.post(&hook, json!({ "status": "rendering" }), "render_id_missing").await;
-    seen.post(&hook, json!({ "id": "nobody-knows" }), "render_status_missing").await;
-    seen.post(&hook, json!({ "id": "nobody-knows", "status": "rendering" }), "render_unknown").await;
+    seen.post(&hook, json!({ "id": "unknown" }), "render_status_missing").await;
+    seen.post(&hook, json!({ "id": "unknown", "status": "rendering" }), "render_unknown").await;
     let ask = "/api/status/render-of-errors";
     stack.control("creatomate", json!({ "status": 500 })).await;
     seen.get(ask, "render_check_failed").await;
@@ -221,9 +221,9 @@ async fn videos(seen: &mut Seen<'_>) {
     seen.video(form(format!("{head}{{\r\n--part--\r\n").into_bytes()), "bad_config").await;
     seen.video(form(b"--other".to_vec()), "bad_form").await;
     seen.video(form(vec![b'-'; 4 * 1024 * 1024 + 1]), "form_too_large").await;
-    seen.video(stack.request(Method::GET, "/api/download/nobody-knows"), "video_not_found").await;
-    seen.video(stack.request(Method::DELETE, "/api/videos/nobody-knows").json_text(&json!({})), "video_gone").await;
-    seen.video(stack.request(Method::GET, "/api/music-tracks/nobody-knows"), "track_not_found").await;
+    seen.video(stack.request(Method::GET, "/api/download/unknown"), "video_not_found").await;
+    seen.video(stack.request(Method::DELETE, "/api/videos/unknown").json_text(&json!({})), "video_gone").await;
+    seen.video(stack.request(Method::GET, "/api/music-tracks/unknown"), "track_not_found").await;
     let shown = json!([{ "type": "stats", "duration": 1, "content": { "image": "http://no.such.invalid/a.png" } }]);
     let wait = stack.request(Method::POST, "/api/generate-flexible-video").json_text(&json!({ "scenes": shown }));
     seen.video(wait, "video_failed").await;
@@ -232,7 +232,7 @@ async fn videos(seen: &mut Seen<'_>) {
 async fn limits(seen: &mut Seen<'_>) {
     let stack = seen.stack;
     let watched = stack.submit("step_ms=5&stall=3").await;
-    stack.until(&watched, "silent after step 3", |job| job["progress"] == 36).await;
+    stack.until(&watched, "done with step 3", |job| job["progress"] == 36).await;
     let before = stack.aws.slots("viewers").await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
     let until = Timestamp(i64::try_from(now).expect("a time") + 60_000);

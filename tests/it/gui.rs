@@ -32,7 +32,7 @@ impl<'a> Browser<'a> {
         Self { stack, origin: origin.to_owned(), cookies: RefCell::default() }
     }
 
-    fn asking(&self, path: &str) -> RequestBuilder {
+    fn request(&self, path: &str) -> RequestBuilder {
         let request = self.stack.http.get(format!("{}{path}", self.origin)).header("x-api-key", &self.stack.key);
         match self.cookies.borrow().get(path) {
             Some(cookie) => request.header("cookie", cookie),
@@ -42,7 +42,7 @@ impl<'a> Browser<'a> {
 
     /// Opens a stream, and keeps the cookies that come with it.
     async fn connect(&self, path: &str) -> Response {
-        let response = self.asking(path).send().await.expect("an answer");
+        let response = self.request(path).send().await.expect("an answer");
         for cookie in response.headers().get_all("set-cookie") {
             let text = cookie.to_str().expect("ASCII");
             let (pair, attributes) = text.split_once("; ").expect("attributes");
@@ -147,7 +147,7 @@ async fn form_and_queue(stack: &Stack) {
 
     // Both jobs wait, and only StreamGank's is in the list.
     let numbers = page(stack, Method::GET, "/api/queue/status", None).await;
-    assert_eq!(numbers["stats"]["pending"], 2, "the queue is one");
+    assert_eq!(numbers["stats"]["pending"], 2, "both families have one queue");
     let has = |jobs: &[Value], id: &str| jobs.iter().any(|job| job["id"] == id);
     for (query, shown) in [("", [true, false]), ("?family=vidbuilder", [false, true]), ("?family=all", [true, true])] {
         stack
@@ -157,7 +157,10 @@ async fn form_and_queue(stack: &Stack) {
             })
             .await;
     }
-    assert!(listed(stack, "").await.iter().all(|job| job["parameters"]["country"].is_string()), "no row says N/A");
+    assert!(
+        listed(stack, "").await.iter().all(|job| job["parameters"]["country"].is_string()),
+        "each row has a country"
+    );
 
     page(stack, Method::POST, &format!("/api/job/{job}/cancel"), Some(json!({}))).await;
     let cancelled = show(stack, &job).await;
@@ -170,9 +173,9 @@ async fn form_and_queue(stack: &Stack) {
     assert_eq!(browser.open(&path).await.0, 200);
     page(stack, Method::DELETE, &format!("/api/queue/job/{job}/delete"), None).await;
     let (status, _) = browser.open(&path).await;
-    assert_eq!(status, 404, "only the first time");
+    assert_eq!(status, 404, "the first answer is 404");
     let (status, received) = browser.open(&path).await;
-    assert_eq!((status, retry(&received)), (200, Some(120_000)), "and with a long `retry`");
+    assert_eq!((status, retry(&received)), (200, Some(120_000)), "the answer has a long `retry`");
     assert!(received.iter().all(|block| block.data.is_none()), "{received:?}");
     stack.eventually("a list without the job", || async { (!has(&listed(stack, "").await, &job)).then_some(()) }).await;
 }
@@ -186,7 +189,7 @@ async fn the_queue_stream_holds_a_page_that_reopens_it_each_time() {
         received.data.clone().expect("data")["stats"].clone()
     };
     let (status, received) = browser.open(path).await;
-    assert_eq!((status, &numbers(&received)["isProcessing"]), (200, &json!(true)), "the first time at once");
+    assert_eq!((status, &numbers(&received)["isProcessing"]), (200, &json!(true)), "the first stream starts at once");
     let requests = browser.requests_until_long_poll(path, 5).await;
     println!("the queue's page rests at its request {}", requests + 1);
 
@@ -267,7 +270,7 @@ async fn a_page_of_a_failed_job_waits_until_the_job_is_retried() {
     assert_eq!((step_shown(step), step.starts_with("FAILED: Step 1 (")), (Some(1), true), "{step}");
     let search = format!("/api/logs/search?jobId={job}&eventType=webhook_received&limit=100");
     let line = stack
-        .eventually("the line of the step that failed", || async {
+        .eventually("the log line of the failed step", || async {
             let found = page(&stack, Method::GET, &search, None).await["data"].clone();
             assert_eq!((&found["filters"]["limit"], found["searchTime"].is_string()), (&json!("100"), true), "{found}");
             let lines = found["logs"].as_array().expect("lines").clone();
@@ -325,7 +328,7 @@ async fn failed_job(stack: &Stack, origin: &str) {
     }
     let received = blocks(&text);
     assert_eq!(retry(&received), Some(60_000));
-    assert!(events(received).is_empty(), "the end has no id this time: {text}");
+    assert!(events(received).is_empty(), "the repeated end has no id: {text}");
     page(stack, Method::POST, &format!("/api/job/{job}/retry"), Some(json!({}))).await;
     // A stream ends after its time, and the page opens the next one. None of them misses anything.
     let mut seen = Vec::new();

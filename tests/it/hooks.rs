@@ -31,7 +31,9 @@ async fn the_status_counts_failures_until_an_endpoint_accepts_a_webhook() {
     assert!(failed["rate_limits"]["webhook_2"].as_u64() > Some(0), "{failed}");
     stack.control("hooks/second", json!({})).await;
     stack
-        .eventually("it takes something", || async { (webhooks(&stack).await["total_errors"] == 0).then_some(()) })
+        .eventually("the endpoint accepts a webhook", || async {
+            (webhooks(&stack).await["total_errors"] == 0).then_some(())
+        })
         .await;
 }
 
@@ -94,7 +96,7 @@ async fn a_triggered_event_arrives_signed_at_each_endpoint_once() {
     }
     let (status, answer) = send(&json!({ "event": "job.failed" })).await;
     assert_eq!((status, &answer["code"]), (422, &json!("idempotency_key_reused")));
-    let (status, answer) = stack.post("/api/webhooks/trigger", &json!({ "event": "nobody.wants.it" })).await;
+    let (status, answer) = stack.post("/api/webhooks/trigger", &json!({ "event": "nothing.subscribed" })).await;
     assert_eq!((status, &answer["results"]["total"]), (200, &json!(0)));
     for (body, status, code) in [
         (json!({}), 400, "event_missing"),
@@ -168,19 +170,19 @@ async fn url_validation_fetches_the_url() {
 #[tokio::test]
 async fn a_lost_webhook_is_found_inspected_and_replayed_under_its_id() {
     let stack = Stack::open().await;
-    stack.control("hooks/second", json!({ "answer": 404, "body": "nobody here" })).await;
+    stack.control("hooks/second", json!({ "answer": 404, "body": "not here" })).await;
     let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
     stack.until_status(&job, "completed").await;
     let path = format!("/api/webhooks/deliveries?jobId={job}&endpoint=webhook_2&status=exhausted");
     let lost = stack
-        .eventually("it is given up", || async {
+        .eventually("the delivery is exhausted", || async {
             let (status, answer) = stack.get(&path).await;
             assert_eq!(status, 200, "{answer}");
             answer["deliveries"].as_array().expect("a list").first().cloned()
         })
         .await;
     let id = lost["id"].as_str().expect("an id").to_owned();
-    // The whole list has it too, and the other endpoint's is not among the lost ones.
+    // The list of all deliveries contains it, too; the other endpoint's delivery is not exhausted.
     let (_, newest) = stack.get("/api/webhooks/deliveries?status=exhausted&limit=1").await;
     assert_eq!(newest["deliveries"][0]["id"], id);
     let one = format!("/api/webhooks/deliveries/{id}");
@@ -208,7 +210,7 @@ async fn a_lost_webhook_is_found_inspected_and_replayed_under_its_id() {
     assert_eq!(arrived["verification"]["standard_webhooks"]["ok"], true, "{arrived}");
     assert_eq!(arrived["headers"]["webhook-sequence"], lost["sequence"].to_string());
     stack
-        .eventually("it is known", || async {
+        .eventually("the attempt is stored", || async {
             let (_, details) = stack.get(&one).await;
             (details["delivery"]["status"] == "delivered" && details["attempts"].as_array().map(Vec::len) == Some(5))
                 .then_some(())

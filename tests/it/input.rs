@@ -53,14 +53,14 @@ async fn invalid_submissions_get_a_sentence_and_create_nothing() {
         (&answer["message"], &answer["received"]["country"]),
         (&json!("Missing required parameters"), &json!("US"))
     );
-    assert_eq!(stack.aws.count("JobsTable").await, before, "nothing was made");
+    assert_eq!(stack.aws.count("JobsTable").await, before, "no job was created");
 }
 
 #[tokio::test]
 async fn invalid_callbacks_get_a_sentence_and_change_nothing() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=2").await;
-    let before = stack.until(&job, "silent after step 2", |job| job["progress"] == 24).await;
+    let before = stack.until(&job, "done with step 2", |job| job["progress"] == 24).await;
     let cases: Vec<(Value, u16)> = vec![
         (json!({}), 400),
         (json!({ "job_id": 5, "step_number": 1, "status": "started" }), 400),
@@ -84,7 +84,7 @@ async fn invalid_callbacks_get_a_sentence_and_change_nothing() {
         assert_eq!(found, status, "{body}: {answer}");
         assert!(answer["message"].is_string() && answer["code"].is_string(), "{answer}");
     }
-    assert_eq!(stack.job(&job).await, before, "the job is as it was");
+    assert_eq!(stack.job(&job).await, before, "the job is unchanged");
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn times_are_unambiguous_and_numbers_arrive_exactly() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
     let from = now - 60;
     for given in [json!(from), json!(from * 1000), json!(from.to_string()), json!(from as f64)] {
-        let body = json!({ "from": given, "endpoint": "nobody", "dryRun": true });
+        let body = json!({ "from": given, "endpoint": "unknown", "dryRun": true });
         let (status, answer) = stack.post("/api/webhooks/recover", &body).await;
         assert!(status == 200 || status == 202, "{given}: {answer}");
         let meant = Timestamp(i64::try_from(from * 1000).expect("a time")).to_string();

@@ -42,7 +42,7 @@ async fn healthy_deliveries_finish_before_the_second_attempt_of_the_slow_endpoin
     }
     for job in &jobs {
         let attempts = stack
-            .eventually("a second try", || async {
+            .eventually("a second attempt", || async {
                 let all = times(&stack.webhooks("second", job).await);
                 (all.len() >= 2).then_some(all)
             })
@@ -51,7 +51,7 @@ async fn healthy_deliveries_finish_before_the_second_attempt_of_the_slow_endpoin
     }
     let (last, first) = (healthy.iter().max().expect("some"), second_attempts.iter().min().expect("some"));
     println!("the last healthy one came {} ms before the first second try", first - last);
-    assert!(last < first, "healthy ones until {last}, second tries from {first}");
+    assert!(last < first, "healthy endpoints until {last}, second attempts from {first}");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_failing_endpoint_is_spared_and_gets_everything_after_it_recovers() {
     stack.control("hooks/second", json!({})).await;
     let (status, answer) = stack.post("/api/webhooks/endpoints/webhook_2/enable", &json!({})).await;
     assert_eq!((status, &answer["endpoint"]["health"]["status"]), (200, &json!("healthy")), "{answer}");
-    assert!(answer["recovery"]["matched"].as_u64() > Some(0), "what waited is woken: {answer}");
+    assert!(answer["recovery"]["matched"].as_u64() > Some(0), "waiting deliveries are sent: {answer}");
     let statuses = stack
         .eventually("none is pending", || async {
             let deliveries = stack.aws.deliveries_of(&jobs).await;
@@ -90,6 +90,6 @@ async fn a_failing_endpoint_is_spared_and_gets_everything_after_it_recovers() {
         .await;
     let delivered = statuses.iter().filter(|one| one.last_result.as_deref() == Some("delivered")).count();
     println!("{delivered} of {} delivered", statuses.len());
-    assert!(delivered > jobs.len(), "what was not used up before the circuit opened arrives");
+    assert!(delivered > jobs.len(), "deliveries with attempts left when the circuit opened arrive");
     assert_eq!(endpoint(&stack, "webhook_2").await["status"], "healthy");
 }

@@ -106,7 +106,7 @@ async fn a_failed_step_is_retried_and_late_callbacks_of_the_first_attempt_change
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=20&fail=4&fail_attempts=1&error=socket%20closed&late=2,3").await;
     let waiting = stack.until(&job, "in its second attempt", |job| job["retryCount"] == 1).await;
-    assert_ne!(waiting["status"], "failed", "failed is never shown in between");
+    assert_ne!(waiting["status"], "failed", "`failed` is never shown before a retry");
     let done = stack.until_status(&job, "completed").await;
     assert_eq!((&done["retryCount"], &done["error"]), (&json!(1), &json!(null)));
     let runs = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
@@ -117,7 +117,7 @@ async fn a_failed_step_is_retried_and_late_callbacks_of_the_first_attempt_change
         .iter()
         .filter_map(|callback| callback["answer"].as_str().filter(|answer| answer.contains("stale_attempt")))
         .collect();
-    assert!(!late.is_empty(), "late callbacks are known as stale: {first:#}");
+    assert!(!late.is_empty(), "late callbacks are recognized as stale: {first:#}");
     stack.webhook("main", &job, "job.completed").await;
     assert_eq!(stack.webhooks("main", &job).await.iter().filter(|hook| hook["event"] == "job.completed").count(), 1);
 }

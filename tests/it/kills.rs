@@ -79,8 +79,8 @@ async fn killing_random_functions_loses_nothing() {
     }
 }
 
-/// Changes the environments of all functions, and ends their processes, so that the next ones read them: what they
-/// were.
+/// Changes the environments of all functions, ends their processes so that the next ones read them, and returns the
+/// earlier environments.
 async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
     let mut before = BTreeMap::new();
     for function in functions() {
@@ -116,7 +116,7 @@ async fn play(stack: &Stack, round: &Round) {
     assert_eq!(
         jobs.iter().chain(&videos).collect::<BTreeSet<_>>().len(),
         jobs.len() + videos.len(),
-        "one for each key"
+        "one job for each key"
     );
 
     until_all_ended(stack, &jobs, &videos, last_kill).await;

@@ -40,7 +40,7 @@ async fn a_caller_over_the_rate_limit_must_wait_on_every_route_but_streams() {
         let request = stack.http.request(method.clone(), format!("{}{path}", stack.api)).header("x-api-key", KEY);
         request.json_text(&json!({})).send().await.expect("an answer")
     };
-    assert_eq!(call(&Method::GET, "/api/job/job_1_a").await.status(), 404, "the key is good");
+    assert_eq!(call(&Method::GET, "/api/job/job_1_a").await.status(), 404, "the key is valid");
     use_up_calls(&stack, KEY).await;
     let routes = [
         (Method::POST, "/api/generate"),
@@ -68,7 +68,7 @@ async fn a_caller_over_the_rate_limit_must_wait_on_every_route_but_streams() {
         assert_eq!(answer["message"], "Rate limit exceeded. Please slow down.");
         assert_eq!(answer["retryAfter"], wait);
     }
-    // Streams have their own limit, pages and the health check none.
+    // Streams have their own limit; pages and the health check have none.
     for (path, expected) in [("/api/job/job_1_a/stream", 404), ("/queue", 200), ("/health", 200)] {
         assert_eq!(call(&Method::GET, path).await.status(), expected, "{path}");
     }
@@ -80,7 +80,7 @@ async fn a_caller_over_the_rate_limit_must_wait_on_every_route_but_streams() {
 async fn the_reports_of_a_job_per_minute_are_limited() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
-    stack.until(&job, "silent after step 3", |job| job["progress"] == 36).await;
+    stack.until(&job, "done with step 3", |job| job["progress"] == 36).await;
     use_up(&stack, &format!("job#{job}"), REPORTS).await;
     let report = json!({ "job_id": job, "step_number": 3, "status": "completed", "sequence": 1 });
     let mut taken = 0;

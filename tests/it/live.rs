@@ -168,7 +168,7 @@ impl Transport {
 /// Disconnects four viewers of one job 50 times each, while the test reports the job's steps.
 async fn four_viewers(stack: &Stack, transport: Transport) -> (String, [Viewer; 4]) {
     let job = stack.submit("step_ms=5&stall=1").await;
-    stack.until(&job, "silent after step 1", |job| job["progress"] == 12).await;
+    stack.until(&job, "done with step 1", |job| job["progress"] == 12).await;
     // Moves the start of the run, so that its short timer does not end it while viewers reconnect.
     let mut stored = stack.stored(&job).await;
     let later = stored.updated_at.after(Duration::from_secs(600));
@@ -211,7 +211,7 @@ async fn cut_off_200_times_viewers_of_the_api_miss_nothing_and_see_nothing_twice
     let stack = Stack::open().await;
     let (job, [mut viewer, ..]) = four_viewers(&stack, Transport::Api).await;
 
-    // A viewer that has seen the end is told to stop; a new viewer gets the end.
+    // A viewer that has seen the end gets 204; a new viewer gets the end.
     let path = format!("/api/job/{job}/stream");
     let over = viewer.ask(stack.request(Method::GET, &path)).send().await.expect("an answer");
     assert_eq!(over.status(), 204);
@@ -264,7 +264,7 @@ async fn a_stream_token_authorizes_only_the_stream_of_its_job() {
     assert_eq!(open(&format!("/api/job/{job}/stream")).await, 200);
     assert_eq!(open(&format!("/api/job/{other}/stream")).await, 401);
     assert_eq!(open("/api/queue/status/stream").await, 401);
-    assert_eq!(open(&format!("/api/job/{job}")).await, 401, "it opens the stream only");
+    assert_eq!(open(&format!("/api/job/{job}")).await, 401, "the token opens only the stream");
     let (status, _) = stack.post("/api/stream-token", &json!({ "jobId": "job_1_unknown" })).await;
     assert_eq!(status, 404);
     let (status, _) =

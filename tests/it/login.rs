@@ -34,15 +34,15 @@ async fn a_user_signs_in_returns_to_the_page_and_signs_out() {
     let stack = Stack::open().await;
     let get = |path: &str| browser().get(format!("{}{path}", stack.api));
 
-    let asked = send(get("/queue?status=failed")).await;
-    let login = header(&asked, LOCATION);
-    assert_eq!((asked.status().as_u16(), login.as_str()), (303, "/login?next=%2Fqueue%3Fstatus%3Dfailed"));
+    let redirect = send(get("/queue?status=failed")).await;
+    let login = header(&redirect, LOCATION);
+    assert_eq!((redirect.status().as_u16(), login.as_str()), (303, "/login?next=%2Fqueue%3Fstatus%3Dfailed"));
     let page = send(get(&login)).await;
     assert_eq!(page.status(), 200);
     assert!(header(&page, reqwest::header::CONTENT_SECURITY_POLICY).contains("form-action 'self'"));
     let text = page.text().await.expect("text");
     assert!(text.contains("value=\"/queue?status=failed\"") && !text.contains("<script"), "{text}");
-    // Its files need no key either.
+    // Its files need no key, either.
     for file in text.split('"').filter(|part| part.starts_with("/assets/")) {
         let found = send(get(file)).await;
         assert_eq!(found.status(), 200, "{file}");
@@ -52,7 +52,11 @@ async fn a_user_signs_in_returns_to_the_page_and_signs_out() {
     let next = ("next", "/queue?status=failed");
     let refused = send(form(&stack, &[("username", "ann"), ("password", "a guess"), next])).await;
     assert_eq!((refused.status().as_u16(), refused.headers().get(SET_COOKIE)), (401, None));
-    assert_eq!(header(&refused, WWW_AUTHENTICATE), "Bearer realm=\"reelhook\"", "no browser asks for a password then");
+    assert_eq!(
+        header(&refused, WWW_AUTHENTICATE),
+        "Bearer realm=\"reelhook\"",
+        "browsers show no password dialog for it"
+    );
     let text = refused.text().await.expect("text");
     assert!(text.contains("role=\"alert\"") && text.contains("value=\"/queue?status=failed\""), "{text}");
     assert!(!text.contains("a guess") && !text.contains("ann"), "{text}");
@@ -142,7 +146,7 @@ async fn sign_in_attempts_are_limited_by_address() {
     let (answer, error) = stack.aws.invoke("pages", &at(include_str!("../../events/pages/sign-in-wrong.json"))).await;
     assert_eq!((error, &answer["statusCode"]), (None, &json!(429)), "{answer}");
     let (answer, error) = stack.aws.invoke("pages", &at(include_str!("../../events/pages/sign-in.json"))).await;
-    assert_eq!((error, &answer["statusCode"]), (None, &json!(429)), "the right key waits too: {answer}");
+    assert_eq!((error, &answer["statusCode"]), (None, &json!(429)), "the right key is limited, too: {answer}");
     let body = answer["body"].as_str().expect("a page");
     assert!(body.contains("Too many attempts. Try again in ") && !body.contains("rk_test"), "{body}");
     assert!(answer["headers"]["retry-after"].is_string(), "{answer}");

@@ -68,7 +68,7 @@ async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
 /// Asserts that the counters equal the jobs.
 pub(crate) async fn assert_counts_are_right(stack: &Stack) {
     stack
-        .eventually("counters that say what the jobs are", || async {
+        .eventually("the counters match the jobs", || async {
             (counted(stack).await == final_jobs(stack).await).then_some(())
         })
         .await;
@@ -114,7 +114,7 @@ pub(crate) async fn assert_delivered(stack: &Stack, jobs: &[String]) {
 /// Replays the whole stream to fanout, from its start.
 async fn replay(stack: &Stack) {
     let records = stack.aws.stream_records().await;
-    assert!(!records.is_empty(), "the stream holds what happened");
+    assert!(!records.is_empty(), "the stream contains the events");
     for batch in records.chunks(100) {
         let (answer, error) = stack.aws.invoke("fanout", &json!({ "Records": batch })).await;
         assert_eq!((error, &answer["batchItemFailures"]), (None, &json!([])), "{answer}");
@@ -139,7 +139,7 @@ async fn purging_every_queue_in_the_middle_of_a_burst_loses_nothing() {
     for job in &jobs {
         unfinished += usize::from(!stack.stored(job).await.status.is_final());
     }
-    assert!(unfinished > 0, "the purges met work that was not done");
+    assert!(unfinished > 0, "work was unfinished at the purges");
     for _ in 0..5 {
         stack.aws.purge_all().await;
         stack.sweep().await;
@@ -325,7 +325,7 @@ async fn two_hundred_dispatchers_killed_in_two_thousand_deliveries_lose_none() {
     }
     let done = |all: &[Delivery]| all.iter().filter(|one| one.status == DeliveryStatus::Delivered).count();
     let all = stack
-        .eventually("every end is written down", || async {
+        .eventually("every end is stored", || async {
             let all = stack.aws.deliveries_of(&jobs).await;
             (done(&all) == 2 * STORM).then_some(all)
         })

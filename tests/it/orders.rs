@@ -192,14 +192,14 @@ async fn track_links_work_and_changes_to_the_film_are_warnings() {
     );
     assert!(track.bytes().await.expect("bytes").len() > 100_000);
     let mut wanted = film(1, 1.0);
-    wanted["music"] = json!({ "trackId": "nobody-knows" });
+    wanted["music"] = json!({ "trackId": "unknown" });
     wanted["scenes"][0]["type"] = json!("strange-card");
     wanted["scenes"][0]["content"]["subtitle"] = json!("ཀ");
     wanted["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", stack.studio));
     let (status, answer) = stack.post("/api/generate-video-async", &wanted).await;
     assert_eq!(status, 202, "{answer}");
     let warnings = answer["warnings"].to_string();
-    assert!(warnings.contains("`nobody-knows` is not known") && warnings.contains("`strange-card`"), "{warnings}");
+    assert!(warnings.contains("`unknown` is not known") && warnings.contains("`strange-card`"), "{warnings}");
     assert!(warnings.contains("scenes[0].content.subtitle: no typeface has `ཀ` (U+0F40)"), "{warnings}");
     let (_, queue) = stack.get("/api/queue-status").await;
     assert_eq!(queue["maxConcurrent"], json!(10), "{queue}");

@@ -87,6 +87,6 @@ async fn lists_and_numbers_read_as_often_with_1000_jobs_as_with_10() {
         assert!(!many.is_empty() && many == few, "{path}: {few:?} with 10 jobs, {many:?} with 1,000");
     }
     let (_, listed) = stack.get("/api/queue/jobs?limit=500&status=cancelled").await;
-    assert_eq!(listed["jobs"].as_array().map(Vec::len), Some(500), "they are there");
+    assert_eq!(listed["jobs"].as_array().map(Vec::len), Some(500), "the jobs are listed");
     stack.aws.remove_jobs("job_reads_", 1000).await;
 }

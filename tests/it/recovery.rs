@@ -63,11 +63,11 @@ async fn events_that_a_disabled_endpoint_missed_are_recovered() {
             .await;
         assert_eq!(arrived["verification"]["standard_webhooks"]["ok"], true, "{arrived}");
         let of_main = stack.webhooks("main", job).await;
-        assert_eq!(of_main.len(), 1, "the other endpoint's are left alone");
+        assert_eq!(of_main.len(), 1, "deliveries of the other endpoint are not replayed");
     }
     let (status, list) = stack.get("/api/webhooks/recover").await;
     assert_eq!((status, &list["recoveries"][0]["id"]), (200, &done["id"]));
     let (status, cancelled) =
         stack.post(&format!("/api/webhooks/recover/{}/cancel", done["id"].as_str().expect("an id")), &json!({})).await;
-    assert_eq!((status, &cancelled["recovery"]["status"]), (200, &json!("done")), "what is done stays done");
+    assert_eq!((status, &cancelled["recovery"]["status"]), (200, &json!("done")), "a finished recovery stays as it is");
 }

@@ -54,12 +54,12 @@ async fn a_delivery_that_waits_longer_than_the_chain_limit_arrives() {
                 (answer["delivery"]["status"] == "delivered").then_some(answer)
             })
             .await;
-        assert_eq!(delivered["delivery"]["attempts"], 1, "waiting is no attempt");
+        assert_eq!(delivered["delivery"]["attempts"], 1, "waiting does not count as an attempt");
     }
     let hops = async |function: &str| greatest(&stack, "Reelhook", "ChainInvocations", function, since).await;
     let long = hops("dispatcher").await;
     println!("the dispatcher ran {long} times in one chain");
-    assert!(long > STOPPED_AFTER, "the test is of a long chain: {long}");
+    assert!(long > STOPPED_AFTER, "the chain is too short for this test: {long}");
     for function in ["worker", "render"] {
         let short = hops(function).await;
         assert!(short <= 1.0, "{function} begins chains and continues none: {short}");

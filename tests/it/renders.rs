@@ -10,14 +10,14 @@ async fn the_official_sdk_works_with_the_mock_of_creatomate() {
     let key = stack.aws.secret("CREATOMATE_API_KEY").await;
     let mut node = tokio::process::Command::new("node");
     node.arg(stack.local.join("verify/creatomate.mjs")).arg(format!("{}/creatomate/v1", stack.studio)).arg(key);
-    let output = node.output().await.expect("Node.js runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    for render in [&said["render"], &said["again"]] {
-        assert_eq!(render["status"], "succeeded", "{said:#}");
-        assert_eq!(render["id"], said["render"]["id"]);
+    let process = node.output().await.expect("Node.js runs");
+    assert!(process.status.success(), "{}", String::from_utf8_lossy(&process.stderr));
+    let output: Value = serde_json::from_slice(&process.stdout).expect("JSON");
+    for render in [&output["render"], &output["again"]] {
+        assert_eq!(render["status"], "succeeded", "{output:#}");
+        assert_eq!(render["id"], output["render"]["id"]);
     }
-    let video = stack.http.get(said["again"]["url"].as_str().expect("a URL")).send().await.expect("the file");
+    let video = stack.http.get(output["again"]["url"].as_str().expect("a URL")).send().await.expect("the file");
     assert_eq!(&video.bytes().await.expect("the file")[4..8], b"ftyp", "an MP4");
 }
 
@@ -75,13 +75,13 @@ async fn a_callback_without_a_token_is_only_a_hint() {
     let (status, answer) = callback(&stack, None, lie.clone()).await;
     assert_eq!((status, &answer["job_id"]), (200, &Value::Null), "{answer}");
     // A guessed id gets the same answer.
-    for id in ["nobody-knows", "0f7c3a52-9a1e-4b7e-8a55-6f1de0f5c111", "x"] {
+    for id in ["unknown", "0f7c3a52-9a1e-4b7e-8a55-6f1de0f5c111", "x"] {
         let guess = json!({ "id": id, "status": "succeeded", "url": "https://evil.example/video.mp4" });
         assert_eq!(callback(&stack, None, guess).await, (200, answer.clone()), "{id}");
     }
     let (status, _) = callback(&stack, Some("t1.x.1.y"), lie).await;
-    assert_eq!(status, 401, "a wrong token is worse than none");
-    stack.eventually("the hint is worked off", || async { (stack.aws.depths().await[0].1 == 0).then_some(()) }).await;
+    assert_eq!(status, 401, "a wrong token is refused, unlike a missing one");
+    stack.eventually("the hint is processed", || async { (stack.aws.depths().await[0].1 == 0).then_some(()) }).await;
     let job = stack.job(&job).await;
     assert_ne!(job["videoUrl"], "https://evil.example/video.mp4", "its body is not believed");
 }
@@ -124,8 +124,8 @@ async fn a_project_level_hook_with_the_operators_token_reaches_the_job() {
     let (status, answer) = callback(&stack, Some(&token), json!({ "id": render, "status": "transcribing" })).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["message"], "Creatomate webhook processed successfully");
-    let (status, answer) = callback(&stack, Some(&token), json!({ "id": "nobody-knows", "status": "rendering" })).await;
-    assert_eq!((status, &answer["error"]), (404, &json!("Job not found for render ID: nobody-knows")));
+    let (status, answer) = callback(&stack, Some(&token), json!({ "id": "unknown", "status": "rendering" })).await;
+    assert_eq!((status, &answer["error"]), (404, &json!("Job not found for render ID: unknown")));
     for (body, message) in [
         (json!({ "status": "rendering" }), "Invalid webhook: missing render_id"),
         (json!({ "id": "render-x" }), "Invalid webhook: missing status"),

@@ -41,9 +41,9 @@ async fn an_unreachable_worker_is_retried_until_it_answers() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&vanish=post&answer_times=2").await;
     stack
-        .eventually("a post that found nobody", || async {
-            let asked = !posts(&stack, &job).await.is_empty();
-            asked.then_some(())
+        .eventually("a post that was not answered", || async {
+            let posted = !posts(&stack, &job).await.is_empty();
+            posted.then_some(())
         })
         .await;
     let waiting = stack.job(&job).await;
@@ -75,7 +75,7 @@ async fn a_crash_between_claim_and_post_is_repaired_by_the_lease() {
 
     stack.until_status(&job, "completed").await;
     assert_eq!(posts(&stack, &job).await.len(), 1);
-    assert!(stack.aws.admission().await.active.is_empty(), "the slot was given back");
+    assert!(stack.aws.admission().await.active.is_empty(), "the slot is released");
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_crash_between_post_and_confirm_is_repaired_by_the_run_itself() {
     let job = stack.submit("step_ms=30&vanish=answer").await;
     stack.until_status(&job, "completed").await;
     let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
-    assert_eq!(seen["runs"].as_array().expect("runs").len(), 1, "a repeat of the key starts nothing: {seen:#}");
+    assert_eq!(seen["runs"].as_array().expect("runs").len(), 1, "a repeated key starts no run: {seen:#}");
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn twenty_jobs_wait_while_the_queue_is_stopped_and_none_is_lost() {
         stack.sweep().await;
     }
     stack
-        .eventually("the hints are worked off", || async {
+        .eventually("the hints are processed", || async {
             let depths = stack.aws.depths().await;
             (depths[0].1 == 0).then_some(())
         })

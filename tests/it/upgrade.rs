@@ -26,7 +26,7 @@ impl Recording {
         &self.0["answers"][name]
     }
 
-    /// Names of a kind.
+    /// The recorded names of a kind.
     fn names(&self, kind: &str) -> Vec<&str> {
         let names = self.0["names"].as_object().expect("names").iter();
         names.filter(|(_, one)| one["kind"] == kind).map(|(name, _)| name.as_str()).collect()
@@ -178,8 +178,7 @@ async fn everything_ends(stack: &Stack, recording: &Recording) {
     assert!(vanished["error"].as_str().is_some_and(|error| error.contains("timed out")), "{vanished}");
 }
 
-/// What waited is sent, signed so that those who hold a recorded secret accept it, and nothing that had arrived comes
-/// again.
+/// Waiting webhooks are sent with signatures that the recorded secrets verify, and delivered ones are not repeated.
 async fn webhooks_arrive(stack: &Stack, recording: &Recording) {
     for name in ["webhook_2", "webhook_4"] {
         let (status, answer) = stack.post(&format!("/api/webhooks/endpoints/{name}/enable"), &json!({})).await;
@@ -209,7 +208,7 @@ async fn webhooks_arrive(stack: &Stack, recording: &Recording) {
     }
     let webhooks = stack.webhooks("client", recording.id("video_drawing")).await;
     let words: Vec<&str> = webhooks.iter().filter_map(|one| one["body"]["status"].as_str()).collect();
-    assert_eq!(words, ["completed"], "started had arrived before");
+    assert_eq!(words, ["completed"], "`started` was delivered before the upgrade");
 }
 
 async fn recoveries_end(stack: &Stack, recording: &Recording) {

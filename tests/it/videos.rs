@@ -175,8 +175,8 @@ async fn a_video_is_made_notified_checked_downloaded_and_deleted() {
     // A track is at -16 LUFS, and half as loud here: -6 dB.
     assert!((-35.0..=-15.0).contains(&level("RMS")) && level("Peak") < -1.0, "{last}");
 
-    let reels = completed["s3Upload"]["reels"]["signedUrl"].as_str().expect("a link");
-    let file = kept("reels", &download(&stack, reels).await);
+    let portrait = completed["s3Upload"]["reels"]["signedUrl"].as_str().expect("a link");
+    let file = kept("portrait", &download(&stack, portrait).await);
     let streams =
         probe(&stack, &file, &["-select_streams", "v", "-show_entries", "stream=width,height"])["streams"].clone();
     assert_eq!((&streams[0]["width"], &streams[0]["height"]), (&json!(1080), &json!(1920)));
@@ -217,11 +217,11 @@ async fn a_video_is_made_notified_checked_downloaded_and_deleted() {
 #[tokio::test]
 async fn a_killed_renderer_loses_one_scene_and_causes_no_second_webhook() {
     let stack = Stack::open().await;
-    let drawn_before = objects(&stack, "scenes/").await.len();
+    let rendered_before = objects(&stack, "scenes/").await.len();
     let id = order(&stack, film(6, 2.0)).await;
     // Some scenes are rendered, others are not.
     let begun = stack
-        .eventually("a part is drawn", || async {
+        .eventually("some scenes are rendered", || async {
             let stored = stack.stored(&id).await;
             let pieces = stored.run.engine.pieces()?.pieces.as_ref()?;
             let done = pieces.list.iter().filter(|piece| piece.done).count();
@@ -243,9 +243,9 @@ async fn a_killed_renderer_loses_one_scene_and_causes_no_second_webhook() {
         processes.len(),
         killed_at.elapsed()
     );
-    assert_eq!(stack.stored(&id).await.run.attempt, 1, "the run went on");
+    assert_eq!(stack.stored(&id).await.run.attempt, 1, "the run continued");
     let after = objects(&stack, "scenes/").await;
-    assert_eq!(after.len() - drawn_before, 6, "six scenes are kept");
+    assert_eq!(after.len() - rendered_before, 6, "six scenes are kept");
     for (key, at) in &kept_scenes {
         assert_eq!(after.iter().find(|(known, _)| known == key).map(|(_, at)| at), Some(at), "{key} was drawn again");
     }
@@ -297,7 +297,7 @@ async fn a_waiting_request_gets_the_video_in_its_answer() {
     let stack = Stack::open().await;
     let mut wanted = film(1, 1.0);
     wanted["title"] = json!("A film");
-    wanted["theme"] = json!("nobody-knows");
+    wanted["theme"] = json!("unknown");
     let (status, answer) = stack.post("/api/generate-flexible-video", &wanted).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(
@@ -305,7 +305,7 @@ async fn a_waiting_request_gets_the_video_in_its_answer() {
         (&json!(true), &json!("A film"), &json!("flexible"))
     );
     assert_eq!((&answer["duration"], &answer["scenes"]), (&json!(1), &json!(1)));
-    assert_eq!(answer["warnings"], json!(["theme: `nobody-knows` is not known, `corporate` is used"]));
+    assert_eq!(answer["warnings"], json!(["theme: `unknown` is not known, `corporate` is used"]));
     let (status, _) = stack.get(answer["videoUrl"].as_str().expect("a path")).await;
     assert_eq!(status, 200, "the link is followed to the file");
     let mut wanted = film(1, 1.0);

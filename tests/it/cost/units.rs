@@ -24,7 +24,7 @@ struct Keys {
 /// One write of one item.
 struct Written {
     call: usize,
-    /// 2 in a transaction, where everything counts twice.
+    /// 2 in a transaction, whose units count twice.
     factor: f64,
     version: u64,
     /// The item after the write, or only the attributes that a statement changes.
@@ -97,7 +97,7 @@ fn kilobytes(size: f64, unit: f64) -> f64 {
     (size / (1024.0 * unit)).ceil().max(1.0)
 }
 
-/// An entry that comes or goes is one write, one that moves two.
+/// An index entry that is added or removed is one write; one that moves is two.
 fn index_writes(old: &Option<Vec<Value>>, new: &Option<Vec<Value>>) -> f64 {
     match (old, new) {
         (None, None) => 0.0,
@@ -121,13 +121,13 @@ async fn keys(aws: &Aws, table: &str) -> Keys {
     Keys { of_table: names(table), of_indexes: indexes.iter().map(names).collect() }
 }
 
-/// A name for an item that is the same wherever its key stands.
+/// A name of an item that does not depend on the order of its key's attributes.
 fn name(table: &str, item: &Value, keys: &Keys) -> String {
     let key: Vec<&Value> = keys.of_table.iter().map(|name| &item[name]).collect();
     format!("{table} {}", json!(key))
 }
 
-/// The size of an item: what this job wrote to it at most, else what the table holds.
+/// The size of an item: the largest that this job wrote, else the size in the table.
 async fn size_of(
     aws: &Aws,
     sizes: &mut BTreeMap<String, f64>,
@@ -189,7 +189,7 @@ fn puts(call: &Call) -> Vec<(String, Value, bool)> {
         "TransactWriteItems" => actions(request, "Put").map(|put| whole(table(put), &put["Item"])).collect(),
         "BatchExecuteStatement" => request["Statements"].as_array().expect("statements").iter().map(update).collect(),
         "UpdateItem" | "GetItem" | "BatchGetItem" | "Query" => Vec::new(),
-        other => panic!("teach tests/it/cost/units.rs what {other} costs"),
+        other => panic!("tests/it/cost/units.rs has no costs of {other}"),
     }
 }
 
@@ -208,7 +208,7 @@ fn update(statement: &Value) -> (String, Value, bool) {
             "SET" | "WHERE" | "AND" => {
                 drop(item.insert(name.to_owned(), parameters.next().expect("a value for each").clone()));
             }
-            other => panic!("teach tests/it/cost/units.rs what `{other}` means in `{text}`"),
+            other => panic!("tests/it/cost/units.rs does not know `{other}` in `{text}`"),
         }
     }
     (table.expect("a table"), Value::Object(item), true)
