@@ -152,8 +152,8 @@ def ended_jobs(journey):
 def ended_videos(journey):
     journey.video("video_completed", [card("Before the upgrade"), card("Second")], generateReels=True,
                   music={"trackId": "corp-1"})
-    picture = {"type": "product-showcase", "duration": 1, "content": {"images": ["http://169.254.169.254/a.png"]}}
-    journey.video("video_failed", [picture])
+    scene = {"type": "product-showcase", "duration": 1, "content": {"images": ["http://169.254.169.254/a.png"]}}
+    journey.video("video_failed", [scene])
     journey.video("video_cancelled", [card(f"Cancelled {n}", 20) for n in range(4)])
     journey.call("POST", f"/api/job/{journey.names['video_cancelled']['id']}/cancel", {})
     journey.video("video_deleted", [card("Deleted")])

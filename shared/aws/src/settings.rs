@@ -183,19 +183,24 @@ fn by_chance(most_ms: u64) -> Duration {
 async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> anyhow::Result<Raw> {
     let mut raw = Raw::default();
     let Some(place) = names.iter().position(|name| *name == OPTIONS) else {
-        ask(client, path, names, &mut raw).await?;
+        read_parameters(client, path, names, &mut raw).await?;
         return Ok(raw);
     };
     let (single, optional) = names.split_at(place + 1);
-    ask(client, path, single, &mut raw).await?;
+    read_parameters(client, path, single, &mut raw).await?;
     match raw.0.remove(OPTIONS) {
         Some(options) => spread(&options, optional, &mut raw)?,
-        None => ask(client, path, optional, &mut raw).await?,
+        None => read_parameters(client, path, optional, &mut raw).await?,
     }
     Ok(raw)
 }
 
-async fn ask(client: &aws_sdk_ssm::Client, path: &str, names: &[&str], raw: &mut Raw) -> Result<(), StoreError> {
+async fn read_parameters(
+    client: &aws_sdk_ssm::Client,
+    path: &str,
+    names: &[&str],
+    raw: &mut Raw,
+) -> Result<(), StoreError> {
     for chunk in names.chunks(CALL) {
         let full = chunk.iter().map(|name| format!("{path}/{name}")).collect();
         let answer = client.get_parameters().set_names(Some(full)).with_decryption(true).send().await;

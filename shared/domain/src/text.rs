@@ -46,7 +46,7 @@ mod tests {
         for text in ["a", "é", "🎬", "\0", "\"", "\u{2028}"] {
             let shown = brief(&text.repeat(1 << 20));
             assert!(shown.ends_with('…') && shown.len() <= 203, "{text:?}: {}", shown.len());
-            // A JSON log line escapes quotes once more.
+            // A JSON log line escapes quotes a second time.
             assert!(serde_json::to_string(&shown).unwrap().len() <= 410, "{text:?}");
         }
         assert_eq!(brief(&"a".repeat(200)), "a".repeat(200));

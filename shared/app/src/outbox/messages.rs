@@ -13,7 +13,7 @@ pub enum WorkMessage {
     /// Start waiting jobs, if slots are free.
     #[serde(rename = "start.v1")]
     Start,
-    /// Ask the render service for the state of a render.
+    /// Read the state of a render from the render service.
     #[serde(rename = "check_render.v1")]
     CheckRender {
         /// The render's job.

@@ -182,7 +182,7 @@ impl VideoStore for FilmBucket {
 #[async_trait]
 impl ImageStore for FilmBucket {
     async fn image(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        let operation = "get picture";
+        let operation = "get asset";
         let Some((length, body)) = self.open(key).await? else { return Ok(None) };
         if length > limit as u64 {
             return Ok(None);

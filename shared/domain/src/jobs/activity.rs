@@ -11,7 +11,7 @@ use crate::jobs::task::RenderStatus;
 /// Why a run completed without a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incomplete {
-    /// The client asked for a pause after extraction.
+    /// The client requested a pause after extraction.
     PausedAfterExtraction,
     /// The run exceeded its time limit while a render was under way.
     WorkflowIncomplete,

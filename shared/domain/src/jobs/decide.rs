@@ -27,9 +27,9 @@ use change::Change;
 pub struct NewJob {
     /// The id.
     pub id: JobId,
-    /// What the job is asked to do.
+    /// The kind of the job.
     pub kind: JobKind,
-    /// What the client asked for.
+    /// The client's request.
     pub request: Request,
     /// The plan of the film, if the client specified one.
     pub plan: Option<RenderPlan>,

@@ -8,7 +8,7 @@ use crate::{RenderId, WebUrl};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum JobEffect {
-    /// Ask the render service for the state of a render.
+    /// Read the state of a render from the render service.
     #[serde(rename = "check_render.v1")]
     CheckRender {
         /// The render.

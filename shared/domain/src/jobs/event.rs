@@ -81,7 +81,7 @@ pub enum Event {
         render: RenderId,
         /// The reported state.
         state: RenderState,
-        /// Whether the service can be asked to confirm a final state; then a confirmation is required.
+        /// Whether the service can confirm a final state; then a confirmation is required.
         confirmable: bool,
     },
     /// The state of a render was checked at the render service.

@@ -48,7 +48,7 @@ pub enum FailureClass {
     Other,
 }
 
-/// The class of a failure message: the first one of which a keyword stands in the message.
+/// The class of a failure message: the first class with a keyword in the message.
 pub fn classify(message: &str) -> FailureClass {
     use FailureClass::*;
     const TABLE: [(FailureClass, &[&str]); 10] = [

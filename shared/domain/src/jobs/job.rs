@@ -13,13 +13,13 @@ use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// What it is asked to do.
+    /// The kind of the job.
     pub kind: JobKind,
     /// Rises by one with each change.
     pub version: u64,
     /// Its status.
     pub status: Status,
-    /// What the client asked for.
+    /// The client's request.
     pub request: Request,
     /// Where it came from.
     pub origin: Origin,
@@ -43,7 +43,7 @@ pub struct Job {
     pub run: Run,
 }
 
-/// What the client asked for.
+/// The client's request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// The parameters, in the client's dialect.
@@ -63,7 +63,7 @@ pub struct Origin {
     pub traceparent: Option<String>,
 }
 
-/// The retries of a job, automatic and by hand.
+/// The retries of a job, automatic and manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retries {
     /// Retries so far.

@@ -3,7 +3,7 @@
 use crate::OutboundEvent;
 use crate::outbox::effect::Recipients;
 
-/// What a job is asked to do. Its clients' dialect follows from it, at the edge.
+/// The kind of a job. It determines the dialect of the clients, at the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum JobKind {
     /// Run a workflow of steps that ends with a video.

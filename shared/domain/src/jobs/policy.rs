@@ -20,7 +20,7 @@ pub struct Policy {
     pub piece_lease: Duration,
     /// The time after a hint at which the due sweep sends another one (60 s).
     pub hint_grace: Duration,
-    /// The maximum number of retries of a job, automatic and by hand together (1).
+    /// The maximum number of retries of a job, automatic and manual together (1).
     pub max_retries: u32,
     /// The captions of activities.
     pub captions: Captions,

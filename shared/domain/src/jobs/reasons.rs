@@ -34,7 +34,7 @@ pub enum Rejected {
     CannotCancel(Status),
     /// Only failed jobs can be retried.
     CannotRetry(Status),
-    /// A job in this state can't be completed by hand.
+    /// A job in this state can't be completed manually.
     CannotComplete(Status),
     /// Only final jobs can be deleted.
     CannotDelete(Status),

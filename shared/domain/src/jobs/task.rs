@@ -1,4 +1,4 @@
-//! Work that an outside service does for us: what it is called there, and when the service is asked about it again.
+//! Work that an external service does for us: its id there, and the times at which the service is polled.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ pub struct Polls {
 /// What has to be done when a poll is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DuePoll {
-    /// Ask the service to confirm the reported end.
+    /// Poll the service to confirm the reported end.
     Confirm,
     /// The reported end could not be confirmed: the schedule continues.
     Unconfirmed,

@@ -19,7 +19,7 @@ pub enum WaitReason {
     Concurrency,
     /// The endpoint's circuit is open: it is only probed.
     Circuit,
-    /// The endpoint asked for a pause.
+    /// The endpoint requested a pause.
     Pause,
     /// These settings do not know its endpoint.
     #[serde(rename = "settings")]
@@ -170,7 +170,7 @@ impl EndpointState {
                             SendDecision::Send
                         }
                     }
-                    // The rate limit takes no reservations that far ahead: it asks again later.
+                    // The rate limit has no reservations that far ahead, so the delivery requests admission again later.
                     None => SendDecision::Wait(now.after(MAX_WAIT), WaitReason::Concurrency),
                 }
             } else {

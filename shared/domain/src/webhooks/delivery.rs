@@ -9,7 +9,7 @@ use crate::{
     Schedule, Subject, Timestamp, WaitReason,
 };
 
-/// The longest wait that a receiver can ask for.
+/// The longest wait that a receiver can request.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// How long attempts at a throttled receiver do not count.
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(attempts, (1..).zip(waits).collect::<Vec<_>>());
         assert_eq!(delivery.last_result.as_deref(), Some("status 500 after 10 attempts"));
         assert_eq!(waits[9], 75 * 3600 + 35 * 60 + 5);
-        // The wait that a receiver asks for is the least wait, up to a day.
+        // The wait that a receiver requests is the minimum, up to a day.
         for (requested, expected) in [(0, 5), (120, 120), (1_000_000_000, 86_400)] {
             let (next, _, _) = fails(&pending(), &answered(503, Some(requested)), NOW);
             assert_eq!(next.next_attempt_at.since(NOW).as_secs(), expected, "{requested}");

@@ -81,7 +81,7 @@ pub struct EndpointState {
     pub disable_notified: bool,
     /// Its reservations in the rate limit.
     pub window: RateWindow,
-    /// The endpoint asked for no webhooks before this time.
+    /// The endpoint requested no webhooks before this time.
     pub paused_until: Option<Timestamp>,
     /// Failed attempts since the last one that it accepted.
     pub failures: u64,
@@ -143,7 +143,7 @@ pub struct BatchOutcome {
     pub failed: u32,
     /// Whether one of them was answered with an overload status (429, 502, 503, 504).
     pub overloaded: bool,
-    /// The endpoint asks for no webhooks before this time.
+    /// The endpoint requests no webhooks before this time.
     pub pause_until: Option<Timestamp>,
     /// The mean duration of the attempts, in milliseconds.
     pub latency_ms: u64,
@@ -168,7 +168,7 @@ pub struct EndpointReport {
     pub circuit_until: Option<Timestamp>,
     /// The new number of consecutive failed probes; none if it does not change.
     pub probes: Option<u32>,
-    /// The endpoint asks for no webhooks before this time.
+    /// The endpoint requests no webhooks before this time.
     pub pause_until: Option<Timestamp>,
 }
 

@@ -26,7 +26,7 @@ pub enum Outcome {
         status: u16,
         /// What the response means.
         class: ResponseClass,
-        /// The wait that the response asked for.
+        /// The wait that the response requested.
         retry_after: Option<Duration>,
     },
     /// No response came; with the error's code.

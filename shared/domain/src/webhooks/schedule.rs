@@ -1,5 +1,5 @@
 //! When a delivery is attempted again: three schedules, whose waits get up to a quarter of jitter, and the wait that a
-//! receiver asks for (Retry-After).
+//! receiver requests (Retry-After).
 
 use std::time::Duration;
 

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::request::get_request;
 
-    fn ask(query: &str) -> Result<Route, Problem> {
+    fn route_of(query: &str) -> Result<Route, Problem> {
         let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
         Route::read(&get_request("/api/logs/search", &pairs))
     }
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn every_invalid_parameter_is_named() {
         let check = |query: &str, field: &str| {
-            let Err(Problem::BadField { field: named, .. }) = ask(query) else { panic!("{query} was accepted") };
+            let Err(Problem::BadField { field: named, .. }) = route_of(query) else { panic!("{query} was accepted") };
             assert_eq!(named, field, "{query}");
         };
         check("limit=0", "limit");
@@ -212,7 +212,7 @@ mod tests {
     fn every_parameter_of_a_search_is_read() {
         let cursor = ApiRequest::write_cursor("1704110400000.job_1_a.0000000002.00");
         let route =
-            ask(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
+            route_of(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
         let Route::Search(search) = route else { panic!("{route:?}") };
         assert_eq!((search.level, search.event_type.as_deref()), (Some(LogLevel::Error), Some("job_failed")));
         assert_eq!((search.limit, search.from), (5, Some(Timestamp(1_704_067_200_000))));

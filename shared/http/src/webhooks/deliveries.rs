@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use crate::request::get_request;
 
-    fn ask(query: &[(&str, &str)]) -> Result<Option<Route>, Problem> {
+    fn read_list(query: &[(&str, &str)]) -> Result<Option<Route>, Problem> {
         Route::read(&get_request("/api/webhooks/deliveries", query))
     }
 
@@ -216,7 +216,7 @@ mod tests {
             ("cursor", "bm90IGEgcGxhY2U"),
             ("jobId", "a b"),
         ] {
-            let Err(Problem::BadField { field: named, .. }) = ask(&[(field, text)]) else {
+            let Err(Problem::BadField { field: named, .. }) = read_list(&[(field, text)]) else {
                 panic!("{field} was taken")
             };
             assert_eq!(named, field);
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_list_is_read_whole() {
         let query = [("status", "exhausted"), ("endpoint", "webhook_2"), ("from", "1704067200000"), ("limit", "7")];
-        let Ok(Some(Route::List(wanted))) = ask(&query) else { panic!("no list") };
+        let Ok(Some(Route::List(wanted))) = read_list(&query) else { panic!("no list") };
         assert_eq!((wanted.status, wanted.limit), (Some(DeliveryStatus::Exhausted), 7));
         assert_eq!((wanted.endpoint.as_deref(), wanted.from), (Some("webhook_2"), Some(Timestamp(1_704_067_200_000))));
     }

@@ -33,20 +33,20 @@ fn body_of(fetched: &Fetched) -> &[u8] {
 async fn a_redirect_to_a_permitted_address_is_followed() {
     let target = Server::start(vec![answer("200 OK", "", b"here")]).await;
     for location in [
-        target.url("/picture?size=1").to_string(),
-        format!("//{}/picture?size=1", target.address),
-        target.url("/picture?size=1#part").to_string(),
+        target.url("/image?size=1").to_string(),
+        format!("//{}/image?size=1", target.address),
+        target.url("/image?size=1#part").to_string(),
     ] {
         let origin = moved_to(&location).await;
         let client = client_of_both(&origin, &target);
         let fetched = fetch(&client, request_for(origin.url("/first"))).await;
         assert_eq!(body_of(&fetched), b"here");
-        assert_eq!((fetched.redirects, fetched.url.path()), (1, "/picture"));
+        assert_eq!((fetched.redirects, fetched.url.path()), (1, "/image"));
         assert_eq!(origin.requests().len(), 1);
     }
     for request in target.requests() {
         let head = String::from_utf8(request).expect("text");
-        assert!(head.starts_with("GET /picture?size=1 HTTP/1.1\r\n"), "{head}");
+        assert!(head.starts_with("GET /image?size=1 HTTP/1.1\r\n"), "{head}");
         assert!(head.contains("\r\naccept-encoding: identity\r\n") && !head.contains("referer"), "{head}");
     }
 }

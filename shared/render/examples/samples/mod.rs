@@ -40,8 +40,8 @@ pub fn images() -> Images {
             Rgba([byte(r), byte(g), byte(b), 255])
         });
         let mut bytes = std::io::Cursor::new(Vec::new());
-        image.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be written to memory");
-        images.insert(image_ref(name), bytes.get_ref()).expect("a picture that was just written can be read");
+        image.write_to(&mut bytes, ImageFormat::Png).expect("an image can be written to memory");
+        images.insert(image_ref(name), bytes.get_ref()).expect("an image that was just written can be read");
     }
     images
 }

@@ -16,7 +16,7 @@ pub(super) enum ImageKind {
     Gif,
 }
 
-/// Why a file can't be decoded, in words for the client: the rest of a sentence about the picture.
+/// Why a file can't be decoded, as text for the client: the rest of a sentence about the image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DecodeError {
     #[error("has {0} bytes; at most {limit} are accepted", limit = MAX_BYTES)]

@@ -19,7 +19,7 @@ fn pixel(decoded: &Pixmap, x: u32, y: u32) -> [u8; 4] {
 
 /// The colour at the centre of a file.
 fn middle(bytes: &[u8]) -> [u8; 4] {
-    let decoded = decode(bytes).expect("a picture");
+    let decoded = decode(bytes).expect("an image");
     pixel(&decoded, decoded.width() / 2, decoded.height() / 2)
 }
 
@@ -133,7 +133,7 @@ fn a_profile_s_colours_become_srgb() {
 fn a_profile_leaves_transparency_alone() {
     let image = disc(40, [255, 0, 0], [0, 0, 255]);
     for file in [File::Png, File::WebP] {
-        let decoded = decode(&file.write_with(&image.clone().into(), Some(swapped()), None)).expect("a picture");
+        let decoded = decode(&file.write_with(&image.clone().into(), Some(swapped()), None)).expect("an image");
         assert_eq!(pixel(&decoded, 0, 0), [0; 4]);
         near(pixel(&decoded, 20, 20), [0, 255, 0], 3, "the disc");
     }
@@ -225,7 +225,7 @@ fn the_orientation_of_a_file_is_applied() {
             (99, (48, 16), [250, 0, 0]),
         ] {
             let exif = tiff_with_orientation(orientation);
-            let decoded = decode(&file.write_with(&image.clone().into(), None, Some(exif))).expect("a picture");
+            let decoded = decode(&file.write_with(&image.clone().into(), None, Some(exif))).expect("an image");
             assert_eq!((decoded.width(), decoded.height()), size, "{file:?} {orientation}");
             near(pixel(&decoded, 4, 4), first, 12, &format!("{file:?} {orientation}"));
         }
@@ -302,7 +302,7 @@ fn errors_say_what_would_be_right() {
 #[test]
 fn an_image_larger_than_any_video_is_scaled_down() {
     let wide = RgbaImage::from_fn(5000, 10, |x, _| Rgba([255, 255, 255, if x % 2 == 0 { 255 } else { 0 }]));
-    let decoded = decode(&File::Png.write(&wide.into())).expect("a picture");
+    let decoded = decode(&File::Png.write(&wide.into())).expect("an image");
     assert_eq!((decoded.width(), decoded.height()), (3840, 7));
     assert!(decoded.pixels().iter().all(|pixel| pixel.red() == pixel.alpha()), "white stays white at any opacity");
 }

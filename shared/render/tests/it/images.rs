@@ -24,7 +24,7 @@ fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, rendition: Rendition, 
     image.write_to(&mut bytes, ImageFormat::Png).expect("a PNG");
     let name = ImageRef::Key("image".to_owned());
     let mut images = Images::new();
-    images.insert(name.clone(), bytes.get_ref()).expect("a picture");
+    images.insert(name.clone(), bytes.get_ref()).expect("an image");
     let item = |title: &str| Item { title: title.to_owned(), image: Some(name.clone()), ..Item::default() };
     let content = match kind {
         SceneKind::ProductMatrix => Content { items: vec![item("One"), item("Two")], ..Content::default() },

@@ -71,7 +71,7 @@ fn no_script_costs_much_more_than_latin() {
             let cost = cost(&mut fonts, kind, word);
             assert!(cost.characters <= 5 * latin.characters, "{script}: {cost:?} and not {latin:?}");
             assert!(cost.steps <= 5 * latin.steps, "{script}: {cost:?} and not {latin:?}");
-            // Each text is shaped at most twice, whatever sizes are tried.
+            // Each text is shaped at most twice, for any number of sizes.
             assert!(cost.characters <= 2 * 33 * 500 + 1_000, "{script}: {cost:?}");
             // Each run has a fixed cost, so runs must be as long as face and direction allow.
             assert!(cost.runs <= cost.characters / 2, "{script}: {cost:?}");

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
 use crate::webhooks::operational::{OperationalEvent, notify_subscribers};
 
-/// Notifies that an endpoint is disabled, unless that was done. If it fails, the next batch for the endpoint tries again.
+/// Notifies that an endpoint is disabled, unless that was done. After a failure, the next batch for the endpoint retries.
 pub(super) async fn notify_disabled(ports: &DeliverPorts<'_>, endpoint: &Endpoint) {
     let notified = async {
         let state = ports.endpoints.endpoint(&endpoint.id).await?;

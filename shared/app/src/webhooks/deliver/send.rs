@@ -60,7 +60,7 @@ fn classify(endpoint: &Endpoint, response: &OutboundResponse, receiver: Receiver
     }
 }
 
-/// How long a response asks to wait: by Retry-After, or in the body of Discord's 429.
+/// The wait that a response requests: by Retry-After, or in the body of Discord's 429.
 fn requested_wait(response: &OutboundResponse, receiver: ReceiverKind, now: Timestamp) -> Option<Duration> {
     let by_header = response.header("retry-after").and_then(|header| retry_after(header, now));
     let seconds = || response.json()?["retry_after"].as_f64();

@@ -129,7 +129,7 @@ impl OwnPolicy {
 /// The statuses that may be final, in words.
 pub const FINAL_STATUSES: &str = "from 400 to 499 but 408, 425 and 429";
 
-/// Whether a status may be final: client errors except those that ask for a retry.
+/// Whether a status may be final: client errors except those that request a retry.
 pub fn may_be_final(status: u16) -> bool {
     (400..=499).contains(&status) && !matches!(status, 408 | 425 | 429)
 }
