@@ -62,7 +62,7 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
 
     await act(page, id, "switch").click(); await page.locator("#confirm .primary").click(); await cardOf(page, id).locator(".pill:has-text('Disabled')").waitFor(); await page.screenshot({ path: `${SHOTS}/webhooks-disabled.png` });
     await act(page, id, "switch").click(); await cardOf(page, id).locator(".pill:has-text('Disabled')").waitFor({ state: "detached" });
-    await act(page, id, "test").click(); await cardOf(page, id).locator(".told a").waitFor();
+    await act(page, id, "test").click(); await cardOf(page, id).locator(".last-test a").waitFor();
     await act(page, id, "delete").click(); await page.locator("#confirm .danger").click(); await cardOf(page, id).waitFor({ state: "detached" });
     await until(async () => !(await focused(page, "body")), "the focus is lost after the delete");
   });
@@ -105,7 +105,7 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
 
   await walk("timeline", async (made_) => {
     // A test webhook is opened from the card: its attempts appear without a reload, and it can be replayed.
-    const page = await start(made_); page.allow.push("409"); const { id } = await endpoint(page); await page.reload(); await act(page, id, "test").click(); await cardOf(page, id).locator(".told a").click();
+    const page = await start(made_); page.allow.push("409"); const { id } = await endpoint(page); await page.reload(); await act(page, id, "test").click(); await cardOf(page, id).locator(".last-test a").click();
     await page.waitForURL("**/webhooks/deliveries/*"); await page.locator("#timeline li").first().waitFor(); await page.locator("h1:has-text('webhook.test')").waitFor(); await page.screenshot({ path: `${SHOTS}/delivery-new.png`, fullPage: true });
     await until(async () => (await page.locator("#timeline h3").count()) >= 1, "no attempt appears", 30000); const before = await page.locator("#timeline h3").count(); await page.screenshot({ path: `${SHOTS}/delivery-tries.png`, fullPage: true });
     assert((await page.locator("#payload pre").innerText()).includes("{"), "no content");

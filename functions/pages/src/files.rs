@@ -128,7 +128,7 @@ const JOB: Page = page!("job.html", "Job", "One job: its steps, its video, its l
 const WEBHOOKS: Page = page!(
     "webhooks.html",
     "Webhooks",
-    "Where Reelhook sends webhooks, and how each endpoint stands.",
+    "Where Reelhook sends webhooks, and the health of each endpoint.",
     "webhooks",
     Some(("/webhooks", "page"))
 );

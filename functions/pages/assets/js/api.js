@@ -8,11 +8,11 @@ export class ApiError extends Error {
   }
 }
 
-// What the last answers said of all calls: none is taken until then (on a clock that nobody sets), or nobody is signed in.
+// What the last answers said about all calls: none is accepted until a time (on a monotonic clock), or no user is signed in.
 let until = 0;
 let signedOut = null;
 
-/** For how many more milliseconds the server takes no calls, after a 429. */
+/** The number of milliseconds in which the server accepts no calls, after a 429. */
 export const resting = () => Math.max(0, until - performance.now());
 
 const tooMany = (seconds) => `Too many requests in a short time. Try again in ${Math.ceil(seconds)} s.`;

@@ -1,4 +1,4 @@
-// Serves the dashboard: numbers, running and recent jobs, and how the webhooks stand.
+// Serves the dashboard: numbers, running and recent jobs, and the health of the webhooks.
 import { get } from "./api.js";
 import { $, el, empty, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
 import { title } from "./endpoints.js";
@@ -104,7 +104,7 @@ async function webhooks() {
 function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, total_errors: errors = 0, rate_limits: sent = {}, endpoints = [], config = {} }) {
   if (!total) {
     show($("webhooks-state"));
-    show($("webhooks"), empty("No endpoint yet", "Add one to be told when a video is done.", el("a", { class: "btn", href: "/webhooks" }, "Add an endpoint")));
+    show($("webhooks"), empty("No endpoint yet", "Add one to get a webhook when a video is done.", el("a", { class: "btn", href: "/webhooks" }, "Add an endpoint")));
     return;
   }
   const well = active === total && !errors;

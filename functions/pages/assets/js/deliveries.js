@@ -21,8 +21,8 @@ let cursors = [""];
 let next = "";
 let loading = null;
 
-/** What the address says of the filter, and what the API is asked. */
-function asked(more = {}) {
+/** The filter of the page's address, as the query of the API. */
+function apiQuery(more = {}) {
   const chosen = Object.entries({ ...filter, ...more }).filter(([, value]) => value);
   return new URLSearchParams(chosen);
 }
@@ -37,7 +37,7 @@ function drawFilters() {
   drawEndpoints();
 }
 
-/** The endpoints to choose from; a deleted one may still be asked for. */
+/** The endpoints to choose from; a deleted one may still be selected. */
 function drawEndpoints() {
   const options = endpoints.map((one) => [one.id, title(one)]);
   const known = endpoints.find((one) => filter.endpoint && [one.id, one.name].includes(filter.endpoint));
@@ -50,7 +50,7 @@ function drawEndpoints() {
 function narrow(change) {
   Object.assign(filter, change);
   cursors = [""];
-  const text = asked(limit === PAGE ? {} : { limit }).toString();
+  const text = apiQuery(limit === PAGE ? {} : { limit }).toString();
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
   drawFilters();
   turn();
@@ -67,7 +67,7 @@ async function load() {
   loading?.abort();
   const { signal } = (loading = new AbortController());
   try {
-    const answer = await get(`/api/webhooks/deliveries?${asked({ limit, cursor: cursors.at(-1) })}`, { signal });
+    const answer = await get(`/api/webhooks/deliveries?${apiQuery({ limit, cursor: cursors.at(-1) })}`, { signal });
     next = answer.nextCursor ?? "";
     banner(null);
     draw(answer);
@@ -93,9 +93,9 @@ function draw({ deliveries, partial }) {
 
 function nothing(go) {
   if (go) return empty("Nothing found so far", "Only a part of the time range was searched. “Older” goes on from there.");
-  const narrowed = asked().size > 0;
+  const narrowed = apiQuery().size > 0;
   if (narrowed) return empty("No such deliveries", "Choose another status, endpoint, job or time.");
-  return empty("No deliveries in the last 24 hours", "Webhooks are listed here once there is something to tell.", el("a", { class: "btn", href: "/webhooks" }, "See the endpoints"));
+  return empty("No deliveries in the last 24 hours", "Webhooks are listed here once there is an event.", el("a", { class: "btn", href: "/webhooks" }, "See the endpoints"));
 }
 
 function row(one) {
@@ -108,7 +108,7 @@ function row(one) {
     el("td", { "data-label": "Endpoint" }, el("a", { class: "clip", href: `/webhooks#${one.endpointId}`, title: one.webhookId }, one.endpoint)),
     el("td", { "data-label": "Time", class: "small" }, deliveryTime(one)),
     el("td", { "data-label": "Job", class: "small labelled" }, job ? el("a", { href: job, class: "nowrap-text", title: one.jobId }, shortId(one.jobId)) : el("span", { class: "muted" }, "–")),
-    el("td", { "data-label": "Tries", class: "small number labelled" }, one.attempts),
+    el("td", { "data-label": "Attempts", class: "small number labelled" }, one.attempts),
   );
 }
 

@@ -1,4 +1,4 @@
-// Serves the page of one delivery: what was sent, where it stands, and each try as a time line.
+// Serves the page of one delivery: what was sent, its status, and each attempt on a time line.
 import { get, post } from "./api.js";
 import { deliveryPill, deliveryTime, eventName, jobPath } from "./delivery-words.js";
 import { confirm } from "./dialog.js";
@@ -11,7 +11,7 @@ import { drawStop, stops } from "./timeline.js";
 const OPEN_EVERY = 3000;
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
 const path = `/api/webhooks/deliveries/${encodeURIComponent(id)}`;
-let told = null;
+let loaded = null;
 let endpoint = null;
 let timer = null;
 
@@ -23,10 +23,10 @@ async function load() {
     take(fresh);
   } catch (error) {
     if (error.status === 404) return missing();
-    if (!told) return failed(error);
+    if (!loaded) return failed(error);
     banner(null, error);
   }
-  if (told?.delivery.status === "pending") later();
+  if (loaded?.delivery.status === "pending") later();
 }
 
 function later() {
@@ -35,17 +35,17 @@ function later() {
 }
 
 function take(fresh) {
-  const before = told?.delivery;
-  told = fresh;
+  const before = loaded?.delivery;
+  loaded = fresh;
   draw();
-  if (before && before.status !== told.delivery.status) setText($("announce"), `The delivery's status is now ${$("sub").querySelector(".pill").textContent}`);
+  if (before && before.status !== loaded.delivery.status) setText($("announce"), `The delivery's status is now ${$("sub").querySelector(".pill").textContent}`);
   if (!before) loadEndpoint();
 }
 
 /** Its name is a help only: one that was deleted is shown by its id. */
 async function loadEndpoint() {
   try {
-    ({ endpoint } = await get(endpointPath(told.delivery.endpointId)));
+    ({ endpoint } = await get(endpointPath(loaded.delivery.endpointId)));
     draw();
   } catch {
     return;
@@ -61,7 +61,7 @@ function part(node, data, make) {
 }
 
 function draw() {
-  const { delivery, payload, attempts } = told;
+  const { delivery, payload, attempts } = loaded;
   document.title = `${delivery.event} · Reelhook`;
   part($("title"), delivery.event, () => eventName(delivery.event));
   part($("sub"), [delivery.status, delivery.nextAttemptAt, delivery.finishedAt, delivery.waitsFor], () => [
@@ -71,7 +71,7 @@ function draw() {
   const again = delivery.status === "pending" ? "Send now" : "Send again";
   part($("actions"), again, () => [el("button", { type: "button", class: "btn primary", "data-act": "again", onclick: (event) => sendAgain(event.currentTarget) }, again)]);
   keyed($("timeline"), stops(delivery, attempts), (stop) => stop.key, drawStop);
-  setText($("tries-count"), attempts.length ? `${plural(attempts.length, "try").replace("trys", "tries")}` : "");
+  setText($("attempts-count"), attempts.length ? plural(attempts.length, "attempt") : "");
   drawFacts(delivery);
   drawPayload(payload);
 }
@@ -105,14 +105,14 @@ function drawPayload(payload) {
 }
 
 async function sendAgain(button) {
-  const { delivery } = told;
-  const ask = delivery.status === "delivered" && { title: "Send this again?", text: "It has arrived already. The receiver gets it once more, under the same webhook-id and marked as a replay.", yes: "Send again" };
+  const { delivery } = loaded;
+  const ask = delivery.status === "delivered" && { title: "Send this again?", text: "It has arrived already. The receiver gets it again, under the same webhook-id and marked as a replay.", yes: "Send again" };
   if (ask && !(await confirm(ask))) return;
   enable(button, false);
   try {
     const answer = await post(`${path}/retry`);
     toast(answer.message);
-    take({ ...told, delivery: answer.delivery });
+    take({ ...loaded, delivery: answer.delivery });
   } catch (error) {
     toastError(error);
   }
@@ -121,7 +121,7 @@ async function sendAgain(button) {
 }
 
 function missing() {
-  told = null;
+  loaded = null;
   clearTimeout(timer);
   const held = $("main").contains(document.activeElement);
   $("layout").hidden = true;

@@ -1,7 +1,7 @@
-// Serves the queue and job pages: asking before something is done that can't be undone.
+// Serves the queue and job pages: the confirmation of an action that can't be undone.
 import { $, el } from "./dom.js";
 
-/** Asks; resolves to true when confirmed. Escape, Cancel and a click outside mean no. */
+/** Shows the question; resolves to true when confirmed. Escape, Cancel and a click outside mean no. */
 export function confirm({ title, text, yes, danger = false }) {
   const dialog = $("confirm");
   return new Promise((resolve) => {

@@ -16,7 +16,7 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
-/** An element of a picture. */
+/** An SVG element. */
 export function svg(tag, attributes, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -91,7 +91,7 @@ export function show(parent, ...nodes) {
 export const empty = (title, text, ...more) =>
   el("div", { class: "empty" }, el("p", { class: "strong" }, title), el("p", {}, text), ...more);
 
-/** What went wrong, in the server's sentence, with a way to try again. */
+/** The server's error message, with a button that tries again. */
 export function trouble(title, error, again) {
   return el(
     "div",

@@ -28,7 +28,7 @@ export function card(endpoint, changed) {
     ),
     el("div", { class: "health" }, el("h4", { class: "muted small" }, "Health"), scoreMeter(endpoint.health), el("p", { class: "muted small" }, figures(endpoint))),
     matter(endpoint),
-    el("p", { class: "small told" }, lastTest(endpoint)),
+    el("p", { class: "small last-test" }, lastTest(endpoint)),
     el("div", { class: "row acts" }, buttons(endpoint, changed), el("a", { class: "btn small", href: `/webhooks/deliveries?endpoint=${encodeURIComponent(endpoint.id)}` }, "Deliveries")),
   );
 }
@@ -88,7 +88,7 @@ function lastTest({ id }) {
 async function sendTest(endpoint) {
   const { message, deliveryId } = await post(endpointPath(endpoint.id, "/test"));
   tests.set(endpoint.id, { deliveryId, at: new Date().toISOString() });
-  $(endpoint.id)?.querySelector(".told").replaceChildren(...lastTest(endpoint));
+  $(endpoint.id)?.querySelector(".last-test").replaceChildren(...lastTest(endpoint));
   return message;
 }
 

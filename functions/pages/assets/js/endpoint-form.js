@@ -11,16 +11,16 @@ import { openSheet } from "./sheet.js";
 
 const SCHEDULES = [
   ["", "The default"],
-  ["streamgank", "StreamGank: a few tries within seconds"],
+  ["streamgank", "StreamGank: a few attempts within seconds"],
   ["vidbuilder", "VidBuilder: after 30 s, 2 min and 5 min"],
-  ["standard", "Standard Webhooks: ten tries over three days"],
+  ["standard", "Standard Webhooks: ten attempts over three days"],
 ];
 const register = postOnce();
 
-/** Asks for a new endpoint; `changed()` follows when it is there. */
+/** Shows the form of a new endpoint; calls `changed()` when it is registered. */
 export const addEndpoint = (changed) => open("Add an endpoint", null, changed);
 
-/** Asks what is to change of this one. */
+/** Shows the form that changes this endpoint. */
 export const editEndpoint = (endpoint, changed) => open(`Edit ${title(endpoint)}`, endpoint, changed);
 
 async function open(heading, known, changed) {
@@ -31,7 +31,7 @@ async function open(heading, known, changed) {
   const load = async () => {
     sheet.show(skeleton(8));
     try {
-      // The tag goes with the change, so that nobody overwrites what they have not seen.
+      // The change carries the tag, so that no user overwrites a change that they have not seen.
       const etag = { value: null };
       const [types, fresh] = await Promise.all([eventTypes(), known && get(endpointPath(known.id), { etag })]);
       known = fresh?.endpoint ?? null;
@@ -104,7 +104,7 @@ function draw(types, known) {
     arn,
     field("description", "Description", text("description", known?.description, { maxLength: 200, placeholder: "Billing" })),
     el("div", { class: "across" }, eventsPicker(types, known?.events ?? ["job.*"])),
-    el("div", { class: "across" }, segments("payload", "Payload", [["full", "Full"], ["thin", "Thin"]], known?.payload ?? "full", "Thin ones carry ids only; your system asks for the rest.")),
+    el("div", { class: "across" }, segments("payload", "Payload", [["full", "Full"], ["thin", "Thin"]], known?.payload ?? "full", "Thin ones carry ids only; your system requests the rest.")),
     el("div", { class: "across" }, headerRows(known?.headers)),
     el(
       "details",
@@ -123,7 +123,7 @@ function draw(types, known) {
         el("fieldset", {}, el("legend", {}, "Body"), check("asciiJson", "ASCII only: other letters as \\u escapes", known?.asciiJson ?? false)),
         field("schedule", "When it is tried again", select("schedule", SCHEDULES, known?.schedule ?? "")),
         field("timeoutMs", "Timeout in milliseconds", number("timeoutMs", known?.timeoutMs, "The default"), "100 to 30000"),
-        field("concurrency", "Tries at once", number("concurrency", known?.concurrency, "The default"), "1 to 1000"),
+        field("concurrency", "Attempts at once", number("concurrency", known?.concurrency, "The default"), "1 to 1000"),
         el(
           "fieldset",
           { id: "f-rateLimit" },
@@ -150,7 +150,7 @@ function draw(types, known) {
   return form;
 }
 
-/** What the API is to be told: all that was entered for a new endpoint, and for a known one what differs. */
+/** The body of the request: all fields of a new endpoint, and the changed fields of a known one. */
 function read(form, known) {
   const data = new FormData(form);
   const text = (name) => (data.get(name) ?? "").trim();
@@ -164,7 +164,7 @@ function read(form, known) {
     events: chosenEvents(form.querySelector("#f-events")),
     payload: text("payload"),
     asciiJson: data.has("asciiJson"),
-    // Who takes no signature has none in the answer, and is told of this only where it is asked for.
+    // An endpoint without signatures has no such member in the answer, so it is sent only when selected.
     ...(known && data.has("v1a") === known.signatures.includes("v1a") ? {} : { signatures: data.has("v1a") ? ["v1", "v1a"] : ["v1"] }),
     schedule: text("schedule") || null,
     timeoutMs: number(text("timeoutMs")),

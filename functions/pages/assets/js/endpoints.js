@@ -33,7 +33,7 @@ export async function loadEndpoints(pages = 1) {
 }
 
 let known = null;
-/** The event types, asked for once and again after a failure. */
+/** The event types, requested once and again after a failure. */
 export function eventTypes() {
   known ??= get("/api/webhooks/event-types").then(
     (answer) => answer.eventTypes,
@@ -69,20 +69,20 @@ export function healthPill(endpoint) {
 export function scoreMeter({ score }) {
   if (typeof score !== "number") return el("p", { class: "muted small" }, "No score yet");
   const [word, tone] = score >= 90 ? ["good", "completed"] : score >= 50 ? ["shaky", "warn"] : ["poor", "failed"];
-  const picture = svg("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: score, height: 8 }));
+  const meter = svg("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: score, height: 8 }));
   return el(
     "div",
     { class: "bar" },
-    el("div", { class: `meter ${tone}`, role: "meter", "aria-label": "Health score", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": score, "aria-valuetext": `${score} of 100, ${word}` }, picture),
+    el("div", { class: `meter ${tone}`, role: "meter", "aria-label": "Health score", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": score, "aria-valuetext": `${score} of 100, ${word}` }, meter),
     el("span", { class: "small" }, el("span", { class: "strong num" }, score), ` of 100, ${word}`),
   );
 }
 
-/** "97% of recent tries succeeded · 120 ms · 2 of 20 under way". */
+/** "97% of recent attempts succeeded · 120 ms · 2 of 20 under way". */
 export function figures({ health }) {
   const percent = health.recentSuccessPercent;
   return [
-    typeof percent === "number" ? `${Math.round(percent)}% of recent tries succeeded` : "No recent tries",
+    typeof percent === "number" ? `${Math.round(percent)}% of recent attempts succeeded` : "No recent attempts",
     typeof health.latencyMs === "number" && `answers in ${health.latencyMs < 1000 ? `${Math.round(health.latencyMs)} ms` : duration(health.latencyMs / 1000)}`,
     health.underWay > 0 && `${health.underWay} of ${health.concurrencyNow} under way`,
   ]
@@ -98,7 +98,7 @@ export function matter(endpoint) {
     const reason = health.disabledReason && `: ${health.disabledReason}`;
     return note("", ["Disabled ", health.disabledAt && when(health.disabledAt), reason, "."], "Nothing is sent until you enable it. What ends meanwhile can be recovered.");
   }
-  if (health.status === "paused") return note("warn", ["The receiver asked for a pause. It is asked again ", when(health.pausedUntil), "."]);
+  if (health.status === "paused") return note("warn", ["The receiver requested a pause. The next attempt is ", when(health.pausedUntil), "."]);
   if (health.status !== "failing" && health.status !== "circuit_open") return null;
   const open = health.status === "circuit_open";
   return note(

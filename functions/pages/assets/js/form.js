@@ -162,8 +162,8 @@ function busy(on) {
 
 function restore() {
   // Jobs may be of any country; the same choices must not become another country's.
-  const asked = String(wanted.country ?? "").toUpperCase();
-  const code = /^[A-Z0-9]{1,8}$/.test(asked) ? asked : "US";
+  const requested = String(wanted.country ?? "").toUpperCase();
+  const code = /^[A-Z0-9]{1,8}$/.test(requested) ? requested : "US";
   if (![...$("country").options].some((option) => option.value === code)) $("borrowers").append(el("option", { value: code }, country(code)));
   $("country").value = code;
   const type = [...form.elements.contentType].find((radio) => radio.value === (wanted.contentType ?? ""));

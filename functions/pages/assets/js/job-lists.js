@@ -4,7 +4,7 @@ import { deliveryPath, deliveryPill, deliveryTime } from "./delivery-words.js";
 import { $, el, empty, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
 import { clock, plural, shortId } from "./format.js";
 
-/** The latest lines, oldest first; it follows the end unless someone scrolled up. */
+/** The latest lines, oldest first; it follows the end unless the user has scrolled up. */
 export class Log {
   #path;
   #onLines;
@@ -105,7 +105,7 @@ export class Deliveries {
         el("td", {}, el("a", { href: deliveryPath(one.id) }, el("code", {}, one.event))),
         el("td", { "data-label": "Endpoint" }, el("span", { class: "nowrap-text", title: one.webhookId }, one.webhookId.startsWith("ep_") ? shortId(one.webhookId) : one.webhookId)),
         el("td", { "data-label": "Status" }, deliveryPill(one)),
-        el("td", { "data-label": "Last result", class: "small" }, el("span", {}, one.lastResult ?? "–", el("span", { class: "muted" }, ` · ${one.attempts === 1 ? "1 try" : `${one.attempts} tries`}`))),
+        el("td", { "data-label": "Last result", class: "small" }, el("span", {}, one.lastResult ?? "–", el("span", { class: "muted" }, ` · ${one.attempts === 1 ? "1 attempt" : `${one.attempts} attempts`}`))),
         el("td", { "data-label": "Time", class: "small" }, deliveryTime(one)),
       ),
     );

@@ -27,7 +27,7 @@ const live = new Live({
   onTrouble: (error) => banner(null, error),
 });
 
-/** Asks for the job; an answer that an event overtook is asked for again. */
+/** Requests the job; an answer that an event overtook is requested again. */
 async function refresh(again = true) {
   if (gone) return;
   const sent = Date.now();
@@ -95,7 +95,7 @@ function hear(event) {
 
 let said = 0;
 let saying = null;
-/** Tells screen readers, at most every five seconds and only the newest. */
+/** Announces the newest change to screen readers, at most every five seconds. */
 function announce() {
   clearTimeout(saying);
   saying = setTimeout(
@@ -156,7 +156,7 @@ function part(node, data, make) {
   show(node, ...make().filter(Boolean));
 }
 
-/** Why the last run failed stands only in the log while the job waits for the next one. */
+/** While a job waits for its next run, only the log has the error of the last one. */
 function findFailure(lines) {
   const said = (line) => line.event_type === "job_log" && line.level === "warning" && line.details?.error;
   failure = lines.findLast(said)?.details ?? null;
@@ -236,7 +236,7 @@ function drawFacts() {
   const { parameters: chosen = {} } = job;
   const shown = [chosen, job.startedAt, job.completedAt, job.failedAt, job.cancelledAt, job.retryCount, job.maxRetries, job.workerId, job.creatomateId];
   part($("facts"), shown, () => {
-    const asked = chosen.scenes
+    const request = chosen.scenes
       ? [
           ["Title", chosen.title],
           ["Scenes", `${chosen.scenes}`],
@@ -253,7 +253,7 @@ function drawFacts() {
           ["Template", chosen.template],
         ];
     const facts = [
-      ...asked,
+      ...request,
       ["Started", job.startedAt && when(job.startedAt)],
       ["Completed", job.completedAt && when(job.completedAt)],
       ["Failed", job.failedAt && when(job.failedAt)],

@@ -1,7 +1,7 @@
 // Serves every page with live data: a stream of events, polling while it is away, and rest while the tab is hidden.
 import { post, resting } from "./api.js";
 
-const SILENCE = 40_000;
+const MAX_QUIET = 40_000;
 const RETRY_FIRST = 15_000;
 const RETRY_LONGEST = 120_000;
 // A stream that ends with each event is opened again at once so many times a minute, and then less often.
@@ -10,13 +10,13 @@ const SOON = 500;
 const LATER = 5000;
 const WORDS = {
   live: ["Live", "Updates arrive as they happen"],
-  polling: ["Polling", "The live connection is away; asking every few seconds"],
+  polling: ["Polling", "The live connection is lost; polling every few seconds"],
   paused: ["Paused", "Updates rest while this tab is hidden"],
 };
 
 /**
  * Follows `path` (server-sent events).
- * `onMessage(data, name)` gets each event; `poll()` asks once by GET and rejects when it can't;
+ * `onMessage(data, name)` gets each event; `poll()` requests once by GET and rejects on failure;
  * `onTrouble(error | null)` hears how it goes. A stream that ends after each event and comes back is normal; it is opened
  * again here and not by the browser, which would do it as often as something happens.
  */
@@ -43,7 +43,7 @@ export class Live {
     window.addEventListener("pageshow", (event) => event.persisted && this.#visibility());
   }
 
-  /** Begins; `fresh` when the page has just asked by GET. */
+  /** Starts; `fresh` when the page has just requested by GET. */
   start(fresh = true) {
     if (this.#wanted) return;
     this.#wanted = true;
@@ -65,7 +65,7 @@ export class Live {
       if (this.#wanted) this.#show("paused");
       return;
     }
-    this.#ask();
+    this.#poll();
     if (!this.#wanted || this.#source) return;
     this.#retry = RETRY_FIRST;
     this.#show("live");
@@ -83,7 +83,7 @@ export class Live {
     this.#generation += 1;
     this.#source?.close();
     this.#source = null;
-    this.#clear("silence");
+    this.#clear("quiet");
   }
 
   async #open() {
@@ -137,9 +137,9 @@ export class Live {
     this.#listen();
   }
 
-  /** Silence for longer than any heartbeat means that the stream is dead. */
+  /** A stream that is quiet for longer than any heartbeat is dead. */
   #listen() {
-    this.#later("silence", SILENCE, () => this.#fall());
+    this.#later("quiet", MAX_QUIET, () => this.#fall());
   }
 
   #broken(source) {
@@ -152,11 +152,11 @@ export class Live {
     this.#later("retry", this.#opened.length < QUICK ? SOON : LATER, () => this.#open());
   }
 
-  /** The stream is away: poll, and try it again later. */
+  /** The stream is lost: poll, and open it again later. */
   #fall() {
     this.#close();
     if (!this.#wanted || document.hidden) return;
-    // Asking by GET finds what was missed; why the stream refused is not told, so perhaps it was the token.
+    // A GET finds what was missed. The reason of the refusal is unknown, so the token may be invalid.
     this.#last = "";
     this.#expires = 0;
     this.#show("polling");
@@ -169,11 +169,11 @@ export class Live {
   }
 
   async #round() {
-    const wait = await this.#ask();
+    const wait = await this.#poll();
     if (this.#polling) this.#later("poll", Math.max(this.#options.every, wait), () => this.#round());
   }
 
-  async #ask() {
+  async #poll() {
     try {
       await this.#options.poll();
       this.#options.onTrouble?.(null);

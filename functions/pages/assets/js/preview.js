@@ -34,7 +34,7 @@ function draw(endpoint, types, sheet) {
     const { signal } = (round = new AbortController());
     const type = types.find((one) => one.name === choose.value);
     const always = type?.group === "webhook";
-    about.textContent = [type?.description, type && !always && !wants(endpoint, type) && "This endpoint does not ask for it."].filter(Boolean).join(" ");
+    about.textContent = [type?.description, type && !always && !wants(endpoint, type) && "This endpoint does not subscribe to it."].filter(Boolean).join(" ");
     shown.replaceChildren(skeleton(8));
     try {
       const { previews } = await get(endpointPath(endpoint.id, `/preview?event=${encodeURIComponent(choose.value)}`), { signal });

@@ -8,8 +8,8 @@ import { Live } from "./live.js";
 import { banner, workers } from "./queue-state.js";
 
 const PAGE = 25;
-const asked = new URLSearchParams(location.search).get("status");
-let filter = Object.hasOwn(STATUS, asked) ? asked : "";
+const requested = new URLSearchParams(location.search).get("status");
+let filter = Object.hasOwn(STATUS, requested) ? requested : "";
 let stats = null;
 let cursors = [""];
 let next = "";

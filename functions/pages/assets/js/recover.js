@@ -101,7 +101,7 @@ export async function openRecover({ filter, endpoints, changed }) {
   form.querySelector("input").focus();
 }
 
-/** Asks until it has ended; null when nobody looks any more. */
+/** Polls until the recovery has ended; null when the dialog is closed. */
 async function follow(recovery, each, looking) {
   let now = recovery;
   while (now.status === "running") {

@@ -10,7 +10,7 @@ const HIDDEN = "whsec_•••••••••••••••••••�
 const GRACES = [
   [3600, "1 hour", "Older secrets sign for one more hour."],
   [86_400, "24 hours", "Older secrets sign for one more day. This suits most."],
-  [604_800, "7 days", "For receivers that somebody has to change by hand."],
+  [604_800, "7 days", "For receivers that a person has to change."],
   [0, "At once", "Receivers that still have the old secret refuse every webhook from now on."],
 ];
 

@@ -4,7 +4,7 @@ import { STEPS, duration, isActive } from "./format.js";
 
 const WORDS = { done: "Done", active: "Running", failed: "Failed", stopped: "Stopped", todo: "Waiting", skipped: "Not run" };
 
-/** How step `number` stands, by what the job tells. */
+/** The state of step `number`, from the job. */
 export function stepState(job, number) {
   const current = job.currentStepNumber ?? 0;
   const reached = job.progress >= Math.round((number / 7) * 85);
@@ -23,7 +23,7 @@ export function stepState(job, number) {
 }
 
 export function drawSteps(list, job) {
-  // A video that was asked for scene by scene has frames, and no steps.
+  // A video that was specified scene by scene has frames and no steps.
   list.hidden = Boolean(job.parameters?.scenes);
   const items = STEPS.map((name, index) => {
     const number = index + 1;
@@ -50,6 +50,6 @@ export function stepWords(job) {
     if (job.status === "failed") return `Failed ${stepState(job, current) === "done" ? "after" : "at"} step ${current} of 7: ${STEPS[current - 1]}`;
     if (job.status === "cancelled") return `Cancelled at step ${current} of 7: ${STEPS[current - 1]}`;
   }
-  // Why it failed stands in a card of its own.
+  // A separate card shows the error.
   return job.status === "failed" ? "Failed" : (job.currentStep ?? "");
 }

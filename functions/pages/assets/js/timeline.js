@@ -1,8 +1,8 @@
-// Serves the page of one delivery: its tries as a picture from top to bottom, with the waits between them to scale in steps.
+// Serves the page of one delivery: a vertical time line of its attempts, with the waits between them to scale in steps.
 import { el, svg } from "./dom.js";
 import { duration, isPast, pill, when } from "./format.js";
 
-/** The line between two tries grows with the wait: below so many seconds it has this length. */
+/** The line between two attempts grows with the wait: below this number of seconds it has this length. */
 const LENGTHS = [
   [2, "brief"],
   [60, "short"],
@@ -18,7 +18,7 @@ function span(ms) {
 const time = (text) => Date.parse(text ?? "");
 const succeeded = ({ outcome, status }) => outcome === "answered" && status >= 200 && status < 300;
 
-/** What is on the line: the beginning, each wait and try, and what comes next or the end. Each has a key and what it shows. */
+/** The items of the line: the beginning, each wait and attempt, and the next attempt or the end. Each has a key and its content. */
 export function stops(delivery, attempts) {
   const ordered = [...attempts].sort((a, b) => a.number - b.number);
   const longest = Math.max(1, ...ordered.map((one) => one.durationMs ?? 0));
@@ -28,7 +28,7 @@ export function stops(delivery, attempts) {
   for (const attempt of ordered) {
     const ms = Math.max(0, time(attempt.startedAt) - from);
     line.push({ key: `wait ${attempt.number}`, kind: "wait", ms, again: ended });
-    line.push({ key: `try ${attempt.number}`, kind: "try", attempt, longest });
+    line.push({ key: `attempt ${attempt.number}`, kind: "attempt", attempt, longest });
     from = time(attempt.startedAt) + (attempt.durationMs ?? 0);
     ended = attempt.outcome !== "unknown" && !attempt.nextAttemptAt;
   }
@@ -42,7 +42,7 @@ export function stops(delivery, attempts) {
   return line;
 }
 
-const DRAW = { made, wait, try: attempted, next, end };
+const DRAW = { made, wait, attempt: attempted, next, end };
 
 /** One of them as a list item: its mark on the line, and its words. */
 export const drawStop = (stop) => DRAW[stop.kind](stop);
@@ -72,36 +72,36 @@ function attempted({ attempt, longest }) {
   return item(
     unknown ? "unknown" : good ? "done" : "failed",
     unknown ? "?" : "",
-    el("div", { class: "row tight between" }, el("h3", {}, `Try ${attempt.number}`), el("span", { class: "row tight" }, el("span", { class: "muted small" }, when(attempt.startedAt)), pill(tone, word))),
-    el("p", { class: "small" }, unknown ? "Nobody finished it: it is under way, or the receiver may have got it." : attempt.reason),
+    el("div", { class: "row tight between" }, el("h3", {}, `Attempt ${attempt.number}`), el("span", { class: "row tight" }, el("span", { class: "muted small" }, when(attempt.startedAt)), pill(tone, word))),
+    el("p", { class: "small" }, unknown ? "It has no result: it is under way, or the receiver may have got it." : attempt.reason),
     typeof attempt.durationMs === "number" && durationBar(attempt, longest),
-    attempt.response && el("pre", { class: "code scroll", tabIndex: 0, role: "group", "aria-label": `Start of the response to try ${attempt.number}` }, attempt.response),
+    attempt.response && el("pre", { class: "code scroll", tabIndex: 0, role: "group", "aria-label": `Start of the response to attempt ${attempt.number}` }, attempt.response),
     facts.length > 0 && el("dl", { class: "facts small" }, facts.flatMap(([label, value]) => [el("dt", {}, label), el("dd", {}, value)])),
   );
 }
 
 function next({ number, at, under }) {
   if (under) return item("next", "", el("p", {}, el("span", { class: "strong" }, "Waits for its result")));
-  return item("next", number, el("p", {}, el("span", { class: "strong" }, `Try ${number} `), el("span", { class: "muted small" }, isPast(at) ? "is due" : ["planned ", when(at)])));
+  return item("next", number, el("p", {}, el("span", { class: "strong" }, `Attempt ${number} `), el("span", { class: "muted small" }, isPast(at) ? "is due" : ["planned ", when(at)])));
 }
 
 function end({ status, at, result }) {
-  const word = { delivered: "Delivered", exhausted: "Gave up", stopped: "Stopped" }[status] ?? status;
+  const word = { delivered: "Delivered", exhausted: "Exhausted", stopped: "Stopped" }[status] ?? status;
   const css = { delivered: "done", exhausted: "failed" }[status] ?? "stopped";
   return item(`end ${css}`, "", el("p", {}, el("span", { class: "strong" }, `${word} `), el("span", { class: "muted small" }, when(at))), status !== "delivered" && result && el("p", { class: "small" }, result));
 }
 
-/** How long a try took beside the longest one: until the first byte, and until the end. */
+/** The duration of an attempt relative to the longest one: until the first byte, and until the end. */
 function durationBar({ durationMs, firstByteMs }, longest) {
   const width = (ms) => Math.max(0.8, (100 * ms) / longest).toFixed(1);
   const first = typeof firstByteMs === "number" ? Math.min(firstByteMs, durationMs) : null;
   const words = first === null ? `took ${span(durationMs)}` : `first byte after ${span(first)}, done after ${span(durationMs)}`;
-  const picture = svg(
+  const bar = svg(
     "svg",
     { class: "took", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { class: "whole", width: "100", height: "6" }),
     svg("rect", { class: "all", width: width(durationMs), height: "6" }),
     ...(first === null ? [] : [svg("rect", { class: "first", width: width(first), height: "6" })]),
   );
-  return el("div", { class: "timing" }, picture, el("span", { class: "muted small num" }, words));
+  return el("div", { class: "timing" }, bar, el("span", { class: "muted small num" }, words));
 }

@@ -1,4 +1,4 @@
-// Serves the webhooks page: the endpoints as cards, kept fresh while somebody looks.
+// Serves the webhooks page: the endpoints as cards, refreshed while the page is visible.
 import { resting } from "./api.js";
 import { $, el, empty, keyed, show, skeleton, trouble } from "./dom.js";
 import { card } from "./endpoint-card.js";
@@ -44,7 +44,7 @@ const nothing = () =>
     { class: "card" },
     empty(
       "No endpoint yet",
-      "An endpoint is a web address, a queue or an event bus of yours. It is told when a video is done or has failed.",
+      "An endpoint is a web address, a queue or an event bus of yours. It gets a webhook when a video is done or has failed.",
       el("button", { type: "button", class: "btn primary", "data-act": "add", onclick: () => addEndpoint(load) }, "Add the first endpoint"),
     ),
   );

@@ -2,8 +2,8 @@
 import { duration } from "./format.js";
 
 /**
- * `{tone, title, error, lines[], waits, check, same}` or null; `waits` shows when the next run begins, `check` offers to ask
- * the render service, `same` a new job with these choices. `failure` are the newest failed run's details from the log.
+ * `{tone, title, error, lines[], waits, check, same}` or null; `waits` shows when the next run begins, `check` offers to check
+ * the render, `same` a new job with these choices. `failure` are the newest failed run's details from the log.
  */
 export function problem(job, failure = null) {
   if (job.status === "failed") return failed(job);
@@ -13,7 +13,7 @@ export function problem(job, failure = null) {
   if (job.pausedAfterExtraction) {
     return {
       tone: "info",
-      title: "Stopped after the extraction, as asked",
+      title: "Stopped after the extraction, as requested",
       lines: ["The movies are found and no video was made. If you like them, make the video with the same choices."],
       same: true,
     };
@@ -46,10 +46,10 @@ export function problem(job, failure = null) {
 }
 
 function waiting(job, failure) {
-  // The newest one may be of an older run, where someone asked for this one.
+  // The newest failure may be of an older run if a user requested this one.
   const known = failure?.error && (failure.attempt ?? job.retryCount) === job.retryCount;
   const lines = ["You don't have to do anything: the job starts again by itself."];
-  if (!known) lines.push("The log tells what went wrong.");
+  if (!known) lines.push("The log has the error.");
   return { tone: "warn", title: "The last run failed, another one follows", error: known ? String(failure.error) : null, lines, waits: true };
 }
 
@@ -66,7 +66,7 @@ function failed(job) {
   if (never) lines.push(`Why it was not tried again: ${end(job.noRetryReason)}`);
   if (job.suggestedSolution) lines.push(`What to do: ${end(job.suggestedSolution)}`);
   else if (job.timeoutAt) lines.push("What to do: retry the job. If it times out again, check that the worker is running.");
-  else lines.push("What to do: retry the job. Most failures of this kind pass; if it fails again, the log tells at which step.");
+  else lines.push("What to do: retry the job. Most failures of this kind pass; if it fails again, the log shows at which step.");
   if (!never && job.retryCount > 0) {
     lines.push(`It was tried ${job.retryCount + 1} times.`);
   }
