@@ -245,8 +245,8 @@ impl Aws {
         let items = query.send().await.expect("attempts").items.unwrap_or_default();
         let read = |item: &Item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an attempt");
         let delivery = self.delivery(id).await.expect("the delivery");
-        let tries = delivery.all_attempts(items.iter().map(read).collect());
-        tries.iter().map(|one| serde_json::to_value(one).expect("JSON")).collect()
+        let attempts = delivery.all_attempts(items.iter().map(read).collect());
+        attempts.iter().map(|one| serde_json::to_value(one).expect("JSON")).collect()
     }
 
     /// All deliveries of some jobs.

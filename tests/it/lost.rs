@@ -334,9 +334,9 @@ async fn two_hundred_dispatchers_killed_in_two_thousand_deliveries_lose_none() {
     let due = all.iter().filter(|one| one.due_at.is_some()).count();
     let dead: u64 =
         stack.aws.depths().await.iter().filter(|(name, _)| name.contains("Dlq")).map(|(_, depth)| depth).sum();
-    let tries: u32 = all.iter().map(|one| one.attempts).sum();
+    let attempts: u32 = all.iter().map(|one| one.attempts).sum();
     println!(
-        "{kills} dispatchers killed; {} sent = {delivered} delivered + {due} due + {dead} dead-lettered; {tries} tries",
+        "{kills} dispatchers killed; {} sent = {delivered} delivered + {due} due + {dead} dead-lettered; {attempts} attempts",
         all.len()
     );
     assert_eq!((all.len(), due, dead), (2 * STORM, 0, 0));

@@ -30,7 +30,7 @@ def stream_answers():
     - MaximumRetryAttempts and MaximumRecordAgeInSeconds (-1: no limit) limit the retries, which are 0.2, 0.4, 0.8 and
       then 1 s apart; a batch that resumes at a later record starts with zero retries;
     - BisectBatchOnFunctionError splits a failing batch in two, which does not count as a retry;
-    - records that are given up are reported to the OnFailure queue, topic or bucket (only S3 gets the records)."""
+    - discarded records are reported to the OnFailure queue, topic or bucket (only S3 gets the records)."""
     positions, pending = lambda_svc._dynamodb_stream_positions, {}  # mapping UUID -> its batches in order
 
     def source(esm):
@@ -137,7 +137,7 @@ def stream_answers():
         """Sends the documented invocation record to the mapping's OnFailure destination, if it has one."""
         target = ((esm.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
         lambda_svc.logger.warning(
-            "mapping %s gave up %d records (%s), destination %s", esm["UUID"], len(records), condition, target
+            "mapping %s discarded %d records (%s), destination %s", esm["UUID"], len(records), condition, target
         )
         if not target:
             return

@@ -69,6 +69,6 @@ def stream_mapping(model):
         if not model.numbers(properties.get("MaximumRecordAgeInSeconds"), "none"):
             yield "stream-mapping", mapping, "MaximumRecordAgeInSeconds", "has no limit on the age of records"
         if failure_destination(model, properties) is None:
-            yield "stream-mapping", mapping, "OnFailure", "has no destination for records that are given up"
+            yield "stream-mapping", mapping, "OnFailure", "has no destination for discarded records"
         if properties.get("StartingPosition") != "TRIM_HORIZON":
             yield "stream-mapping", mapping, "StartingPosition", "does not start at TRIM_HORIZON"
