@@ -91,7 +91,7 @@ export function show(parent, ...nodes) {
 export const empty = (title, text, ...more) =>
   el("div", { class: "empty" }, el("p", { class: "strong" }, title), el("p", {}, text), ...more);
 
-/** The server's error message, with a button that tries again. */
+/** The server's error message, with a button that repeats the request. */
 export function trouble(title, error, again) {
   return el(
     "div",

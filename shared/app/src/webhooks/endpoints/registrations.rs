@@ -23,7 +23,8 @@ pub const MOST_ENDPOINTS: usize = 1000;
 const ATTEMPTS: u32 = 10;
 /// The most endpoints that one key can register, each after the earlier one was removed.
 const ROUNDS: usize = 20;
-/// How many of them are looked up under each fingerprint of the caller, before a new one is made.
+/// How many of them are looked up under each former fingerprint of the caller, before a new one is made. Under the present
+/// one the first is enough: an insert finds the others.
 const LOOKED_UP: usize = 3;
 
 /// The public choices of an endpoint's owner.
@@ -290,8 +291,9 @@ pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequ
     };
     let request = requested.key.as_ref().map(|key| key.body_hash.clone());
     if let Some(key) = &requested.key {
-        for caller in key.callers() {
-            for round in 0..LOOKED_UP {
+        for (index, caller) in key.callers().enumerate() {
+            let rounds = if index == 0 { 1 } else { LOOKED_UP };
+            for round in 0..rounds {
                 let id = endpoint_id(key.derived_id(&caller, round));
                 if let Some(known) = ports.store.registration(&id).await? {
                     return same(ports, known, requested.key.as_ref());
@@ -301,7 +303,7 @@ pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequ
     }
     if ports.store.subscribers().await?.len() >= MOST_ENDPOINTS {
         // What this key registered after its first one was removed is there all the same.
-        for round in (LOOKED_UP..ROUNDS).take_while(|_| requested.key.is_some()) {
+        for round in (1..ROUNDS).take_while(|_| requested.key.is_some()) {
             if let Some(known) = ports.store.registration(&endpoint_id(bits(round))).await? {
                 return same(ports, known, requested.key.as_ref());
             }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::jobs::activity::Activity;
-use crate::jobs::activity::Incomplete;
+use crate::jobs::activity::{Activity, Incomplete};
 use crate::jobs::job::Job;
 use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::run::{Engine, ExternalRun, NoRetry};

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::change::Change;
 use crate::Decision;
-use crate::jobs::activity::Activity;
-use crate::jobs::activity::Incomplete;
+use crate::jobs::activity::{Activity, Incomplete};
 use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::status::Status;
 use crate::{Effect, JobEffect, LogEvent, LogLevel, OutboundEvent, Timestamp, WebUrl};
