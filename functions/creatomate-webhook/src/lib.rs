@@ -21,7 +21,7 @@ use reelhook_domain::{JobId, Policy};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
 use reelhook_http::jobs::creatomate::{answer, authenticate, note, read};
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
@@ -129,7 +129,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let auth = deps.secrets.check(check).await?;
     let secrets = deps.secrets.get().await;
     if auth == CallbackAuth::Anonymous && !secrets.confirmable {
-        return Err(Problem::Unauthorized);
+        return Err(Problem::Request(RequestProblem::Unauthorized));
     }
     match &auth {
         CallbackAuth::Run(job_id, _) => deps.limits.admit_report(job_id).await?,

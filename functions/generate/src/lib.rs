@@ -18,7 +18,7 @@ use reelhook_domain::{Job, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::generate::{answer, read};
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
@@ -100,6 +100,6 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     };
     match submit(&deps.jobs, &SystemClock, &deps.policy, submission, accept).await? {
         Submitted::Answer(body) => Ok(ApiAnswer::text(200, body)),
-        Submitted::KeyReused => Err(Problem::KeyReused),
+        Submitted::KeyReused => Err(Problem::Request(RequestProblem::KeyReused)),
     }
 }

@@ -26,11 +26,12 @@ use reelhook_domain::{JobId, Policy, RenderId};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::control::Command;
+use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::jobs::queue::{
     Route, cleanup_answer, clear_answer, clear_failed_answer, list_answer, status_answer, toggle_answer,
 };
 use reelhook_http::jobs::render::{read_render_lookup, render_lookup_answer};
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
@@ -197,7 +198,7 @@ async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
                 RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, clock: &SystemClock, policy: &deps.policy };
             let removed = queue::remove_cleared(&removal).await?;
             if swept.failed > 0 {
-                return Err(Problem::Busy);
+                return Err(Problem::Request(RequestProblem::Busy));
             }
             cleanup_answer(swept.jobs_changed + swept.deliveries_hinted + removed)
         }
@@ -215,8 +216,8 @@ async fn look_up_render(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Pro
     };
     match look_up(&ports, &deps.http, &secrets.creatomate, render).await? {
         RenderLookup::Found(found) => Ok(render_lookup_answer(render, &found)),
-        RenderLookup::Unknown => Err(Problem::RenderUnknown(render.to_string())),
-        RenderLookup::Failed => Err(Problem::RenderCheckFailed),
-        RenderLookup::TimedOut => Err(Problem::RenderCheckTimeout),
+        RenderLookup::Unknown => Err(Problem::Job(JobProblem::RenderUnknown(render.to_string()))),
+        RenderLookup::Failed => Err(Problem::Job(JobProblem::RenderCheckFailed)),
+        RenderLookup::TimedOut => Err(Problem::Job(JobProblem::RenderCheckTimeout)),
     }
 }

@@ -20,6 +20,7 @@ use reelhook_domain::{JobId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::logs::{Route, archive_answer, log_answer, search_answer, shown, stats_answer};
+use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -131,7 +132,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         Route::Archive(id) => {
             if !logs::archive(&ports, &id).await? {
-                return Err(Problem::JobNotFound);
+                return Err(Problem::Job(JobProblem::NotFound));
             }
             archive_answer(&id, SystemClock.now())
         }

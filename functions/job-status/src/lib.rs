@@ -18,6 +18,7 @@ use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Job, JobId, Subject};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::jobs::status::{Route, details_answer, job_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -112,5 +113,5 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
 
 async fn find(deps: &Deps, id: &JobId) -> Result<Job, Problem> {
     let job = deps.jobs.load(id).await?;
-    job.filter(|job| job.deleted_at.is_none()).ok_or(Problem::JobNotFound)
+    job.filter(|job| job.deleted_at.is_none()).ok_or(Problem::Job(JobProblem::NotFound))
 }

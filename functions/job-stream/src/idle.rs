@@ -2,6 +2,7 @@
 
 use reelhook_app::watch::LiveEvent;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, NOT_FOUND, Route};
@@ -20,8 +21,11 @@ pub fn events(retry_ms: u32, text: &str) -> ApiAnswer {
 
 /// The job does not exist. A page that keeps opening streams gets 404 once, and then a long `retry`.
 pub fn not_found(request: &ApiRequest, route: &Route, was_received: bool) -> ApiAnswer {
-    let answer =
-        if was_received { events(SETTLED_MS, "") } else { Problem::JobNotFound.streamgank(&request.request_id) };
+    let answer = if was_received {
+        events(SETTLED_MS, "")
+    } else {
+        Problem::Job(JobProblem::NotFound).streamgank(&request.request_id)
+    };
     route.note(request, answer, NOT_FOUND, IDLE_COOKIE_LIFE)
 }
 

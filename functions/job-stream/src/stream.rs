@@ -15,7 +15,7 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::stream::admit;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::refusal;
@@ -96,7 +96,9 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
                     let viewer = match acquire(deps, request).await {
                         Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
                         Ok(viewer) => viewer,
-                        Err(Problem::TooManyStreams) => return Ok(Answer::Whole(idle::full(request, &route, &last))),
+                        Err(Problem::Request(RequestProblem::TooManyStreams)) => {
+                            return Ok(Answer::Whole(idle::full(request, &route, &last)));
+                        }
                         Err(problem) => return Err(problem),
                     };
                     let head = route.note(request, head(), &last.id, deps.longest + IDLE_COOKIE_LIFE);
@@ -140,7 +142,7 @@ async fn acquire(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Probl
     let now = SystemClock.now();
     let slot = format!("stream.{}.{:08x}", request.request_id, SystemClock.random() as u32);
     if !deps.viewers.acquire(&slot, now, now.after(deps.longest + SLOT_MARGIN)).await? {
-        return Err(Problem::TooManyStreams);
+        return Err(Problem::Request(RequestProblem::TooManyStreams));
     }
     Ok(Viewer { deps: Arc::clone(deps), slot, until: Instant::now() + deps.longest })
 }

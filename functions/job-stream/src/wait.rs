@@ -13,8 +13,9 @@ use reelhook_app::watch::{LiveEvent, Watch, WatchStart, begin, connected};
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::jobs::stream::{admit, read_token_request, token_answer};
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
@@ -50,7 +51,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         let job = read_token_request(request)?;
         if let Some(id) = &job {
             let found = deps.jobs.load(id).await?;
-            found.filter(|job| job.deleted_at.is_none()).ok_or(Problem::JobNotFound)?;
+            found.filter(|job| job.deleted_at.is_none()).ok_or(Problem::Job(JobProblem::NotFound))?;
         }
         return Ok(token_answer(job.as_ref(), &deps.secrets.get().await.tokens, now));
     }
@@ -115,7 +116,7 @@ async fn wait_for_idle_job(
 ) -> Result<ApiAnswer, Problem> {
     let slot = match acquire(deps, request).await {
         Ok(slot) => slot,
-        Err(Problem::TooManyStreams) => return Ok(idle::full(request, route, last)),
+        Err(Problem::Request(RequestProblem::TooManyStreams)) => return Ok(idle::full(request, route, last)),
         Err(problem) => return Err(problem),
     };
     let found = next_events(deps, &mut watch, IDLE_POLL).await;
@@ -197,5 +198,9 @@ async fn acquire(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
     let now = SystemClock.now();
     let slot = format!("wait.{}.{:08x}", request.request_id, SystemClock.random() as u32);
     let until = now.after(LONGEST + SLOT_MARGIN);
-    if deps.viewers.acquire(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
+    if deps.viewers.acquire(&slot, now, until).await? {
+        Ok(slot)
+    } else {
+        Err(Problem::Request(RequestProblem::TooManyStreams))
+    }
 }

@@ -22,7 +22,7 @@ use reelhook_http::access::session::to_login;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::catalog::{Route, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::edge::Edge;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
@@ -121,7 +121,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return if is_read { Ok(asset) } else { Err(routes::read_only()) };
     }
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await;
-    if is_read && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
+    if is_read && caller == Err(Problem::Request(RequestProblem::Unauthorized)) && deps.files.has_page(request) {
         return Ok(to_login(request));
     }
     let caller = caller?;

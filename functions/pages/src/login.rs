@@ -6,7 +6,7 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
 use reelhook_http::access::session::{Session, SignIn, next, no_cookie, see_other};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::QUIET_CHALLENGE;
 use reelhook_http::site::Site;
@@ -71,12 +71,16 @@ async fn begin(handler: &LoginHandler<'_>, request: &ApiRequest, network: &str) 
 fn refused(handler: &LoginHandler<'_>, request: &ApiRequest, problem: &Problem) -> ApiAnswer {
     let (status, _, sentence) = problem.parts();
     let sentence = match problem {
-        Problem::RateLimited { retry_after } => format!("Too many attempts. Try again in {retry_after} s."),
+        Problem::Request(RequestProblem::RateLimited(retry_after)) => {
+            format!("Too many attempts. Try again in {retry_after} s.")
+        }
         _ => format!("{sentence}."),
     };
     let page = handler.files.login(status, &next(request), Some(&sentence));
     match problem {
-        Problem::RateLimited { retry_after } => page.header("retry-after", retry_after.to_string()),
+        Problem::Request(RequestProblem::RateLimited(retry_after)) => {
+            page.header("retry-after", retry_after.to_string())
+        }
         _ if status == 401 => page.header("www-authenticate", QUIET_CHALLENGE),
         _ => page,
     }

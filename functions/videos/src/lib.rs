@@ -28,10 +28,11 @@ use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{Event, Job, JobId, JobKind, Policy};
 use reelhook_http::access::{Access, Caller};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve_in;
 use reelhook_http::site::Site;
+use reelhook_http::videos::problem::VideoProblem;
 use reelhook_http::videos::routes::{self, Route};
 use reelhook_signing::SigningKeys;
 
@@ -169,7 +170,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
     match route {
         Route::Create { wait } => {
             // A signed link authorizes downloads only, so it has no caller here.
-            create(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
+            create(deps, request, caller.ok_or(Problem::Request(RequestProblem::Unauthorized))?, wait).await
         }
         Route::Upload => {
             let upload = routes::read_upload(request, SystemClock.random())?;
@@ -177,12 +178,16 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             Ok(routes::upload_answer(&upload, &url, now))
         }
         Route::Status(id) => {
-            let job = find(deps, &id).await?.ok_or_else(|| Problem::NoJob(id.to_string()))?;
+            let job = find(deps, &id).await?.ok_or_else(|| Problem::Video(VideoProblem::NoJob(id.to_string())))?;
             Ok(routes::status_answer(&job))
         }
         Route::Download(id, rendition) => {
-            let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
-            let video = job.videos().iter().find(|video| video.rendition == rendition).ok_or(Problem::VideoNotFound)?;
+            let job = find(deps, &id).await?.ok_or(Problem::Video(VideoProblem::NotFound))?;
+            let video = job
+                .videos()
+                .iter()
+                .find(|video| video.rendition == rendition)
+                .ok_or(Problem::Video(VideoProblem::NotFound))?;
             // A signed S3 link is valid for one method.
             let films = &deps.films;
             let link =
@@ -199,7 +204,9 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             tracing::info!(job_id = %id, caller, outcome = changed.name(), "received a request to delete a video");
             match changed {
                 Changed::Applied(_) => Ok(routes::deleted_answer(&id)),
-                Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Err(Problem::VideoGone),
+                Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => {
+                    Err(Problem::Video(VideoProblem::Gone))
+                }
             }
         }
         Route::Queue => {
@@ -214,7 +221,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
         }
         Route::Track(name) => match reelhook_music::find(&name) {
             Some(track) => Ok(ApiAnswer::bytes(200, track.file.to_vec()).header("content-type", "audio/mpeg")),
-            None => Err(Problem::TrackNotFound),
+            None => Err(Problem::Video(VideoProblem::TrackNotFound)),
         },
     }
 }
@@ -236,7 +243,7 @@ async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -
     };
     let VideoSubmitted::Answer { body, job_id } = requests::submit_video(&ports, video, caller.fingerprint).await?
     else {
-        return Err(Problem::KeyReused);
+        return Err(Problem::Request(RequestProblem::KeyReused));
     };
     if wait && let Some(job) = wait_for(deps, request, &job_id).await? {
         return routes::finished_answer(&job, &body);
@@ -251,7 +258,7 @@ async fn wait_for(deps: &Deps, request: &ApiRequest, id: &JobId) -> Result<Optio
     match wait_for_end(&ports, id, &slot, deps.wait).await {
         WaitOutcome::Ended(job) => Ok(Some(*job)),
         WaitOutcome::NotYet => Ok(None),
-        WaitOutcome::Gone => Err(Problem::NoJob(id.to_string())),
+        WaitOutcome::Gone => Err(Problem::Video(VideoProblem::NoJob(id.to_string()))),
     }
 }
 
@@ -265,5 +272,5 @@ fn base(deps: &Deps, request: &ApiRequest) -> Result<Url, Problem> {
         return Ok(base.clone());
     }
     let host = request.header("host").unwrap_or_default();
-    Url::parse(&format!("https://{host}")).map_err(|_| Problem::Internal)
+    Url::parse(&format!("https://{host}")).map_err(|_| Problem::Request(RequestProblem::Internal))
 }

@@ -19,11 +19,12 @@ use reelhook_app::webhooks::subscriptions::Subscriber;
 use reelhook_app::webhooks::triggers::{test_bits, test_endpoint};
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp, brief};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::webhooks::endpoints::{
     EndpointView, Patch, Route, changed_answer, enable_answer, event_types_answer, list_answer, one_answer,
     preview_answer, registered_answer, removed_answer, secrets_answer, test_answer,
 };
+use reelhook_http::webhooks::problem::WebhookProblem;
 
 /// How long pending deliveries to an enabled endpoint are sent before the answer; the due sweep does the rest.
 const WAKE_BUDGET: Duration = Duration::from_secs(2);
@@ -78,7 +79,7 @@ pub async fn answer(
         Route::Remove(name) => {
             let id = handler.id(&name)?;
             if !remove(handler.registrations, clock, &id).await? {
-                return Err(Problem::EndpointNotFound);
+                return Err(Problem::Webhook(WebhookProblem::EndpointNotFound));
             }
             tracing::info!(caller, endpoint_id = %id, "endpoint deleted");
             Ok(removed_answer(&id, now))
@@ -92,10 +93,10 @@ pub async fn answer(
         Route::Test(name, key) => {
             let shown = handler.find(&name).await?;
             if shown.state.disabled_at.is_some() {
-                return Err(Problem::EndpointDisabled);
+                return Err(Problem::Webhook(WebhookProblem::EndpointDisabled));
             }
             let Ok(random) = test_bits(handler.records, clock, key.as_ref()).await? else {
-                return Err(Problem::KeyReused);
+                return Err(Problem::Request(RequestProblem::KeyReused));
             };
             Ok(test_answer(handler.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
         }
@@ -107,7 +108,8 @@ pub async fn answer(
         }
         Route::Secrets(name) => {
             let id = handler.registered(&name).await?;
-            let opened = look(&handler.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
+            let opened =
+                look(&handler.ports()?, &id).await?.ok_or(Problem::Webhook(WebhookProblem::EndpointNotFound))?;
             tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, "endpoint secrets shown");
             Ok(secrets_answer(&opened, "Secrets that are valid now, newest first", now))
         }
@@ -121,7 +123,7 @@ pub async fn answer(
 
 impl EndpointHandler<'_> {
     fn vault(&self) -> Result<&Vault, Problem> {
-        self.vault.ok_or(Problem::NoSecretsKey)
+        self.vault.ok_or(Problem::Webhook(WebhookProblem::NoSecretsKey))
     }
 
     fn ports(&self) -> Result<RegistrationPorts<'_>, Problem> {
@@ -131,8 +133,8 @@ impl EndpointHandler<'_> {
     /// The id of an endpoint that the settings do not contain.
     fn id(&self, name: &str) -> Result<EndpointId, Problem> {
         match self.settings.named(name) {
-            Some(_) => Err(Problem::EndpointConfigured),
-            None => EndpointId::parse(name).map_err(|_| Problem::EndpointNotFound),
+            Some(_) => Err(Problem::Webhook(WebhookProblem::EndpointConfigured)),
+            None => EndpointId::parse(name).map_err(|_| Problem::Webhook(WebhookProblem::EndpointNotFound)),
         }
     }
 
@@ -140,7 +142,7 @@ impl EndpointHandler<'_> {
     async fn registered(&self, name: &str) -> Result<EndpointId, Problem> {
         let id = self.id(name)?;
         let registration = self.registrations.registration(&id).await?;
-        registration.map(|registration| registration.id).ok_or(Problem::EndpointNotFound)
+        registration.map(|registration| registration.id).ok_or(Problem::Webhook(WebhookProblem::EndpointNotFound))
     }
 
     /// All endpoints in order, each with its cursor: those of the settings first, then the newest.
@@ -206,7 +208,7 @@ impl EndpointHandler<'_> {
             return Ok(self.of_settings(endpoint, states.endpoint(&endpoint.id).await?));
         }
         let id = self.registered(name).await?;
-        let opened = look(&self.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
+        let opened = look(&self.ports()?, &id).await?.ok_or(Problem::Webhook(WebhookProblem::EndpointNotFound))?;
         Ok(self.of_registration(opened, states.endpoint(&id).await?))
     }
 
@@ -219,8 +221,8 @@ impl EndpointHandler<'_> {
         let enabled = command.enabled;
         let opened = match register(&self.ports()?, command).await? {
             Registered::Done(opened) => *opened,
-            Registered::KeyReused => return Err(Problem::KeyReused),
-            Registered::TooMany => return Err(Problem::TooManyEndpoints),
+            Registered::KeyReused => return Err(Problem::Request(RequestProblem::KeyReused)),
+            Registered::TooMany => return Err(Problem::Webhook(WebhookProblem::TooManyEndpoints)),
         };
         let (id, at) = (opened.registration.id.clone(), opened.registration.created_at);
         tracing::info!(caller, endpoint_id = %id, "endpoint registered");
@@ -245,15 +247,15 @@ impl EndpointHandler<'_> {
         let shown = self.find(name).await?;
         if patch.seen.is_some() && shown.registration.is_none() {
             // Endpoints of the settings have no version.
-            return Err(Problem::VersionMismatch);
+            return Err(Problem::Webhook(WebhookProblem::VersionMismatch));
         }
         if patch.changes_fields() || shown.registration.is_some() {
             let id = self.id(name)?;
             let edit = |choices: &mut _, private: &mut _| patch.apply(choices, private);
             match change(&self.ports()?, &id, patch.seen, edit).await?? {
                 Changed::Done(_) => {}
-                Changed::OtherVersion => return Err(Problem::VersionMismatch),
-                Changed::NotFound => return Err(Problem::EndpointNotFound),
+                Changed::OtherVersion => return Err(Problem::Webhook(WebhookProblem::VersionMismatch)),
+                Changed::NotFound => return Err(Problem::Webhook(WebhookProblem::EndpointNotFound)),
             }
         }
         let (endpoint, disabled) = (&shown.endpoint, shown.state.disabled_at.is_some());
@@ -281,9 +283,9 @@ impl EndpointHandler<'_> {
                 let message = "The newest secret signs from now on, beside those before it until they end";
                 Ok(secrets_answer(&opened, message, self.recover.clock.now()))
             }
-            Ok(Changed::OtherVersion | Changed::NotFound) => Err(Problem::EndpointNotFound),
-            Err(NotRotated::TooMany(ends)) => Err(Problem::TooManySecrets(ends)),
-            Err(NotRotated::KeyReused) => Err(Problem::KeyReused),
+            Ok(Changed::OtherVersion | Changed::NotFound) => Err(Problem::Webhook(WebhookProblem::EndpointNotFound)),
+            Err(NotRotated::TooMany(ends)) => Err(Problem::Webhook(WebhookProblem::TooManySecrets(ends))),
+            Err(NotRotated::KeyReused) => Err(Problem::Request(RequestProblem::KeyReused)),
         }
     }
 

@@ -35,7 +35,7 @@ use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::{Mode, Site};
@@ -45,6 +45,7 @@ use reelhook_http::webhooks::endpoints::{Route as EndpointRoute, keys_answer, re
 use reelhook_http::webhooks::hooks::{
     Route, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer,
 };
+use reelhook_http::webhooks::problem::WebhookProblem;
 use reelhook_http::webhooks::recover::{Route as RecoveryRoute, one_answer, recoveries_answer, recovery_answer};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
@@ -254,7 +255,7 @@ async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiA
     match route {
         deliveries::Route::List(wanted) => Ok(list_answer(&list(deliveries, &wanted, SystemClock.now()).await?)),
         deliveries::Route::One(id) => {
-            let details = deliveries.details(id).await?.ok_or(Problem::DeliveryNotFound)?;
+            let details = deliveries.details(id).await?.ok_or(Problem::Webhook(WebhookProblem::DeliveryNotFound))?;
             Ok(delivery_answer(&details))
         }
         deliveries::Route::Replay(id) => {
@@ -262,10 +263,10 @@ async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiA
             let ports = ReplayPorts { deliveries, endpoints, hints: &deps.hints, clock: &SystemClock, grace };
             match replay(&ports, id).await? {
                 Replayed::Due(delivery) => Ok(replay_answer(&delivery, SystemClock.now())),
-                Replayed::InProgress(_) => Err(Problem::DeliveryUnderWay),
-                Replayed::Disabled => Err(Problem::EndpointDisabled),
-                Replayed::Removed => Err(Problem::EndpointNotFound),
-                Replayed::NotFound => Err(Problem::DeliveryNotFound),
+                Replayed::InProgress(_) => Err(Problem::Webhook(WebhookProblem::DeliveryUnderWay)),
+                Replayed::Disabled => Err(Problem::Webhook(WebhookProblem::EndpointDisabled)),
+                Replayed::Removed => Err(Problem::Webhook(WebhookProblem::EndpointNotFound)),
+                Replayed::NotFound => Err(Problem::Webhook(WebhookProblem::DeliveryNotFound)),
             }
         }
     }
@@ -313,15 +314,16 @@ async fn handle_recoveries(deps: &Deps, route: RecoveryRoute) -> Result<ApiAnswe
     match route {
         RecoveryRoute::Begin(command) => match recover::begin(&ports, command, RECOVERY_BUDGET).await? {
             Started::Recovery(recovery) => Ok(recovery_answer(&recovery)),
-            Started::KeyReused => Err(Problem::KeyReused),
+            Started::KeyReused => Err(Problem::Request(RequestProblem::KeyReused)),
         },
         RecoveryRoute::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
         RecoveryRoute::One(id) => {
-            let recovery = table.recovery(&id).await?.ok_or(Problem::RecoveryNotFound)?;
+            let recovery = table.recovery(&id).await?.ok_or(Problem::Webhook(WebhookProblem::RecoveryNotFound))?;
             Ok(one_answer(&recovery))
         }
         RecoveryRoute::Cancel(id) => {
-            let recovery = recover::cancel(&ports, &id).await?.ok_or(Problem::RecoveryNotFound)?;
+            let recovery =
+                recover::cancel(&ports, &id).await?.ok_or(Problem::Webhook(WebhookProblem::RecoveryNotFound))?;
             Ok(one_answer(&recovery))
         }
     }
@@ -345,6 +347,6 @@ async fn trigger_event(
     let now = SystemClock.now();
     match triggers::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
         Triggered::Answer(body) => Ok(ApiAnswer::text(200, body)),
-        Triggered::KeyReused => Err(Problem::KeyReused),
+        Triggered::KeyReused => Err(Problem::Request(RequestProblem::KeyReused)),
     }
 }

@@ -16,7 +16,7 @@ use secrecy::ExposeSecret;
 
 pub use crate::access::api_keys::AccessError;
 use crate::access::session::{Session, SignIn};
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
 use crate::site::{Mode, Site};
 
@@ -116,8 +116,8 @@ impl Access {
     /// Authenticates the caller.
     ///
     /// # Errors
-    /// [`Problem::Unauthorized`] without a valid key, if callers need one; [`Problem::ForeignPage`] if another site's
-    /// page may have made a browser send the request; [`Problem::ForeignHost`] if callers need no key and the request
+    /// [`RequestProblem::Unauthorized`] without a valid key, if callers need one; [`RequestProblem::ForeignPage`] if another site's
+    /// page may have made a browser send the request; [`RequestProblem::ForeignHost`] if callers need no key and the request
     /// names a host that is not the API's own.
     pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
         match self.find(request, now) {
@@ -131,7 +131,7 @@ impl Access {
                 self.site.check_browser(request)?;
                 Ok(Caller::known_as(format!("local {}", request.source_ip)))
             }
-            None => Err(Problem::Unauthorized),
+            None => Err(Problem::Request(RequestProblem::Unauthorized)),
         }
     }
 
@@ -148,10 +148,12 @@ impl Access {
     /// Starts a session for a valid API key or the configured password.
     ///
     /// # Errors
-    /// [`Problem::SignInFailed`].
+    /// [`RequestProblem::SignInFailed`].
     pub fn sign_in(&self, sign_in: &SignIn, now: Timestamp) -> Result<Session, Problem> {
-        let secret = self.secret.as_ref().ok_or(Problem::SignInFailed)?;
-        let key = self.password(&sign_in.username, sign_in.password.expose_secret()).ok_or(Problem::SignInFailed)?;
+        let secret = self.secret.as_ref().ok_or(Problem::Request(RequestProblem::SignInFailed))?;
+        let key = self
+            .password(&sign_in.username, sign_in.password.expose_secret())
+            .ok_or(Problem::Request(RequestProblem::SignInFailed))?;
         Ok(Session::begin(&key, secret, now))
     }
 

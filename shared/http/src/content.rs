@@ -6,7 +6,7 @@ use std::io::Read;
 use encoding_rs::{Encoding, UTF_8, X_USER_DEFINED};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem};
 
 /// The maximum number of nested content codings in one body.
 const MOST_CODINGS: usize = 4;
@@ -25,22 +25,22 @@ pub(crate) enum Coding {
 /// The codings in a `Content-Encoding` header, in the order in which they were applied.
 ///
 /// # Errors
-/// [`Problem::UnsupportedEncoding`].
+/// [`RequestProblem::UnsupportedEncoding`].
 pub(crate) fn codings(header: Option<&str>) -> Result<Vec<Coding>, Problem> {
     let names = header.unwrap_or_default().split(',').map(|name| name.trim().to_ascii_lowercase());
     let coding = |name: String| match name.as_str() {
         "gzip" | "x-gzip" => Ok(Coding::Gzip),
         "deflate" => Ok(Coding::Deflate),
-        _ => Err(Problem::UnsupportedEncoding(format!(
+        _ => Err(Problem::Request(RequestProblem::UnsupportedEncoding(format!(
             "`Content-Encoding: {}` is not supported; send `gzip`, `deflate`, or the body as it is",
             word(&name)
-        ))),
+        )))),
     };
     let found: Vec<Coding> =
         names.filter(|name| !matches!(name.as_str(), "" | "identity")).map(coding).collect::<Result<_, _>>()?;
     if found.len() > MOST_CODINGS {
         let right = format!("`Content-Encoding` must name at most {MOST_CODINGS} codings");
-        return Err(Problem::UnsupportedEncoding(right));
+        return Err(Problem::Request(RequestProblem::UnsupportedEncoding(right)));
     }
     Ok(found)
 }
@@ -49,7 +49,7 @@ pub(crate) fn codings(header: Option<&str>) -> Result<Vec<Coding>, Problem> {
 /// reads many more, whatever little a large body contains.
 ///
 /// # Errors
-/// `too_large`, or [`Problem::BadEncoding`].
+/// `too_large`, or [`RequestProblem::BadEncoding`].
 pub(crate) fn decoded<'a>(
     body: &'a [u8],
     codings: &[Coding],
@@ -71,7 +71,7 @@ pub(crate) fn decoded<'a>(
             Coding::Gzip => "gzip",
             Coding::Deflate => "deflate",
         };
-        let inner = inner.ok_or(Problem::BadEncoding(name))?;
+        let inner = inner.ok_or(Problem::Request(RequestProblem::BadEncoding(name)))?;
         if inner.len() > limit {
             return Err(too_large);
         }
@@ -114,7 +114,10 @@ impl TextError {
 
 /// The problem for a character set that is not supported.
 pub(crate) fn unsupported_charset(label: &str) -> Problem {
-    Problem::UnsupportedEncoding(format!("`charset={}` is not supported here; send UTF-8", word(label)))
+    Problem::Request(RequestProblem::UnsupportedEncoding(format!(
+        "`charset={}` is not supported here; send UTF-8",
+        word(label)
+    )))
 }
 
 /// Decodes bytes from the named character set, or from UTF-8 if none is named, and removes a byte order mark.
@@ -239,7 +242,7 @@ mod tests {
 
     fn decode(body: &[u8], header: &str) -> Result<Vec<u8>, Problem> {
         let codings = codings(Some(header))?;
-        decoded(body, &codings, 1000, Problem::BodyTooLarge).map(Cow::into_owned)
+        decoded(body, &codings, 1000, Problem::Request(RequestProblem::BodyTooLarge)).map(Cow::into_owned)
     }
 
     #[test]
@@ -259,17 +262,20 @@ mod tests {
     fn a_decompression_bomb_is_refused_without_decompressing_it_whole() {
         let bomb = gzip(&vec![b' '; 50_000_000]);
         assert!(bomb.len() < 100_000, "{}", bomb.len());
-        assert_eq!(decode(&bomb, "gzip"), Err(Problem::BodyTooLarge));
-        assert_eq!(decode(&gzip(&bomb), "gzip, gzip"), Err(Problem::BodyTooLarge));
-        assert_eq!(decode(&[b' '; 1001], ""), Err(Problem::BodyTooLarge));
+        assert_eq!(decode(&bomb, "gzip"), Err(Problem::Request(RequestProblem::BodyTooLarge)));
+        assert_eq!(decode(&gzip(&bomb), "gzip, gzip"), Err(Problem::Request(RequestProblem::BodyTooLarge)));
+        assert_eq!(decode(&[b' '; 1001], ""), Err(Problem::Request(RequestProblem::BodyTooLarge)));
         assert_eq!(decode(&gzip(&[b' '; 1000]), "gzip").map(|bytes| bytes.len()), Ok(1000));
     }
 
     #[test]
     fn a_large_body_with_little_content_is_refused_before_decoding() {
         let empty = gzip(b"");
-        assert_eq!(decode(&empty.repeat(10_000), "gzip"), Err(Problem::BodyTooLarge));
-        assert_eq!(decode(&[gzip(b"{}"), empty.repeat(10_000)].concat(), "gzip"), Err(Problem::BodyTooLarge));
+        assert_eq!(decode(&empty.repeat(10_000), "gzip"), Err(Problem::Request(RequestProblem::BodyTooLarge)));
+        assert_eq!(
+            decode(&[gzip(b"{}"), empty.repeat(10_000)].concat(), "gzip"),
+            Err(Problem::Request(RequestProblem::BodyTooLarge))
+        );
         assert_eq!(decode(&[empty.repeat(100), gzip(b"{}"), empty.repeat(100)].concat(), "gzip"), Ok(b"{}".to_vec()));
         // Incompressible data becomes a little larger.
         let noise: Vec<u8> = (0..1000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -279,15 +285,20 @@ mod tests {
     #[test]
     fn unsupported_codings_and_corrupt_bodies_are_named() {
         for header in ["br", "zstd", "compress", "gzip, br", "gzip;q=1", &"x".repeat(10_000)] {
-            let Err(Problem::UnsupportedEncoding(sentence)) = decode(b"{}", header) else { panic!("{header}") };
+            let Err(Problem::Request(RequestProblem::UnsupportedEncoding(sentence))) = decode(b"{}", header) else {
+                panic!("{header}")
+            };
             assert!(sentence.len() < 200 && sentence.contains("`gzip`"), "{sentence}");
         }
-        assert!(matches!(decode(b"{}", "gzip,gzip,gzip,gzip,gzip"), Err(Problem::UnsupportedEncoding(_))));
+        assert!(matches!(
+            decode(b"{}", "gzip,gzip,gzip,gzip,gzip"),
+            Err(Problem::Request(RequestProblem::UnsupportedEncoding(_)))
+        ));
         let whole = gzip(b"{\"a\": 1}");
         for damaged in [b"{\"a\": 1}".as_slice(), &whole[..whole.len() - 3], b""] {
-            assert_eq!(decode(damaged, "gzip"), Err(Problem::BadEncoding("gzip")));
+            assert_eq!(decode(damaged, "gzip"), Err(Problem::Request(RequestProblem::BadEncoding("gzip"))));
         }
-        assert_eq!(decode(b"{\"a\": 1}", "deflate"), Err(Problem::BadEncoding("deflate")));
+        assert_eq!(decode(b"{\"a\": 1}", "deflate"), Err(Problem::Request(RequestProblem::BadEncoding("deflate"))));
     }
 
     #[test]

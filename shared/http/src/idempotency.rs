@@ -5,14 +5,14 @@ use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
 use crate::access::Caller;
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
 use crate::videos::form::{Part, composed};
 
 /// The request's Idempotency-Key with the hash of its body's value.
 ///
 /// # Errors
-/// [`Problem::BadIdempotencyKey`].
+/// [`RequestProblem::BadIdempotencyKey`].
 pub(crate) fn key(request: &ApiRequest, caller: &Caller) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = header(request)? else { return Ok(None) };
     let body_hash = match request.json_or_nothing() {
@@ -28,7 +28,7 @@ pub(crate) fn key(request: &ApiRequest, caller: &Caller) -> Result<Option<Idempo
 /// [`key`] of a body in JSON as its route reads it, which may distinguish numbers that are equal for other readers.
 ///
 /// # Errors
-/// [`Problem::BadIdempotencyKey`].
+/// [`RequestProblem::BadIdempotencyKey`].
 pub(crate) fn key_of_body(
     request: &ApiRequest,
     caller: &Caller,
@@ -47,7 +47,7 @@ fn of_json(request: &ApiRequest, key: IdempotencyKey) -> IdempotencyKey {
 /// count; the order of images does, because scenes refer to them by number.
 ///
 /// # Errors
-/// [`Problem::BadIdempotencyKey`].
+/// [`RequestProblem::BadIdempotencyKey`].
 pub(crate) fn key_of_form(
     request: &ApiRequest,
     caller: &Caller,
@@ -75,7 +75,7 @@ fn header(request: &ApiRequest) -> Result<Option<String>, Problem> {
     let Some(key) = request.header_bytes("idempotency-key") else { return Ok(None) };
     let visible = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
     let key = std::str::from_utf8(key).ok().filter(|key| visible && (1..=255).contains(&key.len()));
-    key.map(|key| Some(key.to_owned())).ok_or(Problem::BadIdempotencyKey)
+    key.map(|key| Some(key.to_owned())).ok_or(Problem::Request(RequestProblem::BadIdempotencyKey))
 }
 
 /// The hash of a value and its files. The path counts, because a key belongs to a route.

@@ -14,7 +14,7 @@ use crate::answer::ApiAnswer;
 use crate::content;
 use crate::numbers::whole_of;
 use crate::origin::Origin;
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem, bad};
 use crate::times;
 
 /// The maximum size of a JSON body, in bytes (contract.md, Errors).
@@ -169,20 +169,19 @@ impl ApiRequest {
     /// The query parameter `limit`, from 1 to `most`.
     ///
     /// # Errors
-    /// [`Problem::BadField`].
+    /// [`RequestProblem::BadField`].
     pub fn limit(&self, default: usize, most: usize) -> Result<usize, Problem> {
         let Some(text) = self.query("limit").filter(|text| !text.is_empty()) else { return Ok(default) };
         let limit = whole_of(text).and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.filter(|limit| (1..=most).contains(limit));
-        limit.ok_or_else(|| Problem::BadField { field: "limit", right: format!("a whole number from 1 to {most}") })
+        limit.ok_or_else(|| bad("limit", format!("a whole number from 1 to {most}")))
     }
 
     /// The optional query parameters `from` and `to`.
     ///
     /// # Errors
-    /// [`Problem::BadField`] for a value that is not a time, or if `from` is after `to`.
+    /// [`RequestProblem::BadField`] for a value that is not a time, or if `from` is after `to`.
     pub fn times(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
-        let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
         let time = |name: &'static str| {
             let given = self.query(name).filter(|text| !text.is_empty());
             given.map(|text| times::read_query(text).ok_or_else(|| bad(name, times::RIGHT))).transpose()
@@ -197,13 +196,13 @@ impl ApiRequest {
     /// The query parameter `cursor`: base64url of a text that `read` parses.
     ///
     /// # Errors
-    /// [`Problem::BadField`].
+    /// [`RequestProblem::BadField`].
     pub fn cursor<T>(&self, read: impl Fn(String) -> Option<T>) -> Result<Option<T>, Problem> {
         let Some(text) = self.query("cursor") else { return Ok(None) };
         let text = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let found = text.filter(|text| !text.is_empty()).and_then(read);
         let right = || "the `nextCursor` of an answer".to_owned();
-        found.map(Some).ok_or_else(|| Problem::BadField { field: "cursor", right: right() })
+        found.map(Some).ok_or_else(|| bad("cursor", right()))
     }
 
     /// Encodes a position for [`Self::cursor`].
@@ -250,18 +249,18 @@ impl ApiRequest {
     }
 
     fn read_json(&self, accept_replaced: bool) -> Result<String, Problem> {
-        let bytes = self.content(BODY_LIMIT, Problem::BodyTooLarge)?;
+        let bytes = self.content(BODY_LIMIT, Problem::Request(RequestProblem::BodyTooLarge))?;
         let charset = self.charset();
         let foreign = charset.as_deref().filter(|label| !content::is_utf_8(label));
         let text = content::text(&bytes, if self.is_text { None } else { charset.as_deref() });
-        let text = text.map_err(|why| why.problem(Problem::BadJson))?.into_owned();
+        let text = text.map_err(|why| why.problem(|why| Problem::Request(RequestProblem::BadJson(why))))?.into_owned();
         if self.is_text && text.contains(REPLACED) {
             match foreign {
                 Some(label) => return Err(content::unsupported_charset(label)),
                 None if accept_replaced => {}
                 None => {
                     let why = "it has bytes that are not UTF-8, or U+FFFD, which is written `\\ufffd`";
-                    return Err(Problem::BadJson(why.to_owned()));
+                    return Err(Problem::Request(RequestProblem::BadJson(why.to_owned())));
                 }
             }
         }
@@ -271,7 +270,7 @@ impl ApiRequest {
     /// The body after decoding its content codings, at most `limit` bytes. Signatures cover the raw bytes instead.
     ///
     /// # Errors
-    /// `too_large`, [`Problem::UnsupportedEncoding`], or [`Problem::BadEncoding`].
+    /// `too_large`, [`RequestProblem::UnsupportedEncoding`], or [`RequestProblem::BadEncoding`].
     pub(crate) fn content(&self, limit: usize, too_large: Problem) -> Result<Cow<'_, [u8]>, Problem> {
         let codings = content::codings(self.header("content-encoding"))?;
         if !self.is_text {
@@ -283,7 +282,7 @@ impl ApiRequest {
         if !codings.is_empty() && is_damaged() {
             let right = "This `Content-Type` can't be compressed on its way through the gateway; send the body as it is, \
                          or compressed as `Content-Type: application/octet-stream`";
-            return Err(Problem::UnsupportedEncoding(right.to_owned()));
+            return Err(Problem::Request(RequestProblem::UnsupportedEncoding(right.to_owned())));
         }
         content::decoded(&self.body, &[], limit, too_large)
     }
@@ -301,8 +300,8 @@ impl ApiRequest {
 }
 
 fn object(read: serde_json::Result<Value>) -> Result<Value, Problem> {
-    let value = read.map_err(|error| Problem::BadJson(error.to_string()))?;
-    if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
+    let value = read.map_err(|error| Problem::Request(RequestProblem::BadJson(error.to_string())))?;
+    if value.is_object() { Ok(value) } else { Err(Problem::Request(RequestProblem::NoObject)) }
 }
 
 /// A GET of a path with query parameters, for tests.

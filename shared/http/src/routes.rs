@@ -1,6 +1,6 @@
 //! The methods that each path of the API supports, for the answer to unsupported ones.
 
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
 
 /// Every path with its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
@@ -86,7 +86,7 @@ pub fn unknown(request: &ApiRequest) -> Problem {
     let methods = ROUTES.iter().find(|(path, _)| fits(path, &segments)).map(|(_, methods)| *methods);
     match methods {
         Some(methods) if !methods.contains(&request.method.as_str()) => not_allowed(methods),
-        Some(_) | None => Problem::UnknownRoute,
+        Some(_) | None => Problem::Request(RequestProblem::UnknownRoute),
     }
 }
 
@@ -104,7 +104,7 @@ fn not_allowed(methods: &[&str]) -> Problem {
         }
     }
     allow.push("OPTIONS");
-    Problem::MethodNotAllowed(allow.join(", "))
+    Problem::Request(RequestProblem::MethodNotAllowed(allow.join(", ")))
 }
 
 /// Whether segments match a path template, in which `{id}` matches any segment.
@@ -169,7 +169,9 @@ mod tests {
     #[test]
     fn an_unsupported_method_gets_the_supported_ones_and_an_unknown_path_gets_404() {
         let check = |method: &str, path: &str, allow: Option<&str>| {
-            let expected = allow.map_or(Problem::UnknownRoute, |allow| Problem::MethodNotAllowed(allow.to_owned()));
+            let expected = allow.map_or(Problem::Request(RequestProblem::UnknownRoute), |allow| {
+                Problem::Request(RequestProblem::MethodNotAllowed(allow.to_owned()))
+            });
             assert_eq!(refusal(method, path), expected, "{method} {path}");
         };
         check("GET", "/api/generate", Some("POST, OPTIONS"));

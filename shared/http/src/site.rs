@@ -5,7 +5,7 @@ use reelhook_app::Url;
 
 use crate::answer::ApiAnswer;
 use crate::origin::Origin;
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
 
 /// The methods that pages of an allowed origin may use. These constants equal `CorsConfiguration` in template.yaml.
@@ -111,15 +111,15 @@ impl Site {
     /// no key.
     ///
     /// # Errors
-    /// [`Problem::ForeignPage`], [`Problem::ForeignHost`].
+    /// [`RequestProblem::ForeignPage`], [`RequestProblem::ForeignHost`].
     pub(crate) fn check_browser(&self, request: &ApiRequest) -> Result<(), Problem> {
         if self.mode == Mode::Off {
             // DNS rebinding: if a page's host name resolves to this machine, the browser treats the API as same-origin.
             if !self.is_own_host(request) {
-                return Err(Problem::ForeignHost);
+                return Err(Problem::Request(RequestProblem::ForeignHost));
             }
             if self.sender(request) == Sender::Foreign && !request.navigates_to_page() {
-                return Err(Problem::ForeignPage);
+                return Err(Problem::Request(RequestProblem::ForeignPage));
             }
         }
         // Another site's page can send simple requests (Fetch Standard, CORS-safelisted). For all others its browser
@@ -128,16 +128,16 @@ impl Site {
         if !request.changes_state() || preflighted || self.is_from_own_page(request) {
             return Ok(());
         }
-        Err(Problem::ForeignPage)
+        Err(Problem::Request(RequestProblem::ForeignPage))
     }
 
     /// Refuses a request from a page of another origin.
     ///
     /// # Errors
-    /// [`Problem::ForeignPage`].
+    /// [`RequestProblem::ForeignPage`].
     pub fn check_sender(&self, request: &ApiRequest) -> Result<(), Problem> {
         let foreign = self.sender(request) == Sender::Foreign && !self.is_from_own_page(request);
-        if foreign { Err(Problem::ForeignPage) } else { Ok(()) }
+        if foreign { Err(Problem::Request(RequestProblem::ForeignPage)) } else { Ok(()) }
     }
 
     /// Whether a page of the API's own origin sent the request. Behind a proxy only the browser's header shows that.

@@ -7,6 +7,7 @@ use reelhook_domain::JobId;
 use serde_json::Value;
 
 use crate::answer::ApiAnswer;
+use crate::jobs::problem::JobProblem;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -54,13 +55,13 @@ impl Route {
     /// Reads the route; none if the path is not a stream. An invalid Last-Event-ID or cookie counts as missing.
     ///
     /// # Errors
-    /// [`Problem::JobNotFound`] for an invalid id.
+    /// [`JobProblem::NotFound`] for an invalid id.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         let last = request.header("last-event-id").or_else(|| request.query("lastEventId"));
         let received = request.cookie(SEEN);
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "job", id, "stream"]) => Self::Job {
-                id: JobId::parse(id).map_err(|_| Problem::JobNotFound)?,
+                id: JobId::parse(id).map_err(|_| Problem::Job(JobProblem::NotFound))?,
                 last: last.and_then(Cursor::parse),
                 received: received.and_then(|text| match text {
                     NOT_FOUND => Some(Received::NotFound),

@@ -6,10 +6,11 @@ use lambda_http::{Body, Request, RequestExt};
 use reelhook_app::webhooks::endpoints::registrations::Vault;
 use reelhook_domain::{DeliveryId, EndpointId, OutboundEvent};
 use reelhook_http::access::Caller;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::webhooks::endpoint_fields::DestinationRules;
 use reelhook_http::webhooks::endpoints::Route;
+use reelhook_http::webhooks::problem::WebhookProblem;
 use reelhook_signing::SigningKeys;
 use reelhook_testkit::{Fault, Stack};
 use serde_json::{Value, json};
@@ -119,11 +120,15 @@ async fn a_key_makes_one_test_and_is_refused_with_another_body() {
     let first = test("webhook_1", json!({})).await.unwrap();
     stack.world.advance_s(1);
     assert_eq!(test("webhook_1", Value::Null).await.unwrap(), first, "no body is the same as an empty object");
-    assert_eq!(test("webhook_1", json!({ "a": 1 })).await, Err(Problem::KeyReused));
+    assert_eq!(test("webhook_1", json!({ "a": 1 })).await, Err(Problem::Request(RequestProblem::KeyReused)));
     assert_eq!(stack.deliveries.all().len(), 1);
 
     let other = registered(&stack, "a").await;
-    assert_eq!(test(&other, json!({})).await, Err(Problem::KeyReused), "a key belongs to a route");
+    assert_eq!(
+        test(&other, json!({})).await,
+        Err(Problem::Request(RequestProblem::KeyReused)),
+        "a key belongs to a route"
+    );
     stack.world.advance_s(24 * 3600);
     assert!(test(&other, json!({})).await.is_ok(), "a record is kept for 24 hours");
 }
@@ -134,16 +139,23 @@ async fn endpoints_of_the_settings_can_only_be_enabled_and_disabled() {
     let one = of("webhook_1");
     let disabled = call(&stack, "PATCH", &one, json!({ "enabled": false })).await.unwrap();
     assert_eq!(disabled["endpoint"]["health"]["disabledReason"], "disabled by its operator");
-    assert_eq!(call(&stack, "POST", &format!("{one}/test"), Value::Null).await, Err(Problem::EndpointDisabled));
+    assert_eq!(
+        call(&stack, "POST", &format!("{one}/test"), Value::Null).await,
+        Err(Problem::Webhook(WebhookProblem::EndpointDisabled))
+    );
     let enabled = call(&stack, "PATCH", &one, json!({ "enabled": true })).await.unwrap();
     assert_eq!(enabled["endpoint"]["enabled"], json!(true));
 
-    let refused = Err(Problem::EndpointConfigured);
+    let refused = Err(Problem::Webhook(WebhookProblem::EndpointConfigured));
     assert_eq!(call(&stack, "PATCH", &one, json!({ "description": "x" })).await, refused);
     assert_eq!(call(&stack, "DELETE", &one, Value::Null).await, refused);
     assert_eq!(call(&stack, "GET", &format!("{one}/secret"), Value::Null).await, refused);
     let versioned = route("PATCH", &one, Some(("if-match", "\"1\"")), &json!({ "enabled": true }));
-    assert_eq!(send(&handler(&stack), versioned).await, Err(Problem::VersionMismatch), "they have no version");
+    assert_eq!(
+        send(&handler(&stack), versioned).await,
+        Err(Problem::Webhook(WebhookProblem::VersionMismatch)),
+        "they have no version"
+    );
 }
 
 #[tokio::test]
@@ -152,7 +164,7 @@ async fn a_change_of_another_version_than_the_current_one_is_refused() {
     let one = of(&registered(&stack, "a").await);
     let body = json!({ "description": "mine" });
     let stale = route("PATCH", &one, Some(("if-match", "\"7\"")), &body);
-    assert_eq!(send(&handler(&stack), stale).await, Err(Problem::VersionMismatch));
+    assert_eq!(send(&handler(&stack), stale).await, Err(Problem::Webhook(WebhookProblem::VersionMismatch)));
     let changed = send(&handler(&stack), route("PATCH", &one, Some(("if-match", "\"1\"")), &body)).await.unwrap();
     assert_eq!((&changed["endpoint"]["description"], &changed["endpoint"]["version"]), (&json!("mine"), &json!(2)));
 }
@@ -169,7 +181,7 @@ async fn an_endpoint_that_cannot_be_opened_hides_no_other() {
     }
     let without_key = EndpointHandler { vault: None, ..handler(&stack) };
     let register = route("POST", ENDPOINTS, None, &json!({ "url": "https://b.example/", "events": ["*"] }));
-    assert_eq!(send(&without_key, register).await, Err(Problem::NoSecretsKey));
+    assert_eq!(send(&without_key, register).await, Err(Problem::Webhook(WebhookProblem::NoSecretsKey)));
 }
 
 #[tokio::test]
@@ -182,7 +194,7 @@ async fn an_endpoint_that_is_not_registered_is_not_found() {
         for (method, path) in [("GET", of(id)), ("DELETE", of(id)), ("POST", format!("{}/secret/rotate", of(id)))] {
             assert_eq!(
                 call(&stack, method, &path, Value::Null).await,
-                Err(Problem::EndpointNotFound),
+                Err(Problem::Webhook(WebhookProblem::EndpointNotFound)),
                 "{method} {path}"
             );
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::answer::ApiAnswer;
-use crate::problem::Problem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 
 /// The lifetime of a session in seconds. Sessions are not renewed.
@@ -71,7 +71,7 @@ impl SignIn {
 }
 
 fn too_long(field: &'static str, most: usize) -> Problem {
-    Problem::BadField { field, right: format!("a text of at most {most} characters") }
+    bad(field, format!("a text of at most {most} characters"))
 }
 
 fn form_field(request: &ApiRequest, field: &str) -> Option<String> {

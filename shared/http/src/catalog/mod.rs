@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::jobs::generate::content_type;
-use crate::problem::Problem;
+use crate::jobs::problem::JobProblem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 
 /// The maximum length of a name, in characters.
@@ -42,7 +43,7 @@ impl Route {
 
 fn read_country(text: &str) -> Result<String, Problem> {
     let is_code = (1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let right = || Problem::BadField { field: "country", right: "a country code such as US".to_owned() };
+    let right = || bad("country", "a country code such as US");
     if is_code { Ok(text.to_uppercase()) } else { Err(right()) }
 }
 
@@ -51,7 +52,7 @@ fn read_choice(request: &ApiRequest) -> Result<Choice, Problem> {
     let country = match &body["country"] {
         Value::String(text) if !text.trim().is_empty() => Some(read_country(text.trim())?),
         Value::Null | Value::String(_) => None,
-        _ => return Err(Problem::BadField { field: "country", right: "a country code such as US".to_owned() }),
+        _ => return Err(bad("country", "a country code such as US")),
     };
     let platforms = names(&body, "platforms")?;
     let genres = names(&body, "genres")?;
@@ -59,22 +60,19 @@ fn read_choice(request: &ApiRequest) -> Result<Choice, Problem> {
     let content_type = match &body["contentType"] {
         Value::Null => None,
         Value::String(text) => content_type(text.trim().to_owned()).filter(|text| !text.is_empty()),
-        _ => return Err(Problem::BadField { field: "contentType", right: "Film, Série or All".to_owned() }),
+        _ => return Err(bad("contentType", "Film, Série or All")),
     };
     match country {
         Some(country) if !platforms.is_empty() && !genres.is_empty() => {
             Ok(Choice { country, platforms, genres, content_type })
         }
-        _ => Err(Problem::PreviewParametersMissing),
+        _ => Err(Problem::Job(JobProblem::PreviewParametersMissing)),
     }
 }
 
 /// Reads a name or a list of names; commas in a text separate names.
 fn names(body: &Value, field: &'static str) -> Result<Vec<String>, Problem> {
-    let right = || Problem::BadField {
-        field,
-        right: format!("a name, or a list of at most {NAMES} names of at most {NAME} characters"),
-    };
+    let right = || bad(field, format!("a name, or a list of at most {NAMES} names of at most {NAME} characters"));
     let values = match &body[field] {
         Value::Null => return Ok(Vec::new()),
         Value::Array(values) => values.as_slice(),
@@ -206,12 +204,12 @@ mod tests {
     fn a_preview_without_genres_or_with_invalid_ones_is_refused() {
         let of = |genres: Value| preview(json!({ "country": "US", "platforms": "Netflix", "genres": genres }));
         for missing in [json!(null), json!([]), json!(""), json!(" , "), json!([""])] {
-            assert_eq!(of(missing), Err(Problem::PreviewParametersMissing));
+            assert_eq!(of(missing), Err(Problem::Job(JobProblem::PreviewParametersMissing)));
         }
         for bad in
             [json!(7), json!([7]), json!({}), json!("x".repeat(101)), json!("a,".repeat(21)), json!(vec!["a"; 21])]
         {
-            assert!(matches!(of(bad), Err(Problem::BadField { field: "genres", .. })));
+            assert!(of(bad).as_ref().is_err_and(|problem| problem.path() == Some("genres")));
         }
     }
 }

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
-use crate::problem::Problem;
+use crate::jobs::problem::JobProblem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
+use crate::videos::problem::VideoProblem;
 
 /// A command to a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +31,7 @@ impl Command {
     /// Reads the route and body of a command; none for another route.
     ///
     /// # Errors
-    /// [`Problem`] for a body that is not valid; [`Problem::JobNotFound`] for an id that can't be a job's.
+    /// [`Problem`] for a body that is not valid; [`JobProblem::NotFound`] for an id that can't be a job's.
     pub fn read(request: &ApiRequest) -> Result<Option<(JobId, Self)>, Problem> {
         let (id, command) = match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "job", id, "cancel"]) | ("DELETE", ["api", "queue", "job", id]) => (*id, Self::Cancel),
@@ -39,7 +41,7 @@ impl Command {
             ("POST", ["api", "queue", "job", id, "monitor-creatomate"]) => (*id, Self::Monitor),
             _ => return Ok(None),
         };
-        Ok(Some((JobId::parse(id).map_err(|_| Problem::JobNotFound)?, command)))
+        Ok(Some((JobId::parse(id).map_err(|_| Problem::Job(JobProblem::NotFound))?, command)))
     }
 
     /// The domain event of the command.
@@ -72,7 +74,7 @@ impl Command {
     pub fn answer(&self, changed: Changed) -> Result<ApiAnswer, Problem> {
         let changed = match changed {
             Changed::Applied(job) | Changed::Ignored(_, job) => job,
-            Changed::NotFound => return Err(Problem::JobNotFound),
+            Changed::NotFound => return Err(Problem::Job(JobProblem::NotFound)),
             Changed::Rejected(reason, _) => return Err(refused(reason)),
         };
         Ok(ApiAnswer::json(200, &self.body(&changed)))
@@ -102,26 +104,26 @@ impl Command {
 
 fn refused(reason: Rejected) -> Problem {
     match reason {
-        Rejected::CannotCancel(status) => Problem::CannotCancel(status),
-        Rejected::CannotRetry(status) => Problem::CannotRetry(status),
-        Rejected::CannotComplete(status) => Problem::CannotComplete(status),
-        Rejected::CannotDelete(status) => Problem::CannotDelete(status),
-        Rejected::NoRender => Problem::NoRender,
-        Rejected::VideoExists => Problem::VideoExists,
-        Rejected::WorkflowIncomplete => Problem::WorkflowIncomplete,
-        Rejected::CannotMonitor(status) => Problem::CannotMonitor(status),
-        Rejected::NoVideo => Problem::VideoGone,
-        Rejected::Deleted => Problem::JobNotFound,
+        Rejected::CannotCancel(status) => Problem::Job(JobProblem::CannotCancel(status)),
+        Rejected::CannotRetry(status) => Problem::Job(JobProblem::CannotRetry(status)),
+        Rejected::CannotComplete(status) => Problem::Job(JobProblem::CannotComplete(status)),
+        Rejected::CannotDelete(status) => Problem::Job(JobProblem::CannotDelete(status)),
+        Rejected::NoRender => Problem::Job(JobProblem::NoRender),
+        Rejected::VideoExists => Problem::Job(JobProblem::VideoExists),
+        Rejected::WorkflowIncomplete => Problem::Job(JobProblem::WorkflowIncomplete),
+        Rejected::CannotMonitor(status) => Problem::Job(JobProblem::CannotMonitor(status)),
+        Rejected::NoVideo => Problem::Video(VideoProblem::Gone),
+        Rejected::Deleted => Problem::Job(JobProblem::NotFound),
     }
 }
 
 fn video_url(request: &ApiRequest) -> Result<WebUrl, Problem> {
     let body = request.json()?;
     let right = "an http or https URL of at most 2,048 bytes";
-    let wrong = || Problem::BadField { field: "videoUrl", right: right.to_owned() };
+    let wrong = || bad("videoUrl", right);
     match &body["videoUrl"] {
-        Value::Null => Err(Problem::VideoUrlMissing),
-        Value::String(text) if text.trim().is_empty() => Err(Problem::VideoUrlMissing),
+        Value::Null => Err(Problem::Job(JobProblem::VideoUrlMissing)),
+        Value::String(text) if text.trim().is_empty() => Err(Problem::Job(JobProblem::VideoUrlMissing)),
         Value::String(text) => WebUrl::parse(text.trim()).ok_or_else(wrong),
         _ => Err(wrong()),
     }

@@ -8,14 +8,15 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::answer::ApiAnswer;
+use crate::jobs::problem::JobProblem;
 use crate::jobs::step::{Reporter, run_of};
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
 
 /// Authenticates a render callback. Without a token the callback only counts as a hint.
 ///
 /// # Errors
-/// [`Problem::Unauthorized`] for a token that is not valid.
+/// [`RequestProblem::Unauthorized`] for a token that is not valid.
 pub fn authenticate(
     request: &ApiRequest,
     tokens: &SigningKeys,
@@ -28,7 +29,7 @@ pub fn authenticate(
     }
     match run_of(given, tokens) {
         Some(Reporter::Run(job_id, attempt)) => Ok(CallbackAuth::Run(job_id, attempt)),
-        Some(Reporter::Trusted) | None => Err(Problem::Unauthorized),
+        Some(Reporter::Trusted) | None => Err(Problem::Request(RequestProblem::Unauthorized)),
     }
 }
 
@@ -39,9 +40,9 @@ pub fn authenticate(
 pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
     let body = request.callback_json()?;
     let id = body["id"].as_str().or_else(|| body["render_id"].as_str()).filter(|id| !id.is_empty());
-    let id = id.ok_or(Problem::RenderIdMissing)?;
-    let render = RenderId::parse(id).map_err(|error| Problem::BadField { field: "id", right: error.to_string() })?;
-    let callback = Callback::read(&body).ok_or(Problem::RenderStatusMissing)?;
+    let id = id.ok_or(Problem::Job(JobProblem::RenderIdMissing))?;
+    let render = RenderId::parse(id).map_err(|error| bad("id", error.to_string()))?;
+    let callback = Callback::read(&body).ok_or(Problem::Job(JobProblem::RenderStatusMissing))?;
     Ok((render, callback))
 }
 
@@ -55,7 +56,7 @@ pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
 /// The answer.
 ///
 /// # Errors
-/// [`Problem::RenderUnknown`] for an authenticated callback about a render that belongs to no job.
+/// [`JobProblem::RenderUnknown`] for an authenticated callback about a render that belongs to no job.
 pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Result<ApiAnswer, Problem> {
     let processed = "Creatomate webhook processed successfully";
     let body = match received {
@@ -70,7 +71,7 @@ pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Re
             "reason": "stale_attempt",
             "job_id": job.id.as_str(),
         }),
-        Received::Unknown => return Err(Problem::RenderUnknown(render.to_string())),
+        Received::Unknown => return Err(Problem::Job(JobProblem::RenderUnknown(render.to_string()))),
     };
     Ok(ApiAnswer::json(200, &body))
 }
@@ -84,7 +85,7 @@ mod tests {
     fn an_id_that_would_change_a_path_is_refused() {
         for id in [".", "..", "...", "a/b", "..%2f", "a b", "?"] {
             let request = posting("/api/webhooks/creatomate", &json!({ "id": id, "status": "succeeded" }));
-            assert!(matches!(read(&request), Err(Problem::BadField { field: "id", .. })), "{id}");
+            assert!(read(&request).as_ref().is_err_and(|problem| problem.path() == Some("id")), "{id}");
             let path = format!("/api/status/{id}");
             let lookup = crate::jobs::render::read_render_lookup(&crate::request::get_request(&path, &[]));
             assert!(!matches!(lookup, Ok(Some(_))), "{path}");

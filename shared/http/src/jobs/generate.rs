@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::idempotency::key;
-use crate::problem::Problem;
+use crate::jobs::problem::JobProblem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 
 /// The maximum length of a parameter, in characters.
@@ -27,12 +28,12 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
             "country": body["country"], "platform": body["platform"], "genre": body["genre"],
             "contentType": body["contentType"], "template": body["template"],
         });
-        return Err(Problem::MissingParameters { received });
+        return Err(Problem::Job(JobProblem::MissingParameters(received)));
     };
     let pause = match &body["pauseAfterExtraction"] {
         Value::Null => false,
         Value::Bool(pause) => *pause,
-        _ => return Err(Problem::BadField { field: "pauseAfterExtraction", right: "true or false".to_owned() }),
+        _ => return Err(bad("pauseAfterExtraction", "true or false")),
     };
     let input = json!({
         "country": country,
@@ -75,7 +76,7 @@ fn list(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
 }
 
 fn text_within(body: &Value, field: &'static str, limit: usize) -> Result<Option<String>, Problem> {
-    let right = || Problem::BadField { field, right: format!("a text of at most {limit} characters") };
+    let right = || bad(field, format!("a text of at most {limit} characters"));
     match &body[field] {
         Value::Null => Ok(None),
         Value::String(text) if text.chars().count() > limit => Err(right()),

@@ -5,7 +5,8 @@ use reelhook_domain::{JobId, LogLevel, LogTally, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::answer::ApiAnswer;
-use crate::problem::Problem;
+use crate::jobs::problem::JobProblem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::routes;
 
@@ -39,9 +40,9 @@ impl Route {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`routes::unknown`]; [`Problem::JobNotFound`] for an invalid id; [`Problem::BadField`] for an invalid parameter.
+    /// [`routes::unknown`]; [`JobProblem::NotFound`] for an invalid id; [`RequestProblem::BadField`] for an invalid parameter.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
-        let id = |text: &str| JobId::parse(text).map_err(|_| Problem::JobNotFound);
+        let id = |text: &str| JobId::parse(text).map_err(|_| Problem::Job(JobProblem::NotFound));
         match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "queue", "job", job, "logs"]) => Ok(Self::Log(id(job)?)),
             ("GET", ["api", "queue", "job", job, "logs", "persistent"]) => {
@@ -61,10 +62,9 @@ pub fn shown(id: &JobId) -> Search {
 }
 
 fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
-    let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
     let text = |name: &'static str| match given(name) {
-        Some(text) if text.chars().count() > TEXT => Err(bad(name, &format!("a text of at most {TEXT} characters"))),
+        Some(text) if text.chars().count() > TEXT => Err(bad(name, format!("a text of at most {TEXT} characters"))),
         text => Ok(text.map(str::to_owned)),
     };
     let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn every_invalid_parameter_is_named() {
         let check = |query: &str, field: &str| {
-            let Err(Problem::BadField { field: named, .. }) = route_of(query) else { panic!("{query} was accepted") };
-            assert_eq!(named, field, "{query}");
+            let refused = route_of(query).unwrap_err();
+            assert_eq!(refused.path(), Some(field), "{query}");
         };
         check("limit=0", "limit");
         check("limit=1001", "limit");

@@ -4,17 +4,18 @@ use reelhook_domain::RenderId;
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
+use crate::jobs::problem::JobProblem;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
 /// Reads the route; none for another route.
 ///
 /// # Errors
-/// [`Problem::RenderUnknown`] for an id that can't be a render's.
+/// [`JobProblem::RenderUnknown`] for an id that can't be a render's.
 pub fn read_render_lookup(request: &ApiRequest) -> Result<Option<RenderId>, Problem> {
     match (request.method.as_str(), &request.segments()[..]) {
         ("GET", ["api", "status", render]) => {
-            let unknown = |_| Problem::RenderUnknown(render.chars().take(100).collect());
+            let unknown = |_| Problem::Job(JobProblem::RenderUnknown(render.chars().take(100).collect()));
             RenderId::parse(render).map(Some).map_err(unknown)
         }
         _ => Ok(None),

@@ -6,6 +6,7 @@ use reelhook_domain::{Job, JobId, Timestamp};
 use serde_json::json;
 
 use crate::answer::ApiAnswer;
+use crate::jobs::problem::JobProblem;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::routes;
@@ -26,12 +27,12 @@ impl Route {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`routes::unknown`]; [`Problem::JobNotFound`] for an invalid id.
+    /// [`routes::unknown`]; [`JobProblem::NotFound`] for an invalid id.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         if request.method != "GET" {
             return Err(routes::unknown(request));
         }
-        let id = |text: &str| JobId::parse(text).map_err(|_| Problem::JobNotFound);
+        let id = |text: &str| JobId::parse(text).map_err(|_| Problem::Job(JobProblem::NotFound));
         match request.segments()[..] {
             ["api", "job", job] => Ok(Self::Job(id(job)?)),
             ["api", "job", job, "details"] => Ok(Self::Details(id(job)?)),

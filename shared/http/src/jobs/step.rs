@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::answer::ApiAnswer;
+use crate::jobs::problem::JobProblem;
 use crate::numbers::{decimal, whole};
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
 
 /// The maximum length of a step's error, in bytes.
@@ -43,10 +44,10 @@ pub struct Credentials<'a> {
 /// Authenticates a report on its raw bytes, before anything is parsed.
 ///
 /// # Errors
-/// [`Problem::Unauthorized`].
+/// [`RequestProblem::Unauthorized`].
 pub fn reporter(request: &ApiRequest, credentials: &Credentials<'_>, now: Timestamp) -> Result<Reporter, Problem> {
     if let Some(given) = &request.token {
-        return run_of(given.expose_secret(), credentials.tokens).ok_or(Problem::Unauthorized);
+        return run_of(given.expose_secret(), credentials.tokens).ok_or(Problem::Request(RequestProblem::Unauthorized));
     }
     if let Some(secret) = credentials.secret {
         let plain = SIGNATURES.iter().filter_map(|name| request.header(name));
@@ -87,15 +88,14 @@ pub struct Report {
 /// Reads a report.
 ///
 /// # Errors
-/// [`Problem`]; a token of another job is [`Problem::Unauthorized`].
+/// [`Problem`]; a token of another job is [`RequestProblem::Unauthorized`].
 pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result<Report, Problem> {
     let body = request.callback_json()?;
-    let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let id = body["job_id"].as_str().ok_or_else(|| bad("job_id", "the id of a job"))?;
-    let job_id = JobId::parse(id).map_err(|error| bad("job_id", &error.to_string()))?;
+    let job_id = JobId::parse(id).map_err(|error| bad("job_id", error.to_string()))?;
     let attempt = match reporter {
         Reporter::Run(known, attempt) if *known == job_id => Some(*attempt),
-        Reporter::Run(..) => return Err(Problem::Unauthorized),
+        Reporter::Run(..) => return Err(Problem::Request(RequestProblem::Unauthorized)),
         Reporter::Trusted => None,
     };
     let number = whole(&body["step_number"])
@@ -121,7 +121,7 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
     let short = |value: &Value, most: usize| value.as_str().map(|text| text.chars().take(most).collect::<String>());
     let name = short(&body["step_name"], 100).unwrap_or_else(|| step_name(number).to_owned());
     let render_id = match details["creatomate_id"].as_str().filter(|id| !id.is_empty()) {
-        Some(id) => Some(RenderId::parse(id).map_err(|error| bad("details.creatomate_id", &error.to_string()))?),
+        Some(id) => Some(RenderId::parse(id).map_err(|error| bad("details.creatomate_id", error.to_string()))?),
         None => None,
     };
     let video_url = match details["video_url"].as_str().filter(|url| !url.is_empty()) {
@@ -163,12 +163,12 @@ fn extracted(details: &Value) -> Option<String> {
 /// The answer that workers expect: 200 for every valid report.
 ///
 /// # Errors
-/// [`Problem::JobNotFound`].
+/// [`JobProblem::NotFound`].
 pub fn answer(changed: &Changed, request_id: &str) -> Result<ApiAnswer, Problem> {
     let refused = |message: &str, reason: &str| json!({ "success": false, "message": message, "reason": reason, "request_id": request_id });
     let body = match changed {
         Changed::Applied(_) => json!({ "success": true, "message": "Real-time step update processed" }),
-        Changed::NotFound => return Err(Problem::JobNotFound),
+        Changed::NotFound => return Err(Problem::Job(JobProblem::NotFound)),
         Changed::Ignored(Ignored::Duplicate, _) => {
             json!({ "success": true, "duplicate": true, "message": "Duplicate step update ignored" })
         }
@@ -228,7 +228,7 @@ mod tests {
             for (field, right) in [("creatomate_id", "details.creatomate_id"), ("video_url", "details.video_url")] {
                 body["details"] = json!({ field: format!("https://a.example/{long}") });
                 let refused = read(&body).expect_err(field);
-                assert!(matches!(refused, Problem::BadField { field, .. } if field == right), "{refused:?}");
+                assert!(refused.path() == Some(right), "{refused:?}");
             }
         }
     }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::answer::ApiAnswer;
-use crate::problem::Problem;
+use crate::jobs::problem::JobProblem;
+use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
 use crate::sse::{QUEUE_SUBJECT, Route, job_subject};
 
@@ -19,7 +20,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 /// Admits a viewer with a key, or with a token for the requested stream.
 ///
 /// # Errors
-/// [`Problem::Unauthorized`].
+/// [`RequestProblem::Unauthorized`].
 pub fn admit(
     request: &ApiRequest,
     route: &Route,
@@ -28,9 +29,8 @@ pub fn admit(
     now: Timestamp,
 ) -> Result<(), Problem> {
     match request.query("token") {
-        Some(token) => {
-            stream_token::verify(token, &route.subject(), now.seconds(), keys).map_err(|_| Problem::Unauthorized)
-        }
+        Some(token) => stream_token::verify(token, &route.subject(), now.seconds(), keys)
+            .map_err(|_| Problem::Request(RequestProblem::Unauthorized)),
         None => access.caller(request, now).map(drop),
     }
 }
@@ -38,12 +38,12 @@ pub fn admit(
 /// Reads the request for a token: for a job's stream, or for the queue's.
 ///
 /// # Errors
-/// [`Problem`]; [`Problem::JobNotFound`] for an invalid id.
+/// [`Problem`]; [`JobProblem::NotFound`] for an invalid id.
 pub fn read_token_request(request: &ApiRequest) -> Result<Option<JobId>, Problem> {
     match &request.json_or_nothing()?["jobId"] {
         Value::Null => Ok(None),
-        Value::String(id) => JobId::parse(id).map(Some).map_err(|_| Problem::JobNotFound),
-        _ => Err(Problem::BadField { field: "jobId", right: "the id of a job".to_owned() }),
+        Value::String(id) => JobId::parse(id).map(Some).map_err(|_| Problem::Job(JobProblem::NotFound)),
+        _ => Err(bad("jobId", "the id of a job")),
     }
 }
 

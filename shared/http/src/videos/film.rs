@@ -11,6 +11,7 @@ use crate::videos::film_content::content;
 use crate::videos::film_reader::{Attached, FilmReader, MOST_IMAGES};
 use crate::videos::film_values::{bounded, first, first_text, is_empty, word, wrong, yes_or_no};
 use crate::videos::film_warnings::Warnings;
+use crate::videos::problem::VideoProblem;
 
 /// The maximum number of scenes in a video.
 pub const MOST_SCENES: usize = 100;
@@ -52,7 +53,7 @@ pub fn read(
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<ParsedFilm, Problem> {
     let Some(scenes) = config["scenes"].as_array().filter(|scenes| !scenes.is_empty()) else {
-        return Err(Problem::NoScenes { received: config.clone() });
+        return Err(Problem::Video(VideoProblem::NoScenes(config.clone())));
     };
     if scenes.len() > MOST_SCENES {
         return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes (got {})", scenes.len())));

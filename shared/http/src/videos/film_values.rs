@@ -4,7 +4,7 @@
 use reelhook_domain::videos::coverage::is_blank;
 use serde_json::Value;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, bad};
 use crate::videos::film_numbers::written;
 
 /// The maximum length of a text, in characters.
@@ -14,7 +14,7 @@ const LARGEST_WHOLE: f64 = 9_007_199_254_740_991.0;
 
 /// The problem for a wrong value at `path`.
 pub(crate) fn wrong(path: &str, right: impl Into<String>) -> Problem {
-    Problem::BadValue { path: path.to_owned(), right: right.into() }
+    bad(path.to_owned(), right.into())
 }
 
 /// Whether a value is empty: null, a text without a visible character, or a list or an object of empty values.

@@ -11,6 +11,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use crate::content::{self, parameter};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::videos::problem::VideoProblem;
 
 /// The maximum size of a form, in bytes (contract.md, VidBuilder).
 const FORM_LIMIT: usize = 4 * 1024 * 1024;
@@ -69,19 +70,21 @@ pub(crate) fn is_form(request: &ApiRequest) -> bool {
 /// [`Problem`] says what is wrong with the form.
 pub(crate) async fn read(request: &ApiRequest) -> Result<Vec<Part>, Problem> {
     let boundary = boundary(request.header_bytes("content-type").unwrap_or_default())?;
-    let body = Bytes::from(request.content(FORM_LIMIT, Problem::FormTooLarge)?.into_owned());
+    let body = Bytes::from(request.content(FORM_LIMIT, Problem::Video(VideoProblem::FormTooLarge))?.into_owned());
     let mut form = multer::Multipart::new(stream::iter([Ok::<_, Infallible>(body)]), boundary);
-    let bad = |error: multer::Error| Problem::BadForm(error.to_string());
+    let bad = |error: multer::Error| Problem::Video(VideoProblem::BadForm(error.to_string()));
     let mut parts = Vec::new();
     while let Some(field) = form.next_field().await.map_err(bad)? {
         if parts.len() == MOST_PARTS {
-            return Err(Problem::BadForm(format!("it has more than {MOST_PARTS} parts")));
+            return Err(Problem::Video(VideoProblem::BadForm(format!("it has more than {MOST_PARTS} parts"))));
         }
         let disposition = field.headers().get(CONTENT_DISPOSITION).map(|value| value.as_bytes().to_vec());
         let disposition = disposition.unwrap_or_default();
         let (name, file) = (name_in(&disposition, "name").unwrap_or_default(), name_in(&disposition, "filename"));
         if name.len() > NAME_LIMIT || file.as_ref().is_some_and(|file| file.len() > NAME_LIMIT) {
-            return Err(Problem::BadForm(format!("a name in it has more than {NAME_LIMIT} bytes")));
+            return Err(Problem::Video(VideoProblem::BadForm(format!(
+                "a name in it has more than {NAME_LIMIT} bytes"
+            ))));
         }
         let charset = field.headers().get(http::header::CONTENT_TYPE);
         let charset = charset.and_then(|value| parameter(value.as_bytes(), "charset"));
@@ -100,7 +103,7 @@ pub(crate) async fn read(request: &ApiRequest) -> Result<Vec<Part>, Problem> {
 }
 
 fn boundary(content_type: &[u8]) -> Result<String, Problem> {
-    let bad = |why: &str| Problem::BadForm(why.to_owned());
+    let bad = |why: &str| Problem::Video(VideoProblem::BadForm(why.to_owned()));
     let found = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty());
     let found = found.ok_or_else(|| bad("the boundary is missing in `Content-Type`"))?;
     let fits = found.len() <= BOUNDARY_LIMIT && found.iter().all(|byte| matches!(byte, b' '..=b'~'));
@@ -210,7 +213,9 @@ mod tests {
         check("multipart/form-data; charset=utf-8; Boundary=----=_Part_1/2", "----=_Part_1/2");
         let missing = ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"\""];
         for content_type in missing {
-            let Err(Problem::BadForm(why)) = boundary(content_type.as_bytes()) else { panic!("{content_type}") };
+            let Err(Problem::Video(VideoProblem::BadForm(why))) = boundary(content_type.as_bytes()) else {
+                panic!("{content_type}")
+            };
             assert!(why.contains("the boundary is missing"), "{why}");
         }
         assert!(boundary(format!("multipart/form-data; boundary={}", "x".repeat(71)).as_bytes()).is_err());

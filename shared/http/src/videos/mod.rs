@@ -7,5 +7,6 @@ pub(crate) mod film_reader;
 pub(crate) mod film_values;
 pub(crate) mod film_warnings;
 pub(crate) mod form;
+pub mod problem;
 pub(crate) mod request;
 pub mod routes;

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::idempotency::{key_of_body, key_of_form};
-use crate::problem::Problem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::videos::film_numbers::keep_digits;
 use crate::videos::film_reader::MOST_IMAGES;
 use crate::videos::film_values::{first_text, is_empty, whole};
 use crate::videos::form::{self, Part};
+use crate::videos::problem::VideoProblem;
 
 /// The maximum length of a URL, in bytes.
 const URL_LIMIT: usize = 2000;
@@ -50,7 +51,7 @@ pub async fn read(
         Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
     };
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
-        return Err(Problem::NoScenes { received: config });
+        return Err(Problem::Video(VideoProblem::NoScenes(config)));
     }
     let key = if is_form {
         key_of_form(request, caller, &config, &callback, &files)?
@@ -63,10 +64,8 @@ pub async fn read(
     for (index, file) in files.into_iter().enumerate() {
         let media_type = sniff(&file.bytes).unwrap_or_default();
         let size = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
-        let upload = Upload::new(media_type, size, random()).ok_or_else(|| Problem::BadValue {
-            path: format!("images[{index}]"),
-            right: "a PNG, JPEG, WebP or GIF image".to_owned(),
-        })?;
+        let upload = Upload::new(media_type, size, random())
+            .ok_or_else(|| bad(format!("images[{index}]"), "a PNG, JPEG, WebP or GIF image".to_owned()))?;
         attached.push((file.file.unwrap_or_default(), upload.key.clone()));
         uploads.push((upload, file.bytes.to_vec()));
     }
@@ -97,11 +96,13 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     for part in form {
         match part.name.trim_end_matches("[]") {
             "config" => {
-                let config = part.text().map_err(|why| why.problem(Problem::BadConfig))?;
-                parts.config = read_json(&config).map_err(|error| Problem::BadConfig(error.to_string()))?;
+                let config =
+                    part.text().map_err(|why| why.problem(|why| Problem::Video(VideoProblem::BadConfig(why))))?;
+                parts.config =
+                    read_json(&config).map_err(|error| Problem::Video(VideoProblem::BadConfig(error.to_string())))?;
             }
             "webhookUrl" => {
-                let bad = |why: String| Problem::BadForm(format!("`webhookUrl`: {why}"));
+                let bad = |why: String| Problem::Video(VideoProblem::BadForm(format!("`webhookUrl`: {why}")));
                 parts.callback = json!(part.text().map_err(|why| why.problem(bad))?.trim());
             }
             "images" | "image" if !part.is_unfilled() => parts.files.push(part),
@@ -111,7 +112,7 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     }
     if parts.files.len() > MOST_IMAGES {
         let right = format!("at most {MOST_IMAGES} images");
-        return Err(Problem::BadValue { path: "images".to_owned(), right });
+        return Err(bad("images".to_owned(), right));
     }
     if is_empty(&parts.callback) {
         parts.callback = parts.config["webhookUrl"].clone();
@@ -126,32 +127,34 @@ fn read_json(json: &str) -> serde_json::Result<Value> {
 
 fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<WebUrl>, Problem> {
     if is_empty(given) {
-        return if needed { Err(Problem::CallbackMissing) } else { Ok(None) };
+        return if needed { Err(Problem::Video(VideoProblem::CallbackMissing)) } else { Ok(None) };
     }
-    let Value::String(text) = given else { return Err(Problem::CallbackFormat { received: given.clone() }) };
+    let Value::String(text) = given else { return Err(Problem::Video(VideoProblem::CallbackFormat(given.clone()))) };
     let text = text.trim();
     let received = || given.clone();
     let url = Url::parse(text).ok().filter(|_| text.len() <= URL_LIMIT);
-    let url = url.ok_or_else(|| Problem::CallbackFormat { received: received() })?;
+    let url = url.ok_or_else(|| Problem::Video(VideoProblem::CallbackFormat(received())))?;
     match url.scheme() {
-        "http" if !allow_http => return Err(Problem::CallbackProtocol { received: received(), right: "an HTTPS URL" }),
+        "http" if !allow_http => {
+            return Err(Problem::Video(VideoProblem::CallbackProtocol(received(), "an HTTPS URL")));
+        }
         "http" | "https" => {}
-        _ => return Err(Problem::CallbackProtocol { received: received(), right: "a valid HTTP/HTTPS URL" }),
+        _ => return Err(Problem::Video(VideoProblem::CallbackProtocol(received(), "a valid HTTP/HTTPS URL"))),
     }
-    let url = check_receiver(url, allow_http).map_err(|_| Problem::CallbackFormat { received: received() })?;
+    let url = check_receiver(url, allow_http).map_err(|_| Problem::Video(VideoProblem::CallbackFormat(received())))?;
     Ok(Some(url))
 }
 
 /// Reads the type and size of an image to upload: POST /api/uploads `{contentType, size}`.
 ///
 /// # Errors
-/// [`Problem::BadField`].
+/// [`RequestProblem::BadField`].
 pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
     let body = request.json()?;
     let size = whole(&body["size"]).filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
     let right = || format!("the image's size in bytes, from 1 to {IMAGE_LIMIT}");
-    let size = size.ok_or_else(|| Problem::BadField { field: "size", right: right() })?;
+    let size = size.ok_or_else(|| bad("size", right()))?;
     let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();
     let upload = Upload::new(body["contentType"].as_str().unwrap_or_default(), size, random);
-    upload.ok_or_else(|| Problem::BadField { field: "contentType", right: right() })
+    upload.ok_or_else(|| bad("contentType", right()))
 }

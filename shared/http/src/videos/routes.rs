@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::jobs::queue::{read_cursor, write_cursor};
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
 use crate::routes;
+use crate::videos::problem::VideoProblem;
 pub use crate::videos::request::{read, read_upload};
 
 /// The maximum number of waiting jobs in the answer about the queue.
@@ -68,14 +69,16 @@ impl Route {
             ("POST", ["api", "generate-video-async"]) => Ok(Self::Create { wait: false }),
             ("POST", ["api", "generate-flexible-video"]) => Ok(Self::Create { wait: true }),
             ("POST", ["api", "uploads"]) => Ok(Self::Upload),
-            ("GET", ["api", "job-status", id]) => {
-                JobId::parse(id).map(Self::Status).map_err(|_| Problem::NoJob(id.chars().take(128).collect()))
-            }
+            ("GET", ["api", "job-status", id]) => JobId::parse(id)
+                .map(Self::Status)
+                .map_err(|_| Problem::Video(VideoProblem::NoJob(id.chars().take(128).collect()))),
             ("GET", ["api", "download", id]) => read_file_id(id).map(|(id, rendition)| Self::Download(id, rendition)),
             ("GET", ["api", "videos"]) => {
                 Ok(Self::List { limit: request.limit(LISTED, LISTED)?, cursor: request.cursor(read_cursor)? })
             }
-            ("DELETE", ["api", "videos", id]) => JobId::parse(id).map(Self::Delete).map_err(|_| Problem::VideoGone),
+            ("DELETE", ["api", "videos", id]) => {
+                JobId::parse(id).map(Self::Delete).map_err(|_| Problem::Video(VideoProblem::Gone))
+            }
             ("GET", ["api", "queue-status"]) => Ok(Self::Queue),
             ("GET", ["api", "music-tracks"]) => Ok(Self::Tracks),
             ("GET", ["api", "music-tracks", name]) => Ok(Self::Track((*name).to_owned())),
@@ -112,9 +115,10 @@ impl Link {
     /// Verifies the signature and the expiry of the link.
     ///
     /// # Errors
-    /// [`Problem::Unauthorized`].
+    /// [`RequestProblem::Unauthorized`].
     pub fn check(&self, now: Timestamp, keys: &SigningKeys) -> Result<(), Problem> {
-        stream_token::verify(&self.token, &self.subject, now.seconds(), keys).map_err(|_| Problem::Unauthorized)
+        stream_token::verify(&self.token, &self.subject, now.seconds(), keys)
+            .map_err(|_| Problem::Request(RequestProblem::Unauthorized))
     }
 }
 
@@ -136,7 +140,7 @@ fn read_file_id(text: &str) -> Result<(JobId, Rendition), Problem> {
         Some(id) => (id, Rendition::Portrait),
         None => (text, Rendition::Landscape),
     };
-    Ok((JobId::parse(id).map_err(|_| Problem::VideoNotFound)?, rendition))
+    Ok((JobId::parse(id).map_err(|_| Problem::Video(VideoProblem::NotFound))?, rendition))
 }
 
 /// The answer with a job's status.
@@ -148,7 +152,7 @@ pub fn status_answer(job: &Job) -> ApiAnswer {
 /// does not wait.
 ///
 /// # Errors
-/// [`Problem::VideoFailed`].
+/// [`VideoProblem::Failed`].
 pub fn finished_answer(job: &Job, accepted: &str) -> Result<ApiAnswer, Problem> {
     match job.status {
         Status::Completed => {
@@ -162,7 +166,7 @@ pub fn finished_answer(job: &Job, accepted: &str) -> Result<ApiAnswer, Problem> 
         Status::Failed | Status::Cancelled | Status::Pending | Status::Processing | Status::Rendering => {
             let view = vidbuilder::status(job);
             let error = view["error"].as_str().unwrap_or_default().to_owned();
-            Err(Problem::VideoFailed { job_id: job.id.to_string(), error })
+            Err(Problem::Video(VideoProblem::Failed(job.id.to_string(), error)))
         }
     }
 }
@@ -226,40 +230,4 @@ pub fn tracks_answer<'a>(
         })
         .collect();
     ApiAnswer::json(200, &json!({ "tracks": tracks }))
-}
-
-impl Problem {
-    /// The error in VidBuilder's format.
-    pub fn vidbuilder(&self, request_id: &str) -> ApiAnswer {
-        let (status, code, sentence) = self.parts();
-        let mut body = json!({ "error": sentence, "code": code, "request_id": request_id });
-        match self {
-            Self::NoScenes { received } => body["receivedConfig"] = Self::echo(received),
-            Self::CallbackMissing => {
-                body["message"] = json!("Please provide a webhookUrl in your request body to receive status updates.");
-                body["hint"] = json!("Use /api/generate-flexible-video for synchronous generation without webhooks.");
-            }
-            Self::CallbackFormat { received } => {
-                body["message"] = json!("Please provide a valid HTTP/HTTPS URL.");
-                body["receivedUrl"] = Self::echo(received);
-            }
-            Self::CallbackProtocol { received, right } => {
-                body["message"] = json!(format!("Please provide {right}."));
-                body["receivedUrl"] = Self::echo(received);
-            }
-            Self::BadConfig(why) => body["message"] = json!(why),
-            Self::FormTooLarge => {
-                body["hint"] = json!("Upload large images by POST /api/uploads, and name their keys.")
-            }
-            Self::NoJob(id) => body["jobId"] = json!(id),
-            Self::VideoFailed { job_id, error } => {
-                body["jobId"] = json!(job_id);
-                body["message"] = json!(error);
-            }
-            Self::RateLimited { retry_after } => body["retryAfter"] = json!(retry_after),
-            // The other problems have no details beside their sentence.
-            _ => {}
-        }
-        self.headers(ApiAnswer::json(status, &body))
-    }
 }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
-use crate::problem::Problem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
+use crate::webhooks::problem::WebhookProblem;
 
 /// Deliveries of one page unless the caller says otherwise.
 const LIST: usize = 50;
@@ -29,9 +30,9 @@ impl Route {
     /// Reads the route; none if it is not one of these.
     ///
     /// # Errors
-    /// [`Problem::BadField`] names a parameter; an id that can't be one is [`Problem::DeliveryNotFound`].
+    /// [`RequestProblem::BadField`] names a parameter; an id that can't be one is [`WebhookProblem::DeliveryNotFound`].
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
-        let id = |text: &str| DeliveryId::parse(text).ok_or(Problem::DeliveryNotFound);
+        let id = |text: &str| DeliveryId::parse(text).ok_or(Problem::Webhook(WebhookProblem::DeliveryNotFound));
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "webhooks", "deliveries"]) => Self::List(Box::new(read_wanted(request)?)),
             ("GET", ["api", "webhooks", "deliveries", one]) => Self::One(id(one)?),
@@ -54,7 +55,7 @@ impl Route {
 /// The deliveries of a job; `limit` and `cursor` select a page.
 ///
 /// # Errors
-/// [`Problem::BadField`].
+/// [`RequestProblem::BadField`].
 pub fn of_job(request: &ApiRequest, job: JobId) -> Result<DeliveryFilter, Problem> {
     let before = request.cursor(|cursor| (cursor.len() <= 64 && cursor.is_ascii()).then_some(cursor))?;
     Ok(DeliveryFilter {
@@ -66,7 +67,6 @@ pub fn of_job(request: &ApiRequest, job: JobId) -> Result<DeliveryFilter, Proble
 }
 
 fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
-    let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
     let subject =
         given("jobId").map(|id| Subject::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
@@ -94,14 +94,14 @@ pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, Problem> {
         [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
     let found = known.into_iter().find(|status| status_name(*status) == text);
     let right = || "one of pending, delivered, exhausted, stopped".to_owned();
-    found.ok_or_else(|| Problem::BadField { field: "status", right: right() })
+    found.ok_or_else(|| bad("status", right()))
 }
 
 /// An endpoint's id or name.
 pub(crate) fn read_endpoint(text: &str) -> Result<String, Problem> {
     let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let right = || "an endpoint's id, or its name such as webhook_1".to_owned();
-    fits.then(|| text.to_owned()).ok_or_else(|| Problem::BadField { field: "endpoint", right: right() })
+    fits.then(|| text.to_owned()).ok_or_else(|| bad("endpoint", right()))
 }
 
 /// A page of a list, newest first.
@@ -216,13 +216,11 @@ mod tests {
             ("cursor", "bm90IGEgcGxhY2U"),
             ("jobId", "a b"),
         ] {
-            let Err(Problem::BadField { field: named, .. }) = read_list(&[(field, text)]) else {
-                panic!("{field} was taken")
-            };
-            assert_eq!(named, field);
+            let refused = read_list(&[(field, text)]).unwrap_err();
+            assert_eq!(refused.path(), Some(field));
         }
         let unknown = Route::read(&get_request("/api/webhooks/deliveries/no-uuid", &[]));
-        assert_eq!(unknown, Err(Problem::DeliveryNotFound));
+        assert_eq!(unknown, Err(Problem::Webhook(WebhookProblem::DeliveryNotFound)));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use reelhook_domain::{EventFilter, EventPattern};
 use serde_json::{Map, Value};
 
 use crate::numbers::whole;
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem, bad};
+use crate::webhooks::problem::WebhookProblem;
 
 /// Characters of a URL.
 pub(crate) const URL_LIMIT: usize = 2048;
@@ -78,18 +79,14 @@ impl Default for Fields {
     }
 }
 
-fn bad(field: &'static str, right: impl Into<String>) -> Problem {
-    Problem::BadField { field, right: right.into() }
-}
-
 /// Checks that every field is known.
 ///
 /// # Errors
-/// [`Problem::UnknownField`].
+/// [`RequestProblem::UnknownField`].
 pub(crate) fn check_names(body: &Map<String, Value>, more: &[&'static str]) -> Result<(), Problem> {
     let known = [FIELDS.as_slice(), more].concat();
     match body.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(Problem::UnknownField { name: name.clone(), known }),
+        Some(name) => Err(Problem::Request(RequestProblem::UnknownField(name.clone(), known))),
         None => Ok(()),
     }
 }
@@ -140,7 +137,7 @@ impl Fields {
                 // These are read elsewhere: the destination, `enabled`, and the secret of a new endpoint.
                 "url" | "arn" | "type" | "enabled" | "secret" => {}
                 unknown => {
-                    return Err(Problem::UnknownField { name: unknown.to_owned(), known: FIELDS.to_vec() });
+                    return Err(Problem::Request(RequestProblem::UnknownField(unknown.to_owned(), FIELDS.to_vec())));
                 }
             }
         }
@@ -178,7 +175,9 @@ fn read_destination(
     let text = match body.get(field) {
         None if known.is_some() => return Ok(None),
         Some(Value::String(text)) if !text.trim().is_empty() && text.chars().count() <= URL_LIMIT => text.trim(),
-        None | Some(Value::Null) if kind == "http" => return Err(Problem::UrlMissing("Webhook URL is required")),
+        None | Some(Value::Null) if kind == "http" => {
+            return Err(Problem::Webhook(WebhookProblem::UrlMissing("Webhook URL is required")));
+        }
         _ if kind == "http" => return Err(bad("url", format!("a text of at most {URL_LIMIT} characters"))),
         _ => return Err(bad("arn", "the ARN of a queue or an event bus")),
     };

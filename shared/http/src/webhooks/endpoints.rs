@@ -20,9 +20,10 @@ use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
 use crate::numbers::whole;
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
 use crate::webhooks::endpoint_fields::{DestinationRules, Fields, HIDDEN, check_names, enabled, kind_of};
+use crate::webhooks::problem::WebhookProblem;
 use crate::webhooks::recover::shown;
 
 /// Endpoints of one page of a list.
@@ -105,7 +106,7 @@ impl Route {
 fn object(request: &ApiRequest) -> Result<Map<String, Value>, Problem> {
     match request.json()? {
         Value::Object(body) => Ok(body),
-        _ => Err(Problem::NoObject),
+        _ => Err(Problem::Request(RequestProblem::NoObject)),
     }
 }
 
@@ -118,7 +119,8 @@ fn read_registration(
     check_names(&body, &["secret"])?;
     let mut fields = Fields::default();
     fields.merge(&body, reach)?;
-    let destination = fields.destination.ok_or(Problem::UrlMissing("Webhook URL is required"))?;
+    let destination =
+        fields.destination.ok_or(Problem::Webhook(WebhookProblem::UrlMissing("Webhook URL is required")))?;
     Ok(RegistrationRequest {
         choices: fields.choices,
         destination,
@@ -135,7 +137,9 @@ fn read_patch(request: &ApiRequest, reach: &DestinationRules) -> Result<Patch, P
     // Errors that do not depend on the endpoint are reported before it is read.
     let seen = match request.header("if-match").map(str::trim) {
         None | Some("*") => None,
-        Some(tag) => Some(tag.trim_matches('"').parse().map_err(|_| Problem::VersionMismatch)?),
+        Some(tag) => {
+            Some(tag.trim_matches('"').parse().map_err(|_| Problem::Webhook(WebhookProblem::VersionMismatch))?)
+        }
     };
     Ok(Patch { enabled: enabled(&body)?, body, reach: reach.clone(), seen })
 }
@@ -168,16 +172,13 @@ impl Patch {
 }
 
 fn read_event(request: &ApiRequest) -> Result<Option<OutboundEvent>, Problem> {
-    let right = || Problem::BadField { field: "event", right: "an event's name, such as job.completed".to_owned() };
+    let right = || bad("event", "an event's name, such as job.completed");
     let given = request.query("event").filter(|name| !name.is_empty());
     given.map(|name| OutboundEvent::parse(name).ok_or_else(right)).transpose()
 }
 
 fn read_secret(body: &Map<String, Value>) -> Result<Option<String>, Problem> {
-    let right = || Problem::BadField {
-        field: "secret",
-        right: "`whsec_` and the base64 of 24 to 64 bytes; leave it out to have one made".to_owned(),
-    };
+    let right = || bad("secret", "`whsec_` and the base64 of 24 to 64 bytes; leave it out to have one made");
     match body.get("secret") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(secret)) if standard::is_secret(secret) => Ok(Some(secret.clone())),
@@ -192,9 +193,9 @@ fn read_rotation(request: &ApiRequest, key: Option<IdempotencyKey>) -> Result<Ro
     };
     const FIELDS: [&str; 2] = ["secret", "graceSeconds"];
     if let Some(name) = body.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(Problem::UnknownField { name: name.clone(), known: FIELDS.to_vec() });
+        return Err(Problem::Request(RequestProblem::UnknownField(name.clone(), FIELDS.to_vec())));
     }
-    let right = || Problem::BadField { field: "graceSeconds", right: format!("a whole number from 0 to {}", GRACE.1) };
+    let right = || bad("graceSeconds", format!("a whole number from 0 to {}", GRACE.1));
     let grace = match body.get("graceSeconds") {
         None | Some(Value::Null) => GRACE.0,
         Some(value) => {

@@ -14,11 +14,12 @@ use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
 use crate::numbers::inexact;
-use crate::problem::Problem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::routes;
 use crate::webhooks::endpoint_fields::URL_LIMIT;
 use crate::webhooks::endpoints::EndpointView;
+use crate::webhooks::problem::WebhookProblem;
 
 /// The most characters of an event's name.
 const NAME_LIMIT: usize = 100;
@@ -60,30 +61,26 @@ impl Route {
     }
 }
 
-fn bad(field: &'static str, right: &str) -> Problem {
-    Problem::BadField { field, right: right.to_owned() }
-}
-
 fn read_url(body: &Value, missing: &'static str) -> Result<String, Problem> {
     match &body["url"] {
-        Value::Null => Err(Problem::UrlMissing(missing)),
-        Value::String(text) if text.trim().is_empty() => Err(Problem::UrlMissing(missing)),
+        Value::Null => Err(Problem::Webhook(WebhookProblem::UrlMissing(missing))),
+        Value::String(text) if text.trim().is_empty() => Err(Problem::Webhook(WebhookProblem::UrlMissing(missing))),
         Value::String(text) if text.chars().count() <= URL_LIMIT => Ok(text.trim().to_owned()),
-        _ => Err(bad("url", &format!("a text of at most {URL_LIMIT} characters"))),
+        _ => Err(bad("url", format!("a text of at most {URL_LIMIT} characters"))),
     }
 }
 
 fn read_trigger(body: &Value, request: &ApiRequest, caller: &Caller) -> Result<Trigger, Problem> {
     let event = match &body["event"] {
-        Value::Null => return Err(Problem::EventMissing),
-        Value::String(name) if name.trim().is_empty() => return Err(Problem::EventMissing),
+        Value::Null => return Err(Problem::Webhook(WebhookProblem::EventMissing)),
+        Value::String(name) if name.trim().is_empty() => return Err(Problem::Webhook(WebhookProblem::EventMissing)),
         Value::String(name) if name.chars().count() <= NAME_LIMIT => name.trim().to_owned(),
-        _ => return Err(bad("event", &format!("a text of at most {NAME_LIMIT} characters"))),
+        _ => return Err(bad("event", format!("a text of at most {NAME_LIMIT} characters"))),
     };
     let data = match &body["data"] {
         Value::Null => None,
         data @ Value::Object(_) if data.to_string().len() <= DATA_LIMIT => Some(data.clone()),
-        Value::Object(_) => return Err(Problem::PayloadTooLarge),
+        Value::Object(_) => return Err(Problem::Webhook(WebhookProblem::PayloadTooLarge)),
         _ => return Err(bad("data", "an object")),
     };
     if data.is_some()
@@ -91,7 +88,7 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: &Caller) -> Result<T
     {
         let right = "a number of at most 2^53 (9007199254740992), beyond which receivers read another one; \
                      send it as a text";
-        return Err(Problem::BadValue { path, right: right.to_owned() });
+        return Err(bad(path, right));
     }
     Ok(Trigger { event, data, caller: caller.fingerprint.clone(), traceparent: request.traceparent() })
 }

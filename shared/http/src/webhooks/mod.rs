@@ -4,4 +4,5 @@ pub mod deliveries;
 pub mod endpoint_fields;
 pub mod endpoints;
 pub mod hooks;
+pub mod problem;
 pub mod recover;

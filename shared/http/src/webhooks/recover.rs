@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
-use crate::problem::Problem;
+use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
 use crate::times;
 use crate::webhooks::deliveries::{read_endpoint, read_status, status_name};
+use crate::webhooks::problem::WebhookProblem;
 
 /// The fields of a request for a recovery.
 const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
@@ -43,9 +44,9 @@ impl Route {
     /// Reads the route; none if it is not one of these.
     ///
     /// # Errors
-    /// [`Problem`] names what is wrong; an id that can't be one is [`Problem::RecoveryNotFound`].
+    /// [`Problem`] names what is wrong; an id that can't be one is [`WebhookProblem::RecoveryNotFound`].
     pub fn read(request: &ApiRequest, caller: &Caller, now: Timestamp) -> Result<Option<Self>, Problem> {
-        let id = |text: &str| RecoveryId::parse(text).ok_or(Problem::RecoveryNotFound);
+        let id = |text: &str| RecoveryId::parse(text).ok_or(Problem::Webhook(WebhookProblem::RecoveryNotFound));
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "webhooks", "recover"]) => {
                 let body = request.json()?;
@@ -93,15 +94,11 @@ impl Route {
     }
 }
 
-fn bad(field: &'static str, right: &str) -> Problem {
-    Problem::BadField { field, right: right.to_owned() }
-}
-
 /// Checks that every field is known: a misspelt one would make the range wider than intended.
 fn check_names(body: &Value) -> Result<(), Problem> {
     let unknown = body.as_object().and_then(|body| body.keys().find(|name| !FIELDS.contains(&name.as_str())));
     match unknown {
-        Some(name) => Err(Problem::UnknownField { name: name.clone(), known: FIELDS.to_vec() }),
+        Some(name) => Err(Problem::Request(RequestProblem::UnknownField(name.clone(), FIELDS.to_vec()))),
         None => Ok(()),
     }
 }
@@ -111,7 +108,7 @@ fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
         Value::Null => Ok(None),
         value => times::of_json(value).map(Some).ok_or_else(|| bad(name, times::RIGHT)),
     };
-    let from = time("from")?.ok_or_else(|| bad("from", &format!("the time to begin at: {}", times::RIGHT)))?;
+    let from = time("from")?.ok_or_else(|| bad("from", format!("the time to begin at: {}", times::RIGHT)))?;
     let to = time("to")?;
     let oldest = now.before(OLDEST);
     // A range that lies entirely before it is empty.
@@ -246,11 +243,11 @@ mod tests {
         let of_old = begin(json!({ "from": "2023-01-01T00:00:00Z", "to": "2023-01-02T00:00:00Z" })).unwrap();
         assert!(of_old.0.to < NOW.before(300 * DAY), "nothing is there, and nothing else is meant");
         let backwards = begin(json!({ "from": from.0, "to": from.0 - 1 }));
-        assert!(matches!(backwards, Err(Problem::BadField { field: "from", .. })), "{backwards:?}");
+        assert!(backwards.as_ref().is_err_and(|problem| problem.path() == Some("from")), "{backwards:?}");
         for name in ["form", "From", "since", "until", "dry_run", "dryrun", "endpointId", "statuses"] {
             let mut body = json!({ "from": from.0 });
             body[name] = json!(true);
-            let Err(Problem::UnknownField { name: named, .. }) = begin(body) else { panic!("{name}") };
+            let Err(Problem::Request(RequestProblem::UnknownField(named, _))) = begin(body) else { panic!("{name}") };
             assert_eq!(named, name);
         }
     }
@@ -284,10 +281,10 @@ mod tests {
         ] {
             let mut body = good.clone();
             body[field] = value.clone();
-            let Err(Problem::BadField { field: named, .. }) = begin(body) else { panic!("{field}: {value}") };
-            assert_eq!(named, field);
+            let refused = begin(body).unwrap_err();
+            assert_eq!(refused.path(), Some(field));
         }
         let unknown = read(&crate::request::get_request("/api/webhooks/recover/rec_1", &[]));
-        assert_eq!(unknown.unwrap_err(), Problem::RecoveryNotFound);
+        assert_eq!(unknown.unwrap_err(), Problem::Webhook(WebhookProblem::RecoveryNotFound));
     }
 }

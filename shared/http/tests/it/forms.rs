@@ -4,6 +4,7 @@ use lambda_http::Body;
 use reelhook_domain::videos::film::ImageRef;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::videos::problem::VideoProblem;
 use serde_json::{Value, json};
 
 use crate::support::{form, gzip, order, part, request};
@@ -98,7 +99,7 @@ fn the_configuration_may_have_a_byte_order_mark_or_another_character_set() {
         assert_eq!(title, Ok(Some("Comédie".to_owned())));
     }
     let problem = order(&form(&[], &[part(CONFIG, &latin)])).unwrap_err();
-    assert!(matches!(&problem, Problem::BadConfig(why) if why.contains("UTF-8")), "{problem:?}");
+    assert!(matches!(&problem, Problem::Video(VideoProblem::BadConfig(why)) if why.contains("UTF-8")), "{problem:?}");
     let unknown = format!("{CONFIG}\r\nContent-Type: application/json; charset=klingon");
     assert_eq!(refused(&form(&[], &[part(&unknown, &plain)])).0, "unsupported_encoding");
     let hook = part("Content-Disposition: form-data; name=\"webhookUrl\"", b"https://client.example/caf\xe9");

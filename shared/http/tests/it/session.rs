@@ -4,7 +4,7 @@ use lambda_http::request::from_str;
 use reelhook_domain::Timestamp;
 use reelhook_http::access::session::{SignIn, next, no_cookie, see_other, to_login};
 use reelhook_http::access::{Access, Caller};
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ fn only_a_key_or_the_password_starts_a_session() {
         let found = access(&deployed("*")).sign_in(&form(body), NOW);
         assert_eq!(found.is_ok(), allowed, "{body}");
         if !allowed {
-            assert_eq!(found.map(drop), Err(Problem::SignInFailed));
+            assert_eq!(found.map(drop), Err(Problem::Request(RequestProblem::SignInFailed)));
         }
     };
     check("password=rk_first_of_two_keys", true);
@@ -85,15 +85,21 @@ fn a_sign_in_is_read_from_a_form_or_from_json() {
     check("application/json", r#"{"username": null, "password": "rk"}"#, ("", "rk"));
     check("text/plain", "password=rk", ("", "rk"));
     let wrong = |content_type: &str, body: &str| SignIn::read(&posting(content_type, body)).map(drop).unwrap_err();
-    assert!(matches!(wrong("application/json", "{"), Problem::BadJson(_)));
+    assert!(matches!(wrong("application/json", "{"), Problem::Request(RequestProblem::BadJson(_))));
     for body in
         [json!({ "password": 5 }), json!({ "username": [], "password": "x" }), json!({ "password": "x".repeat(1025) })]
     {
-        assert!(matches!(wrong("application/json", &body.to_string()), Problem::BadField { .. }), "{body}");
+        assert!(
+            matches!(wrong("application/json", &body.to_string()), Problem::Request(RequestProblem::BadField(..))),
+            "{body}"
+        );
     }
     let long = format!("username={}&password=x", "u".repeat(257));
-    assert!(matches!(wrong(FORM, &long), Problem::BadField { field: "username", .. }));
-    assert!(matches!(wrong(FORM, &format!("password={}", "x".repeat(20_000))), Problem::BadField { .. }));
+    assert!(wrong(FORM, &long).path() == Some("username"));
+    assert!(matches!(
+        wrong(FORM, &format!("password={}", "x".repeat(20_000))),
+        Problem::Request(RequestProblem::BadField(..))
+    ));
     // The debug form contains no secret.
     assert!(!format!("{:?}", form("password=rk_first_of_two_keys")).contains("rk_first"));
 }
@@ -105,7 +111,7 @@ fn a_session_is_as_good_as_its_key_for_twelve_hours() {
     let at = |seconds: i64| access.caller(&browsing("GET", &cookie(), &[]), Timestamp(NOW.0 + seconds * 1000));
     assert_eq!(at(0), Ok(with_key.clone()), "a key and its session belong to one caller");
     assert_eq!(at(12 * 3600 - 1), Ok(with_key));
-    assert_eq!(at(12 * 3600), Err(Problem::Unauthorized));
+    assert_eq!(at(12 * 3600), Err(Problem::Request(RequestProblem::Unauthorized)));
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn in_queries() {
         assert_eq!(limit(query), Ok(200), "{query}");
     }
     for query in ["limit=10.5", "limit=ten", "limit=0.0", "limit=501", "limit=-1", "limit=NaN", "limit=1e300"] {
-        assert!(matches!(limit(query), Err(Problem::BadField { field: "limit", .. })), "{query}");
+        assert!(limit(query).as_ref().is_err_and(|problem| problem.path() == Some("limit")), "{query}");
     }
 }
 
@@ -68,7 +68,7 @@ fn in_endpoints() {
     for timeout in [json!(5000.5), json!("5 s"), json!(""), json!(true), json!(1e300), json!("-5000")] {
         let body = json!({ "url": "https://a.example/", "timeoutMs": timeout });
         let problem = read_route("/api/webhooks/endpoints", &body).unwrap_err();
-        assert!(matches!(problem, Problem::BadField { field: "timeoutMs", .. }), "{body}");
+        assert!(problem.path() == Some("timeoutMs"), "{body}");
     }
     for grace in [json!(60), json!(60.0), json!("60")] {
         let rotated = read_route("/api/webhooks/endpoints/ep_1/secret/rotate", &json!({ "graceSeconds": grace }));
