@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, listen, logs, rules, setup, upgrade};
+use crate::{bench, checks, demo, deployment, listen, logs, openapi, rules, setup, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -115,6 +115,12 @@ enum Command {
         /// Print this many of each kind
         #[arg(long, default_value_t = 10, value_name = "NUMBER")]
         top: usize,
+    },
+    /// Write the API's description (OpenAPI) from the types of its requests and answers
+    Openapi {
+        /// Compare the written description instead, and fail if it is not up to date
+        #[arg(long)]
+        check: bool,
     },
     /// Measure cold starts, sizes and memory, compared with a hello world that has the same SDK clients
     #[command(args_conflicts_with_subcommands = true)]
@@ -285,6 +291,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
+        Command::Openapi { check } => openapi::run(workspace, check),
         Command::Rules { top } => rules::run(workspace, top),
         Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries }), .. } => {
             bench::dispatcher::run(workspace, runs, deliveries)

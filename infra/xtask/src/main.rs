@@ -16,6 +16,7 @@ mod json;
 mod listen;
 mod logs;
 mod mp4;
+mod openapi;
 mod operate;
 mod package;
 mod pair;

@@ -17,5 +17,6 @@ pub mod serve;
 pub mod site;
 pub mod sse;
 mod times;
+pub mod typed;
 pub mod videos;
 pub mod webhooks;

@@ -8,7 +8,8 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use reelhook_domain::{Timestamp, brief};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::content;
@@ -16,6 +17,7 @@ use crate::numbers::whole_of;
 use crate::origin::Origin;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::times;
+use crate::typed;
 
 /// The maximum size of a JSON body, in bytes (contract.md, Errors).
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -208,6 +210,38 @@ impl ApiRequest {
     /// Encodes a position for [`Self::cursor`].
     pub fn write_cursor(position: &str) -> String {
         URL_SAFE_NO_PAD.encode(position)
+    }
+
+    /// The JSON body as `T`; its type names what is optional.
+    ///
+    /// # Errors
+    /// As [`Self::json`] and [`typed::read`].
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        typed::read(&self.json()?)
+    }
+
+    /// Like [`Self::body`], but no body counts as an empty object.
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub fn optional_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { typed::read(&json!({})) } else { self.body() }
+    }
+
+    /// Like [`Self::body`], for a callback ([`Self::callback_json`]).
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub fn callback_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        typed::read(&self.callback_json()?)
+    }
+
+    /// The query parameters as `T`.
+    ///
+    /// # Errors
+    /// As [`typed::read_query`].
+    pub fn parameters<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        typed::read_query(self.queries())
     }
 
     /// Like [`Self::json`], but the body is optional; null without a body.

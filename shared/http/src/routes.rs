@@ -2,72 +2,19 @@
 
 use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
+use crate::{catalog, jobs, videos, webhooks};
 
-/// Every path with its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
-const ROUTES: &[(&str, &[&str])] = &[
+/// A path and its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
+pub(crate) type Route = (&'static str, &'static [&'static str]);
+
+/// The paths of each family.
+const FAMILIES: [&[Route]; 5] = [jobs::ROUTES, webhooks::ROUTES, videos::ROUTES, catalog::ROUTES, PAGES];
+
+/// The paths of pages, of sign-in and of the API itself.
+const PAGES: &[Route] = &[
     ("/", &["GET"]),
-    ("/.well-known/webhook-keys.json", &["GET"]),
-    ("/api/download/{id}", &["GET"]),
-    ("/api/generate", &["POST"]),
-    ("/api/generate-flexible-video", &["POST"]),
-    ("/api/generate-video-async", &["POST"]),
-    ("/api/genres/{country}", &["GET"]),
     ("/api/health", &["GET"]),
-    ("/api/job-status/{id}", &["GET"]),
-    ("/api/job/{id}", &["GET"]),
-    ("/api/job/{id}/cancel", &["POST"]),
-    ("/api/job/{id}/complete", &["POST"]),
-    ("/api/job/{id}/deliveries", &["GET"]),
-    ("/api/job/{id}/details", &["GET"]),
-    ("/api/job/{id}/retry", &["POST"]),
-    ("/api/job/{id}/stream", &["GET"]),
-    ("/api/logs/search", &["GET"]),
-    ("/api/logs/stats", &["GET"]),
-    ("/api/movies/preview", &["POST"]),
-    ("/api/music-tracks", &["GET"]),
-    ("/api/music-tracks/{name}", &["GET"]),
-    ("/api/platforms/{country}", &["GET"]),
-    ("/api/queue-status", &["GET"]),
-    ("/api/queue/cleanup", &["POST"]),
-    ("/api/queue/clear", &["POST"]),
-    ("/api/queue/clear-failed", &["POST"]),
-    ("/api/queue/job/{id}", &["DELETE"]),
-    ("/api/queue/job/{id}/delete", &["DELETE"]),
-    ("/api/queue/job/{id}/logs", &["GET"]),
-    ("/api/queue/job/{id}/logs/archive", &["POST"]),
-    ("/api/queue/job/{id}/logs/persistent", &["GET"]),
-    ("/api/queue/job/{id}/monitor-creatomate", &["POST"]),
-    ("/api/queue/jobs", &["GET"]),
-    ("/api/queue/status", &["GET"]),
-    ("/api/queue/status/stream", &["GET"]),
-    ("/api/queue/toggle", &["POST"]),
-    ("/api/status/{creatomateId}", &["GET"]),
-    ("/api/stream-token", &["POST"]),
-    ("/api/templates", &["GET"]),
     ("/api/test", &["GET"]),
-    ("/api/uploads", &["POST"]),
-    ("/api/validate-url", &["POST"]),
-    ("/api/videos", &["GET"]),
-    ("/api/videos/{id}", &["DELETE"]),
-    ("/api/webhooks/creatomate", &["POST"]),
-    ("/api/webhooks/deliveries", &["GET"]),
-    ("/api/webhooks/deliveries/{id}", &["GET"]),
-    ("/api/webhooks/deliveries/{id}/retry", &["POST"]),
-    ("/api/webhooks/endpoints", &["GET", "POST"]),
-    ("/api/webhooks/endpoints/{id}", &["GET", "PATCH", "DELETE"]),
-    ("/api/webhooks/endpoints/{id}/enable", &["POST"]),
-    ("/api/webhooks/endpoints/{id}/preview", &["GET"]),
-    ("/api/webhooks/endpoints/{id}/secret", &["GET"]),
-    ("/api/webhooks/endpoints/{id}/secret/rotate", &["POST"]),
-    ("/api/webhooks/endpoints/{id}/test", &["POST"]),
-    ("/api/webhooks/event-types", &["GET"]),
-    ("/api/webhooks/recover", &["GET", "POST"]),
-    ("/api/webhooks/recover/{id}", &["GET"]),
-    ("/api/webhooks/recover/{id}/cancel", &["POST"]),
-    ("/api/webhooks/status", &["GET"]),
-    ("/api/webhooks/step-update", &["POST"]),
-    ("/api/webhooks/test", &["POST"]),
-    ("/api/webhooks/trigger", &["POST"]),
     ("/dashboard", &["GET"]),
     ("/health", &["GET"]),
     ("/job/{id}", &["GET"]),
@@ -80,10 +27,15 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/webhooks/deliveries/{id}", &["GET"]),
 ];
 
+/// All paths.
+fn all() -> impl Iterator<Item = &'static Route> {
+    FAMILIES.into_iter().flatten()
+}
+
 /// The problem of a request that matches no route: 405 with the supported methods if the path exists, else 404.
 pub fn unknown(request: &ApiRequest) -> Problem {
     let segments = request.segments();
-    let methods = ROUTES.iter().find(|(path, _)| fits(path, &segments)).map(|(_, methods)| *methods);
+    let methods = all().find(|(path, _)| fits(path, &segments)).map(|(_, methods)| *methods);
     match methods {
         Some(methods) if !methods.contains(&request.method.as_str()) => not_allowed(methods),
         Some(_) | None => Problem::Request(RequestProblem::UnknownRoute),
@@ -142,15 +94,15 @@ mod tests {
         let paths = described["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.starts_with("/w/"));
         let described: BTreeMap<&str, BTreeSet<String>> =
             paths.map(|(path, operations)| (path.as_str(), methods(operations))).collect();
-        let known = ROUTES.iter().map(|(path, methods)| (*path, methods.iter().map(|one| (*one).to_owned()).collect()));
+        let known = all().map(|(path, methods)| (*path, methods.iter().map(|one| (*one).to_owned()).collect()));
         assert_eq!(known.collect::<BTreeMap<&str, BTreeSet<String>>>(), described);
     }
 
     #[test]
     fn no_path_matches_two_routes() {
-        for (path, _) in ROUTES {
+        for (path, _) in all() {
             let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-            let fitting = ROUTES.iter().filter(|(known, _)| fits(known, &segments)).count();
+            let fitting = all().filter(|(known, _)| fits(known, &segments)).count();
             assert_eq!(fitting, 1, "{path}");
         }
     }

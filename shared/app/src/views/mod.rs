@@ -5,6 +5,7 @@ pub mod dialect;
 pub mod streamgank;
 pub mod vidbuilder;
 pub mod view;
+pub mod wire;
 
 use reelhook_domain::{Job, JobKind};
 

@@ -1,11 +1,16 @@
 //! StreamGank's view: jobs in the API, log lines, live events and webhook data (contract.md; seeds 000, 001).
 
-use crate::views::dialect::Dialect;
-use reelhook_domain::{Incomplete, Job, Live, OutboundEvent, RenderId, Status, Subject, Timestamp};
-use serde_json::{Map, Value, json};
+mod job;
 
+use reelhook_domain::{Job, Live, OutboundEvent, RenderId, Status, Subject, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+pub use self::job::{JobDetails, JobParameters, JobStatus, JobView, job, job_details, job_summary};
 use super::view::{View, WebhookView};
 use crate::outbox::rows::{LiveRow, LogLine};
+use crate::views::dialect::Dialect;
 
 /// The numbers of jobs by status, for answers about the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,61 +46,6 @@ impl QueueCounts {
     pub fn total(&self) -> u64 {
         self.pending + self.processing + self.rendering + self.completed + self.failed + self.cancelled
     }
-}
-
-/// A job as the API shows it.
-pub fn job(job: &Job) -> Value {
-    let (steps, worker) = (job.run.engine.steps(), job.run.engine.external().map(|external| &external.worker));
-    let is = |why: Incomplete| job.run.incomplete == Some(why);
-    let no_retry = job.run.no_retry.as_ref();
-    let mut view = json!({
-        "id": job.id.as_str(),
-        "status": job.status.name(),
-        "parameters": job.request.input,
-        "createdAt": job.created_at.to_string(),
-        "startedAt": time(job.run.times.started_at),
-        "completedAt": time(job.run.times.completed_at),
-        "failedAt": time(job.run.times.failed_at),
-        "cancelledAt": time(job.run.times.cancelled_at),
-        "creatomateId": render(job),
-        "videoUrl": job.run.video_url,
-        "retryCount": job.retries.used,
-        "maxRetries": job.retries.max,
-        "error": job.run.error,
-        "progress": job.run.progress,
-        "currentStep": job.run.caption,
-        "currentStepNumber": steps.map_or(0, |steps| steps.current),
-        "lastStepSequence": steps.and_then(|steps| steps.last_sequence),
-        "lastUpdate": job.updated_at.to_string(),
-        "stepDetails": by_step(job, |step| step.details.clone()),
-        "stepDuration": by_step(job, |step| step.duration.map(|seconds| json!(seconds))),
-        "workerId": worker.and_then(|worker| worker.id.as_ref()),
-        "pausedAfterExtraction": is(Incomplete::PausedAfterExtraction),
-        "extractedMovies": steps.and_then(|steps| steps.extracted.as_ref()),
-    });
-    let extra = [
-        ("workflowIncomplete", is(Incomplete::WorkflowIncomplete).then_some(json!(true))),
-        ("renderTimeout", is(Incomplete::RenderTimeout).then_some(json!(true))),
-        ("timeoutAt", job.run.times.timed_out_at.map(|at| json!(at.to_string()))),
-        ("noRetryReason", no_retry.map(|no_retry| json!(no_retry.reason))),
-        ("suggestedSolution", no_retry.map(|no_retry| json!(no_retry.solution))),
-        ("retryAfter", job.run.retry_after.map(|at| json!(at.to_string()))),
-    ];
-    for (name, value) in extra {
-        if let Some(value) = value {
-            view[name] = value;
-        }
-    }
-    view
-}
-
-/// A job with the members that only the details page needs.
-pub fn job_details(of: &Job, now: Timestamp) -> Value {
-    let mut view = job(of);
-    view["duration"] = json!(of.duration_ms(now));
-    view["detailsUrl"] = json!(format!("/job/{}", of.id));
-    view["isActive"] = json!(!of.status.is_final());
-    view
 }
 
 /// StreamGank's view.
@@ -234,15 +184,25 @@ fn duration_text(ms: i64) -> String {
     }
 }
 
+/// The number of jobs, in the answer to a new job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct QueueStatusShort {
+    pending: u64,
+    processing: u64,
+    completed: u64,
+    failed: u64,
+    total: u64,
+}
+
 /// The member `queueStatus` of the answer to a new job.
-pub fn queue_status(counts: &QueueCounts) -> Value {
-    json!({
-        "pending": counts.pending,
-        "processing": counts.processing,
-        "completed": counts.completed,
-        "failed": counts.failed,
-        "total": counts.total(),
-    })
+pub fn queue_status(counts: &QueueCounts) -> QueueStatusShort {
+    QueueStatusShort {
+        pending: counts.pending,
+        processing: counts.processing,
+        completed: counts.completed,
+        failed: counts.failed,
+        total: counts.total(),
+    }
 }
 
 /// The render of a job as clients see it.
@@ -257,15 +217,6 @@ fn shown_render(render: Option<&RenderId>, status: Status) -> Option<&str> {
 
 fn time(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
-}
-
-fn by_step(of: &Job, pick: impl Fn(&reelhook_domain::StepRecord) -> Option<Value>) -> Map<String, Value> {
-    let steps = of.run.engine.steps();
-    steps
-        .into_iter()
-        .flat_map(|steps| &steps.records)
-        .filter_map(|(number, step)| Some((format!("step_{number}"), pick(step)?)))
-        .collect()
 }
 
 #[cfg(test)]

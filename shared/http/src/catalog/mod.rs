@@ -8,6 +8,15 @@ use crate::jobs::generate::content_type;
 use crate::jobs::problem::JobProblem;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
+use crate::routes;
+
+/// The family's paths with their methods ([`crate::routes`]).
+pub(crate) const ROUTES: &[routes::Route] = &[
+    ("/api/genres/{country}", &["GET"]),
+    ("/api/movies/preview", &["POST"]),
+    ("/api/platforms/{country}", &["GET"]),
+    ("/api/templates", &["GET"]),
+];
 
 /// The maximum length of a name, in characters.
 const NAME: usize = 100;

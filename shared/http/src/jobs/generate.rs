@@ -1,28 +1,73 @@
 //! POST /api/generate in StreamGank's format: reads the submission and builds the answer.
 
 use reelhook_app::jobs::submit::Submission;
-use reelhook_app::views::streamgank::{QueueCounts, job, queue_status};
+use reelhook_app::views::streamgank::{JobView, QueueCounts, QueueStatusShort, job, queue_status};
+use reelhook_app::views::wire::{JobIdText, Yes};
 use reelhook_domain::{Job, JobKind, Request};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::access::Caller;
 use crate::idempotency::key;
 use crate::jobs::problem::JobProblem;
-use crate::problem::{Problem, bad};
+use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::typed;
+use crate::typed::fields::{Flag, Text, blank_is_absent};
 
-/// The maximum length of a parameter, in characters.
-const PARAMETER_LIMIT: usize = 200;
-/// The maximum length of a parameter that may list names, in characters: forms join all checked names.
-const LIST_LIMIT: usize = 1000;
+/// A job to submit. Texts that are null or blank count as absent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["country", "platform", "genre"]))]
+pub struct GenerateRequest {
+    /// `US` or `FR`, in any case.
+    #[serde(default, deserialize_with = "blank_is_absent")]
+    country: Option<Text<200>>,
+    /// A platform's name, or `amazon`, `apple`, `disney`, `hulu`, `max`, `netflix`, `free`; several are separated by
+    /// commas.
+    #[serde(default, deserialize_with = "blank_is_absent")]
+    platform: Option<Text<1000>>,
+    /// A genre, or several separated by commas.
+    #[serde(default, deserialize_with = "blank_is_absent")]
+    genre: Option<Text<1000>>,
+    /// `Film`, `Serie` or `Série`; `all` means Film, `All` or null means both.
+    #[serde(default, deserialize_with = "blank_is_absent")]
+    content_type: Option<Text<200>>,
+    /// The template; `auto` by default.
+    #[serde(default, deserialize_with = "blank_is_absent")]
+    template: Option<Text<200>>,
+    /// Whether the job ends after step 1; false by default.
+    pause_after_extraction: Option<Flag>,
+}
+
+/// The answer to a new job.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Generated<'a> {
+    success: Yes,
+    /// The job's id.
+    job_id: JobIdText,
+    /// `Video added to queue successfully`.
+    message: &'static str,
+    /// The number of jobs that wait or run, plus one.
+    queue_position: u64,
+    /// The number of jobs.
+    queue_status: QueueStatusShort,
+    /// The job.
+    job: JobView<'a>,
+}
 
 /// Reads a submission.
 ///
 /// # Errors
-/// [`Problem`] names the wrong member and says what would be right.
+/// [`Problem`] names the wrong field and says what would be right.
 pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem> {
     let body = request.json()?;
-    let (country, platform, genre) = (text(&body, "country")?, list(&body, "platform")?, list(&body, "genre")?);
+    let given: GenerateRequest = typed::read(&body)?;
+    let filled = |text: Option<Text<200>>| text.and_then(Text::filled);
+    let (country, platform, genre) =
+        (filled(given.country), given.platform.and_then(Text::filled), given.genre.and_then(Text::filled));
     let (Some(country), Some(platform), Some(genre)) = (country, platform, genre) else {
         let received = json!({
             "country": body["country"], "platform": body["platform"], "genre": body["genre"],
@@ -30,17 +75,13 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         });
         return Err(Problem::Job(JobProblem::MissingParameters(received)));
     };
-    let pause = match &body["pauseAfterExtraction"] {
-        Value::Null => false,
-        Value::Bool(pause) => *pause,
-        _ => return Err(bad("pauseAfterExtraction", "true or false")),
-    };
+    let pause = given.pause_after_extraction.is_some_and(|pause| pause.0);
     let input = json!({
         "country": country,
         "platform": platform_alias(&platform),
         "genre": genre,
-        "contentType": text(&body, "contentType")?.and_then(content_type),
-        "template": text(&body, "template")?.unwrap_or_else(|| "auto".to_owned()),
+        "contentType": filled(given.content_type).and_then(content_type),
+        "template": filled(given.template).unwrap_or_else(|| "auto".to_owned()),
         "pauseAfterExtraction": pause,
     });
     let key = key(request, &caller)?;
@@ -56,33 +97,15 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
 
 /// The answer: the job and its position in the queue.
 pub fn answer(made: &Job, counts: &QueueCounts) -> String {
-    json!({
-        "success": true,
-        "jobId": made.id.as_str(),
-        "message": "Video added to queue successfully",
-        "queuePosition": counts.pending + counts.processing + 1,
-        "queueStatus": queue_status(counts),
-        "job": job(made),
-    })
-    .to_string()
-}
-
-fn text(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
-    text_within(body, field, PARAMETER_LIMIT)
-}
-
-fn list(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
-    text_within(body, field, LIST_LIMIT)
-}
-
-fn text_within(body: &Value, field: &'static str, limit: usize) -> Result<Option<String>, Problem> {
-    let right = || bad(field, format!("a text of at most {limit} characters"));
-    match &body[field] {
-        Value::Null => Ok(None),
-        Value::String(text) if text.chars().count() > limit => Err(right()),
-        Value::String(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
-        _ => Err(right()),
-    }
+    let answer = Generated {
+        success: Yes,
+        job_id: JobIdText::from(&made.id),
+        message: "Video added to queue successfully",
+        queue_position: counts.pending + counts.processing + 1,
+        queue_status: queue_status(counts),
+        job: job(made),
+    };
+    json!(answer).to_string()
 }
 
 /// The catalogue's name of a platform (contract.md, platform aliases).

@@ -2,7 +2,7 @@
 
 use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
 use reelhook_app::views::Dialect;
-use reelhook_app::views::streamgank::job;
+use reelhook_app::views::streamgank::job_summary;
 use reelhook_domain::{JobId, JobKind, Status, Timestamp, brief};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -123,20 +123,12 @@ pub(crate) fn read_cursor(text: String) -> Option<Cursor> {
 
 /// The answer with a page of the list; its jobs have no step details.
 pub fn list_answer(listed: &Listed) -> ApiAnswer {
-    let jobs: Vec<Value> = listed.jobs.iter().map(summary).collect();
+    let jobs: Vec<Value> = listed.jobs.iter().map(|job| json!(job_summary(job))).collect();
     let mut body = json!({ "success": true, "jobs": jobs });
     if let Some(next) = &listed.next {
         body["nextCursor"] = json!(write_cursor(next));
     }
     ApiAnswer::json(200, &body)
-}
-
-fn summary(of: &reelhook_domain::Job) -> Value {
-    let mut view = job(of);
-    if let Some(view) = view.as_object_mut() {
-        view.remove("stepDetails");
-    }
-    view
 }
 
 /// The member `stats` of answers about the queue.

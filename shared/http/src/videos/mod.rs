@@ -10,3 +10,19 @@ pub(crate) mod form;
 pub mod problem;
 pub(crate) mod request;
 pub mod routes;
+
+use crate::routes::Route;
+
+/// The family's paths with their methods ([`crate::routes`]).
+pub(crate) const ROUTES: &[Route] = &[
+    ("/api/download/{id}", &["GET"]),
+    ("/api/generate-flexible-video", &["POST"]),
+    ("/api/generate-video-async", &["POST"]),
+    ("/api/job-status/{id}", &["GET"]),
+    ("/api/music-tracks", &["GET"]),
+    ("/api/music-tracks/{name}", &["GET"]),
+    ("/api/queue-status", &["GET"]),
+    ("/api/uploads", &["POST"]),
+    ("/api/videos", &["GET"]),
+    ("/api/videos/{id}", &["DELETE"]),
+];

@@ -1,0 +1,307 @@
+//! What all operations have in common: the document's head, credentials, headers, and the forms of errors and webhooks.
+
+use reelhook_app::views::wire::Time;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The introduction of the document.
+const ABOUT: &str = include_str!("about.md");
+
+/// The document's title, version and introduction.
+pub fn info() -> Value {
+    json!({
+        "title": "Reelhook",
+        "summary": "Video jobs with signed webhooks: the APIs of StreamGank and VidBuilder",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": ABOUT.trim_end(),
+        "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+    })
+}
+
+/// An idempotency key.
+#[derive(Debug)]
+pub struct IdempotencyKey;
+
+impl JsonSchema for IdempotencyKey {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "IdempotencyKey".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$",
+            "examples": ["2f1c7a5e-8a35-4c0e-9d6b-1c8f1ad0b9c4"],
+        })
+    }
+}
+
+/// An error in StreamGank's form.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Error {
+    /// False.
+    success: False,
+    /// A sentence; it may change.
+    message: String,
+    /// The same sentence, or a more precise one.
+    error: String,
+    /// A stable word; docs/errors.md lists them all.
+    code: Code,
+    /// The gateway's id of the request.
+    #[serde(rename = "request_id")]
+    request_id: String,
+    /// Only with `missing_parameters`: the input; a text, cut at 1 KiB, if it is longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<Value>,
+    /// Only with `rate_limited`: seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+/// An error in VidBuilder's form.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoError {
+    /// A sentence; it may change.
+    error: String,
+    /// A stable word; docs/errors.md lists them all.
+    code: Code,
+    /// The gateway's id of the request.
+    #[serde(rename = "request_id")]
+    request_id: String,
+    /// What exactly is wrong, or what would be right: with `webhook_url_missing`, `webhook_url_format`,
+    /// `webhook_url_protocol` and `bad_config`; with `video_failed` the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    /// Another way: with `webhook_url_missing` and `form_too_large`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    /// Only with `no_scenes`: the input; a text, cut at 1 KiB, if it is longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_config: Option<Value>,
+    /// Only with `webhook_url_format` and `webhook_url_protocol`: the input; a text, cut at 1 KiB, if it is longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_url: Option<Value>,
+    /// Only with `job_not_found` and `video_failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<String>,
+    /// Only with `rate_limited`: seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+/// An error that API Gateway itself answers with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GatewayError {
+    /// A sentence.
+    message: String,
+}
+
+/// False.
+#[derive(Debug, Serialize)]
+struct False;
+
+impl JsonSchema for False {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "False".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": false })
+    }
+}
+
+/// The stable code of an error.
+#[derive(Debug, Serialize)]
+struct Code;
+
+impl JsonSchema for Code {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" })
+    }
+}
+
+/// The names of an error's headers.
+pub fn error_headers(status: u16) -> &'static [&'static str] {
+    match status {
+        401 => &["WWW-Authenticate"],
+        405 => &["Allow"],
+        415 => &["Accept-Encoding"],
+        429 | 503 => &["Retry-After"],
+        _ => &[],
+    }
+}
+
+/// The headers of answers.
+pub fn headers() -> Map<String, Value> {
+    let text = |about: &str, example: &str| json!({ "description": about, "schema": { "type": "string", "examples": [example] } });
+    let all = [
+        ("ETag", text("The version, for If-None-Match and If-Match", "\"job_1704110400000_5f0c2b7e-21\"")),
+        ("Retry-After", json!({ "description": "Seconds", "schema": { "type": "integer", "minimum": 0 } })),
+        (
+            "WWW-Authenticate",
+            text(
+                "`Basic` for programs, so that they can prompt for a user name and a password; `Bearer` for scripts of \
+                 pages, so that no browser opens its own dialog",
+                "Basic realm=\"reelhook\", charset=\"UTF-8\"",
+            ),
+        ),
+        ("Allow", text("The supported methods", "GET, HEAD, OPTIONS")),
+        ("Accept-Encoding", text("The supported content codings", "gzip, deflate")),
+        (
+            "Location",
+            text("The address of the resource", "/api/webhooks/endpoints/ep_5f0c2b7e9d134a6688e1c07ab2d94f31"),
+        ),
+        ("Cache-Control", text("Whether and how long the answer may be stored", "no-store")),
+        (
+            "Set-Cookie",
+            text(
+                "The session: `HttpOnly`, `SameSite=Lax`, over https `Secure`",
+                "__Host-reelhook_session=c1.1704153600.c2ln; Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Lax",
+            ),
+        ),
+    ];
+    all.into_iter().map(|(name, header)| (name.to_owned(), header)).collect()
+}
+
+/// The groups of operations.
+pub fn tags() -> Value {
+    let tags = [
+        ("jobs", "Submit, follow, retry and end jobs"),
+        ("videos", "Videos that are specified scene by scene: VidBuilder's API"),
+        ("live", "Server-sent events"),
+        ("queue", "All jobs, and the switch that stops and starts them"),
+        ("renders", "Renders at Creatomate"),
+        ("logs", "The logs of jobs"),
+        ("catalogue", "Films and series, and the platforms that show them"),
+        ("callbacks", "Calls of workers and of Creatomate"),
+        ("webhooks", "Endpoints, deliveries and recoveries"),
+        ("service", "The API itself"),
+        ("pages", "Pages for browsers"),
+    ];
+    json!(tags.map(|(name, about)| json!({ "name": name, "description": about })))
+}
+
+/// The credentials.
+pub fn security_schemes() -> Value {
+    let http = |scheme: &str, about: &str| json!({ "type": "http", "scheme": scheme, "description": about });
+    let key = |place: &str, name: &str, about: &str| json!({ "type": "apiKey", "in": place, "name": name, "description": about });
+    json!({
+        "bearer": http("bearer", "An API key"),
+        "basic": http("basic", "API_USERNAME and API_PASSWORD, or any user name with an API key as password"),
+        "apiKey": key("header", "X-API-Key", "An API key"),
+        "session": key(
+            "cookie",
+            "__Host-reelhook_session",
+            "From POST /login, for pages: 12 hours, and no longer than the key is valid. Over plain http it is named \
+             `reelhook_session`",
+        ),
+        "streamToken": key("query", "token", "From POST /api/stream-token, for EventSource"),
+        "streamgankSignature": key(
+            "header",
+            "X-StreamGank-Signature",
+            "`sha256=<hex HMAC-SHA256 of the raw body>`, made with STEP_WEBHOOK_SECRET",
+        ),
+        "webhookSignature": key(
+            "header",
+            "X-Webhook-Signature",
+            "The same signature under another name; bare hex is accepted as well",
+        ),
+        "standardWebhooks": key(
+            "header",
+            "webhook-signature",
+            "Standard Webhooks, with `webhook-id` and `webhook-timestamp`; made with STEP_WEBHOOK_SECRET",
+        ),
+        "linkToken": key(
+            "query",
+            "token",
+            "A signed link to a video or a track, valid for 7 days: `s3Upload.*.signedUrl`, `url` of a track. It counts \
+             for no limit",
+        ),
+    })
+}
+
+/// The headers of a webhook: those of Standard Webhooks, and those that only the StreamGank envelope has.
+pub fn webhook_headers() -> Value {
+    let header = |name: &str, required: bool, about: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": about, "schema": schema });
+    let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
+    json!([
+        header("webhook-id", true, "The same for all attempts of a delivery", text("^msg_[0-9a-f]{32}$")),
+        header("webhook-timestamp", true, "Unix seconds of this attempt", text("^[0-9]+$")),
+        header(
+            "webhook-signature",
+            false,
+            "`v1,<base64>` over `{id}.{timestamp}.{body}`, several separated by spaces while secrets rotate, and \
+             `v1a,<base64>` (ed25519) if the endpoint has it; absent without a secret",
+            json!({ "type": "string" }),
+        ),
+        header(
+            "webhook-sequence",
+            false,
+            "Rises with each event of a job or an endpoint; absent if there is no such order. Not signed",
+            text("^[0-9]+$"),
+        ),
+        header(
+            "webhook-replay",
+            false,
+            "Sent again after the delivery had ended. Not signed",
+            json!({ "const": "true" })
+        ),
+        header("X-StreamGank-Event", false, "StreamGank's envelope only: its `event`", json!({ "type": "string" })),
+        header(
+            "X-StreamGank-Delivery",
+            false,
+            "StreamGank's envelope only: the same for all attempts of a delivery",
+            json!({ "type": "string", "format": "uuid" }),
+        ),
+        header(
+            "X-StreamGank-Signature",
+            false,
+            "StreamGank's envelope only: HMAC-SHA256 of the exact body, made with the newest secret",
+            text("^sha256=[0-9a-f]{64}$"),
+        ),
+    ])
+}
+
+/// A webhook in the neutral form of Standard Webhooks: the default of registered endpoints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StandardPayload {
+    /// The name of the event.
+    r#type: String,
+    /// When it happened.
+    timestamp: Time,
+    /// What happened; new members may be added.
+    data: Map<String, Value>,
+}
+
+/// A webhook in StreamGank's form: to the endpoints of WEBHOOK_URLS, and to registered ones that choose it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StreamGankEnvelope {
+    /// The name of the event.
+    event: String,
+    /// What happened; new members may be added.
+    data: Map<String, Value>,
+    /// When it happened.
+    timestamp: Time,
+    /// The name of the endpoint.
+    webhook_id: String,
+    /// `streamgank`.
+    source: String,
+}

@@ -1,0 +1,20 @@
+//! The API's description (OpenAPI 3.1): operations by family, with schemas from the types of requests and answers, and
+//! examples that tests received.
+
+pub mod common;
+pub mod document;
+pub mod examples;
+pub mod families;
+pub mod operation;
+pub mod polish;
+
+/// The description as JSON text.
+///
+/// # Errors
+/// If two types have one name, an operation names an unknown code, or an example is missing.
+pub fn text() -> anyhow::Result<String> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(&document::describe()?)?))
+}
+
+#[cfg(test)]
+mod tests;
