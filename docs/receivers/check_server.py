@@ -14,7 +14,8 @@ import time
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-BODY = '{"event":"webhook.test","data":{"note":"Série 🎬\\r\\n"}}'.encode()
+BODY = '{"type":"webhook.test","timestamp":"2024-01-01T12:00:00.000Z","data":{"note":"Série 🎬\\r\\n"}}'.encode()
+ENVELOPE = b'{"event":"webhook.test","data":{},"timestamp":"2024-01-01T12:00:00.000Z","webhook_id":"webhook_1"}'
 NEW, OLD, FOREIGN = (secrets.token_bytes(32) for _ in range(3))
 
 
@@ -54,11 +55,12 @@ try:
     expect("unsigned", 401, {})
     expect("larger than taken", 413, {"content-length": str(2**21)}, body=b"{")
     expect("signed, after all these", 204, signed("msg_3"))
+    expect("the StreamGank envelope", 204, signed("msg_4", body=ENVELOPE), body=ENVELOPE)
 finally:
     server.terminate()
 said = [line.split()[:2] for line in server.communicate()[0].splitlines() if line.startswith("msg_")]
 handled = [line[0] for line in said if line[1] != "again"]
-if handled != ["msg_1", "msg_2", "msg_3"]:
+if handled != ["msg_1", "msg_2", "msg_3", "msg_4"]:
     wrong += 1
     print(f"handled {handled}")
 print(f"{wrong} answers are wrong" if wrong else "ok")

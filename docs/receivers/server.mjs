@@ -27,7 +27,7 @@ function receive(headers, body) {
         return 204;
     }
     // Only now is the body parsed; what takes long belongs into a queue.
-    const { event, data } = JSON.parse(body);
+    const { type, event = type, data } = JSON.parse(body); // the StreamGank envelope has `event`
     console.log(id, event, data);
     seen.add(id);
     return 204;

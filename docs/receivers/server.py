@@ -47,7 +47,8 @@ class Receiver(BaseHTTPRequestHandler):
                 return 204
             # Only now is the body parsed; what takes long belongs into a queue.
             content = json.loads(body)
-            print(headers["id"], content["event"], content["data"], flush=True)
+            event = content.get("type") or content["event"]  # the StreamGank envelope has `event`
+            print(headers["id"], event, content["data"], flush=True)
             seen.add(headers["id"])
         return 204
 

@@ -48,7 +48,7 @@ async fn an_endpoint_is_registered_changed_read_and_removed() {
         "url": format!("{}/hooks/own", stack.studio), "events": ["job.*", "endpoint.disabled"], "description": "Billing",
         "headers": { "X-Team": "billing", "X-Gone": "1" }, "payload": "thin", "asciiJson": true, "schedule": "standard",
         "timeoutMs": 1500, "concurrency": 3, "rateLimit": { "max": 50, "windowMs": 1000 }, "permanentStatuses": [404],
-        "signatures": ["v1", "v1a"],
+        "signatures": ["v1", "v1a"], "format": "streamgank",
     });
     let request = stack.request(Method::POST, PATH).header("idempotency-key", format!("own-{}", std::process::id()));
     let response = request.try_clone().expect("a copy").json_text(&body).send().await.expect("an answer");
@@ -111,6 +111,19 @@ async fn an_endpoint_is_registered_changed_read_and_removed() {
     let shown: Value = serde_json::from_str(preview["previews"][0]["body"].as_str().expect("a body")).expect("JSON");
     assert_eq!((&shown["event"], &shown["webhook_id"]), (&json!("job.failed"), &json!(id)));
     assert_eq!(preview["previews"][0]["headers"]["x-team"], "***");
+    let (_, changed) = call(&stack, Method::PATCH, &path, &json!({ "format": null })).await;
+    assert_eq!(changed["endpoint"]["format"], "standard", "null is the default of a registration: {changed}");
+    assert_eq!(stack.post(&format!("{path}/test"), &json!({})).await.0, 202);
+    let standard = stack
+        .eventually("a test with the standard payload", || async {
+            let tests = arrived(&stack, "own", "webhook.test").await.into_iter();
+            let mut own = tests.filter(|one| one["body"]["data"]["endpoint_id"] == json!(id));
+            own.find(|one| one["body"]["type"] == "webhook.test")
+        })
+        .await;
+    let headers = &standard["headers"];
+    assert_eq!((standard["body"].get("event"), headers.get("x-streamgank-event")), (None, None), "{standard}");
+    assert_eq!(headers["user-agent"], format!("Reelhook/{}", env!("CARGO_PKG_VERSION")));
     let (_, all) = stack.get(&format!("{path}/preview")).await;
     let (_, types) = stack.get("/api/webhooks/event-types").await;
     let count = |list: &Value| list.as_array().map(Vec::len);
@@ -146,6 +159,7 @@ async fn invalid_requests_are_refused_with_a_sentence_that_names_the_field() {
         ("headers", json!({ "X-Line": "a\nb" }), "`headers`"),
         ("headers", json!((0..21).map(|n| (format!("x-{n}"), json!("1"))).collect::<serde_json::Map<_, _>>()), "20"),
         ("payload", json!("tiny"), "`payload`"),
+        ("format", json!("cloudevents"), "`format`"),
         ("asciiJson", json!("yes"), "`asciiJson`"),
         ("signatures", json!(["v2"]), "`signatures`"),
         ("schedule", json!("never"), "`schedule`"),
@@ -443,7 +457,8 @@ async fn queues_and_event_buses_are_destinations() {
     let arn = |service: &str, name: &str| format!("arn:aws:{service}:us-east-1:000000000000:{name}");
     let to_queue =
         json!({ "type": "sqs", "arn": arn("sqs", "reelhook-test-destination"), "events": ["job.completed"] });
-    let to_bus = json!({ "type": "eventbridge", "arn": arn("events", "event-bus/reelhook-test-bus"), "events": ["job.completed"] });
+    let to_bus = json!({ "type": "eventbridge", "arn": arn("events", "event-bus/reelhook-test-bus"),
+        "events": ["job.completed"], "format": "streamgank" });
     let (queued, bused) = (register(&stack, &to_queue).await, register(&stack, &to_bus).await);
     let job = format!("cloud-{}", std::process::id());
     let body = json!({ "event": "job.completed", "data": { "job_id": job } });
@@ -451,7 +466,7 @@ async fn queues_and_event_buses_are_destinations() {
 
     let message = stack.eventually("a message", || stack.aws.receive_about(&queue, &job)).await;
     let (body, attributes) = message;
-    assert_eq!((&body["event"], &body["webhook_id"]), (&json!("job.completed"), &queued["id"]));
+    assert_eq!((&body["type"], &body["data"]["job_id"]), (&json!("job.completed"), &json!(job)), "{body}");
     let (_, secrets) = stack.get(&format!("{PATH}/{}/secret", queued["id"].as_str().expect("an id"))).await;
     let keys =
         reelhook_signing::SigningKeys::parse(secrets["secrets"][0]["secret"].as_str().expect("text")).expect("a key");
@@ -477,7 +492,7 @@ async fn the_stack_has_a_queue_for_inspecting_webhooks() {
     let made = register(&stack, &json!({ "type": "sqs", "arn": arn, "events": ["webhook.test"] })).await;
     let id = made["id"].as_str().expect("an id");
     let (body, attributes) = stack.eventually("its test", || stack.aws.receive_about(inbox, id)).await;
-    assert_eq!((&body["event"], &body["webhook_id"]), (&json!("webhook.test"), &json!(id)));
+    assert_eq!((&body["type"], &body["data"]["endpoint_id"]), (&json!("webhook.test"), &json!(id)), "{body}");
     assert!(attributes["webhook-signature"].starts_with("v1,"), "{attributes:?}");
     remove(&stack, id).await;
 }

@@ -26,6 +26,11 @@ impl Recording {
         &self.0["answers"][name]
     }
 
+    /// The format of a receiver's webhooks. Versions without this choice sent the envelope to every endpoint.
+    fn format(&self, name: &str) -> &str {
+        self.answer(name)["format"].as_str().unwrap_or("streamgank")
+    }
+
     /// The recorded names of a kind.
     fn names(&self, kind: &str) -> Vec<&str> {
         let names = self.0["names"].as_object().expect("names").iter();
@@ -144,6 +149,7 @@ async fn what_had_ended_is_read_as_before(stack: &Stack, recording: &Recording) 
         for member in ["id", "url", "events", "headers", "payload", "signatures", "enabled", "version", "createdAt"] {
             assert_eq!(answer["endpoint"][member], recording.answer(name)[member], "{name}: {member}");
         }
+        assert_eq!(answer["endpoint"]["format"], recording.format(name), "{name}");
     }
     assert_eq!(stack.get(&format!("/api/webhooks/endpoints/{}", recording.id("removed"))).await.0, 404);
     let request = stack.request(Method::POST, "/api/generate").header("idempotency-key", "before-the-upgrade");
@@ -198,6 +204,8 @@ async fn webhooks_arrive(stack: &Stack, recording: &Recording) {
         let completed: Vec<_> = arrived.iter().filter(|one| one["event"] == "job.completed").collect();
         assert_eq!(completed.len(), 1, "{hook}: {arrived:#?}");
         assert_eq!(completed[0]["verification"]["standard_webhooks"]["ok"], true, "{hook}: {arrived:#?}");
+        let enveloped = completed[0]["body"]["source"] == "streamgank";
+        assert_eq!(enveloped, recording.format(hook) == "streamgank", "{hook}: {arrived:#?}");
     }
     for hook in ["removed", "disabled"] {
         assert_eq!(stack.webhooks(hook, recording.id("pending")).await.len(), 0, "{hook}");

@@ -30,6 +30,8 @@ class Inbox:
             say(f"     removing the endpoint {stale} of an earlier run")
             self.api.call(f"{ENDPOINTS}/{stale}", method="DELETE")
         request = {"type": "sqs", "arn": self.arn, "events": EVENTS, "secret": self.secret, "description": NAME}
+        # The envelope names the endpoint: messages of other endpoints can be left in the queue.
+        request["format"] = "streamgank"
         response = self.api.expect("an endpoint at the stack's own queue", 201, ENDPOINTS, body=request)
         self.endpoint = response["endpoint"]["id"]
         return self

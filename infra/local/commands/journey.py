@@ -111,7 +111,7 @@ def endpoints(journey):
     journey.endpoint("rotated")
     path = f"/api/webhooks/endpoints/{journey.names['rotated']['id']}"
     journey.call("POST", f"{path}/secret/rotate", {"graceSeconds": 86400})
-    journey.endpoint("thin", payload="thin", events=["job.completed", "video.completed"])
+    journey.endpoint("thin", payload="thin", format="streamgank", events=["job.completed", "video.completed"])
     disabled = journey.endpoint("disabled")
     journey.call("PATCH", f"/api/webhooks/endpoints/{disabled['id']}", {"enabled": False})
     removed = journey.endpoint("removed")

@@ -338,10 +338,14 @@ fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// The event in the body, else in the header of StreamGank or VidBuilder.
+/// The event in StreamGank's envelope, else in the header of StreamGank or VidBuilder, else in the payload of Standard
+/// Webhooks. A notification of VidBuilder has a `type` too, which is the video's.
 fn event_of(headers: &HeaderMap, body: &Value) -> Option<String> {
-    let named = body.get("event").and_then(Value::as_str).map(str::to_owned);
-    named.or_else(|| header_text(headers, "x-streamgank-event")).or_else(|| header_text(headers, "x-webhook-event"))
+    let member = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    member("event")
+        .or_else(|| header_text(headers, "x-streamgank-event"))
+        .or_else(|| header_text(headers, "x-webhook-event"))
+        .or_else(|| member("type"))
 }
 
 /// The job id in a body of StreamGank or VidBuilder.

@@ -10,7 +10,9 @@ use serde_json::Value;
 use standardwebhooks::Webhook;
 
 const STREAMGANK: HeaderName = HeaderName::from_static("x-streamgank-signature");
+const EVENT: HeaderName = HeaderName::from_static("x-streamgank-event");
 const BARE: HeaderName = HeaderName::from_static("x-webhook-signature");
+const STANDARD: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// The result of one verifier.
 #[derive(Clone, Debug, Serialize)]
@@ -85,11 +87,10 @@ impl Secrets {
     /// Verifies both signatures of a delivery, and VidBuilder's if it is present.
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Verification {
         let bare = headers.contains_key(BARE).then(|| self.hex_header(headers, BARE, body));
-        let streamgank = match bare {
-            // VidBuilder's notifications have no X-StreamGank-Signature.
-            Some(_) if !headers.contains_key(STREAMGANK) => None,
-            _ => Some(self.hex_header(headers, STREAMGANK, body)),
-        };
+        // Neither VidBuilder's notifications nor the payloads of Standard Webhooks have X-StreamGank-Signature.
+        let standard = headers.contains_key(STANDARD) && !headers.contains_key(EVENT);
+        let is_streamgank = headers.contains_key(STREAMGANK) || (bare.is_none() && !standard);
+        let streamgank = is_streamgank.then(|| self.hex_header(headers, STREAMGANK, body));
         Verification {
             streamgank,
             standard_webhooks: Some(self.standard_webhooks(headers, body)),
@@ -224,5 +225,15 @@ mod tests {
         let found = secrets("plain").verify(&headers, BODY);
         assert!(found.all_accept(), "{found:?}");
         assert!(found.streamgank.is_none());
+    }
+
+    #[test]
+    fn a_standard_payload_needs_no_streamgank_signature() {
+        let mut headers = signed("plain");
+        headers.remove(STREAMGANK);
+        let found = secrets("plain").verify(&headers, BODY);
+        assert!(found.all_accept() && found.streamgank.is_none(), "{found:?}");
+        headers.insert(EVENT, "job.completed".parse().unwrap());
+        assert!(!secrets("plain").verify(&headers, BODY).all_accept(), "the envelope is signed in both ways");
     }
 }

@@ -91,7 +91,8 @@ impl OutboundResponse {
     }
 }
 
-/// The User-Agent of all outbound requests but webhooks: Reelhook's version, and its URL if that is known.
+/// The User-Agent of outbound requests: Reelhook's version, and its URL if that is known. Webhooks in the form of a
+/// dialect have the dialect's own.
 pub fn user_agent(base: Option<&Url>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match base {

@@ -170,6 +170,36 @@ async fn a_change_of_another_version_than_the_current_one_is_refused() {
 }
 
 #[tokio::test]
+async fn a_new_endpoint_gets_the_standard_payload_unless_it_chooses_the_envelope() {
+    let stack = Stack::default();
+    let check = async |id: &str, format: &str, members: &[&str]| {
+        let shown = call(&stack, "GET", &of(id), Value::Null).await.unwrap();
+        assert_eq!(shown["endpoint"]["format"], format);
+        let previews = call(&stack, "GET", &format!("{}/preview?event=job.failed", of(id)), Value::Null).await.unwrap();
+        let preview = &previews["previews"][0];
+        let body: Value = serde_json::from_str(preview["body"].as_str().unwrap()).unwrap();
+        let names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, members);
+        assert_eq!(preview["headers"].get("x-streamgank-event").is_some(), format == "streamgank", "{preview}");
+    };
+    let standard = ["type", "timestamp", "data"];
+    let envelope = ["event", "data", "timestamp", "webhook_id", "source"];
+    let id = registered(&stack, "a").await;
+    check(&id, "standard", &standard).await;
+    for (change, format, members) in [
+        (json!({ "format": "streamgank" }), "streamgank", &envelope[..]),
+        (json!({ "description": "Orders" }), "streamgank", &envelope[..]),
+        (json!({ "format": null }), "standard", &standard[..]),
+    ] {
+        call(&stack, "PATCH", &of(&id), change).await.unwrap();
+        check(&id, format, members).await;
+    }
+    check("webhook_1", "streamgank", &envelope).await;
+    let refused = call(&stack, "PATCH", &of("webhook_1"), json!({ "format": "standard" })).await;
+    assert_eq!(refused, Err(Problem::EndpointConfigured));
+}
+
+#[tokio::test]
 async fn an_endpoint_that_cannot_be_opened_hides_no_other() {
     let stack = Stack::default();
     registered(&stack, "a").await;

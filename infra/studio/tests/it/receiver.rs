@@ -65,6 +65,20 @@ async fn deliveries_are_recorded_listed_counted_and_cleared() {
 }
 
 #[tokio::test]
+async fn the_event_of_each_format_is_recognized() {
+    let studio = studio().await;
+    let url = format!("{}/hooks/shop", studio.url());
+    let check = async |headers: &[(&str, &str)], body: &str, event: &str| {
+        post(&url, headers, body).await;
+        let list = get(&format!("{url}/received?event={event}"), &[]).await.json();
+        assert_eq!(list["received"].as_array().unwrap().len(), 1, "{body}");
+    };
+    check(&[], r#"{"event":"job.completed","data":{"type":"a"}}"#, "job.completed").await;
+    check(&[], r#"{"type":"job.failed","timestamp":"2024-01-01T12:00:00.000Z","data":{}}"#, "job.failed").await;
+    check(&[("x-webhook-event", "completed")], r#"{"jobId":"1","type":"product-video"}"#, "completed").await;
+}
+
+#[tokio::test]
 async fn a_receiver_fails_a_few_times_and_then_accepts() {
     let studio = studio().await;
     let settings = json!({"answer": 503, "retry_after": 3, "times": 2, "body": "down"});

@@ -110,13 +110,16 @@ impl Block<'_> {
         format!("{time}  {event}{path}  {status}\n{}{body}\n\n", lines.concat())
     }
 
+    /// The event in the header of StreamGank or VidBuilder, else in the envelope or the payload of Standard Webhooks. A
+    /// notification of VidBuilder has a `type` too, which is the video's.
     fn event(&self) -> String {
-        let header = self.request.header("x-streamgank-event");
-        if !header.is_empty() {
+        let headers = ["x-streamgank-event", "x-webhook-event"].map(|name| self.request.header(name));
+        if let Some(header) = headers.into_iter().find(|header| !header.is_empty()) {
             return shortened(header);
         }
         let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
-        body["event"].as_str().map_or_else(|| "(no event)".to_owned(), shortened)
+        let event = body["event"].as_str().or_else(|| body["type"].as_str());
+        event.map_or_else(|| "(no event)".to_owned(), shortened)
     }
 
     fn marks(&self) -> Vec<String> {

@@ -161,6 +161,18 @@ fn a_signed_webhook_is_shown_with_the_matching_secrets() {
 }
 
 #[test]
+fn the_event_of_each_format_is_shown() {
+    let listening = Listening::with(verifier(&[], &[]));
+    let by_vidbuilder = [("x-webhook-event", "completed".to_owned())];
+    listening.post(&by_vidbuilder, r#"{"jobId":"1","type":"product-video"}"#);
+    listening.post(&[], r#"{"type":"job.failed","timestamp":"2024-01-01T12:00:00.000Z","data":{}}"#);
+    let printed = listening.printed();
+    for event in ["Z  completed  answered 200\n", "Z  job.failed  answered 200\n"] {
+        assert!(printed.contains(event), "{event}: {printed}");
+    }
+}
+
+#[test]
 fn repeated_webhooks_are_numbered() {
     let listening = Listening::with(verifier(&[SECRET], &[]));
     for id in ["wh_1", "wh_2", "wh_1", "wh_1"] {

@@ -16,7 +16,7 @@ use crate::store::StoreError;
 use crate::webhooks::deliver::ChatText;
 use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
 use crate::webhooks::endpoints::receiver::ReceiverKind;
-use crate::webhooks::endpoints::{masked, receiver};
+use crate::webhooks::endpoints::{Format, masked, receiver};
 use crate::webhooks::events::{EventRow, EventStore};
 use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::subscriptions::{Subscriber, Subscriptions};
@@ -61,7 +61,7 @@ pub async fn test(
             let body = json!({ "event": TEST, "data": data, "timestamp": now.to_string(), "test": true });
             let body = js_json::to_string(&body);
             let id = format!("msg_{}", Uuid::from_u128(clock.random()).simple());
-            let mut headers = plain_headers();
+            let mut headers = plain_headers(Format::StreamGank);
             let own = [
                 ("x-streamgank-event", TEST.to_owned()),
                 ("x-streamgank-test", "true".to_owned()),
@@ -70,7 +70,7 @@ pub async fn test(
             ];
             headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
             if let Some(keys) = secret {
-                headers.extend(signatures(&id, now, &body, keys));
+                headers.extend(signatures(Format::StreamGank, &id, now, &body, keys));
             }
             post(url, headers, body, TEST_DEADLINE)
         }

@@ -8,7 +8,7 @@ use reelhook_app::webhooks::endpoints::policies::{
     CONCURRENCY, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
 };
 use reelhook_app::webhooks::endpoints::registrations::Choices;
-use reelhook_app::webhooks::endpoints::{Arn, Destination, Payload, receiver_url};
+use reelhook_app::webhooks::endpoints::{Arn, Destination, Form, Format, Payload, receiver_url};
 use reelhook_app::webhooks::settings::{is_field_value, is_token};
 use reelhook_domain::{EventFilter, EventPattern};
 use serde_json::{Map, Value};
@@ -30,7 +30,7 @@ const HEADER_LIMITS: (usize, usize) = (64, 1024);
 /// Replaces secrets in answers.
 pub(crate) const HIDDEN: &str = "***";
 /// Fields that a new endpoint and a changed one may have.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "url",
     "arn",
     "type",
@@ -38,6 +38,7 @@ const FIELDS: [&str; 16] = [
     "description",
     "headers",
     "payload",
+    "format",
     "asciiJson",
     "ascii_json",
     "signatures",
@@ -73,8 +74,9 @@ pub struct Fields {
 
 impl Default for Fields {
     fn default() -> Self {
-        let all_of_jobs = EventPattern::parse("job.*");
-        let choices = Choices { events: EventFilter::new(all_of_jobs), ..Choices::default() };
+        let events = EventFilter::new(EventPattern::parse("job.*"));
+        let form = Form { format: Format::Standard, ..Form::default() };
+        let choices = Choices { events, form, ..Choices::default() };
         Self { choices, destination: None, headers: Vec::new() }
     }
 }
@@ -125,6 +127,12 @@ impl Fields {
                 }
                 "description" => choices.description = given.map(read_description).transpose()?,
                 "payload" => choices.form.payload = given.map_or(Ok(Payload::Full), read_payload)?,
+                "format" => {
+                    choices.form.format = match given {
+                        Some(value) => read_format(value)?,
+                        None => Self::default().choices.form.format,
+                    };
+                }
                 "asciiJson" | "ascii_json" => {
                     choices.form.ascii =
                         given.map_or(Some(false), Value::as_bool).ok_or_else(|| bad("asciiJson", "true or false"))?;
@@ -224,6 +232,14 @@ fn read_payload(value: &Value) -> Result<Payload, Problem> {
         Some("full") => Ok(Payload::Full),
         Some("thin") => Ok(Payload::Thin),
         _ => Err(bad("payload", "`full` or `thin`")),
+    }
+}
+
+fn read_format(value: &Value) -> Result<Format, Problem> {
+    match value.as_str() {
+        Some("standard") => Ok(Format::Standard),
+        Some("streamgank") => Ok(Format::StreamGank),
+        _ => Err(bad("format", "`standard` or `streamgank`")),
     }
 }
 
@@ -365,6 +381,28 @@ mod tests {
         assert_eq!((fields.choices.policy.rate_limit_window, fields.choices.form.ascii), (None, false));
         assert_eq!(fields.choices, Fields::default().choices);
         assert_eq!(fields.destination.map(|to| to.shown()).as_deref(), Some("https://a.example/x"));
+    }
+
+    #[test]
+    fn a_new_endpoint_has_the_standard_payload_and_an_older_one_keeps_the_envelope() {
+        let mut fields = hook(json!({})).unwrap();
+        assert_eq!(fields.choices.form.format, Format::Standard);
+        // Null is the default of a registration, whatever the endpoint had before.
+        for (format, expected) in [(json!("streamgank"), Format::StreamGank), (Value::Null, Format::Standard)] {
+            merged(&mut fields, &json!({ "format": format })).unwrap();
+            assert_eq!(fields.choices.form.format, expected);
+        }
+        for wrong in [json!("cloudevents"), json!("Standard"), json!(1), json!({ "standard": null })] {
+            let refused = merged(&mut fields, &json!({ "format": wrong })).unwrap_err();
+            assert!(refused.contains("`standard` or `streamgank`"), "{refused}");
+        }
+        let stored: Choices =
+            serde_json::from_value(json!({ "events": ["job.*"], "form": { "payload": "full", "ascii": false },
+                "asymmetric": false, "policy": {} }))
+            .unwrap();
+        let mut older = Fields { choices: stored, ..fields };
+        merged(&mut older, &json!({ "payload": "thin", "description": "Orders" })).unwrap();
+        assert_eq!((older.choices.form.format, older.choices.form.payload), (Format::StreamGank, Payload::Thin));
     }
 
     #[test]

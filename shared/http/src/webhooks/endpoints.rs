@@ -246,6 +246,7 @@ impl EndpointView {
                 Payload::Full => "full",
                 Payload::Thin => "thin",
             },
+            "format": endpoint.form.format,
             "asciiJson": endpoint.form.ascii,
             "signatures": signatures(endpoint, asymmetric),
             "schedule": ScheduleName::of(&policy.schedule).name(),

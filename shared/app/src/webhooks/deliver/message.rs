@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::chat::{self, ChatText};
-use crate::outbound::{Method, OutboundRequest};
+use crate::outbound::{Method, OutboundRequest, user_agent};
 use crate::views::Dialect;
 use crate::views::streamgank::envelope;
 use crate::views::vidbuilder;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
-use crate::webhooks::endpoints::{Destination, Endpoint, Payload, Signers};
+use crate::webhooks::endpoints::{Destination, Endpoint, Format, Payload};
 use crate::webhooks::events::EventRow;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
 
@@ -33,10 +33,14 @@ pub(crate) fn post(url: &Url, headers: Vec<(String, String)>, body: String, dead
     }
 }
 
-/// The headers that every webhook has.
-pub(crate) fn plain_headers() -> Vec<(String, String)> {
-    [("content-type", "application/json"), ("user-agent", "StreamGank-Webhook/1.0")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+/// The headers that every webhook of a format has.
+pub(crate) fn plain_headers(format: Format) -> Vec<(String, String)> {
+    let agent = match format {
+        Format::StreamGank => "StreamGank-Webhook/1.0".to_owned(),
+        Format::Standard => user_agent(None),
+    };
+    [("content-type", "application/json".to_owned()), ("user-agent", agent)]
+        .map(|(name, value)| (name.to_owned(), value))
         .into()
 }
 
@@ -45,21 +49,31 @@ pub(crate) fn chat(url: &Url, text: &ChatText<'_>, service: ReceiverKind, deadli
     // Discord accepts Slack's form at this path.
     let slack = service == ReceiverKind::Slack || url.path().ends_with("/slack");
     let body = if slack { chat::slack(text) } else { chat::discord(text) };
-    post(url, plain_headers(), body.to_string(), deadline)
+    post(url, plain_headers(Format::StreamGank), body.to_string(), deadline)
 }
 
-/// The two signatures of a body that is sent now (seed 001; Standard Webhooks 1.0.0).
-pub(crate) fn signatures(id: &str, now: Timestamp, body: &str, keys: &SigningKeys) -> [(String, String); 2] {
-    [
-        ("x-streamgank-signature".to_owned(), streamgank::signature(body.as_bytes(), keys)),
-        ("webhook-signature".to_owned(), standard::sign(id, now.seconds(), body.as_bytes(), keys)),
-    ]
+/// The signatures of a body that is sent now (seed 001; Standard Webhooks 1.0.0).
+pub(crate) fn signatures(
+    format: Format,
+    id: &str,
+    now: Timestamp,
+    body: &str,
+    keys: &SigningKeys,
+) -> Vec<(String, String)> {
+    let token = ("webhook-signature".to_owned(), standard::sign(id, now.seconds(), body.as_bytes(), keys));
+    match format {
+        Format::StreamGank => {
+            vec![("x-streamgank-signature".to_owned(), streamgank::signature(body.as_bytes(), keys)), token]
+        }
+        Format::Standard => vec![token],
+    }
 }
 
 /// The signatures of all secrets and keys of an endpoint, so that each can be rotated without downtime.
-fn signed(id: &str, now: Timestamp, body: &str, signers: &Signers) -> Vec<(String, String)> {
+fn signed(id: &str, now: Timestamp, body: &str, endpoint: &Endpoint) -> Vec<(String, String)> {
+    let (format, signers) = (endpoint.form.format, &endpoint.signers);
     let mut headers: Vec<(String, String)> =
-        signers.hmac.iter().flat_map(|keys| signatures(id, now, body, keys)).collect();
+        signers.hmac.iter().flat_map(|keys| signatures(format, id, now, body, keys)).collect();
     for key in &signers.asymmetric {
         let token = key.sign(id, now.seconds(), body.as_bytes());
         match headers.iter_mut().find(|(name, _)| name == "webhook-signature") {
@@ -76,7 +90,11 @@ fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
         Payload::Full => event.data.clone(),
         Payload::Thin => thin(&event.data),
     };
-    envelope(event.event.name(), data, event.at, &delivery.endpoint_name)
+    let (name, at) = (event.event.name(), event.at);
+    match endpoint.form.format {
+        Format::StreamGank => envelope(name, data, at, &delivery.endpoint_name),
+        Format::Standard => json!({ "type": name, "timestamp": at.to_string(), "data": data }),
+    }
 }
 
 /// The ids and the status in an event's data, and where the rest can be read.
@@ -123,7 +141,7 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
     let headers = || headers(delivery, event, endpoint, &body, now);
     let (to, attributes) = match &endpoint.destination {
         Destination::Web(url) => {
-            let all = [plain_headers(), headers()].concat();
+            let all = [plain_headers(endpoint.form.format), headers()].concat();
             return OutboundWebhook::Web(post(url, with_custom_headers(all, &endpoint.headers), body, deadline));
         }
         Destination::Queue(arn) => (CloudTarget::Queue(arn.clone()), headers()),
@@ -179,21 +197,22 @@ fn headers(
 ) -> Vec<(String, String)> {
     let id = delivery.id.webhook_id();
     let named = |(name, value): (&str, String)| (name.to_owned(), value);
-    let mut headers: Vec<(String, String)> = [
-        ("x-streamgank-event", event.event.name().to_owned()),
-        ("x-streamgank-delivery", delivery.id.to_string()),
-        ("webhook-id", id.clone()),
-        ("webhook-timestamp", now.seconds().to_string()),
-    ]
-    .map(named)
-    .into();
+    let mut headers: Vec<(String, String)> = match endpoint.form.format {
+        Format::StreamGank => {
+            [("x-streamgank-event", event.event.name().to_owned()), ("x-streamgank-delivery", delivery.id.to_string())]
+                .map(named)
+                .into()
+        }
+        Format::Standard => Vec::new(),
+    };
+    headers.extend([("webhook-id", id.clone()), ("webhook-timestamp", now.seconds().to_string())].map(named));
     let sequence = event.id.sequence(event.subject.as_str());
     headers.extend(sequence.map(|sequence| named(("webhook-sequence", sequence.to_string()))));
     if delivery.replay {
         headers.push(named(("webhook-replay", "true".to_owned())));
     }
     headers.extend(delivery.traceparent.iter().map(|trace| named(("traceparent", trace.clone()))));
-    headers.extend(signed(&id, now, body, &endpoint.signers));
+    headers.extend(signed(&id, now, body, endpoint));
     headers
 }
 

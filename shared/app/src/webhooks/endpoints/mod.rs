@@ -99,10 +99,24 @@ pub struct Form {
     pub dialect: Dialect,
     /// Whether everything but ASCII is escaped, for receivers that serialize the body again before they verify it.
     pub ascii: bool,
+    /// The format of bodies and headers.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub format: Format,
 }
 
-fn is_usual(dialect: &Dialect) -> bool {
-    *dialect == Dialect::default()
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The format of webhooks: their body and their headers. Chat services and clients' own URLs have forms of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// The envelope and the headers of seed 001. Registrations that were stored without a format have it.
+    #[default]
+    StreamGank,
+    /// The payload of Standard Webhooks, `{type, timestamp, data}`, with the headers of the standard.
+    Standard,
 }
 
 /// How much data a body contains.

@@ -6,7 +6,7 @@ use reelhook_domain::ResponseClass;
 /// The kind of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReceiverKind {
-    /// A receiver of our own webhooks: a signed envelope.
+    /// A receiver of our own webhooks, which are signed.
     Own,
     /// Slack's incoming webhooks.
     Slack,

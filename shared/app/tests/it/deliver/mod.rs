@@ -5,6 +5,7 @@ mod crashes;
 mod limits;
 mod outcomes;
 mod request;
+mod standard;
 
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::deliver::deliver;

@@ -1,7 +1,7 @@
 //! Registrations, and the states of endpoints.
 
-use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::registrations::{RegistrationStore, StateChange};
+use reelhook_app::webhooks::endpoints::{EndpointStateStore, Format};
 use reelhook_app::webhooks::subscriptions::Subscribers;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
@@ -23,6 +23,19 @@ async fn recorded_registrations_are_written_as_they_were_stored() {
             table.save_registration(&registration, StateChange::Keep).await.unwrap();
         }
         assert_unchanged(&written(&calls), &stored);
+    }
+}
+
+#[tokio::test]
+async fn recorded_registrations_keep_the_envelope() {
+    for version in VERSIONS {
+        for row in rows_of(version, "Endpoints", "registration") {
+            let (client, _) = holding(vec![row.clone()]);
+            let table = RegistrationTable::new(EndpointTable::new(client, "Endpoints"));
+            let id = EndpointId::parse(string(&row, "id").strip_prefix("registration#").unwrap()).unwrap();
+            let registration = table.registration(&id).await.unwrap().expect("a registration");
+            assert_eq!(registration.choices.form.format, Format::StreamGank, "version {version}");
+        }
     }
 }
 

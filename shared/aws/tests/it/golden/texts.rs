@@ -69,6 +69,15 @@ fn a_registration_with_every_member_stays_as_it_is() {
 }
 
 #[test]
+fn a_registration_that_gets_the_standard_payload_stays_as_it_is() {
+    assert_unchanged::<Registration>(concat!(
+        r#"{"id":"ep_1","version":1,"created_at":1704110400000,"updated_at":1704110400000,"choices":{"#,
+        r#""events":["job.*"],"form":{"payload":"full","ascii":false,"format":"standard"},"asymmetric":false,"#,
+        r#""policy":{}},"public_keys":[],"sealed":"a1.x.y"}"#,
+    ));
+}
+
+#[test]
 fn an_admission_item_with_every_member_stays_as_it_is() {
     assert_unchanged::<Admission>(concat!(
         r#"{"version":7,"paused":true,"active":{"job_1_a.1.1":1704110400000},"cleared":{"all":1704110400001,"#,
