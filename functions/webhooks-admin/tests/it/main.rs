@@ -146,7 +146,7 @@ async fn endpoints_of_the_settings_can_only_be_enabled_and_disabled() {
     let enabled = call(&stack, "PATCH", &one, json!({ "enabled": true })).await.unwrap();
     assert_eq!(enabled["endpoint"]["enabled"], json!(true));
 
-    let refused = Err(Problem::Webhook(WebhookProblem::EndpointConfigured));
+    let refused = Err(Problem::Webhook(Problem::Webhook(WebhookProblem::EndpointConfigured)));
     assert_eq!(call(&stack, "PATCH", &one, json!({ "description": "x" })).await, refused);
     assert_eq!(call(&stack, "DELETE", &one, Value::Null).await, refused);
     assert_eq!(call(&stack, "GET", &format!("{one}/secret"), Value::Null).await, refused);
@@ -196,7 +196,7 @@ async fn a_new_endpoint_gets_the_standard_payload_unless_it_chooses_the_envelope
     }
     check("webhook_1", "streamgank", &envelope).await;
     let refused = call(&stack, "PATCH", &of("webhook_1"), json!({ "format": "standard" })).await;
-    assert_eq!(refused, Err(Problem::EndpointConfigured));
+    assert_eq!(refused, Err(Problem::Webhook(WebhookProblem::EndpointConfigured)));
 }
 
 #[tokio::test]
