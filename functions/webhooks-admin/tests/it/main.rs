@@ -146,7 +146,7 @@ async fn endpoints_of_the_settings_can_only_be_enabled_and_disabled() {
     let enabled = call(&stack, "PATCH", &one, json!({ "enabled": true })).await.unwrap();
     assert_eq!(enabled["endpoint"]["enabled"], json!(true));
 
-    let refused = Err(Problem::Webhook(Problem::Webhook(WebhookProblem::EndpointConfigured)));
+    let refused = Err(Problem::Webhook(WebhookProblem::EndpointConfigured));
     assert_eq!(call(&stack, "PATCH", &one, json!({ "description": "x" })).await, refused);
     assert_eq!(call(&stack, "DELETE", &one, Value::Null).await, refused);
     assert_eq!(call(&stack, "GET", &format!("{one}/secret"), Value::Null).await, refused);
