@@ -1,0 +1,33 @@
+//! Metadata in requests for jobs and videos.
+
+use reelhook_domain::{InvalidMetadata, Metadata};
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// The metadata of something new; none if the member is absent or null.
+///
+/// # Errors
+/// [`Problem::BadValue`].
+pub(crate) fn read(member: Option<&Value>) -> Result<Metadata, Problem> {
+    Ok(member.map(Metadata::parse).transpose()?.unwrap_or_default())
+}
+
+/// The field `metadata` of a form, which is JSON as text; null if the field is blank.
+///
+/// # Errors
+/// [`Problem::BadValue`].
+pub(crate) fn of_form(text: &str) -> Result<Value, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    let right = |error: serde_json::Error| format!("an object as JSON ({error})");
+    serde_json::from_str(text).map_err(|error| Problem::BadValue { path: "metadata".to_owned(), right: right(error) })
+}
+
+impl From<InvalidMetadata> for Problem {
+    fn from(invalid: InvalidMetadata) -> Self {
+        Self::BadValue { path: invalid.path, right: invalid.right }
+    }
+}
