@@ -1,9 +1,10 @@
-//! Metadata in requests for jobs and videos.
+//! Metadata in requests for jobs and videos, and the filter of lists by it.
 
 use reelhook_domain::{InvalidMetadata, Metadata};
 use serde_json::Value;
 
 use crate::problem::Problem;
+use crate::request::ApiRequest;
 
 /// The metadata of something new; none if the member is absent or null.
 ///
@@ -24,6 +25,19 @@ pub(crate) fn of_form(text: &str) -> Result<Value, Problem> {
     }
     let right = |error: serde_json::Error| format!("an object as JSON ({error})");
     serde_json::from_str(text).map_err(|error| Problem::BadValue { path: "metadata".to_owned(), right: right(error) })
+}
+
+/// The query parameters `metadata.NAME=VALUE` of a list, which shows what has all of these members.
+///
+/// # Errors
+/// [`Problem::BadValue`].
+pub(crate) fn filter(request: &ApiRequest) -> Result<Vec<(String, String)>, Problem> {
+    let members = request.queries().filter_map(|(name, value)| Some((name.strip_prefix("metadata.")?, value)));
+    let read = |(name, value): (&str, &str)| -> Result<(String, String), Problem> {
+        Metadata::check(name, value)?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    members.map(read).collect()
 }
 
 impl From<InvalidMetadata> for Problem {
