@@ -1,4 +1,7 @@
-//! Metadata in requests for jobs and videos, and the filter of lists by it.
+//! Metadata in requests: the member `metadata` of what creates or changes something, and the filter of lists by it.
+//!
+//! Jobs, videos, endpoints and recoveries have metadata. An upload is only a link to an object, a test of an endpoint sends
+//! a fixed event, and the `data` of a triggered event is free already, so these three have none.
 
 use reelhook_domain::{InvalidMetadata, Metadata};
 use serde_json::Value;
@@ -12,6 +15,14 @@ use crate::request::ApiRequest;
 /// [`Problem::BadValue`].
 pub(crate) fn read(member: Option<&Value>) -> Result<Metadata, Problem> {
     Ok(member.map(Metadata::parse).transpose()?.unwrap_or_default())
+}
+
+/// The metadata after a change (RFC 7396); as it is if the member is absent.
+///
+/// # Errors
+/// [`Problem::BadValue`].
+pub(crate) fn merge(known: &Metadata, member: Option<&Value>) -> Result<Metadata, Problem> {
+    Ok(member.map(|patch| known.merged(patch)).transpose()?.unwrap_or_else(|| known.clone()))
 }
 
 /// The field `metadata` of a form, which is JSON as text; null if the field is blank.

@@ -1,10 +1,14 @@
-//! Metadata of callers: what shows a job has it.
+//! Metadata of callers: what shows a job has it, and recoveries and endpoints keep it.
+
+use std::time::Duration;
 
 use reelhook_app::views::{of_jobs, streamgank, vidbuilder};
+use reelhook_app::webhooks::recover::{RecoveryRequest, RecoveryStore, Started, begin};
+use reelhook_app::webhooks::recovery::Filter;
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::StoredVideo;
-use reelhook_domain::{Engine, Job, JobKind, Metadata, OutboundEvent, PiecesRun, Status};
-use reelhook_testkit::{NOON, make_job, policy};
+use reelhook_domain::{DeliveryStatus, Engine, Job, JobKind, Metadata, OutboundEvent, PiecesRun, Status};
+use reelhook_testkit::{NOON, Stack, make_job, policy};
 use serde_json::{Value, json};
 
 fn parsed(metadata: &Value) -> Metadata {
@@ -68,4 +72,20 @@ fn webhooks_about_a_video_have_metadata_only_if_there_is_any() {
         assert_eq!(data(&Value::Null).get("metadata"), None, "{event:?}");
         assert_eq!(data(&json!({ "order": "42" }))["metadata"], json!({ "order": "42" }), "{event:?}");
     }
+}
+
+#[tokio::test]
+async fn a_recovery_keeps_its_metadata_until_its_end() {
+    let stack = Stack::default();
+    let metadata = parsed(&json!({ "ticket": "7" }));
+    let statuses = vec![DeliveryStatus::Exhausted];
+    let filter = Filter { from: NOON, to: NOON, endpoint: None, event: None, statuses };
+    let requested = RecoveryRequest { filter, dry_run: false, metadata: metadata.clone(), key: None };
+    let Started::Recovery(recovery) = begin(&stack.recover_ports(), requested, Duration::from_secs(5)).await.unwrap()
+    else {
+        panic!("there is no key")
+    };
+    assert_eq!(recovery.origin.metadata, metadata);
+    let stored = stack.recoveries.recovery(&recovery.id).await.unwrap().unwrap();
+    assert_eq!((stored.finished_at.is_some(), stored.origin.metadata), (true, metadata));
 }

@@ -29,12 +29,13 @@ const HEADER_LIMITS: (usize, usize) = (64, 1024);
 /// Replaces secrets in answers.
 pub(crate) const HIDDEN: &str = "***";
 /// Fields that a new endpoint and a changed one may have.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "url",
     "arn",
     "type",
     "events",
     "description",
+    "metadata",
     "headers",
     "payload",
     "asciiJson",
@@ -137,8 +138,8 @@ impl Fields {
                 "schedule" | "timeoutMs" | "concurrency" | "rateLimit" | "permanentStatuses" => {
                     read_policy(&mut choices.policy, name, given)?;
                 }
-                // These are read elsewhere: the destination, `enabled`, and the secret of a new endpoint.
-                "url" | "arn" | "type" | "enabled" | "secret" => {}
+                // These are read elsewhere: the destination, `enabled`, the secret of a new endpoint, and the metadata.
+                "url" | "arn" | "type" | "enabled" | "secret" | "metadata" => {}
                 unknown => {
                     return Err(Problem::UnknownField { name: unknown.to_owned(), known: FIELDS.to_vec() });
                 }

@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
+use crate::metadata;
 use crate::numbers::whole;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -120,7 +121,7 @@ fn read_registration(
     fields.merge(&body, reach)?;
     let destination = fields.destination.ok_or(Problem::UrlMissing("Webhook URL is required"))?;
     Ok(RegistrationRequest {
-        choices: fields.choices,
+        choices: Choices { metadata: metadata::read(body.get("metadata"))?, ..fields.choices },
         destination,
         headers: fields.headers,
         secret: read_secret(&body)?,
@@ -160,7 +161,8 @@ impl Patch {
         let destination = Some(private.destination.clone());
         let mut fields = Fields { choices: choices.clone(), destination, headers: private.headers.clone() };
         fields.merge(&self.body, &self.reach)?;
-        *choices = fields.choices;
+        *choices =
+            Choices { metadata: metadata::merge(&choices.metadata, self.body.get("metadata"))?, ..fields.choices };
         private.headers = fields.headers;
         private.destination = fields.destination.unwrap_or_else(|| private.destination.clone());
         Ok(())
@@ -235,6 +237,7 @@ impl EndpointView {
             "name": endpoint.name,
             "source": if registration.is_some() { "api" } else { "settings" },
             "description": registration.as_ref().and_then(|one| one.choices.description.clone()),
+            "metadata": registration.as_ref().map(|one| one.choices.metadata.clone()).unwrap_or_default(),
             "type": kind_of(&endpoint.destination),
             "url": url,
             "arn": arn,
