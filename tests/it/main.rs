@@ -24,6 +24,7 @@ mod live;
 mod login;
 mod logs;
 mod lost;
+mod metadata;
 mod methods;
 mod no_sweep;
 mod orders;

@@ -171,8 +171,8 @@ async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
     let now = SystemClock.now();
     Ok(match route {
         Route::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
-        Route::List { family, status, limit, cursor } => {
-            list_answer(&queue::list(&deps.jobs, now, family, status, limit, cursor).await?)
+        Route::List { filter, limit, cursor } => {
+            list_answer(&queue::list(&deps.jobs, now, &filter, limit, cursor).await?)
         }
         Route::Clear => {
             queue::clear(&deps.jobs, &SystemClock).await?;

@@ -25,7 +25,7 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_aws::videos::films::FilmBucket;
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{Event, Job, JobId, JobKind, Policy};
+use reelhook_domain::{Event, Job, JobId, Policy};
 use reelhook_http::access::{Access, Caller};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::{Problem, RequestProblem};
@@ -194,9 +194,8 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
                 if request.is_head() { films.head_link(&video.key).await } else { films.download(&video.key).await };
             Ok(routes::download_answer(&link?))
         }
-        Route::List { limit, cursor } => {
-            let (family, completed) = (Some(JobKind::Video), Some(reelhook_domain::Status::Completed));
-            Ok(routes::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
+        Route::List { filter, limit, cursor } => {
+            Ok(routes::list_answer(&queue::list(&deps.jobs, now, &filter, limit, cursor).await?))
         }
         Route::Delete(id) => {
             let changed = change(&deps.jobs, &SystemClock, &deps.policy, &id, &Event::DeleteVideo).await?;

@@ -43,8 +43,8 @@ fn of_json(request: &ApiRequest, key: IdempotencyKey) -> IdempotencyKey {
     key.formerly_hashed(move || of_bytes(&path, &[&body]))
 }
 
-/// [`key`] of a form: of its configuration, its webhook URL and its images. The boundary and the order of fields do not
-/// count; the order of images does, because scenes refer to them by number.
+/// [`key`] of a form: of its configuration, its webhook URL, its metadata and its images. The boundary and the order of
+/// fields do not count; the order of images does, because scenes refer to them by number.
 ///
 /// # Errors
 /// [`RequestProblem::BadIdempotencyKey`].
@@ -53,13 +53,16 @@ pub(crate) fn key_of_form(
     caller: &Caller,
     config: &Value,
     callback: &Value,
+    metadata: &Value,
     files: &[Part],
 ) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = header(request)? else { return Ok(None) };
     let names: Vec<_> = files.iter().map(|file| composed(file.file.as_deref().unwrap_or_default())).collect();
     let parts = names.iter().zip(files).flat_map(|(name, file)| [name.as_bytes(), file.bytes.as_ref()]);
     let parts: Vec<&[u8]> = parts.collect();
-    let value = canonical(&Value::Array(vec![config.clone(), callback.clone()]));
+    // A form without metadata has the hash that older versions stored.
+    let metadata = Some(metadata).filter(|metadata| !metadata.is_null());
+    let value = canonical(&[config, callback].into_iter().chain(metadata).cloned().collect::<Value>());
     let key = caller.key(key, of_value(request, &value, &parts));
     let (path, files) = (request.path.clone(), files.to_vec());
     let (config, callback) = (config.clone(), callback.clone());

@@ -8,6 +8,7 @@ mod content;
 pub mod edge;
 mod idempotency;
 pub mod jobs;
+mod metadata;
 mod numbers;
 pub mod origin;
 pub mod problem;

@@ -9,8 +9,8 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_domain::videos::film::{Film, Quality, Scene, Theme};
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
-    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, Job, JobId, JobKind, NewJob, Origin, OutboundEvent,
-    Policy, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
+    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, Job, JobId, JobKind, Metadata, NewJob, Origin,
+    OutboundEvent, Policy, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
 };
 use reelhook_signing::SigningKeys;
 use serde_json::json;
@@ -74,6 +74,7 @@ pub fn a_new_job(n: u32) -> NewJob {
             }),
             pause_after_extraction: false,
             callback: None,
+            metadata: Metadata::default(),
         },
         plan: None,
         origin: Origin {

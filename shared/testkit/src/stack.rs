@@ -27,7 +27,7 @@ use reelhook_app::webhooks::recover::RecoverPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_domain::videos::film::Film;
-use reelhook_domain::{JobId, Policy, Timestamp, WebUrl};
+use reelhook_domain::{JobId, Metadata, Policy, Timestamp, WebUrl};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
 
@@ -240,6 +240,7 @@ impl Stack {
             film,
             warnings: Vec::new(),
             callback: callback.map(|url| WebUrl::parse(url).expect("an http URL")),
+            metadata: Metadata::default(),
             uploads: Vec::new(),
             traceparent: None,
             key: None,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, Renderer, StoredVideo};
 use reelhook_domain::{
-    Decision, Event, EventGroup, Job, JobId, JobKind, NewJob, Origin, OutboundEvent, Policy, RenderId, Request,
-    StepStatus, StepUpdate, Timestamp, WebUrl, create, decide,
+    Decision, Event, EventGroup, Job, JobId, JobKind, Metadata, NewJob, Origin, OutboundEvent, Policy, RenderId,
+    Request, StepStatus, StepUpdate, Timestamp, WebUrl, create, decide,
 };
 use serde_json::json;
 
@@ -32,6 +32,7 @@ pub(crate) fn job(event: OutboundEvent, at: Timestamp) -> Job {
             }),
             pause_after_extraction: event == OutboundEvent::ExtractionCompleted,
             callback: None,
+            metadata: Metadata::default(),
         },
         plan: of_video.then_some(film),
         origin: Origin::default(),

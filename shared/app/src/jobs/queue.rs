@@ -20,8 +20,10 @@ use crate::views::streamgank::QueueCounts;
 
 /// Attempts at a change of the admission item.
 const ATTEMPTS: u32 = 20;
-/// The maximum number of pages that one list reads if clears hide their jobs.
+/// The maximum number of pages that one list reads if clears hide their jobs, or a filter leaves them out.
 const PAGES: usize = 5;
+/// The number of jobs in one page of a list that is filtered by metadata: no index has it, so the jobs are loaded first.
+const SEARCHED: usize = 200;
 /// The maximum number of hidden jobs in one page of a removal.
 const REMOVED_AT_ONCE: usize = 200;
 /// The number of jobs that are changed at the same time.
@@ -72,6 +74,29 @@ pub trait QueueStore: StartStore + SubmitStore {
     async fn running(&self) -> Result<Vec<JobId>, StoreError>;
 }
 
+/// A job in an index: when it was created, and its id.
+type Entry = (Timestamp, JobId);
+
+/// Selects the jobs of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobFilter {
+    /// Only jobs of this family; none for jobs of all families.
+    pub family: Option<JobKind>,
+    /// Only jobs with this status; none for jobs with any status.
+    pub status: Option<Status>,
+    /// Only jobs whose metadata has each of these members, by name and value.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl JobFilter {
+    fn matches(&self, job: &Job) -> bool {
+        let has = |(name, value): &(String, String)| job.request.metadata.get(name) == Some(value.as_str());
+        self.family.is_none_or(|family| job.kind == family)
+            && self.status.is_none_or(|status| job.status == status)
+            && self.metadata.iter().all(has)
+    }
+}
+
 /// The cursor of a list: the next page has jobs that were created at `until` or before, except for the listed ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
@@ -79,6 +104,19 @@ pub struct Cursor {
     pub until: Timestamp,
     /// Jobs of the same millisecond that are already listed.
     pub listed: BTreeSet<JobId>,
+}
+
+impl Cursor {
+    /// The cursor after these jobs, which were found at this one.
+    fn after(self, found: &[Entry]) -> Self {
+        let Some((until, _)) = found.last() else { return self };
+        let mut listed: BTreeSet<JobId> =
+            found.iter().filter(|(at, _)| at == until).map(|(_, id)| id.clone()).collect();
+        if *until == self.until {
+            listed.extend(self.listed);
+        }
+        Self { until: *until, listed }
+    }
 }
 
 /// A page of the list of jobs.
@@ -90,16 +128,15 @@ pub struct Listed {
     pub next: Option<Cursor>,
 }
 
-/// Lists jobs, newest first; `family` and `filter` restrict the list to a family and to a status. The number of reads does
-/// not grow with the number of jobs.
+/// Lists the jobs that a filter matches, newest first. The number of reads does not grow with the number of jobs: a list
+/// that is filtered by metadata examines 1,000 jobs, so a page may have fewer jobs than the limit, or none, and a cursor.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn list(
     store: &dyn QueueStore,
     now: Timestamp,
-    family: Option<JobKind>,
-    filter: Option<Status>,
+    filter: &JobFilter,
     limit: usize,
     cursor: Option<Cursor>,
 ) -> Result<Listed, StoreError> {
@@ -107,56 +144,54 @@ pub async fn list(
     let mut cursor = cursor.unwrap_or(Cursor { until: now, listed: BTreeSet::new() });
     let mut jobs = Vec::new();
     for _ in 0..PAGES {
-        let (ids, next) = page(store, now, family, filter, limit - jobs.len(), &cursor).await?;
-        let mut found: BTreeMap<JobId, Job> =
+        let most = if filter.metadata.is_empty() { limit - jobs.len() } else { SEARCHED };
+        let (found, more) = page(store, now, filter, most, &cursor).await?;
+        let ids: Vec<JobId> = found.iter().map(|(_, id)| id.clone()).collect();
+        let mut loaded: BTreeMap<JobId, Job> =
             store.load_all(&ids).await?.into_iter().map(|job| (job.id.clone(), job)).collect();
-        let shown = |job: &Job| {
-            job.deleted_at.is_none()
-                && !cleared.hides(job)
-                && family.is_none_or(|family| job.kind == family)
-                && filter.is_none_or(|status| job.status == status)
-        };
-        jobs.extend(ids.iter().filter_map(|id| found.remove(id)).filter(shown));
-        let Some(next) = next else { return Ok(Listed { jobs, next: None }) };
-        if jobs.len() >= limit {
-            return Ok(Listed { jobs, next: Some(next) });
+        let mut examined = 0;
+        for id in &ids {
+            if jobs.len() == limit {
+                break;
+            }
+            examined += 1;
+            let shown = |job: &Job| job.deleted_at.is_none() && !cleared.hides(job) && filter.matches(job);
+            jobs.extend(loaded.remove(id).filter(shown));
         }
-        cursor = next;
+        if examined == found.len() && !more {
+            return Ok(Listed { jobs, next: None });
+        }
+        cursor = cursor.after(&found[..examined]);
+        if jobs.len() == limit {
+            break;
+        }
     }
     Ok(Listed { jobs, next: Some(cursor) })
 }
 
+/// The newest jobs at a cursor, at most `most`, from indexes that hold keys only; and whether there are more.
 async fn page(
     store: &dyn QueueStore,
     now: Timestamp,
-    family: Option<JobKind>,
-    filter: Option<Status>,
-    limit: usize,
+    filter: &JobFilter,
+    most: usize,
     cursor: &Cursor,
-) -> Result<(Vec<JobId>, Option<Cursor>), StoreError> {
-    let statuses: Vec<Status> = filter.map_or(Status::ALL.to_vec(), |status| vec![status]);
+) -> Result<(Vec<Entry>, bool), StoreError> {
+    let statuses: Vec<Status> = filter.status.map_or(Status::ALL.to_vec(), |status| vec![status]);
     let months = months(now);
-    // One more than the limit shows whether there is a next page.
-    let most = limit + 1 + cursor.listed.len();
+    // One more shows whether there is a next page.
+    let read = most + 1 + cursor.listed.len();
     let reads = statuses
         .iter()
-        .flat_map(|status| months.iter().map(|month| store.newest(family, *status, month, cursor.until, most)));
-    let mut found: Vec<(Timestamp, JobId)> = try_join_all(reads).await?.into_iter().flatten().collect();
+        .flat_map(|status| months.iter().map(|month| store.newest(filter.family, *status, month, cursor.until, read)));
+    let mut found: Vec<Entry> = try_join_all(reads).await?.into_iter().flatten().collect();
     // A job whose status just changed may be listed under both statuses.
     found.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
     found.dedup_by(|a, b| a.1 == b.1);
     found.retain(|(_, id)| !cursor.listed.contains(id));
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|(until, _)| {
-        let mut listed: BTreeSet<JobId> =
-            found.iter().filter(|(at, _)| at == until).map(|(_, id)| id.clone()).collect();
-        if *until == cursor.until {
-            listed.extend(cursor.listed.iter().cloned());
-        }
-        Cursor { until: *until, listed }
-    });
-    Ok((found.into_iter().map(|(_, id)| id).collect(), next))
+    let more = found.len() > most;
+    found.truncate(most);
+    Ok((found, more))
 }
 
 /// The months in which stored jobs may have been created: jobs are kept for 30 days after their end.

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use reelhook_domain::videos::film::{Film, Quality};
 use reelhook_domain::videos::render::{RenderPlan, Renderer};
-use reelhook_domain::{JobId, JobKind, Policy, Request, WebUrl};
+use reelhook_domain::{JobId, JobKind, Metadata, Policy, Request, WebUrl};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
@@ -26,6 +26,8 @@ pub struct VideoRequest {
     pub input: Value,
     /// The client's http or https URL for webhooks about the job.
     pub callback: Option<WebUrl>,
+    /// The caller's metadata.
+    pub metadata: Metadata,
     /// Images that came with the request.
     pub uploads: Vec<(Upload, Vec<u8>)>,
     /// The W3C `traceparent` of the request.
@@ -86,7 +88,12 @@ pub async fn submit_video(
     let expected = estimate(expected_seconds(&plan, request.film.quality, speed));
     let submission = Submission {
         kind: JobKind::Video,
-        request: Request { input: request.input, pause_after_extraction: false, callback: request.callback },
+        request: Request {
+            input: request.input,
+            pause_after_extraction: false,
+            callback: request.callback,
+            metadata: request.metadata,
+        },
         plan: Some(plan),
         caller,
         traceparent: request.traceparent,

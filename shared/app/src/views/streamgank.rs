@@ -146,7 +146,7 @@ fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         "retry_count": of.retries.used,
         "processing_duration_ms": duration,
         "duration": duration.map(duration_text),
-        "metadata": { "country": of.request.input["country"], "platform": of.request.input["platform"] },
+        "metadata": metadata(of),
     });
     match event {
         OutboundEvent::FailedNoRetry => {
@@ -161,6 +161,17 @@ fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         _ => {}
     }
     data
+}
+
+/// The country and the platform of a job (seed 001), and beside them the caller's metadata.
+fn metadata(of: &Job) -> Value {
+    let mut metadata = json!({ "country": of.request.input["country"], "platform": of.request.input["platform"] });
+    for (name, value) in of.request.metadata.iter() {
+        if metadata.get(name).is_none() {
+            metadata[name] = json!(value);
+        }
+    }
+    metadata
 }
 
 /// The envelope of seed 001; each attempt sends the same.

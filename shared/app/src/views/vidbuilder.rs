@@ -62,6 +62,7 @@ pub fn status(job: &Job) -> Value {
         Status::Pending | Status::Processing | Status::Rendering => progress(job),
     };
     view["createdAt"] = json!(job.created_at.to_string());
+    view["metadata"] = json!(job.request.metadata);
     view
 }
 
@@ -127,6 +128,9 @@ fn notification(job: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         NotificationKind::Failed => json!({ "jobId": id, "status": word, "error": error(job) }),
     };
     body["timestamp"] = json!(at.to_string());
+    if !job.request.metadata.is_empty() {
+        body["metadata"] = json!(job.request.metadata);
+    }
     body
 }
 
@@ -172,7 +176,12 @@ fn completed(job: &Job) -> Value {
 /// The answer to a synchronous request.
 pub fn finished(job: &Job) -> Value {
     let mut view = completed(job);
-    let whole = json!({ "success": true, "title": job.request.input["title"], "type": job.request.input["type"] });
+    let whole = json!({
+        "success": true,
+        "title": job.request.input["title"],
+        "type": job.request.input["type"],
+        "metadata": job.request.metadata,
+    });
     for (name, value) in whole.as_object().into_iter().flatten() {
         view[name] = value.clone();
     }
@@ -188,6 +197,7 @@ pub fn listed(job: &Job) -> Option<Value> {
         "size": video.bytes,
         "createdAt": job.run.times.completed_at.unwrap_or(job.created_at).to_string(),
         "downloadUrl": download(job, Rendition::Landscape),
+        "metadata": job.request.metadata,
     }))
 }
 

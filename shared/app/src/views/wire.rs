@@ -86,3 +86,24 @@ impl JsonSchema for JobIdText {
         })
     }
 }
+
+/// Describes the caller's own data of a resource: names and texts.
+#[derive(Debug)]
+pub struct MetadataText;
+
+impl JsonSchema for MetadataText {
+    fn schema_name() -> Cow<'static, str> {
+        "Metadata".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "The caller's own data: at most 50 members and 4 KiB",
+            "propertyNames": { "pattern": "^[A-Za-z0-9_.-]{1,40}$" },
+            "additionalProperties": { "type": "string", "maxLength": 500 },
+            "maxProperties": 50,
+            "examples": [{ "order": "1042" }],
+        })
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, Metadata, Timestamp};
 
 use crate::clock::ClockAndRandom;
 use crate::idempotency::{IdempotencyKey, check};
@@ -20,7 +20,7 @@ use crate::webhooks::deliveries::{
 };
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
 use crate::webhooks::events::hint;
-use crate::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
+use crate::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryOrigin, RecoveryStatus};
 
 /// Deliveries of a page, after which the cursor is saved.
 const PAGE: usize = 100;
@@ -86,6 +86,8 @@ pub struct RecoveryRequest {
     pub filter: Filter,
     /// Whether they are only counted.
     pub dry_run: bool,
+    /// The caller's metadata.
+    pub metadata: Metadata,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
 }
@@ -109,7 +111,7 @@ pub async fn begin(
     requested: RecoveryRequest,
     budget: Duration,
 ) -> Result<Started, StoreError> {
-    let RecoveryRequest { filter, dry_run, key } = requested;
+    let RecoveryRequest { filter, dry_run, metadata, key } = requested;
     let now = ports.clock.now();
     if let Some(key) = &key {
         for caller in key.callers() {
@@ -129,7 +131,7 @@ pub async fn begin(
         cursor: format!("{:013}", from.millis()),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
-        request_hash: key.as_ref().map(|key| key.body_hash.clone()),
+        origin: RecoveryOrigin { request_hash: key.as_ref().map(|key| key.body_hash.clone()), metadata },
         status: RecoveryStatus::Running,
         version: 1,
         created_at: now,
@@ -156,7 +158,7 @@ pub async fn begin(
 
 /// The result of a repeated key: the recovery that its first request began.
 fn repeated(first: Recovery, key: Option<&IdempotencyKey>) -> Started {
-    match check(key, first.request_hash.as_deref()) {
+    match check(key, first.origin.request_hash.as_deref()) {
         Ok(()) => Started::Recovery(Box::new(first)),
         Err(_) => Started::KeyReused,
     }
@@ -179,7 +181,8 @@ pub async fn enable(ports: &RecoverPorts<'_>, endpoint: &Endpoint, budget: Durat
         event: None,
         statuses: vec![DeliveryStatus::Pending],
     };
-    match begin(ports, RecoveryRequest { filter, dry_run: false, key: None }, budget).await? {
+    let requested = RecoveryRequest { filter, dry_run: false, metadata: Metadata::default(), key: None };
+    match begin(ports, requested, budget).await? {
         Started::Recovery(recovery) => Ok(*recovery),
         Started::KeyReused => Err(StoreError::Busy { operation: "enable endpoint", source: "there is no key".into() }),
     }

@@ -1,6 +1,6 @@
 //! A recovery as it is stored: which deliveries it sends again, and how far it has come.
 
-use reelhook_domain::{Delivery, DeliveryStatus, OutboundEvent, Timestamp};
+use reelhook_domain::{Delivery, DeliveryStatus, Metadata, OutboundEvent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::webhooks::deliveries::{goes_to, time_of};
@@ -68,6 +68,17 @@ pub enum RecoveryStatus {
     Cancelled,
 }
 
+/// The part of its request that a recovery keeps without acting on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RecoveryOrigin {
+    /// SHA-256 of the request's content as hex, if that had an Idempotency-Key.
+    #[serde(rename = "asked", default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
+    /// The caller's metadata.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+}
+
 /// A recovery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
@@ -77,9 +88,9 @@ pub struct Recovery {
     pub filter: Filter,
     /// Whether it only counts.
     pub dry_run: bool,
-    /// SHA-256 of the request's content as hex, if that had an Idempotency-Key.
-    #[serde(rename = "asked", default, skip_serializing_if = "Option::is_none")]
-    pub request_hash: Option<String>,
+    /// What else its request said.
+    #[serde(flatten)]
+    pub origin: RecoveryOrigin,
     /// Its status.
     pub status: RecoveryStatus,
     /// Rises by one with each change.

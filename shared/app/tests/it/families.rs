@@ -1,6 +1,6 @@
 //! Lists of jobs of one family or of all: jobs of other families neither appear nor use up the page size.
 
-use reelhook_app::jobs::queue::list;
+use reelhook_app::jobs::queue::{JobFilter, list};
 use reelhook_domain::{Event, Job, JobId, JobKind, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, lived, make_job};
 
@@ -27,7 +27,8 @@ async fn walk(
 ) -> (Vec<usize>, Vec<JobId>) {
     let (mut lengths, mut ids, mut cursor) = (Vec::new(), Vec::new(), None);
     for _ in 0..200 {
-        let part = list(&*stack.jobs, NOON, family, status, limit, cursor).await.unwrap();
+        let filter = JobFilter { family, status, ..JobFilter::default() };
+        let part = list(&*stack.jobs, NOON, &filter, limit, cursor).await.unwrap();
         lengths.push(part.jobs.len());
         ids.extend(part.jobs.into_iter().map(|job| job.id));
         let Some(next) = part.next else { return (lengths, ids) };
@@ -65,7 +66,8 @@ async fn a_family_s_list_costs_as_many_reads_as_one_of_all() {
     let reads = async |family: Option<JobKind>, status: Option<Status>| {
         let calls = || ["newest", "load_all"].map(|operation| stack.jobs.faults.calls(operation));
         let before = calls();
-        list(&*stack.jobs, NOON, family, status, 10, None).await.unwrap();
+        let filter = JobFilter { family, status, ..JobFilter::default() };
+        list(&*stack.jobs, NOON, &filter, 10, None).await.unwrap();
         let after = calls();
         [after[0] - before[0], after[1] - before[1]]
     };

@@ -12,7 +12,7 @@ use reelhook_app::webhooks::recovery::Filter;
 use reelhook_app::webhooks::subscriptions::Subscribers;
 use reelhook_app::webhooks::triggers::test_endpoint;
 use reelhook_domain::{
-    DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent, WebUrl,
+    DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, Metadata, OutboundEvent, WebUrl,
 };
 use reelhook_testkit::{Stack, body_of, response, run, started};
 
@@ -109,7 +109,7 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
         statuses: vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
         event: None,
     };
-    let requested = recover::RecoveryRequest { filter, dry_run: false, key: None };
+    let requested = recover::RecoveryRequest { filter, dry_run: false, metadata: Metadata::default(), key: None };
     recover::begin(&stack.recover_ports(), requested, std::time::Duration::from_secs(30)).await.unwrap();
     until_all_ended(&stack).await;
     assert!(of_jobs().all(|one| one.status == DeliveryStatus::Delivered));

@@ -10,7 +10,7 @@ use reelhook_app::webhooks::recover::{
     self, RECOVERY_LEASE, RecoveryRequest, RecoveryStore, Started, cancel, resume, resume_all,
 };
 use reelhook_app::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, OutboundEvent, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, Metadata, OutboundEvent, Timestamp};
 use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
 
 const HOUR: i64 = 3_600_000;
@@ -50,7 +50,7 @@ fn lost() -> Filter {
 
 /// Starts a recovery without a key.
 async fn begin(stack: &Stack, filter: Filter, dry_run: bool, budget: Duration) -> Recovery {
-    let requested = RecoveryRequest { filter, dry_run, key: None };
+    let requested = RecoveryRequest { filter, dry_run, metadata: Metadata::default(), key: None };
     match recover::begin(&stack.recover_ports(), requested, budget).await.unwrap() {
         Started::Recovery(recovery) => *recovery,
         Started::KeyReused => panic!("there is no key"),
@@ -204,7 +204,7 @@ async fn a_repetition_with_the_same_key_starts_no_second_recovery() {
         let former = format!("former {body}");
         let key = IdempotencyKey::new(caller, "once", body).formerly_hashed(move || former.clone());
         let filter = Filter { statuses: vec![DeliveryStatus::Delivered], ..lost() };
-        let requested = RecoveryRequest { filter, dry_run: false, key: Some(key) };
+        let requested = RecoveryRequest { filter, dry_run: false, metadata: Metadata::default(), key: Some(key) };
         recover::begin(&stack.recover_ports(), requested, LONG).await.unwrap()
     };
     let Started::Recovery(first) = request("ann", "body").await else { panic!("a new key") };
@@ -225,7 +225,7 @@ async fn a_repetition_with_the_same_key_starts_no_second_recovery() {
     let renamed = async |former: &str, body: &str| {
         let former = vec!["older still".to_owned(), former.to_owned()];
         let key = Some(IdempotencyKey::new("ann, since", "once", body).formerly_of(move || former.clone()));
-        let requested = RecoveryRequest { filter: lost(), dry_run: false, key };
+        let requested = RecoveryRequest { filter: lost(), dry_run: false, metadata: Metadata::default(), key };
         recover::begin(&stack.recover_ports(), requested, LONG).await.unwrap()
     };
     assert_eq!(renamed("ann", "body").await, Started::Recovery(first.clone()));

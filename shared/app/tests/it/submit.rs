@@ -1,6 +1,6 @@
 //! Job submission: queue position and counts, and an Idempotency-Key that creates one job for any number of requests.
 
-use reelhook_domain::{Event, Job, JobKind, Request, Status};
+use reelhook_domain::{Event, Job, JobKind, Metadata, Request, Status};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -19,6 +19,7 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
             input: json!({ "country": "US", "platform": "Netflix", "genre": "Horror" }),
             pause_after_extraction: true,
             callback: None,
+            metadata: Metadata::default(),
         },
         plan: None,
         caller: "caller".to_owned(),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
-    Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, NoRetry, Origin,
-    PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status, StepRecord, Steps,
-    Timestamp, WebUrl, Worker,
+    Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata, NoRetry,
+    Origin, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status, StepRecord,
+    Steps, Timestamp, WebUrl, Worker,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub(super) struct StoredJob {
     input: Value,
     #[serde(default)]
     pause_after_extraction: bool,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    metadata: Metadata,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
@@ -141,6 +143,7 @@ impl From<&Job> for StoredJob {
             status: job.status,
             input: job.request.input.clone(),
             pause_after_extraction: job.request.pause_after_extraction,
+            metadata: job.request.metadata.clone(),
             created_at: job.created_at,
             started_at: run.times.started_at,
             completed_at: run.times.completed_at,
@@ -233,7 +236,12 @@ impl From<StoredJob> for Job {
             kind,
             version: stored.version,
             status: stored.status,
-            request: Request { input: stored.input, pause_after_extraction: stored.pause_after_extraction, callback },
+            request: Request {
+                input: stored.input,
+                pause_after_extraction: stored.pause_after_extraction,
+                callback,
+                metadata: stored.metadata,
+            },
             origin: Origin { caller: stored.caller, traceparent: stored.traceparent },
             created_at: stored.created_at,
             updated_at: stored.updated_at,

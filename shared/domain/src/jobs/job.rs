@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::jobs::kind::JobKind;
 use crate::jobs::run::Run;
 use crate::jobs::status::Status;
+use crate::metadata::Metadata;
 use crate::videos::render::{RenderPlan, StoredVideo};
 use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp, WebUrl};
 
@@ -52,6 +53,8 @@ pub struct Request {
     pub pause_after_extraction: bool,
     /// A URL of the client that is notified too.
     pub callback: Option<WebUrl>,
+    /// The caller's metadata.
+    pub metadata: Metadata,
 }
 
 /// Where a job came from.

@@ -41,7 +41,12 @@ impl Story {
         let new = NewJob {
             id: JobId::parse("job_1_a").unwrap(),
             kind: JobKind::Workflow,
-            request: Request { input: json!({ "country": "US" }), pause_after_extraction, callback: None },
+            request: Request {
+                input: json!({ "country": "US" }),
+                pause_after_extraction,
+                callback: None,
+                metadata: Metadata::default(),
+            },
             plan: None,
             origin: Origin::default(),
         };
@@ -58,6 +63,7 @@ impl Story {
                 input: json!({ "quality": "720p" }),
                 pause_after_extraction: false,
                 callback: Some(web_url("https://client.example/hook")),
+                metadata: Metadata::default(),
             },
             plan: Some(film()),
             origin: Origin::default(),

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::access::Caller;
 use crate::idempotency::key;
 use crate::jobs::problem::JobProblem;
+use crate::metadata;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::typed;
@@ -84,10 +85,11 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         "template": filled(given.template).unwrap_or_else(|| "auto".to_owned()),
         "pauseAfterExtraction": pause,
     });
+    let metadata = metadata::read(body.get("metadata"))?;
     let key = key(request, &caller)?;
     Ok(Submission {
         kind: JobKind::Workflow,
-        request: Request { input, pause_after_extraction: pause, callback: None },
+        request: Request { input, pause_after_extraction: pause, callback: None, metadata },
         plan: None,
         caller: caller.fingerprint,
         traceparent: request.traceparent(),

@@ -1,6 +1,6 @@
 //! Routes of the queue: its counts, its paginated list, and its switches (contract.md, StreamGank: jobs).
 
-use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
+use reelhook_app::jobs::queue::{Cursor, JobFilter, Listed, QueueStatus};
 use reelhook_app::views::Dialect;
 use reelhook_app::views::streamgank::job_summary;
 use reelhook_domain::{JobId, JobKind, Status, Timestamp, brief};
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
+use crate::metadata;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 
@@ -24,10 +25,8 @@ pub enum Route {
     Status,
     /// GET /api/queue/jobs
     List {
-        /// Lists only jobs of this family; none lists all families. The default is StreamGank.
-        family: Option<JobKind>,
-        /// Lists only jobs with this status; none lists all.
-        status: Option<Status>,
+        /// Selects jobs by family, status and metadata. The default family is StreamGank.
+        filter: JobFilter,
         /// The maximum number of jobs in the answer.
         limit: usize,
         /// The position at which the list continues.
@@ -52,8 +51,11 @@ impl Route {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "queue", "status"]) => Self::Status,
             ("GET", ["api", "queue", "jobs"]) => Self::List {
-                family: read_family(request.query("family").unwrap_or_default())?,
-                status: request.query("status").map(read_status).transpose()?.flatten(),
+                filter: JobFilter {
+                    family: read_family(request.query("family").unwrap_or_default())?,
+                    status: request.query("status").map(read_status).transpose()?.flatten(),
+                    metadata: metadata::filter(request)?,
+                },
                 limit: request.limit(LIST, LIST_MOST)?,
                 cursor: request.cursor(read_cursor)?,
             },
@@ -196,10 +198,10 @@ mod tests {
     #[test]
     fn the_list_has_streamgank_jobs_unless_a_family_is_named() {
         let check = |query: &[(&str, &str)], expected: Option<JobKind>| {
-            let Ok(Some(Route::List { family, .. })) = Route::read(&get_request("/api/queue/jobs", query)) else {
+            let Ok(Some(Route::List { filter, .. })) = Route::read(&get_request("/api/queue/jobs", query)) else {
                 panic!("{query:?} is a list")
             };
-            assert_eq!(family, expected, "{query:?}");
+            assert_eq!(filter.family, expected, "{query:?}");
         };
         check(&[], Some(JobKind::Workflow));
         check(&[("family", "")], Some(JobKind::Workflow));
@@ -217,8 +219,8 @@ mod tests {
         let id = |text: &str| JobId::parse(text).unwrap();
         let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
         let read = |text: &str| Route::read(&get_request("/api/queue/jobs", &[("cursor", text)]));
-        let family = Some(JobKind::Workflow);
-        let list = Route::List { family, status: None, limit: LIST, cursor: Some(cursor.clone()) };
+        let filter = JobFilter { family: Some(JobKind::Workflow), ..JobFilter::default() };
+        let list = Route::List { filter, limit: LIST, cursor: Some(cursor.clone()) };
         assert_eq!(read(&write_cursor(&cursor)), Ok(Some(list)));
         for bad in ["", "x", "!!", "NQ"] {
             assert!(read(bad).as_ref().is_err_and(|problem| problem.path() == Some("cursor")), "{bad}");

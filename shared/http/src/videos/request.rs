@@ -1,5 +1,7 @@
 //! Reads a request for a video, in JSON or as a form with images (contract.md, VidBuilder; seed 002).
 
+use std::borrow::Cow;
+
 use reelhook_app::Url;
 use reelhook_app::videos::films::IMAGE_LIMIT;
 use reelhook_app::videos::requests::VideoRequest;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::idempotency::{key_of_body, key_of_form};
+use crate::metadata;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::videos::film_numbers::keep_digits;
@@ -26,6 +29,8 @@ const URL_LIMIT: usize = 2000;
 struct Parts {
     config: Value,
     callback: Value,
+    /// The field `metadata` of a form; null without one.
+    metadata: Value,
     files: Vec<Part>,
 }
 
@@ -44,21 +49,22 @@ pub async fn read(
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<VideoRequest, Problem> {
     let is_form = form::is_form(request);
-    let Parts { config, callback, files } = if is_form {
+    let Parts { config, callback, metadata, files } = if is_form {
         of_form(form::read(request).await?)?
     } else {
         let config = request.json_by(read_json)?;
-        Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
+        Parts { callback: config["webhookUrl"].clone(), config, metadata: Value::Null, files: Vec::new() }
     };
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
         return Err(Problem::Video(VideoProblem::NoScenes(config)));
     }
     let key = if is_form {
-        key_of_form(request, caller, &config, &callback, &files)?
+        key_of_form(request, caller, &config, &callback, &metadata, &files)?
     } else {
         key_of_body(request, caller, &config)?
     };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
+    let metadata = metadata::read(if metadata.is_null() { config.get("metadata") } else { Some(&metadata) })?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());
     for (index, file) in files.into_iter().enumerate() {
@@ -84,15 +90,16 @@ pub async fn read(
         warnings: parsed.warnings,
         input,
         callback,
+        metadata,
         uploads,
         traceparent: request.traceparent(),
         key,
     })
 }
 
-/// The parts of a form: `config`, `webhookUrl`, `images`.
+/// The parts of a form: `config`, `webhookUrl`, `metadata`, `images`.
 fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
-    let mut parts = Parts { config: Value::Null, callback: Value::Null, files: Vec::new() };
+    let mut parts = Parts { config: Value::Null, callback: Value::Null, metadata: Value::Null, files: Vec::new() };
     for part in form {
         match part.name.trim_end_matches("[]") {
             "config" => {
@@ -101,10 +108,8 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
                 parts.config =
                     read_json(&config).map_err(|error| Problem::Video(VideoProblem::BadConfig(error.to_string())))?;
             }
-            "webhookUrl" => {
-                let bad = |why: String| Problem::Video(VideoProblem::BadForm(format!("`webhookUrl`: {why}")));
-                parts.callback = json!(part.text().map_err(|why| why.problem(bad))?.trim());
-            }
+            "webhookUrl" => parts.callback = json!(field(&part)?.trim()),
+            "metadata" => parts.metadata = metadata::of_form(&field(&part)?)?,
             "images" | "image" if !part.is_unfilled() => parts.files.push(part),
             // Browsers also send unknown fields, and empty file inputs.
             _ => {}
@@ -120,9 +125,20 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     Ok(parts)
 }
 
-/// Parses JSON without loss of digits, because viewers read the numbers of a video.
+/// The text of a field.
+fn field(part: &Part) -> Result<Cow<'_, str>, Problem> {
+    part.text()
+        .map_err(|why| why.problem(|why| Problem::Video(VideoProblem::BadForm(format!("`{}`: {why}", part.name)))))
+}
+
+/// Parses JSON without loss of digits, because viewers read the numbers of a video. In metadata a number stays a number.
 fn read_json(json: &str) -> serde_json::Result<Value> {
-    serde_json::from_slice(&keep_digits(json.as_bytes()))
+    let kept = keep_digits(json.as_bytes());
+    let mut config: Value = serde_json::from_slice(&kept)?;
+    if matches!(kept, Cow::Owned(_)) && config.get("metadata").is_some() {
+        config["metadata"] = serde_json::from_str::<Value>(json)?["metadata"].take();
+    }
+    Ok(config)
 }
 
 fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<WebUrl>, Problem> {

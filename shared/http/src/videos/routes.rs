@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use reelhook_app::Url;
-use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
+use reelhook_app::jobs::queue::{Cursor, JobFilter, Listed, QueueStatus};
 use reelhook_app::videos::films::link_subject;
 use reelhook_app::videos::uploads::Upload;
 use reelhook_app::views::vidbuilder;
 use reelhook_domain::videos::film::Rendition;
-use reelhook_domain::{Job, JobId, Status, Timestamp};
+use reelhook_domain::{Job, JobId, JobKind, Status, Timestamp};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::jobs::queue::{read_cursor, write_cursor};
+use crate::metadata;
 use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
 use crate::routes;
@@ -44,6 +45,8 @@ pub enum Route {
     Download(JobId, Rendition),
     /// GET /api/videos
     List {
+        /// Selects completed videos by their metadata.
+        filter: JobFilter,
         /// The maximum number of videos in the answer.
         limit: usize,
         /// The position at which the list continues.
@@ -74,7 +77,9 @@ impl Route {
                 .map_err(|_| Problem::Video(VideoProblem::NoJob(id.chars().take(128).collect()))),
             ("GET", ["api", "download", id]) => read_file_id(id).map(|(id, rendition)| Self::Download(id, rendition)),
             ("GET", ["api", "videos"]) => {
-                Ok(Self::List { limit: request.limit(LISTED, LISTED)?, cursor: request.cursor(read_cursor)? })
+                let (family, status) = (Some(JobKind::Video), Some(Status::Completed));
+                let filter = JobFilter { family, status, metadata: metadata::filter(request)? };
+                Ok(Self::List { filter, limit: request.limit(LISTED, LISTED)?, cursor: request.cursor(read_cursor)? })
             }
             ("DELETE", ["api", "videos", id]) => {
                 JobId::parse(id).map(Self::Delete).map_err(|_| Problem::Video(VideoProblem::Gone))

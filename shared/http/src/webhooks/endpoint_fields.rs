@@ -30,12 +30,13 @@ const HEADER_LIMITS: (usize, usize) = (64, 1024);
 /// Replaces secrets in answers.
 pub(crate) const HIDDEN: &str = "***";
 /// Fields that a new endpoint and a changed one may have.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "url",
     "arn",
     "type",
     "events",
     "description",
+    "metadata",
     "headers",
     "payload",
     "format",
@@ -142,8 +143,8 @@ impl Fields {
                 "schedule" | "timeoutMs" | "concurrency" | "rateLimit" | "permanentStatuses" => {
                     read_policy(&mut choices.policy, name, given)?;
                 }
-                // These are read elsewhere: the destination, `enabled`, and the secret of a new endpoint.
-                "url" | "arn" | "type" | "enabled" | "secret" => {}
+                // These are read elsewhere: the destination, `enabled`, the secret of a new endpoint, and the metadata.
+                "url" | "arn" | "type" | "enabled" | "secret" | "metadata" => {}
                 unknown => {
                     return Err(Problem::Request(RequestProblem::UnknownField(unknown.to_owned(), FIELDS.to_vec())));
                 }

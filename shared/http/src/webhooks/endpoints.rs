@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
+use crate::metadata;
 use crate::numbers::whole;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
@@ -122,7 +123,7 @@ fn read_registration(
     let destination =
         fields.destination.ok_or(Problem::Webhook(WebhookProblem::UrlMissing("Webhook URL is required")))?;
     Ok(RegistrationRequest {
-        choices: fields.choices,
+        choices: Choices { metadata: metadata::read(body.get("metadata"))?, ..fields.choices },
         destination,
         headers: fields.headers,
         secret: read_secret(&body)?,
@@ -164,7 +165,8 @@ impl Patch {
         let destination = Some(private.destination.clone());
         let mut fields = Fields { choices: choices.clone(), destination, headers: private.headers.clone() };
         fields.merge(&self.body, &self.reach)?;
-        *choices = fields.choices;
+        *choices =
+            Choices { metadata: metadata::merge(&choices.metadata, self.body.get("metadata"))?, ..fields.choices };
         private.headers = fields.headers;
         private.destination = fields.destination.unwrap_or_else(|| private.destination.clone());
         Ok(())
@@ -236,6 +238,7 @@ impl EndpointView {
             "name": endpoint.name,
             "source": if registration.is_some() { "api" } else { "settings" },
             "description": registration.as_ref().and_then(|one| one.choices.description.clone()),
+            "metadata": registration.as_ref().map(|one| one.choices.metadata.clone()).unwrap_or_default(),
             "type": kind_of(&endpoint.destination),
             "url": url,
             "arn": arn,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
+use crate::metadata;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
 use crate::times;
@@ -18,7 +19,7 @@ use crate::webhooks::deliveries::{read_endpoint, read_status, status_name};
 use crate::webhooks::problem::WebhookProblem;
 
 /// The fields of a request for a recovery.
-const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
+const FIELDS: [&str; 7] = ["from", "to", "endpoint", "event", "status", "dryRun", "metadata"];
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 /// How far back a recovery may begin: older deliveries do not exist. The extra days are for callers who make a dry run
@@ -56,8 +57,9 @@ impl Route {
                     Value::Bool(dry_run) => *dry_run,
                     _ => return Err(bad("dryRun", "true or false")),
                 };
+                let metadata = metadata::read(body.get("metadata"))?;
                 let key = key(request, caller)?;
-                Self::Begin(RecoveryRequest { filter: read_filter(&body, now)?, dry_run, key })
+                Self::Begin(RecoveryRequest { filter: read_filter(&body, now)?, dry_run, metadata, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,
             ("GET", ["api", "webhooks", "recover", one]) => Self::One(id(one)?),
@@ -171,6 +173,7 @@ pub(crate) fn shown(of: &Recovery) -> Value {
         "id": of.id.as_str(),
         "status": of.status,
         "dryRun": of.dry_run,
+        "metadata": of.origin.metadata,
         "progress": of.progress(),
         "filter": {
             "from": of.filter.from.to_string(),

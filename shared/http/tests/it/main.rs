@@ -9,6 +9,7 @@ mod forms;
 mod idempotency;
 mod keyless;
 mod log_lines;
+mod metadata;
 mod numbers;
 mod preflight;
 mod session;

@@ -1,12 +1,12 @@
 //! A job as StreamGank's API shows it.
 
-use reelhook_domain::{Incomplete, Job, Status, StepRecord, Timestamp};
+use reelhook_domain::{Incomplete, Job, Metadata, Status, StepRecord, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::render;
-use crate::views::wire::{JobIdText, Time, Yes};
+use crate::views::wire::{JobIdText, MetadataText, Time, Yes};
 
 /// The status of a job: `pending` waits for its turn or for a retry, `processing` is at a worker, `rendering` at
 /// Creatomate; the others are final.
@@ -127,6 +127,9 @@ pub struct JobView<'a> {
     /// The request, with its defaults.
     #[schemars(with = "JobParameters")]
     pub parameters: &'a Value,
+    /// The caller's own data.
+    #[schemars(with = "MetadataText")]
+    pub metadata: &'a Metadata,
     /// When it was submitted.
     pub created_at: Time,
     /// When its run started.
@@ -215,6 +218,7 @@ pub fn job(job: &Job) -> JobView<'_> {
         id: JobIdText::from(&job.id),
         status: job.status.into(),
         parameters: &job.request.input,
+        metadata: &job.request.metadata,
         created_at: job.created_at.into(),
         started_at: job.run.times.started_at.map(Time),
         completed_at: job.run.times.completed_at.map(Time),

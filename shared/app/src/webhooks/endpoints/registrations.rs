@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use reelhook_domain::{EndpointId, EndpointState, EventFilter, Timestamp};
+use reelhook_domain::{EndpointId, EndpointState, EventFilter, Metadata, Timestamp};
 use reelhook_signing::{SealingKeys, SigningKeys};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,9 @@ pub struct Choices {
     /// A description for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The owner's metadata.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     /// Which events it gets.
     pub events: EventFilter,
     /// How its bodies are written.

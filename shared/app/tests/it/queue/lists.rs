@@ -6,7 +6,7 @@ use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Event, Job, Status};
 use reelhook_testkit::{NOON, Stack, run};
 
-use super::{at, check_list, cleared, counts, many, put, runs, sorted, walk};
+use super::{at, check_list, cleared, counts, many, put, runs, sorted, walk, with_status};
 
 #[tokio::test]
 async fn a_list_of_all_or_of_one_status_shows_every_job_once_whatever_its_limit() {
@@ -20,7 +20,7 @@ async fn a_list_of_all_or_of_one_status_shows_every_job_once_whatever_its_limit(
     }
     let calls = || ["newest", "load_all"].map(|operation| stack.jobs.faults.calls(operation));
     let before = calls();
-    list(&*stack.jobs, NOON, None, None, 200, None).await.unwrap();
+    list(&*stack.jobs, NOON, &with_status(None), 200, None).await.unwrap();
     assert_eq!(calls(), [before[0] + 18, before[1] + 1], "three months of six statuses, however many jobs there are");
 }
 
@@ -39,7 +39,7 @@ async fn jobs_of_the_same_millisecond_are_listed_once_each() {
 async fn what_happens_between_two_parts_neither_repeats_nor_skips_a_job() {
     let stack = Stack::default();
     let jobs: Vec<Job> = (0..6).map(|n| put(&stack, n, Status::Pending, at(-i64::from(n)))).collect();
-    let first = list(&*stack.jobs, NOON, None, None, 2, None).await.unwrap();
+    let first = list(&*stack.jobs, NOON, &with_status(None), 2, None).await.unwrap();
     assert_eq!(first.jobs, jobs[..2]);
     stack.world.advance_s(1);
     let now = stack.world.now();
@@ -47,7 +47,7 @@ async fn what_happens_between_two_parts_neither_repeats_nor_skips_a_job() {
     stack.jobs.apply(&jobs[2].id, &Event::Cancel, now, &stack.policy);
     stack.jobs.apply(&jobs[3].id, &Event::Cancel, now, &stack.policy);
     stack.jobs.apply(&jobs[3].id, &Event::Delete, now, &stack.policy);
-    let rest = list(&*stack.jobs, now, None, None, 10, first.next).await.unwrap();
+    let rest = list(&*stack.jobs, now, &with_status(None), 10, first.next).await.unwrap();
     let left = vec![stack.jobs.get(&jobs[2].id), jobs[4].clone(), jobs[5].clone()];
     assert_eq!((rest.jobs, rest.next), (left, None));
 }
@@ -64,7 +64,7 @@ async fn what_the_index_shows_late_is_listed_as_it_is() {
             jobs.apply(&ids[1], &Event::Delete, NOON, &policy);
             jobs.remove(&ids[2]);
         });
-        let part = list(&*stack.jobs, NOON, None, filter, 10, None).await.unwrap();
+        let part = list(&*stack.jobs, NOON, &with_status(filter), 10, None).await.unwrap();
         let now: Vec<Job> = expected.into_iter().map(|n: usize| stack.jobs.get(&jobs[n].id)).collect();
         assert_eq!((part.jobs, part.next), (now, None), "{filter:?}");
     }
@@ -101,7 +101,7 @@ async fn a_list_reads_on_over_hidden_jobs_up_to_its_bound() {
     let running = put(&stack, 30, Status::Processing, at(-1000));
     stack.world.advance_s(1);
     clear(&*stack.jobs, &*stack.world).await.unwrap();
-    let part = list(&*stack.jobs, stack.world.now(), None, None, 1, None).await.unwrap();
+    let part = list(&*stack.jobs, stack.world.now(), &with_status(None), 1, None).await.unwrap();
     assert_eq!((part.jobs, part.next.is_some()), (vec![], true));
     assert_eq!((stack.jobs.faults.calls("load_all"), stack.jobs.faults.calls("newest")), (5, 90));
     let found: Vec<usize> = walk(&stack, None, 1).await.iter().map(Vec::len).collect();

@@ -2,11 +2,12 @@
 
 mod clears;
 mod lists;
+mod metadata;
 mod switch;
 
 use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::queue::{RemovalPorts, clear, list, remove_cleared, status};
+use reelhook_app::jobs::queue::{JobFilter, RemovalPorts, clear, list, remove_cleared, status};
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Event, Job, JobId, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
@@ -63,12 +64,22 @@ fn sorted<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> Vec<JobId> {
     ids
 }
 
+/// Selects jobs of all families.
+fn with_status(status: Option<Status>) -> JobFilter {
+    JobFilter { status, ..JobFilter::default() }
+}
+
+/// The whole list of a status, part by part.
+async fn walk(stack: &Stack, status: Option<Status>, limit: usize) -> Vec<Vec<Job>> {
+    walk_by(stack, &with_status(status), limit).await
+}
+
 /// The whole list, part by part.
-async fn walk(stack: &Stack, filter: Option<Status>, limit: usize) -> Vec<Vec<Job>> {
+async fn walk_by(stack: &Stack, filter: &JobFilter, limit: usize) -> Vec<Vec<Job>> {
     let mut parts = Vec::new();
     let mut cursor = None;
     for _ in 0..1000 {
-        let part = list(&*stack.jobs, stack.world.now(), None, filter, limit, cursor).await.unwrap();
+        let part = list(&*stack.jobs, stack.world.now(), filter, limit, cursor).await.unwrap();
         assert!(part.jobs.len() <= limit);
         parts.push(part.jobs);
         let Some(next) = part.next else { return parts };

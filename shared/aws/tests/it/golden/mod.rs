@@ -6,6 +6,7 @@ mod endpoints;
 mod jobs;
 mod logs;
 mod messages;
+mod metadata;
 mod texts;
 mod webhooks;
 

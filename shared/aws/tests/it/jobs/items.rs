@@ -7,8 +7,8 @@ use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
-    LogEvent, LogLevel, NoRetry, OutboundEvent, Polls, Recipients, RenderId, RenderState, RenderStatus, Request,
-    Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
+    LogEvent, LogLevel, Metadata, NoRetry, OutboundEvent, Polls, Recipients, RenderId, RenderState, RenderStatus,
+    Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy};
 use serde_json::{Value, json};
@@ -87,6 +87,7 @@ pub(super) fn full() -> Job {
             input: json!({ "z": 1, "a": [0.1, 1e21, -0.0, 9_007_199_254_740_993_u64, null, true], "Série 🎬": { "1": "x", "0": "" } }),
             pause_after_extraction: true,
             callback: WebUrl::parse("https://client.example/hook"),
+            metadata: Metadata::default(),
         },
         deleted_at: None,
         updated_at: at(6),

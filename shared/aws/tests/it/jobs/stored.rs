@@ -4,7 +4,7 @@ use reelhook_domain::pieces::{Piece, PieceClaim, Pieces};
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
 use reelhook_domain::{
-    Engine, ExternalTask, Job, JobKind, Ledger, LogTally, PiecesRun, RenderId, Run, Service, Steps, Timestamp,
+    Engine, ExternalTask, Job, JobKind, Ledger, LogTally, Metadata, PiecesRun, RenderId, Run, Service, Steps, Timestamp,
 };
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
@@ -42,6 +42,22 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
     let numbers = json!([0.1, -0.0, 9_007_199_254_740_993_u64, null, true]);
     job.request.input = json!({ "z": 1, "a": numbers, "Série 🎬": { "1": "x", "0": "" } });
     assert_eq!(item_of(&job).await["body"], json!({ "S": body }));
+}
+
+#[tokio::test]
+async fn the_text_of_a_job_with_metadata_has_it_after_the_request() {
+    let body = async |metadata: &Value| {
+        let mut job = waiting();
+        job.request.metadata = Metadata::parse(metadata).unwrap();
+        let item = item_of(&job).await;
+        assert_eq!(read_at(&item, NOON).await, Some(job));
+        item["body"]["S"].as_str().unwrap().to_owned()
+    };
+    let (without, with) = (body(&Value::Null).await, body(&json!({ "shop": "1", "order": "\"42\"" })).await);
+    assert!(!without.contains("metadata"), "a job without metadata costs nothing");
+    let added = r#""metadata":{"order":"\"42\"","shop":"1"},"#;
+    let place = without.find(r#""created_at""#).unwrap();
+    assert_eq!(with, format!("{}{added}{}", &without[..place], &without[place..]));
 }
 
 #[tokio::test]
