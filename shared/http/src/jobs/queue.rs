@@ -1,11 +1,11 @@
 //! Routes of the queue: its counts, its paginated list, and its switches (contract.md, StreamGank: jobs).
 
+use reelhook_app::digest::sha256_hex;
 use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
 use reelhook_app::views::Dialect;
 use reelhook_app::views::streamgank::job;
 use reelhook_domain::{JobId, JobKind, Status, Timestamp, brief};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
@@ -163,8 +163,7 @@ pub fn stats(status: &QueueStatus, max_workers: usize) -> Value {
 /// A status event of the queue's live stream, with an id that changes with the stats.
 pub fn live_status(status: &QueueStatus, max_workers: usize, now: Timestamp, client: &str) -> (String, Value) {
     let stats = stats(status, max_workers);
-    let digest = Sha256::digest(stats.to_string().as_bytes());
-    let id = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = sha256_hex(stats.to_string())[..16].to_owned();
     (id, json!({ "success": true, "stats": stats, "timestamp": now.millis(), "clientId": client }))
 }
 
