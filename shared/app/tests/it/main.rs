@@ -10,6 +10,7 @@ mod hints;
 mod image_paths;
 mod limits;
 mod logs;
+mod names;
 mod nothing_is_lost;
 mod operational;
 mod pieces;

@@ -91,7 +91,7 @@ fn read_family(text: &str) -> Result<Option<JobKind>, Problem> {
     }
     // StreamGank's clients do not send a family, and can't show jobs of other families.
     let name = if text.is_empty() { Dialect::StreamGank.name() } else { text };
-    let found = JobKind::ALL.into_iter().find(|kind| Dialect::of(*kind).name() == name);
+    let found = JobKind::ALL.iter().copied().find(|kind| Dialect::of(*kind).name() == name);
     let right = "one of streamgank, vidbuilder, all";
     found.map(Some).ok_or_else(|| Problem::BadField { field: "family", right: right.to_owned() })
 }
@@ -100,9 +100,8 @@ fn read_status(text: &str) -> Result<Option<Status>, Problem> {
     if matches!(text, "" | "all") {
         return Ok(None);
     }
-    let found = Status::ALL.into_iter().find(|status| status.name() == text);
     let right = "one of pending, processing, rendering, completed, failed, cancelled";
-    found.map(Some).ok_or_else(|| Problem::BadField { field: "status", right: right.to_owned() })
+    Status::parse(text).map(Some).ok_or_else(|| Problem::BadField { field: "status", right: right.to_owned() })
 }
 
 /// Encodes a cursor as `until/id/id…` in base64url, opaque to clients.

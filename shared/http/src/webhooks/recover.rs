@@ -14,7 +14,7 @@ use crate::idempotency::key;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::times;
-use crate::webhooks::deliveries::{read_endpoint, read_status, status_name};
+use crate::webhooks::deliveries::{read_endpoint, read_status};
 
 /// The fields of a request for a recovery.
 const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
@@ -169,7 +169,7 @@ pub fn recoveries_answer(recoveries: &[Recovery]) -> ApiAnswer {
 
 /// A recovery as clients see it.
 pub(crate) fn shown(of: &Recovery) -> Value {
-    let statuses: Vec<&str> = of.filter.statuses.iter().map(|status| status_name(*status)).collect();
+    let statuses: Vec<&str> = of.filter.statuses.iter().map(|status| status.name()).collect();
     json!({
         "id": of.id.as_str(),
         "status": of.status,
