@@ -34,8 +34,8 @@ async fn unreported(stack: &Stack) -> (String, String) {
             (!seen["posts"].as_array()?.is_empty()).then_some(())
         })
         .await;
-    let token = reelhook_signing::token::mint(
-        &reelhook_signing::token::Claims::of_run(job.clone(), 1),
+    let token = reelhook_signing::SignedToken::mint(
+        &reelhook_signing::RunClaims::of_run(job.clone(), 1),
         &reelhook_signing::SigningKeys::parse(&stack.aws.secret("CALLBACK_TOKEN_SECRET").await).expect("a secret"),
     );
     let base = format!("{}/w/{}", stack.api, token.expose());
@@ -123,7 +123,7 @@ async fn tokens_and_signatures_authorize_only_their_purpose() {
         reelhook_signing::streamgank::signature(text.as_bytes(), keys)
     };
     let plain = format!("{}/api/webhooks/step-update", stack.api);
-    let old = reelhook_signing::token::mint(&reelhook_signing::token::Claims::of_run(job.clone(), 1), &foreign);
+    let old = reelhook_signing::SignedToken::mint(&reelhook_signing::RunClaims::of_run(job.clone(), 1), &foreign);
     let path = "/api/webhooks/step-update";
     let check = async |what: &str, url: String, header: Option<(&str, String)>, status: u16| {
         let mut request = stack.http.post(url).header("content-type", "application/json").body(body.clone());

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reelhook_app::Url;
+use reelhook_app::digest::sha256_hex;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::status::matches_tag;
 use reelhook_http::request::ApiRequest;
-use sha2::{Digest, Sha256};
 
 /// The HTML around the content of each page.
 const FRAME: &str = include_str!("../assets/frame.html");
@@ -166,9 +166,8 @@ struct File {
 
 impl File {
     fn new(content_type: &'static str, text: String) -> Self {
-        let digest = Sha256::digest(text.as_bytes());
-        let tag = digest[..12].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        Self { content_type, text, tag: format!("\"{tag}\""), compressed: OnceLock::new() }
+        let tag = format!("\"{}\"", &sha256_hex(&text)[..24]);
+        Self { content_type, text, tag, compressed: OnceLock::new() }
     }
 
     fn answer(&self, request: &ApiRequest) -> ApiAnswer {

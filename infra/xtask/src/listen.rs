@@ -1,24 +1,36 @@
 //! `cargo xtask listen`: a receiver on this machine that prints webhooks and verifies their signatures.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Read as _, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use std::{io, thread};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use clap::Args;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::ALLOW;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use reelhook_receiver::Webhook;
-use ureq::http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::task::block_in_place;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::instance::{Instance, Run};
 use crate::workspace::{Workspace, on_path};
 use crate::{interrupt, process, ui};
 
 use block::{Block, Colours};
-use request::{DeadlineReader, Incoming, Request};
+use request::Request;
 use verifier::{NamedKey, PublishedKeys, Verdict, Verifier};
 
 mod block;
@@ -33,7 +45,7 @@ pub const PORT: u16 = 8090;
 const MAX_CONNECTIONS: usize = 32;
 /// How long a request may take to arrive.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the rest of a rejected request is read: after an immediate close, the sender would not see the response.
+/// How long the rest of a request is read after its response.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum of remembered `webhook-id`s.
 const MAX_REMEMBERED_IDS: usize = 100_000;
@@ -90,7 +102,8 @@ pub struct Options {
 pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let published = options.keys_url.clone().map(|url| PublishedKeys::new(move || fetch(&url))).transpose()?;
     let verifier = Verifier::new(&options.secrets, &options.public_keys, published)?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).with_context(|| {
+    let runtime = Runtime::new().context("start the HTTP server")?;
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))).with_context(|| {
         format!("port {} is in use: choose another with `--port PORT` (`--port 0` for any free port)", options.port)
     })?;
     let port = listener.local_addr().context("read the listener's port")?.port();
@@ -102,12 +115,13 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
         request_timeout: REQUEST_TIMEOUT,
         state: Mutex::new(State::new(options, Box::new(io::stdout()))),
     });
-    receiver.start(listener);
+    runtime.spawn(Arc::clone(&receiver).accept(listener));
     while !receiver.state().is_output_closed {
         if interrupt::pause(Duration::from_millis(200)).is_err() {
             break;
         }
     }
+    runtime.shutdown_background();
     let State { arrived, verified, .. } = *receiver.state();
     ui::say(format!("\nReceived {arrived} webhooks, {verified} of them verified."));
     Ok(())
@@ -233,20 +247,22 @@ impl State {
 }
 
 impl Receiver {
-    /// Starts threads that accept connections, one at a time each, which limits the concurrent connections.
-    fn start(self: &Arc<Self>, listener: TcpListener) {
-        let listener = Arc::new(listener);
-        for _ in 0..MAX_CONNECTIONS {
-            let (receiver, listener) = (Arc::clone(self), Arc::clone(&listener));
-            thread::spawn(move || {
-                loop {
-                    match listener.accept() {
-                        Ok((stream, _)) => receiver.serve(&stream),
-                        // Possibly a temporary error, such as too many open files.
-                        Err(_) => thread::sleep(Duration::from_millis(100)),
-                    }
+    /// Accepts connections; a limited number at a time.
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let permit = Arc::clone(&connections).acquire_owned().await.expect("the semaphore stays open");
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let receiver = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        receiver.serve(stream).await;
+                        drop(permit);
+                    });
                 }
-            });
+                // Possibly a temporary error, such as too many open files.
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
         }
     }
 
@@ -254,26 +270,52 @@ impl Receiver {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, stream: &TcpStream) {
+    /// Serves a connection, which has one request.
+    async fn serve(self: Arc<Self>, mut stream: TcpStream) {
         let deadline = Instant::now() + self.request_timeout;
-        let mut reader = BufReader::new(DeadlineReader { stream, deadline });
-        let mut writer = stream;
-        let incoming = request::read(&mut reader, || writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"));
-        // An error means that the sender has closed the connection.
-        let _ = match incoming {
-            Ok(Incoming::Closed) => return,
-            Ok(Incoming::Index) => respond(stream, 200, "cargo xtask listen: POST webhooks to this URL\n"),
-            Ok(Incoming::Webhook(request)) => {
-                let status = self.receive(&request);
-                thread::sleep(Duration::from_millis(self.options.slow_ms));
-                respond(stream, status, "")
+        let receiver = Arc::clone(&self);
+        let service = service_fn(move |request| Arc::clone(&receiver).answer(request, deadline));
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.request_timeout)
+            .max_header_size(request::HEAD_LIMIT)
+            .half_close(true)
+            .keep_alive(false)
+            .title_case_headers(true)
+            .serve_connection(TokioIo::new(&mut stream), service)
+            .await;
+        if let Some(problem) = served.err().as_ref().and_then(request::head_problem) {
+            self.print_problem(&problem);
+        }
+        drain(&mut stream).await;
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let (status, text) = match request::read(request, deadline).await {
+            Ok(None) => (200, "cargo xtask listen: POST webhooks to this URL\n"),
+            Ok(Some(request)) => {
+                let status = block_in_place(|| self.receive(&request));
+                sleep(Duration::from_millis(self.options.slow_ms)).await;
+                (status, "")
             }
             Err(rejection) => {
-                let line = block::rejected(rejection.status, &rejection.reason, SystemTime::now(), self.colours);
-                self.state().print(&line);
-                respond(stream, rejection.status, "").and_then(|()| drain(stream))
+                self.print_problem(&format!("rejected with {}: {}", rejection.status, rejection.reason));
+                (rejection.status, "")
             }
         };
+        let mut response = Response::builder().status(status);
+        if status == 405 {
+            response = response.header(ALLOW, "POST");
+        }
+        Ok(response.body(Full::from(text)).expect("statuses are from 200 to 599"))
+    }
+
+    fn print_problem(&self, text: &str) {
+        self.state().print(&block::problem(text, SystemTime::now(), self.colours));
     }
 
     /// Prints a webhook, and returns the status of its response.
@@ -303,24 +345,11 @@ impl Receiver {
     }
 }
 
-fn respond(mut stream: &TcpStream, status: u16, text: &str) -> io::Result<()> {
-    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
-    let length = match status {
-        204 | 304 => String::new(),
-        _ => format!("Content-Length: {}\r\n", text.len()),
-    };
-    let allow = if status == 405 { "Allow: POST\r\n" } else { "" };
-    stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
-    let head = format!("HTTP/1.1 {status} {reason}\r\n{length}{allow}Connection: close\r\n\r\n");
-    stream.write_all(format!("{head}{text}").as_bytes())
-}
-
-/// Reads and drops the rest of a rejected request, within limits of size and time.
-fn drain(stream: &TcpStream) -> io::Result<()> {
-    stream.shutdown(Shutdown::Write)?;
-    let deadline = Instant::now() + DRAIN_TIMEOUT;
-    let mut rest = DeadlineReader { stream, deadline }.take(8 * request::BODY_LIMIT as u64);
-    let mut buffer = [0; 16 * 1024];
-    while Instant::now() < deadline && rest.read(&mut buffer)? > 0 {}
-    Ok(())
+/// Ends the response, and drops what the sender still sends, within limits of size and time: after an immediate close,
+/// the sender would not see the response.
+async fn drain(stream: &mut TcpStream) {
+    // An error means that the sender has closed the connection.
+    let _ = stream.shutdown().await;
+    let mut rest = stream.take(8 * request::BODY_LIMIT as u64);
+    let _ = timeout(DRAIN_TIMEOUT, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use reelhook_domain::{Aggregate, Decision, Job, Subject};
+use strum::IntoStaticStr;
 
 use crate::clock::ClockAndRandom;
 use crate::retry::Retry;
@@ -27,7 +28,8 @@ pub trait AggregateStore<A: Aggregate>: Send + Sync {
 }
 
 /// The outcome of a change.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Changed<A: Aggregate = Job> {
     /// The event was applied; the saved aggregate.
     Applied(Box<A>),
@@ -42,12 +44,7 @@ pub enum Changed<A: Aggregate = Job> {
 impl<A: Aggregate> Changed<A> {
     /// The name for logs.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Applied(_) => "applied",
-            Self::Ignored(..) => "ignored",
-            Self::Rejected(..) => "rejected",
-            Self::NotFound => "not_found",
-        }
+        self.into()
     }
 }
 

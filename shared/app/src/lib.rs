@@ -5,6 +5,7 @@ pub use url::Url;
 pub mod catalog;
 pub mod change;
 pub mod clock;
+pub mod digest;
 pub mod idempotency;
 pub mod jobs;
 pub mod limits;

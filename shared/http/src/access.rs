@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_domain::Timestamp;
-use reelhook_signing::{SigningKeys, Verified, fingerprint, former_fingerprints, hash_key, same_hash, session_token};
+use reelhook_signing::{SessionClaims, SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash};
 use secrecy::ExposeSecret;
 
 pub use crate::access::api_keys::AccessError;
@@ -199,8 +199,8 @@ impl Access {
         let known: Vec<[u8; 32]> = self.keys.iter().chain(&self.basic).copied().collect();
         let secure = self.site.is_secure(request);
         session::tokens(request, secure)
-            .find_map(|token| session_token::verify(token, &known, now.seconds(), secret).ok())
-            .map(Verified::into_inner)
+            .find_map(|token| SessionClaims::verify(token, &known, now.seconds(), secret).ok())
+            .map(|session| session.into_inner().key)
     }
 
     fn key(&self, key: &str) -> Option<[u8; 32]> {

@@ -88,7 +88,7 @@ fn of_value(request: &ApiRequest, value: &str, files: &[&[u8]]) -> String {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    hex(digest)
+    hex::encode(digest.finalize())
 }
 
 /// The hash that version 0.1 stored: of a body's bytes, or of a form's parts.
@@ -103,11 +103,7 @@ fn of_bytes(path: &str, parts: &[&[u8]]) -> String {
             }
         }
     }
-    hex(digest)
-}
-
-fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.finalize())
 }
 
 /// A value in canonical form: members in the order of their names, numbers by their values.

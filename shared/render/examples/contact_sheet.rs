@@ -41,21 +41,23 @@ fn main() -> Result<(), Failure> {
             Rendition::Portrait => "tall",
         };
         let usual: Vec<_> = kinds
-            .into_iter()
-            .zip(Theme::ALL.into_iter().cycle())
+            .iter()
+            .copied()
+            .zip(Theme::ALL.iter().copied().cycle())
             .map(|(kind, theme)| (theme, kind, samples::usual(kind)))
             .collect();
         sheets.stills(&format!("kinds-{word}"), rendition, 3, &usual)?;
         let other: Vec<_> = kinds
-            .into_iter()
-            .zip(Theme::ALL.into_iter().cycle().skip(4))
+            .iter()
+            .copied()
+            .zip(Theme::ALL.iter().copied().cycle().skip(4))
             .map(|(kind, theme)| (theme, kind, samples::usual(kind)))
             .collect();
         sheets.stills(&format!("kinds-{word}-2"), rendition, 3, &other)?;
         for (name, kind) in
             [("title", SceneKind::HeroTitle), ("list", SceneKind::FeatureList), ("stats", SceneKind::Stats)]
         {
-            let themes: Vec<_> = Theme::ALL.into_iter().map(|theme| (theme, kind, samples::usual(kind))).collect();
+            let themes: Vec<_> = Theme::ALL.iter().copied().map(|theme| (theme, kind, samples::usual(kind))).collect();
             sheets.stills(&format!("themes-{name}-{word}"), rendition, 2, &themes)?;
         }
         for (name, texts, count) in [
@@ -72,15 +74,16 @@ fn main() -> Result<(), Failure> {
             ("empty", &[""][..], 0),
         ] {
             let all: Vec<_> = kinds
-                .into_iter()
-                .zip(Theme::ALL.into_iter().cycle())
+                .iter()
+                .copied()
+                .zip(Theme::ALL.iter().copied().cycle())
                 .map(|(kind, theme)| (theme, kind, samples::filled(kind, texts, count)))
                 .collect();
             sheets.stills(&format!("text-{name}-{word}"), rendition, 3, &all)?;
         }
         let cases: Vec<_> = samples::CASES
             .into_iter()
-            .zip(Theme::ALL.into_iter().cycle())
+            .zip(Theme::ALL.iter().copied().cycle())
             .map(|((_, text), theme)| (theme, SceneKind::HeroTitle, samples::case(text)))
             .collect();
         sheets.stills(&format!("text-cases-{word}"), rendition, 3, &cases)?;

@@ -141,7 +141,7 @@ mod tests {
     fn no_theme_has_bands() {
         let size = (1280, 720);
         let (width, height) = (size.0 as usize, size.1 as usize);
-        for theme in Theme::ALL {
+        for &theme in Theme::ALL {
             let palette = Palette::of(theme);
             let gradient = Gradient::new(size, &palette, &glows(theme, &palette, false, true));
             let mut pixmap = Pixmap::new(size.0, size.1).expect("a size");
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn text_is_readable_everywhere_in_the_text_area() {
-        for theme in Theme::ALL {
+        for &theme in Theme::ALL {
             let palette = Palette::of(theme);
             for (rendition, size, opening) in [
                 (Rendition::Landscape, (480, 270), true),

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use reelhook_app::digest::sha256_hex;
 use reelhook_app::videos::draw_error::DrawError;
 use reelhook_app::videos::ports::{Assets as ImageFiles, FilmScene, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::{Ffmpeg, Fonts, Images, LaidOutScene, RenderError, SceneInput, Soundtrack, key};
@@ -37,12 +37,12 @@ impl SceneRenderer for LocalRenderer {
         let scene_input = scene_input(scene);
         // Hash images by content: their references may change.
         let digests: HashMap<&ImageRef, String> =
-            files.iter().map(|(image, bytes)| (image, hex::encode(Sha256::digest(bytes)))).collect();
+            files.iter().map(|(image, bytes)| (image, sha256_hex(bytes))).collect();
         let (scene, before) = (
             with_content_hashes(scene_input.scene, &digests),
             scene_input.before.map(|scene| with_content_hashes(scene, &digests)),
         );
-        hex::encode(Sha256::digest(key(&SceneInput { scene: &scene, before: before.as_ref(), ..scene_input })))
+        sha256_hex(key(&SceneInput { scene: &scene, before: before.as_ref(), ..scene_input }))
     }
 
     async fn draw(

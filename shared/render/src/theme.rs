@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_text_can_be_read() {
-        for theme in Theme::ALL {
+        for &theme in Theme::ALL {
             let colours = Palette::of(theme);
             for ground in [colours.from, colours.to, colours.surface] {
                 for text in [colours.ink, colours.muted, colours.accent] {

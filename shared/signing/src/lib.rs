@@ -2,19 +2,19 @@
 //! a type.
 
 pub mod asymmetric;
+mod claims;
 pub mod js_json;
 mod keys;
 mod mac;
 mod seal;
-pub mod session_token;
 pub mod standard;
-pub mod stream_token;
 pub mod streamgank;
-pub mod token;
+mod token;
 mod verified;
 
 pub use asymmetric::PrivateKey;
+pub use claims::{RunClaims, SessionClaims, SubjectClaims};
 pub use keys::{SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash, same_secret};
 pub use seal::{SealError, SealingKeys};
-pub use token::{CallbackToken, Claims};
+pub use token::{Claims, SignedToken};
 pub use verified::{Verified, VerifyError};

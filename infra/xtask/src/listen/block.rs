@@ -166,13 +166,9 @@ impl Block<'_> {
     }
 }
 
-/// The line for a rejected request.
-pub fn rejected(status: u16, reason: &str, now: SystemTime, colours: Colours) -> String {
-    format!(
-        "{}  {}\n\n",
-        colours.dim(&clock(now)),
-        colours.red(&format!("rejected with {status}: {}", shortened(reason)))
-    )
+/// The line for a request that is no webhook.
+pub fn problem(text: &str, now: SystemTime, colours: Colours) -> String {
+    format!("{}  {}\n\n", colours.dim(&clock(now)), colours.red(&shortened(text)))
 }
 
 fn since_1970(time: SystemTime) -> Duration {

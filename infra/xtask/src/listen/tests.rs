@@ -1,5 +1,9 @@
 //! Webhooks over a real connection: output and responses.
 
+use std::io::Read as _;
+use std::net::{Shutdown, TcpStream};
+use std::time::Instant;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -21,7 +25,7 @@ struct Printed(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Printed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        Write::write(&mut *self.0.lock().unwrap(), bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -32,6 +36,7 @@ impl Write for Printed {
 struct Listening {
     port: u16,
     printed: Printed,
+    _runtime: Runtime,
 }
 
 impl Listening {
@@ -45,10 +50,11 @@ impl Listening {
         let printed = Printed::default();
         let state = Mutex::new(State::new(&options, Box::new(printed.clone())));
         let receiver = Arc::new(Receiver { options, verifier, colours: Colours::PLAIN, request_timeout, state });
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
-        receiver.start(listener);
-        Self { port, printed }
+        runtime.spawn(receiver.accept(listener));
+        Self { port, printed, _runtime: runtime }
     }
 
     fn options() -> Options {
@@ -66,12 +72,21 @@ impl Listening {
 
     /// The whole response to these bytes.
     fn response(&self, sent: &[u8]) -> String {
+        read(self.send(sent))
+    }
+
+    /// The whole response to a sender that sends no more than these bytes.
+    fn last_response(&self, sent: &[u8]) -> String {
+        let stream = self.send(sent);
+        stream.shutdown(Shutdown::Write).unwrap();
+        read(stream)
+    }
+
+    fn send(&self, sent: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(sent).unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        response
+        stream
     }
 
     fn status(&self, sent: &[u8]) -> u16 {
@@ -85,9 +100,24 @@ impl Listening {
         self.status(format!("{head}{body}").as_bytes())
     }
 
+    /// Waits for a text: a malformed head is printed after its response.
+    fn until_printed(&self, text: &str) {
+        let end = Instant::now() + DEADLINE;
+        while !self.printed().contains(text) {
+            assert!(Instant::now() < end, "{text}: {}", self.printed());
+            std::thread::yield_now();
+        }
+    }
+
     fn printed(&self) -> String {
         String::from_utf8(self.printed.0.lock().unwrap().clone()).unwrap()
     }
+}
+
+fn read(mut stream: TcpStream) -> String {
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
 }
 
 fn verifier(secrets: &[&str], public_keys: &[&str]) -> Verifier {
@@ -291,14 +321,13 @@ fn large_and_malformed_requests_are_rejected_and_the_next_one_is_accepted() {
     assert_eq!(listening.status(head.as_bytes()), 431);
     assert_eq!(listening.status(b"POST\x1b[31m\r\n\r\n"), 400);
     assert!(listening.response(b"DELETE / HTTP/1.1\r\n\r\n").contains("\r\nAllow: POST\r\n"));
-    let printed = listening.printed();
     for line in [
         "rejected with 413: the body must not exceed 1 MiB",
         "rejected with 431: the headers must not exceed 32 KiB",
         "rejected with 400: not HTTP/1.1: ",
         "rejected with 405: DELETE /: webhooks are sent by POST",
     ] {
-        assert!(printed.contains(line), "{line}: {printed}");
+        listening.until_printed(line);
     }
     assert!(
         listening
@@ -309,10 +338,58 @@ fn large_and_malformed_requests_are_rejected_and_the_next_one_is_accepted() {
 }
 
 #[test]
+fn each_kind_of_malformed_request_has_its_status() {
+    let listening = Listening::with(verifier(&[], &[]));
+    let post = |fields: &str, body: &str| format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n{body}");
+    let chunked = |body: &str| post("Transfer-Encoding: chunked", body);
+    let most = "x".repeat(request::BODY_LIMIT);
+    let cases = [
+        // The sender has gone.
+        ("", String::new()),
+        ("", "\r\n\r\n".to_owned()),
+        ("", "POST / HTTP/1.1\r\nContent-Length: 3".to_owned()),
+        ("200", post("Content-Length: 3", "{ }rest")),
+        ("200", "\r\nPOST / HTTP/1.0\r\n\r\n".to_owned()),
+        ("200", chunked("1;x=y\r\n{\r\n0000A\r\n\r\n23456789\r\n0\r\nTrailer: x\r\n\r\n")),
+        ("200", chunked(&format!("100000\r\n{most}\r\n0\r\n\r\n"))),
+        ("405", "GET /x HTTP/1.1\r\n\r\n".to_owned()),
+        ("405", "PUT / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n".to_owned()),
+        ("400", "POST / HTTP/2.0\r\n\r\n".to_owned()),
+        ("400", "\u{16}\u{3}\u{1}\n\n".to_owned()),
+        ("400", post("no colon", "")),
+        ("400", post("Content-Length: 3", "{}")),
+        ("400", post("Content-Length: +3", "{ }")),
+        ("400", post("Content-Length:", "{ }")),
+        ("400", post("Content-Length: 2\r\nContent-Length: 3", "{ }")),
+        ("400", post("Content-Length: 99999999999999999999999", "")),
+        ("400", post("Transfer-Encoding: gzip", "")),
+        ("400", chunked("ffffffffffffffffff\r\n")),
+        ("400", chunked("\r\n\r\n")),
+        ("400", chunked("-1\r\n")),
+        ("400", chunked("2\r\n{}xx0\r\n\r\n")),
+        ("400", chunked("0\r\n")),
+        ("400", chunked("")),
+        ("413", post(&format!("Content-Length: {}", request::BODY_LIMIT + 1), "")),
+        ("413", post(&format!("Expect: 100-continue\r\nContent-Length: {}", request::BODY_LIMIT + 1), "")),
+        ("413", chunked(&format!("100000\r\n{most}\r\n1\r\nx\r\n0\r\n\r\n"))),
+        ("431", post(&format!("x: {}", "x".repeat(request::HEAD_LIMIT)), "")),
+        ("431", format!("POST /{} HTTP/1.1\r\n\r\n", "x".repeat(request::HEAD_LIMIT))),
+        ("431", post(&["x: y"; 101].join("\r\n"), "")),
+    ];
+    for (expected, sent) in cases {
+        let response = listening.last_response(sent.as_bytes());
+        let status = response.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(status, expected, "{:?}: {response}", sent.chars().take(100).collect::<String>());
+    }
+}
+
+#[test]
 fn a_sender_that_is_too_slow_is_rejected() {
     let listening = Listening::new(verifier(&[], &[]), Duration::from_millis(50), |_| {});
     assert_eq!(listening.status(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n{"), 408);
     assert!(listening.printed().contains("rejected with 408"));
+    assert_eq!(listening.response(b"POST / HTTP/1.1\r\nContent-"), "");
+    listening.until_printed("closed the connection: the headers were not complete in time");
 }
 
 #[test]

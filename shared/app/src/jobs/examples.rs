@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_job_of_each_example_caused_its_event() {
         let of_jobs = |event: &OutboundEvent| matches!(event.group(), EventGroup::Job | EventGroup::Video);
-        for event in OutboundEvent::ALL.into_iter().filter(of_jobs) {
+        for event in OutboundEvent::ALL.iter().copied().filter(of_jobs) {
             let job = job(event, Timestamp(1_704_110_400_000));
             assert!(job.emitted.iter().any(|emitted| emitted.event == event), "{event:?}: {:?}", job.emitted);
         }

@@ -62,7 +62,7 @@ pub trait CounterStore: Send + Sync {
 pub async fn reconcile(store: &dyn CounterStore, now: Timestamp) -> Result<usize, StoreError> {
     let mut corrected = 0;
     for day in [now.day(), now.before(DAY).day()] {
-        for status in Status::ALL.into_iter().filter(|status| status.is_final()) {
+        for status in Status::ALL.iter().copied().filter(|status| status.is_final()) {
             let counted = store.count_jobs(status, &day).await?;
             let counter = store.counter(status, &day).await?;
             if counted == counter.value {

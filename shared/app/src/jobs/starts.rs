@@ -9,7 +9,7 @@ use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
     Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, WebUrl, cut, decide, retry_after,
 };
-use reelhook_signing::{SigningKeys, standard, streamgank, token};
+use reelhook_signing::{RunClaims, SignedToken, SigningKeys, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
@@ -220,8 +220,8 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
 }
 
 async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartResponse {
-    let claims = token::Claims::of_run(job.id.as_str(), job.run.attempt);
-    let token = token::mint(&claims, &ports.worker.tokens);
+    let claims = RunClaims::of_run(job.id.as_str(), job.run.attempt);
+    let token = SignedToken::mint(&claims, &ports.worker.tokens);
     let base = format!("{}/w/{}", ports.worker.base.as_str().trim_end_matches('/'), token.expose());
     let body = json!({
         "job_id": job.id.as_str(),

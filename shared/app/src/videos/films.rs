@@ -5,8 +5,8 @@ use std::path::Path;
 use async_trait::async_trait;
 use reelhook_domain::videos::film::{Film, Rendition};
 use reelhook_domain::{JobId, Timestamp};
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256_hex;
 use crate::store::StoreError;
 use crate::views::vidbuilder;
 
@@ -80,7 +80,7 @@ pub fn film_key(job: &JobId) -> String {
 
 /// The key of a job's copy of the image at a URL, made when the job first needed it.
 pub fn copy_key(job: &JobId, url: &str) -> String {
-    format!("films/{job}/pictures/{}", hex::encode(Sha256::digest(url.as_bytes())))
+    format!("films/{job}/pictures/{}", sha256_hex(url))
 }
 
 /// The key of a rendered scene, by the hash of everything that decides how it looks.

@@ -8,8 +8,7 @@ use std::time::Duration;
 use reelhook_domain::videos::film::{Film, Rendition};
 use reelhook_domain::videos::render::{RenderPlan, RenderTask, StoredVideo};
 use reelhook_domain::{Job, JobId, JobKind, RenderId};
-use reelhook_signing::stream_token;
-use secrecy::ExposeSecret;
+use reelhook_signing::{SignedToken, SubjectClaims};
 
 use crate::videos::assets::check_all;
 use crate::videos::draw_error::DrawError;
@@ -141,8 +140,9 @@ async fn store(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition, file: &Pa
         JobKind::Workflow => VIDEO_LIFE_S,
     };
     let expires = ports.clock.now().seconds() + life;
-    let token = stream_token::mint(&link_subject(job.id.as_str(), rendition), expires, ports.links);
+    let subject = link_subject(job.id.as_str(), rendition);
+    let token = SignedToken::mint(&SubjectClaims { subject: &subject, expires }, ports.links);
     let base = ports.base.as_str().trim_end_matches('/');
-    let link = format!("{base}/api/download/{id}?token={}", token.expose_secret());
+    let link = format!("{base}/api/download/{id}?token={}", token.expose());
     Ok(StoredVideo { rendition, key, bytes, link })
 }

@@ -2,10 +2,12 @@
 
 use reelhook_domain::JobKind;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// The form in which clients of a family see a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Dialect {
     /// Seeds 000 and 001.
     #[default]
@@ -17,10 +19,7 @@ pub enum Dialect {
 impl Dialect {
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::StreamGank => "streamgank",
-            Self::VidBuilder => "vidbuilder",
-        }
+        self.into()
     }
 
     /// The dialect of the clients of such jobs.

@@ -4,6 +4,7 @@ use crate::views::dialect::Dialect;
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::{Job, Live, OutboundEvent, Status, Subject, Timestamp};
 use serde_json::{Value, json};
+use strum::IntoStaticStr;
 
 use super::streamgank::StreamGank;
 use super::view::{View, WebhookView};
@@ -86,6 +87,8 @@ pub fn word(status: Status) -> &'static str {
 }
 
 /// The kinds of notifications about a video.
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 enum NotificationKind {
     Started,
     Completed,
@@ -105,11 +108,7 @@ impl NotificationKind {
     }
 
     fn name(&self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
+        self.into()
     }
 }
 

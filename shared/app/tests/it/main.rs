@@ -11,6 +11,7 @@ mod image_paths;
 mod limits;
 mod logs;
 mod metadata;
+mod names;
 mod nothing_is_lost;
 mod operational;
 mod pieces;

@@ -247,7 +247,7 @@ async fn other_endpoints_get_a_receiver_s_host_and_not_its_url() {
         destination: Destination::Web(WebUrl::parse("https://x.example/s3cret?token=s3cret").unwrap()),
         ..endpoint
     };
-    for event in OutboundEvent::ALL {
+    for &event in OutboundEvent::ALL {
         let row = example(&secret, event, stack.world.now());
         assert!(!row.data.to_string().contains("s3cret"), "{}", row.data);
         assert_eq!(row.data["url"].is_string(), matches!(event.group(), EventGroup::Endpoint | EventGroup::Delivery));

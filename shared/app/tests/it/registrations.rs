@@ -374,7 +374,7 @@ fn a_preview_is_what_would_be_sent_without_the_values_of_own_headers() {
         ("WEBHOOK_URLS", "https://one.example/"),
         ("WEBHOOK_HEADERS", "Authorization:Bearer hush"),
     ]);
-    for event in OutboundEvent::ALL {
+    for &event in OutboundEvent::ALL {
         let shown = preview(&settings.endpoints[0], event, NOON);
         let body: serde_json::Value = serde_json::from_str(&shown.body).unwrap();
         assert_eq!((&body["event"], &body["webhook_id"]), (&json!(event.name()), &json!("webhook_1")), "{event:?}");

@@ -57,7 +57,7 @@ impl QueueStore for JobTable {
             let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
             listed(self.query("by-status", condition, &values), limit)
         };
-        let mut found = try_join_all(JobKind::ALL.into_iter().map(read)).await?.concat();
+        let mut found = try_join_all(JobKind::ALL.iter().copied().map(read)).await?.concat();
         found.sort_by_key(|(at, _)| *at);
         found.truncate(limit);
         Ok(found)
@@ -106,7 +106,7 @@ impl QueueStore for JobTable {
 fn partitions(family: Option<JobKind>) -> &'static [JobKind] {
     match family {
         Some(JobKind::Workflow) => &[JobKind::Workflow],
-        Some(JobKind::Video) | None => &JobKind::ALL,
+        Some(JobKind::Video) | None => JobKind::ALL,
     }
 }
 

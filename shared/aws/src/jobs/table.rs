@@ -127,7 +127,7 @@ impl JobTable {
     /// [`StoreError`].
     pub async fn count(&self, status: Status, day: &str) -> Result<i64, StoreError> {
         let mut total = 0;
-        for family in JobKind::ALL {
+        for &family in JobKind::ALL {
             let mut start = None;
             loop {
                 let query = self.of_day(family, status, day)?.select(Select::Count);
@@ -335,7 +335,7 @@ impl JobLister for JobTable {
         // The cursor is `created/id`; among VidBuilder's jobs it has the prefix `VIDEOS`.
         let rest = after.and_then(|after| after.strip_prefix(VIDEOS));
         let (mut cursor, mut found) = (rest.or(after), Vec::new());
-        for family in JobKind::ALL.into_iter().skip(usize::from(rest.is_some())) {
+        for family in JobKind::ALL.iter().copied().skip(usize::from(rest.is_some())) {
             let start = cursor.take().and_then(|cursor| {
                 let (created, id) = cursor.split_once('/')?;
                 let month = s(status_month(family, status, day));

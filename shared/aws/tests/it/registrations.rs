@@ -114,7 +114,7 @@ async fn the_list_is_read_to_its_end_each_time_and_that_of_keys_is_used_for_a_mi
         let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
         assert_eq!(ids, ["ep_1", "ep_2", "ep_3"]);
         assert!(
-            !OutboundEvent::ALL.into_iter().any(|event| all[1].events.matches(event)),
+            !OutboundEvent::ALL.iter().copied().any(|event| all[1].events.matches(event)),
             "it subscribes to an event of a newer version"
         );
         assert!(all[0].events.matches(OutboundEvent::Failed) && !all[0].events.matches(OutboundEvent::Completed));

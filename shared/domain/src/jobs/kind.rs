@@ -1,10 +1,12 @@
 //! The kinds of jobs.
 
+use strum::VariantArray;
+
 use crate::OutboundEvent;
 use crate::outbox::effect::Recipients;
 
 /// The kind of a job. It determines the dialect of the clients, at the edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, VariantArray)]
 pub enum JobKind {
     /// Run a workflow of steps that ends with a video.
     #[default]
@@ -15,7 +17,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Workflow, Self::Video];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The webhook event of a job of this kind for what happened; none if its subscribers get none.
     pub fn webhook_event(self, event: OutboundEvent) -> Option<OutboundEvent> {

@@ -1,10 +1,13 @@
 //! The status of a job, and of a step of its workflow.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Status {
     /// Waiting for its turn, or for the time of a retry.
     Pending,
@@ -22,19 +25,16 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Processing, Self::Rendering, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Rendering => "rendering",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+        self.into()
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 
     /// Whether only a command can leave it.
@@ -47,7 +47,8 @@ impl Status {
 }
 
 /// The status of a step in a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum StepStatus {
     /// The step started.
     Started,
@@ -56,17 +57,13 @@ pub enum StepStatus {
     /// The step failed, and so did the run.
     Failed,
     /// The step submitted a render.
+    #[strum(serialize = "render ready")]
     RenderReady,
 }
 
 impl StepStatus {
     /// A plain name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::RenderReady => "render ready",
-        }
+        self.into()
     }
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::{RenderId, Timestamp, WebUrl};
 
 /// A service that works for us under an id of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Service {
     /// Creatomate, which renders videos.
     #[default]
@@ -18,9 +20,7 @@ pub enum Service {
 impl Service {
     /// The name in keys and logs.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Creatomate => "creatomate",
-        }
+        self.into()
     }
 }
 

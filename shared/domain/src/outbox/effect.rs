@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_event_without_recipients_goes_to_the_client_if_it_is_about_a_video() {
-        for event in OutboundEvent::ALL {
+        for &event in OutboundEvent::ALL {
             let to_client = event.name().starts_with("video.");
             let expected = if to_client { Recipients::SubscribersAndCallback } else { Recipients::Subscribers };
             assert_eq!(Recipients::unstated(event), expected, "{event:?}");

@@ -94,7 +94,7 @@ mod tests {
             stage: None,
             details: false,
         };
-        for status in Status::ALL {
+        for &status in Status::ALL {
             assert!(Live::RenderCompleted.ends(status) && Live::RenderFailed.ends(status), "{status:?}");
             assert_eq!(Live::Job.ends(status), status.is_final(), "{status:?}");
             assert!(!render.ends(status) && !step.ends(status), "{status:?}");

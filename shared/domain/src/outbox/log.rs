@@ -1,51 +1,54 @@
 //! What a log holds: how important its lines are, and how many there are of each kind.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 /// The type of a log line. The names are those that stored lines and searches have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum LogEvent {
     /// Waiting began.
-    #[serde(rename = "job_queued")]
+    #[strum(serialize = "job_queued")]
     Queued,
     /// Work started.
-    #[serde(rename = "job_started")]
+    #[strum(serialize = "job_started")]
     Started,
     /// A callback reported progress.
-    #[serde(rename = "webhook_received")]
+    #[strum(serialize = "webhook_received")]
     Reported,
     /// An outside service was polled.
-    #[serde(rename = "creatomate_monitoring")]
+    #[strum(serialize = "creatomate_monitoring")]
     Polled,
     /// It completed.
-    #[serde(rename = "job_completed")]
+    #[strum(serialize = "job_completed")]
     Completed,
     /// It failed for good.
-    #[serde(rename = "job_failed")]
+    #[strum(serialize = "job_failed")]
     Failed,
     /// Anything else.
-    #[serde(rename = "job_log")]
+    #[strum(serialize = "job_log")]
     Note,
 }
 
 impl LogEvent {
     /// The name in stored lines and searches.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "job_queued",
-            Self::Started => "job_started",
-            Self::Reported => "webhook_received",
-            Self::Polled => "creatomate_monitoring",
-            Self::Completed => "job_completed",
-            Self::Failed => "job_failed",
-            Self::Note => "job_log",
-        }
+        self.into()
+    }
+}
+
+impl TryFrom<String> for LogEvent {
+    type Error = strum::ParseError;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
     }
 }
 
 /// The importance of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum LogLevel {
     /// Something happened.
     Info,
@@ -58,22 +61,14 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Every level.
-    pub const ALL: [Self; 4] = [Self::Info, Self::Success, Self::Warning, Self::Error];
-
     /// Its name in logs and searches.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Success => "success",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
+        self.into()
     }
 
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.name() == name)
+        name.parse().ok()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The film specification: the scenes of a video and their content, parsed and within limits.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::WebUrl;
 
@@ -61,7 +62,7 @@ pub enum Rendition {
 }
 
 /// The colours and typography of a video. The request parser maps an unknown name to `Corporate`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "kebab-case")]
 pub enum Theme {
     /// Navy and blue, sober.
@@ -85,16 +86,7 @@ pub enum Theme {
 
 impl Theme {
     /// Every theme.
-    pub const ALL: [Self; 8] = [
-        Self::Corporate,
-        Self::Minimal,
-        Self::Vibrant,
-        Self::Dark,
-        Self::Nature,
-        Self::Sunset,
-        Self::Ocean,
-        Self::Luxury,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 }
 
 /// The music under a video.
@@ -128,8 +120,9 @@ pub struct Scene {
 }
 
 /// The layout of a scene.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum SceneKind {
     /// The title of a video; also the layout for an unknown type.
     HeroTitle,
@@ -159,37 +152,16 @@ pub enum SceneKind {
 
 impl SceneKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
-        Self::HeroTitle,
-        Self::ProductShowcase,
-        Self::FeatureList,
-        Self::Cta,
-        Self::Testimonial,
-        Self::Comparison,
-        Self::Stats,
-        Self::StepByStep,
-        Self::ProductMatrix,
-        Self::LessonTitle,
-        Self::Quiz,
-        Self::KeyTakeaways,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name that clients use.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::HeroTitle => "hero-title",
-            Self::ProductShowcase => "product-showcase",
-            Self::FeatureList => "feature-list",
-            Self::Cta => "cta",
-            Self::Testimonial => "testimonial",
-            Self::Comparison => "comparison",
-            Self::Stats => "stats",
-            Self::StepByStep => "step-by-step",
-            Self::ProductMatrix => "product-matrix",
-            Self::LessonTitle => "lesson-title",
-            Self::Quiz => "quiz",
-            Self::KeyTakeaways => "key-takeaways",
-        }
+        self.into()
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::{
     AdmissionRequest, Attempt, DeliveryId, EndpointId, EventId, OutboundEvent, Outcome, RateLimit, ResponseClass,
@@ -16,8 +17,9 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 const THROTTLED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The status of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum DeliveryStatus {
     /// It is to be sent, now or later.
     Pending,
@@ -27,6 +29,18 @@ pub enum DeliveryStatus {
     Exhausted,
     /// It is no longer sent: the endpoint is disabled or removed.
     Stopped,
+}
+
+impl DeliveryStatus {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
 }
 
 /// One event on its way to one endpoint.

@@ -1,9 +1,11 @@
 //! The stages of an endpoint's outage, each of which is one operational event, and the levels of its warnings.
 
+use strum::VariantArray;
+
 use crate::{EndpointId, EventId, IdError, Timestamp};
 
 /// How much of its disable policy an endpoint has used when its operator is warned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum WarningLevel {
     /// The endpoint fails at all.
     Failing,
@@ -16,8 +18,6 @@ pub enum WarningLevel {
 }
 
 impl WarningLevel {
-    const ALL: [Self; 4] = [Self::Failing, Self::Half, Self::ThreeQuarters, Self::Last];
-
     /// The level in percent, in the form that stores and wire formats have.
     pub const fn percent(self) -> u8 {
         match self {
@@ -30,7 +30,7 @@ impl WarningLevel {
 
     /// The highest level that this percentage reaches; none for 0.
     pub fn reached(percent: u64) -> Option<Self> {
-        Self::ALL.into_iter().rev().find(|level| u64::from(level.percent()) <= percent)
+        Self::VARIANTS.iter().copied().rev().find(|level| u64::from(level.percent()) <= percent)
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn each_percentage_reaches_the_highest_level_below_it() {
-        for level in WarningLevel::ALL {
+        for &level in WarningLevel::VARIANTS {
             assert_eq!(WarningLevel::reached(u64::from(level.percent())), Some(level));
         }
         let expected = [(0, None), (49, Some(1)), (74, Some(50)), (89, Some(75)), (1000, Some(90))];

@@ -9,6 +9,7 @@ mod invariants;
 mod isolation;
 mod journeys;
 mod matrix;
+mod names;
 mod properties;
 mod shown;
 mod story;

@@ -356,7 +356,7 @@ impl Life {
                 *self.counts.entry(*status).or_default() += if *entered { 1 } else { -1 };
             }
         }
-        for status in Status::ALL {
+        for &status in Status::ALL {
             let counted = self.counts.get(&status).copied().unwrap_or(0);
             let is_so = status.is_final() && job.status == status && job.deleted_at.is_none();
             assert_eq!(counted, i32::from(is_so), "{} in the counters", status.name());

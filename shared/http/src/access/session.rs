@@ -2,8 +2,8 @@
 
 use reelhook_app::Url;
 use reelhook_domain::Timestamp;
-use reelhook_signing::{SigningKeys, session_token};
-use secrecy::{ExposeSecret, SecretString};
+use reelhook_signing::{SessionClaims, SignedToken, SigningKeys};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -82,21 +82,22 @@ fn form_field(request: &ApiRequest, field: &str) -> Option<String> {
 /// A new session.
 #[derive(Debug)]
 pub struct Session {
-    token: SecretString,
+    token: SignedToken,
     ends: Timestamp,
 }
 
 impl Session {
     /// Starts a session for the key with this hash.
     pub(crate) fn begin(key: &[u8; 32], secret: &SigningKeys, now: Timestamp) -> Self {
-        let ends = now.seconds() + LIFE_S;
-        Self { token: session_token::mint(key, ends, secret), ends: Timestamp::from_seconds(ends) }
+        let expires = now.seconds() + LIFE_S;
+        let token = SignedToken::mint(&SessionClaims { key: *key, expires }, secret);
+        Self { token, ends: Timestamp::from_seconds(expires) }
     }
 
     /// The session's cookie for a Set-Cookie header. Scripts can't read it, and pages of other sites can make a browser
     /// send it only by a link.
     pub fn cookie(&self, secure: bool) -> String {
-        cookie(secure, self.token.expose_secret(), LIFE_S)
+        cookie(secure, self.token.expose(), LIFE_S)
     }
 
     /// The answer to a sign-in by JSON.

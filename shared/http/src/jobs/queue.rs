@@ -1,11 +1,11 @@
 //! Routes of the queue: its counts, its paginated list, and its switches (contract.md, StreamGank: jobs).
 
+use reelhook_app::digest::sha256_hex;
 use reelhook_app::jobs::queue::{Cursor, JobFilter, Listed, QueueStatus};
 use reelhook_app::views::Dialect;
 use reelhook_app::views::streamgank::job_summary;
 use reelhook_domain::{JobId, JobKind, Status, Timestamp, brief};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
@@ -93,7 +93,7 @@ fn read_family(text: &str) -> Result<Option<JobKind>, Problem> {
     }
     // StreamGank's clients do not send a family, and can't show jobs of other families.
     let name = if text.is_empty() { Dialect::StreamGank.name() } else { text };
-    let found = JobKind::ALL.into_iter().find(|kind| Dialect::of(*kind).name() == name);
+    let found = JobKind::ALL.iter().copied().find(|kind| Dialect::of(*kind).name() == name);
     let right = "one of streamgank, vidbuilder, all";
     found.map(Some).ok_or_else(|| bad("family", right))
 }
@@ -102,9 +102,8 @@ fn read_status(text: &str) -> Result<Option<Status>, Problem> {
     if matches!(text, "" | "all") {
         return Ok(None);
     }
-    let found = Status::ALL.into_iter().find(|status| status.name() == text);
     let right = "one of pending, processing, rendering, completed, failed, cancelled";
-    found.map(Some).ok_or_else(|| bad("status", right))
+    Status::parse(text).map(Some).ok_or_else(|| bad("status", right))
 }
 
 /// Encodes a cursor as `until/id/id…` in base64url, opaque to clients.
@@ -157,8 +156,7 @@ pub fn stats(status: &QueueStatus, max_workers: usize) -> Value {
 /// A status event of the queue's live stream, with an id that changes with the stats.
 pub fn live_status(status: &QueueStatus, max_workers: usize, now: Timestamp, client: &str) -> (String, Value) {
     let stats = stats(status, max_workers);
-    let digest = Sha256::digest(stats.to_string().as_bytes());
-    let id = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = sha256_hex(stats.to_string())[..16].to_owned();
     (id, json!({ "success": true, "stats": stats, "timestamp": now.millis(), "clientId": client }))
 }
 

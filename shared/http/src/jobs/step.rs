@@ -4,7 +4,7 @@
 use reelhook_app::change::Changed;
 use reelhook_app::views::captions::step_name;
 use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, WebUrl, cut};
-use reelhook_signing::{SigningKeys, standard, streamgank, token};
+use reelhook_signing::{RunClaims, SigningKeys, standard, streamgank};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ pub fn reporter(request: &ApiRequest, credentials: &Credentials<'_>, now: Timest
 
 /// The run that a token is for; none if it is for a part of a run only.
 pub(crate) fn run_of(given: &str, keys: &SigningKeys) -> Option<Reporter> {
-    let claims = token::verify(given, keys).ok()?.into_inner();
+    let claims = RunClaims::verify(given, keys).ok()?.into_inner();
     if claims.part.is_some() {
         return None;
     }
@@ -192,14 +192,16 @@ pub fn answer(changed: &Changed, request_id: &str) -> Result<ApiAnswer, Problem>
 
 #[cfg(test)]
 mod tests {
+    use reelhook_signing::SignedToken;
+
     use super::*;
 
     #[test]
     fn a_token_of_a_part_does_not_report_on_the_run() {
         let keys = SigningKeys::parse("secret").unwrap();
-        let run = token::Claims::of_run("job_1", 2);
+        let run = RunClaims::of_run("job_1", 2);
         let part = run.clone().with_part("scene_1");
-        let reporter = |claims: &token::Claims| run_of(token::mint(claims, &keys).expose(), &keys);
+        let reporter = |claims: &RunClaims| run_of(SignedToken::mint(claims, &keys).expose(), &keys);
         assert_eq!(reporter(&run), Some(Reporter::Run(JobId::parse("job_1").unwrap(), 2)));
         assert_eq!(reporter(&part), None);
     }

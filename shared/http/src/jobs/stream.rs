@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use reelhook_domain::{JobId, Timestamp};
-use reelhook_signing::{SigningKeys, stream_token};
-use secrecy::ExposeSecret;
+use reelhook_signing::{SignedToken, SigningKeys, SubjectClaims};
 use serde_json::{Value, json};
 
 use crate::access::Access;
@@ -20,7 +19,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 /// Admits a viewer with a key, or with a token for the requested stream.
 ///
 /// # Errors
-/// [`RequestProblem::Unauthorized`].
+/// [`RequestProblem::Request(RequestProblem::Unauthorized)`].
 pub fn admit(
     request: &ApiRequest,
     route: &Route,
@@ -29,8 +28,10 @@ pub fn admit(
     now: Timestamp,
 ) -> Result<(), Problem> {
     match request.query("token") {
-        Some(token) => stream_token::verify(token, &route.subject(), now.seconds(), keys)
-            .map_err(|_| Problem::Request(RequestProblem::Unauthorized)),
+        Some(token) => {
+            let verified = SubjectClaims::verify(token, &route.subject(), now.seconds(), keys).map(drop);
+            verified.map_err(|_| Problem::Request(RequestProblem::Unauthorized))
+        }
         None => access.caller(request, now).map(drop),
     }
 }
@@ -51,6 +52,6 @@ pub fn read_token_request(request: &ApiRequest) -> Result<Option<JobId>, Problem
 pub fn token_answer(job: Option<&JobId>, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
     let subject = job.map_or(QUEUE_SUBJECT.to_owned(), job_subject);
     let expires = Timestamp::from_seconds(now.after(TOKEN_LIFE).seconds());
-    let token = stream_token::mint(&subject, expires.seconds(), keys);
-    ApiAnswer::json(200, &json!({ "token": token.expose_secret(), "expiresAt": expires.to_string() }))
+    let token = SignedToken::mint(&SubjectClaims { subject: &subject, expires: expires.seconds() }, keys);
+    ApiAnswer::json(200, &json!({ "token": token.expose(), "expiresAt": expires.to_string() }))
 }

@@ -109,7 +109,7 @@ fn read_scene(path: &str, index: usize, scene: &Value, reader: &mut FilmReader<'
     let Some(name) = word(&scene["type"]) else {
         return Err(wrong(&format!("{path}.type"), "a text such as `hero-title`"));
     };
-    let kind = SceneKind::ALL.into_iter().find(|kind| kind.name() == name);
+    let kind = SceneKind::parse(&name);
     if kind.is_none() {
         reader.warnings.push(format!("{path}.type: `{}` is not known, a title card is drawn", shortened(&name)));
     }

@@ -9,8 +9,7 @@ use reelhook_app::videos::uploads::Upload;
 use reelhook_app::views::vidbuilder;
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::{Job, JobId, JobKind, Status, Timestamp};
-use reelhook_signing::{SigningKeys, stream_token};
-use secrecy::ExposeSecret;
+use reelhook_signing::{SignedToken, SigningKeys, SubjectClaims};
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
@@ -122,8 +121,8 @@ impl Link {
     /// # Errors
     /// [`RequestProblem::Unauthorized`].
     pub fn check(&self, now: Timestamp, keys: &SigningKeys) -> Result<(), Problem> {
-        stream_token::verify(&self.token, &self.subject, now.seconds(), keys)
-            .map_err(|_| Problem::Request(RequestProblem::Unauthorized))
+        let verified = SubjectClaims::verify(&self.token, &self.subject, now.seconds(), keys).map(drop);
+        verified.map_err(|_| Problem::Request(RequestProblem::Unauthorized))
     }
 }
 
@@ -133,9 +132,10 @@ fn track_subject(name: &str) -> String {
 
 /// A signed link to a music track. It is valid for as long as a link to a video.
 pub fn track_link(filename: &str, base: &Url, keys: &SigningKeys, now: Timestamp) -> String {
-    let token = stream_token::mint(&track_subject(filename), now.seconds() + vidbuilder::LINK_LIFE.0, keys);
+    let (subject, expires) = (track_subject(filename), now.seconds() + vidbuilder::LINK_LIFE.0);
+    let token = SignedToken::mint(&SubjectClaims { subject: &subject, expires }, keys);
     let base = base.as_str().trim_end_matches('/');
-    format!("{base}/api/music-tracks/{filename}?token={}", token.expose_secret())
+    format!("{base}/api/music-tracks/{filename}?token={}", token.expose())
 }
 
 /// Reads the file id of a video: the job's id, with `_reels` for the portrait rendition.

@@ -90,11 +90,8 @@ fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
 
 /// Reads the name of a status.
 pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, Problem> {
-    let known =
-        [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
-    let found = known.into_iter().find(|status| status_name(*status) == text);
     let right = || "one of pending, delivered, exhausted, stopped".to_owned();
-    found.ok_or_else(|| bad("status", right()))
+    DeliveryStatus::parse(text).ok_or_else(|| bad("status", right()))
 }
 
 /// An endpoint's id or name.
@@ -152,7 +149,7 @@ fn summary(of: &Delivery) -> Value {
         "eventId": of.event_id.as_str(),
         "sequence": of.event_id.sequence(of.subject.as_str()),
         "endpointId": of.endpoint_id.as_str(),
-        "status": status_name(of.status),
+        "status": of.status.name(),
         "attempts": of.attempts,
         "waitsFor": of.wait_reason.filter(|_| pending),
         "replay": of.replay,
@@ -185,15 +182,6 @@ fn attempt(of: &Attempt) -> Value {
         "nextAttemptAt": result.and_then(|result| result.next_attempt_at).map(|at| at.to_string()),
         "reason": result.map(|result| result.reason.as_str()),
     })
-}
-
-pub(crate) fn status_name(status: DeliveryStatus) -> &'static str {
-    match status {
-        DeliveryStatus::Pending => "pending",
-        DeliveryStatus::Delivered => "delivered",
-        DeliveryStatus::Exhausted => "exhausted",
-        DeliveryStatus::Stopped => "stopped",
-    }
 }
 
 #[cfg(test)]

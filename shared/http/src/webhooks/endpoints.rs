@@ -415,7 +415,7 @@ fn no_store(answer: ApiAnswer) -> ApiAnswer {
 
 /// Every event, with an example of its data.
 pub fn event_types_answer(example: impl Fn(OutboundEvent) -> Value) -> ApiAnswer {
-    let types = OutboundEvent::ALL.into_iter().map(|event| {
+    let types = OutboundEvent::ALL.iter().copied().map(|event| {
         json!({
             "name": event.name(),
             "group": event.group().name(),

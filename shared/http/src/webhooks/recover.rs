@@ -15,7 +15,7 @@ use crate::metadata;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
 use crate::times;
-use crate::webhooks::deliveries::{read_endpoint, read_status, status_name};
+use crate::webhooks::deliveries::{read_endpoint, read_status};
 use crate::webhooks::problem::WebhookProblem;
 
 /// The fields of a request for a recovery.
@@ -168,7 +168,7 @@ pub fn recoveries_answer(recoveries: &[Recovery]) -> ApiAnswer {
 
 /// A recovery as clients see it.
 pub(crate) fn shown(of: &Recovery) -> Value {
-    let statuses: Vec<&str> = of.filter.statuses.iter().map(|status| status_name(*status)).collect();
+    let statuses: Vec<&str> = of.filter.statuses.iter().map(|status| status.name()).collect();
     json!({
         "id": of.id.as_str(),
         "status": of.status,

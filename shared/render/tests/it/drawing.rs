@@ -19,7 +19,7 @@ fn apart(a: &RgbaImage, b: &RgbaImage) -> f64 {
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let images = samples::images();
-    for kind in SceneKind::ALL {
+    for &kind in SceneKind::ALL {
         let scene = samples::scene(kind, samples::usual(kind));
         let draw = |fonts: &mut _| {
             let input = alone(&scene, Theme::Sunset, Rendition::Landscape);
@@ -39,7 +39,7 @@ fn the_same_input_gives_the_same_bytes() {
 #[test]
 fn drawing_only_the_changes_equals_drawing_the_whole_frame() {
     let (mut fonts, images) = (fonts(), samples::images());
-    for (kind, entrance) in SceneKind::ALL.into_iter().zip(ENTRANCES.into_iter().cycle()) {
+    for (kind, entrance) in SceneKind::ALL.iter().copied().zip(ENTRANCES.into_iter().cycle()) {
         for rendition in RENDITIONS {
             let scene = Scene { entrance, frames: 120, ..samples::scene(kind, samples::usual(kind)) };
             let input = alone(&scene, Theme::Vibrant, rendition);
@@ -60,7 +60,7 @@ fn drawing_only_the_changes_equals_drawing_the_whole_frame() {
 #[test]
 fn most_frames_of_a_scene_are_still() {
     let (mut fonts, images) = (fonts(), samples::images());
-    for kind in SceneKind::ALL {
+    for &kind in SceneKind::ALL {
         let scene = samples::scene(kind, samples::usual(kind));
         let input = alone(&scene, Theme::Corporate, Rendition::Landscape);
         let mut laid_out = LaidOutScene::new(&mut fonts, &input, &images).expect("a scene");

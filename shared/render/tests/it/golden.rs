@@ -33,7 +33,7 @@ fn hash(still: &RgbaImage) -> u64 {
 fn every_kind_looks_as_it_was_reviewed() {
     let (mut fonts, images) = (fonts(), samples::images());
     let mut drawn = BTreeMap::new();
-    for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle()) {
+    for (kind, theme) in SceneKind::ALL.iter().copied().zip(Theme::ALL.iter().copied().cycle()) {
         for rendition in RENDITIONS {
             let scene = samples::scene(kind, samples::usual(kind));
             let mut laid_out =
@@ -46,7 +46,7 @@ fn every_kind_looks_as_it_was_reviewed() {
         }
     }
     // Each text is shown in the theme's heading typeface and, as a kicker, in that of running text.
-    for ((name, text), theme) in samples::CASES.into_iter().zip(Theme::ALL.into_iter().cycle()) {
+    for ((name, text), theme) in samples::CASES.into_iter().zip(Theme::ALL.iter().copied().cycle()) {
         let scene = samples::scene(SceneKind::HeroTitle, samples::case(text));
         let mut laid_out =
             LaidOutScene::new(&mut fonts, &alone(&scene, theme, Rendition::Landscape), &images).expect("any text");

@@ -63,7 +63,7 @@ fn bare(fonts: &mut Fonts, kind: SceneKind, theme: Theme, rendition: Rendition) 
 fn no_content_breaks_a_card_or_leaves_its_area() {
     let mut fonts = fonts();
     let mut failures = Vec::new();
-    for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle().skip(2)) {
+    for (kind, theme) in SceneKind::ALL.iter().copied().zip(Theme::ALL.iter().copied().cycle().skip(2)) {
         for rendition in RENDITIONS {
             let bare = bare(&mut fonts, kind, theme, rendition);
             let turned = image::imageops::flip_horizontal(&bare);
@@ -84,7 +84,7 @@ fn no_content_breaks_a_card_or_leaves_its_area() {
 #[test]
 fn a_scene_of_one_frame_shows_everything() {
     let (mut fonts, images) = (fonts(), samples::images());
-    for kind in SceneKind::ALL {
+    for &kind in SceneKind::ALL {
         let long = samples::scene(kind, samples::usual(kind));
         let short = Scene { frames: 1, ..long.clone() };
         let mut last =

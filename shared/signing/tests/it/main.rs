@@ -2,10 +2,11 @@
 
 mod js_json;
 mod keys;
+mod run_token;
 mod session_token;
 mod standard;
 mod streamgank;
-mod token;
+mod subject_token;
 
 use reelhook_signing::SigningKeys;
 

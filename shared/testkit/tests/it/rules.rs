@@ -20,8 +20,9 @@ const RETRIED: [&str; 3] = ["Conflict", "is_busy", "unprocessed"];
 const NOT_OURS: [&str; 3] = ["target", "node_modules", "venv"];
 
 /// What we name directly and have in several versions, and why.
-const SEVERAL_VERSIONS: [(&str, &str); 4] = [
+const SEVERAL_VERSIONS: [(&str, &str); 5] = [
     ("base64", "serde_dynamo and standardwebhooks are at 0.21, aws_lambda_events and lambda_runtime at 0.22"),
+    ("schemars", "serde_with, which the Lambda events bring along, names 0.9 for an option that nobody chose"),
     ("skrifa", "cosmic-text is at 0.40, and the swash below it at 0.44"),
     ("http", "aws-smithy-protocol-test, a part of the SDK's test utilities, is at 0.2"),
     ("syn", "the derive macros of tracing and others are at 2, those of serde and clap at 3"),

@@ -1,6 +1,7 @@
 //! Receives render callbacks: applies them to their jobs, or parks those that arrive before a job has recorded the render.
 
 use reelhook_domain::{Event, Ignored, Job, JobId, RenderId, Service, brief};
+use strum::IntoStaticStr;
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::jobs::renders::callback::{Callback, Run};
@@ -20,7 +21,8 @@ pub enum CallbackAuth {
 }
 
 /// The outcome of a callback.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Received {
     /// It was applied to this job (the first of several).
     Reached(Box<Job>),
@@ -45,12 +47,7 @@ impl Received {
 
     /// The name for logs.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Reached(_) => "reached",
-            Self::Stale(_) => "stale",
-            Self::Hinted(_) => "hinted",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::stream::StreamExt;
 use reelhook_domain::{AttemptResult, Delivery, DeliveryStatus, Outcome, ResponseClass, Timestamp};
-use sha2::{Digest, Sha256};
 
 use super::answer;
 use super::notices::{notify_disabled, notify_exhausted};
 use super::ports::DeliverPorts;
 use super::types::{Change, Finished, Results, Sent};
+use crate::digest::sha256_hex;
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::outbox::messages::hint_at_deliveries;
 use crate::store::{Saved, StoreError};
@@ -114,7 +114,7 @@ fn attempt_result(answer: &Result<OutboundResponse, OutboundError>, took: Durati
             result.first_byte_ms = Some(ms(response.first_byte));
             result.duration_ms = ms(response.total);
             result.peer = response.peer.map(|peer| peer.to_string());
-            result.response_hash = Some(hex::encode(Sha256::digest(&response.body)));
+            result.response_hash = Some(sha256_hex(&response.body));
             result.response = answer::text(response);
         }
         Err(error) => result.error = Some(error.code().to_owned()),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_domain::{DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp, WebUrl};
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256_hex;
 use crate::views::Dialect;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::settings::WebhookSettings;
@@ -26,8 +26,8 @@ pub fn is_callback(id: &EndpointId) -> bool {
 
 /// The id of a client's URL. It differs from the id of the same URL in the settings, whose dialect is different.
 pub fn callback_id(url: &WebUrl) -> EndpointId {
-    let digest = Sha256::digest(url.as_written().as_bytes());
-    EndpointId::parse(&format!("{PREFIX}{}", hex::encode(&digest[..16]))).expect("hex is a valid id")
+    let hash = sha256_hex(url.as_written());
+    EndpointId::parse(&format!("{PREFIX}{}", &hash[..32])).expect("hex is a valid id")
 }
 
 /// A client's URL as a subscriber.

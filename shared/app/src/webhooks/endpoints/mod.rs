@@ -15,9 +15,9 @@ use async_trait::async_trait;
 use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, Timestamp, WebUrl};
 use reelhook_signing::{PrivateKey, SigningKeys};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use url::Url;
 
+use crate::digest::sha256_hex;
 use crate::store::StoreError;
 use crate::views::Dialect;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
@@ -263,8 +263,8 @@ pub fn masked(url: &Url) -> String {
 
 /// The id of a URL: `ep_` and the first 16 bytes of its SHA-256.
 pub fn endpoint_id(url: &Url) -> EndpointId {
-    let digest = Sha256::digest(url.as_str().as_bytes());
-    EndpointId::parse(&format!("ep_{}", hex::encode(&digest[..16]))).expect("hex is a valid id")
+    let hash = sha256_hex(url.as_str());
+    EndpointId::parse(&format!("ep_{}", &hash[..32])).expect("hex is a valid id")
 }
 
 #[cfg(test)]

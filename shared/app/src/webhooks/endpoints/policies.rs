@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reelhook_domain::{EndpointPolicy, RateLimit, Schedule};
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 /// A day in milliseconds.
 pub(crate) const DAY_MS: u64 = 86_400_000;
@@ -42,8 +43,9 @@ pub struct OwnPolicy {
 }
 
 /// The retry schedules by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum ScheduleName {
     /// The schedule of seed 001, with the delays of the settings.
     Streamgank,
@@ -54,21 +56,14 @@ pub enum ScheduleName {
 }
 
 impl ScheduleName {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Streamgank, Self::Vidbuilder, Self::Standard];
-
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Streamgank => "streamgank",
-            Self::Vidbuilder => "vidbuilder",
-            Self::Standard => "standard",
-        }
+        self.into()
     }
 
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name)
+        name.parse().ok()
     }
 
     /// The name of a schedule.

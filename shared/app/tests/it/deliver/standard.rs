@@ -168,7 +168,7 @@ fn every_event_has_the_same_data_in_both_formats() {
     let settings = webhook_settings(&[ONE]);
     let envelope = &settings.endpoints[0];
     let standard = Endpoint { form: form(), ..Endpoint::clone(envelope) };
-    for event in OutboundEvent::ALL {
+    for &event in OutboundEvent::ALL {
         let body =
             |endpoint: &Endpoint| -> Value { serde_json::from_str(&preview(endpoint, event, NOON).body).unwrap() };
         let (old, new) = (body(envelope), body(&standard));

@@ -181,7 +181,7 @@ fn events_have_their_own_facts() {
         (OutboundEvent::Cancelled, "cancelled_at", at),
         (OutboundEvent::ExtractionCompleted, "extracted_movies", json!("three movies")),
     ];
-    for event in OutboundEvent::ALL.into_iter().filter(|event| event.group() == EventGroup::Job) {
+    for event in OutboundEvent::ALL.iter().copied().filter(|event| event.group() == EventGroup::Job) {
         job.outbox = vec![Effect::Notify { event, to: Some(Recipients::Subscribers) }];
         let data = plan(&job, &subscriptions(&settings()), GRACE).events.remove(0).data;
         for (of, name, value) in &extras {

@@ -13,7 +13,7 @@ async fn a_list_of_all_or_of_one_status_shows_every_job_once_whatever_its_limit(
     let stack = Stack::default();
     let jobs = many(&stack);
     check_list(&stack, None, &sorted(&jobs), true).await;
-    for status in Status::ALL {
+    for &status in Status::ALL {
         let ids = sorted(jobs.iter().filter(|job| job.status == status));
         assert_eq!(ids.len(), 40);
         check_list(&stack, Some(status), &ids, true).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reelhook_app::outbound::Method;
 use reelhook_domain::Event;
-use reelhook_signing::{standard, streamgank, token};
+use reelhook_signing::{RunClaims, standard, streamgank};
 use reelhook_testkit::{NOON, Stack, body_of, header, headers, keys};
 use serde_json::json;
 
@@ -53,9 +53,9 @@ async fn the_token_in_the_base_url_names_the_job_and_its_run() {
     start(&stack).await;
     let base = body_of(&stack.http.only_request())["webhook_base_url"].as_str().unwrap().to_owned();
     let token = base.strip_prefix("https://reelhook.example/w/").unwrap();
-    let claims = token::verify(token, &stack.worker.tokens).unwrap().into_inner();
+    let claims = RunClaims::verify(token, &stack.worker.tokens).unwrap().into_inner();
     assert_eq!((claims.job_id.as_str(), claims.attempt), (id.as_str(), 1));
-    assert!(token::verify(token, &keys()).is_err(), "the webhook secret makes no tokens");
+    assert!(RunClaims::verify(token, &keys()).is_err(), "the webhook secret makes no tokens");
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn recorded_jobs_are_written_as_they_were_stored() {
             statuses.insert(job.status);
             table.insert(&job).await.unwrap();
         }
-        assert_eq!(statuses, BTreeSet::from(Status::ALL), "version {version}");
+        assert_eq!(statuses, Status::ALL.iter().copied().collect::<BTreeSet<_>>(), "version {version}");
         let mut written = written(&calls);
         remove_exceptions(version, &mut written, &mut stored);
         assert_unchanged(&written, &stored);

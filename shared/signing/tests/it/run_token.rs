@@ -1,23 +1,23 @@
-//! Callback tokens: which claims they carry, and what is rejected.
+//! Tokens of runs: which claims they carry, and what is rejected.
 
 use proptest::prelude::*;
 use reelhook_signing::streamgank::signature;
-use reelhook_signing::{Claims, Verified, VerifyError, token};
+use reelhook_signing::{RunClaims, SignedToken, Verified, VerifyError};
 
 use super::keys;
 
 const JOB_ID: &str = "job_1704123456789_abc123";
 
-fn claims(job_id: &str, attempt: u32) -> Claims {
-    Claims::of_run(job_id, attempt)
+fn claims(job_id: &str, attempt: u32) -> RunClaims {
+    RunClaims::of_run(job_id, attempt)
 }
 
 fn mint(job_id: &str, attempt: u32, secret: &str) -> String {
-    token::mint(&claims(job_id, attempt), &keys(&[secret])).expose().to_owned()
+    SignedToken::mint(&claims(job_id, attempt), &keys(&[secret])).expose().to_owned()
 }
 
-fn check(text: &str, secrets: &[&str], expected: Result<Claims, VerifyError>) {
-    let outcome = token::verify(text, &keys(secrets)).map(Verified::into_inner);
+fn check(text: &str, secrets: &[&str], expected: Result<RunClaims, VerifyError>) {
+    let outcome = RunClaims::verify(text, &keys(secrets)).map(Verified::into_inner);
     assert_eq!(outcome, expected, "{text:?} under {secrets:?}");
 }
 
@@ -50,15 +50,32 @@ const VECTOR_MAC: &str = "MTwaUqvXk2MHCYKUBgiVPoOl_z_ClZUC";
 /// The same for a token of a part, whose MAC also covers the part.
 #[test]
 fn the_text_of_a_part_s_token_stays_as_it_is() {
-    let token = token::mint(&claims(JOB_ID, 1).with_part("scene_2"), &keys(&["secret"]));
+    let token = SignedToken::mint(&claims(JOB_ID, 1).with_part("scene_2"), &keys(&["secret"]));
     let expected = "t2.am9iXzE3MDQxMjM0NTY3ODlfYWJjMTIz.1.c2NlbmVfMg.jfbp9Nbp3IWNSxPg1U3Pn89Ix8dNeen2";
     assert_eq!(token.expose(), expected);
     check(expected, &["newer", "secret"], Ok(claims(JOB_ID, 1).with_part("scene_2")));
 }
 
+/// Tokens that stacks of older versions minted (tests/upgrade).
+#[test]
+fn tokens_of_versions_0_1_and_0_2_are_valid() {
+    for (token, job_id) in [
+        (
+            "t1.am9iXzE3OTU4OTU3NjI3OTNfYTY4MTE1MjYyMTIzYzc2MjI0YmFjODQwNzExNDUzNTk.1.c4Laf7tgy_jM5lt7XLBYQHvFV4L2zkY1",
+            "job_1795895762793_a68115262123c76224bac84071145359",
+        ),
+        (
+            "t1.am9iXzE3OTU5MDAxOTUzMDhfOTI3YzMwYzU4Njg2MmExMDRiMGE2ZGJiNDQwNzg0YzE.1.saT7tR8S3uK5VnjXETjW80lljIGwT1G_",
+            "job_1795900195308_927c30c586862a104b0a6dbb440784c1",
+        ),
+    ] {
+        check(token, &["newer", "tok_upgrade_secret"], Ok(claims(job_id, 1)));
+    }
+}
+
 #[test]
 fn a_part_s_token_is_valid_for_no_other_part_and_not_for_the_run() {
-    let of = |part: &str| token::mint(&claims("job", 1).with_part(part), &keys(&["secret"])).expose().to_owned();
+    let of = |part: &str| SignedToken::mint(&claims("job", 1).with_part(part), &keys(&["secret"])).expose().to_owned();
     let (one, other, run) = (of("a"), of("b"), mint("job", 1, "secret"));
     let mac = |token: &str| token.rsplit_once('.').unwrap().1.to_owned();
     // The claims of one with the MAC of another.
@@ -76,7 +93,7 @@ fn a_part_s_token_is_valid_for_no_other_part_and_not_for_the_run() {
 
 #[test]
 fn debug_hides_the_token() {
-    let token = token::mint(&claims(JOB_ID, 1), &keys(&["secret"]));
+    let token = SignedToken::mint(&claims(JOB_ID, 1), &keys(&["secret"]));
     assert!(!format!("{token:?}").contains("t1"));
 }
 
@@ -162,7 +179,7 @@ fn text_that_is_not_a_token_is_malformed() {
 proptest! {
     #[test]
     fn no_arbitrary_text_is_accepted(text in ".{0,600}") {
-        prop_assert!(token::verify(&text, &keys(&["secret"])).is_err());
+        prop_assert!(RunClaims::verify(&text, &keys(&["secret"])).is_err());
     }
 
     #[test]
@@ -172,6 +189,6 @@ proptest! {
         let mut tampered = token.clone();
         tampered.replace_range(position..=position, &replacement);
         prop_assume!(tampered != token);
-        prop_assert!(token::verify(&tampered, &keys(&["secret"])).is_err());
+        prop_assert!(RunClaims::verify(&tampered, &keys(&["secret"])).is_err());
     }
 }
