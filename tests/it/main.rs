@@ -10,6 +10,7 @@ mod control;
 mod cost;
 mod deliveries;
 mod destinations;
+mod documents;
 mod edge;
 mod endpoints;
 mod errors;

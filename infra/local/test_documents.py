@@ -1,0 +1,158 @@
+"""The documents: links, paths, commands and routes exist, and each check finds what is wrong in a bad sample."""
+
+import json
+import pathlib
+import tempfile
+import unittest
+
+import documents
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEXTS = documents.documents(ROOT)
+# Records of decisions and of changes name files as they were then.
+CURRENT = {name: text for name, text in TEXTS.items() if not name.startswith("docs/adr/") and name != "CHANGELOG.md"}
+XTASK = [path.read_text(encoding="utf-8") for path in (ROOT / "infra/xtask/src").rglob("*.rs")]
+README_LINES = 200
+
+
+class Documents(unittest.TestCase):
+    def test_links_lead_to_files_and_headings(self):
+        self.assertGreater(sum(len(documents.links(text)) for text in TEXTS.values()), 300)
+        self.assertEqual(documents.broken_links(ROOT, TEXTS), [])
+
+    def test_paths_exist(self):
+        self.assertEqual(documents.missing_paths(ROOT, CURRENT), [])
+
+    def test_commands_and_their_flags_exist(self):
+        names, flags = documents.commands("\n".join(XTASK))
+        self.assertLessEqual({"up", "retained", "import"}, names)
+        self.assertLessEqual({"auth", "aws-stack", "keep-going", "secret"}, flags)
+        self.assertEqual(documents.unknown_commands(names, flags, CURRENT), [])
+
+    def test_the_routes_are_those_of_the_api(self):
+        description = json.loads((ROOT / "functions/pages/openapi/openapi.json").read_text(encoding="utf-8"))
+        self.assertEqual(documents.wrong_routes(TEXTS["docs/api.md"], description), [])
+
+    def test_an_index_names_every_page_of_its_folder(self):
+        for folder in ("docs", "docs/adr"):
+            self.assertEqual(documents.unlisted(TEXTS, folder), [])
+
+    def test_the_readme_is_short(self):
+        self.assertEqual(documents.too_long(TEXTS, "README.md", README_LINES), [])
+
+    def test_marked_blocks_are_run(self):
+        source = (ROOT / "tests/it/documents.rs").read_text(encoding="utf-8")
+        self.assertEqual(documents.wrong_blocks(TEXTS, source), [])
+
+
+class Checks(unittest.TestCase):
+    """Each check fails for a bad sample."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = pathlib.Path(directory.name)
+        (self.root / "docs").mkdir()
+        headings = "# A & `b`, [c](d)\n## Twice\n## Twice\n```sh\n# no heading\n```\n"
+        (self.root / "docs/a.md").write_text(headings, encoding="utf-8")
+
+    def check(self, find, good, bad):
+        """`find` takes the texts of documents. It finds nothing in the good ones, and one problem in each bad one."""
+        for text in good:
+            self.assertEqual(find({"README.md": text}), [], text)
+        for text in bad:
+            self.assertEqual(len(find({"README.md": text})), 1, text)
+
+    def test_anchors_are_those_of_github(self):
+        text = (self.root / "docs/a.md").read_text(encoding="utf-8")
+        self.assertEqual(documents.anchors(text), {"a--b-c", "twice", "twice-1"})
+
+    def test_links(self):
+        self.check(
+            lambda texts: documents.broken_links(self.root, texts),
+            good=["[x](docs/a.md#twice-1)", "`[x](y)`", "```\n[x](y)\n```\n", "[x](https://a.example/y)", "[x\ny](docs)"],
+            bad=[
+                "[x](docs/b.md)",
+                "[x](docs/a.md#no-heading)",
+                "[x](#there)",
+                "![x](y.png)",
+                '<img src="y.png">',
+                "[`x`](y)",
+                "[x\ny](z)",
+            ],
+        )
+
+    def test_paths(self):
+        self.check(
+            lambda texts: documents.missing_paths(self.root, texts),
+            good=["`docs/a.md`", "see docs/a.md.", "`docs/<name>.md`", "`docs/*.md`", "`docs/`", "https://a.example/docs/b"],
+            bad=["`docs/b.md`", "see docs/b.md.", "`docs/<name>.rs`", "`docs/c/*`", "node docs/b.mjs"],
+        )
+
+    def test_commands(self):
+        source = """
+enum Command {
+    /// Starts
+    Up(Up),
+    Catalog {
+        command: Catalog,
+    },
+}
+
+enum Catalog {
+    Import {
+        file: PathBuf,
+    },
+}
+
+#[arg(long)]
+keep_state: bool,
+/// Text
+#[arg(long = "secret", value_parser = of(1))]
+pub secrets: Vec<Pair>,
+#[arg(short)]
+quiet: bool,
+"""
+        names, flags = documents.commands(source)
+        self.assertEqual((names, flags), ({"up", "catalog", "import"}, {"keep-state", "secret"}))
+        self.check(
+            lambda texts: documents.unknown_commands(names, flags, texts),
+            good=[
+                "`cargo xtask up --keep-state`",
+                "cargo xtask up \\\n  --secret A=b # --other",
+                "`cargo xtask help`",
+                "cargo xtask catalog import x",
+            ],
+            bad=[
+                "`cargo xtask down`",
+                "cargo xtask up --quiet",
+                "cargo xtask catalog export x",
+                "cargo xtask up \\\n  --other",
+            ],
+        )
+
+    def test_routes(self):
+        description = {"paths": {"/a/{id}": {"parameters": [], "get": {}, "post": {}}}}
+        good = "| route | |\n|---|---|\n| `GET /a/{id}?limit` | x |\n| `POST /a/{id}` | `GET /c` |\n"
+        self.assertEqual(documents.wrong_routes(good, description), [])
+        bad = documents.wrong_routes("| `GET /a/{id}` | x |\n| `GET /b` | y |\n", description)
+        self.assertEqual(bad, ["GET /b: the API has no such route", "POST /a/{id}: is in no table"])
+
+    def test_the_index(self):
+        texts = dict.fromkeys(["docs/a.md", "docs/b.md", "docs/c/README.md", "docs/c/d.md", "e.md"], "")
+        found = documents.unlisted(texts | {"docs/README.md": "[a](a.md#b)"}, "docs")
+        self.assertEqual([problem.split(":")[0] for problem in found], ["docs/b.md", "docs/c/README.md"])
+
+    def test_lengths(self):
+        self.assertEqual(documents.too_long({"a.md": "x\n" * 3}, "a.md", 3), [])
+        self.assertEqual(len(documents.too_long({"a.md": "x\n" * 4}, "a.md", 3)), 1)
+
+    def test_blocks(self):
+        block = "<!-- run: one -->\n```sh\nx\n```\n"
+        self.assertEqual(documents.wrong_blocks({"a.md": block}, 'start(&stack, "a.md", "one")'), [])
+        for text, source in ((block, ""), ("", '"a.md", "one"'), ("<!-- run: one -->\n\ntext", '"a.md", "one"')):
+            self.assertEqual(len(documents.wrong_blocks({"a.md": text}, source)), 1, text + source)
+
+
+if __name__ == "__main__":
+    unittest.main()
