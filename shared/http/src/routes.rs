@@ -5,7 +5,7 @@ use crate::request::ApiRequest;
 use crate::{catalog, jobs, videos, webhooks};
 
 /// A path and its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
-pub(crate) type Route = (&'static str, &'static [&'static str]);
+type Route = (&'static str, &'static [&'static str]);
 
 /// The paths of each family.
 const FAMILIES: [&[Route]; 5] = [jobs::ROUTES, webhooks::ROUTES, videos::ROUTES, catalog::ROUTES, PAGES];

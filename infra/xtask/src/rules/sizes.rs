@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use syn::{Item, TraitItem};
+use syn::{Attribute, Item, TraitItem};
 
 use super::modules::{Crate, directory_of};
 use super::sources::{Sources, Target};
@@ -20,9 +20,11 @@ pub struct Size {
     pub number: usize,
 }
 
-/// The fields of each struct and of each variant of an enum.
+/// The fields of each struct and of each variant of an enum, without bodies of requests and answers: their fields are
+/// those of the contract.
 pub fn fields(crates: &[Crate]) -> Vec<Size> {
     of_items(crates, |item| match item {
+        Item::Struct(item) if describes_body(&item.attrs) => Vec::new(),
         Item::Struct(item) => vec![(item.ident.to_string(), item.fields.len())],
         Item::Enum(item) => {
             let variants = item.variants.iter();
@@ -30,6 +32,13 @@ pub fn fields(crates: &[Crate]) -> Vec<Size> {
         }
         _ => Vec::new(),
     })
+}
+
+/// Whether a type describes itself for the API's description.
+fn describes_body(attributes: &[Attribute]) -> bool {
+    let derives = attributes.iter().filter(|attribute| attribute.path().is_ident("derive"));
+    let mut tokens = derives.filter_map(|attribute| attribute.meta.require_list().ok());
+    tokens.any(|list| list.tokens.to_string().split(',').any(|name| name.trim() == "JsonSchema"))
 }
 
 /// The methods of each trait, those with a default included.

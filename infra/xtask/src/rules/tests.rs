@@ -202,6 +202,7 @@ fn a_module_without_a_file_is_an_error() {
 fn fields_and_methods_are_counted() {
     let text =
         "struct None; struct Pair(u8, u8); enum Kind { A { x: u8 }, B(u8, u8, u8), C } #[cfg(test)] struct Test(u8);
+        #[derive(Debug, JsonSchema)] struct Body(u8, u8, u8, u8);
         trait Port { const X: u8; type Y; fn a(); async fn b(&self) {} }";
     let crates = [parsed(&[("lib.rs", text)])];
     let list = |sizes: Vec<Size>| sizes.into_iter().map(|size| (size.what, size.number)).collect::<Vec<_>>();

@@ -8,10 +8,9 @@ use crate::jobs::generate::content_type;
 use crate::jobs::problem::JobProblem;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
-use crate::routes;
 
 /// The family's paths with their methods ([`crate::routes`]).
-pub(crate) const ROUTES: &[routes::Route] = &[
+pub(crate) const ROUTES: &[(&str, &[&str])] = &[
     ("/api/genres/{country}", &["GET"]),
     ("/api/movies/preview", &["POST"]),
     ("/api/platforms/{country}", &["GET"]),

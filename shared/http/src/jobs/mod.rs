@@ -11,10 +11,8 @@ pub mod status;
 pub mod step;
 pub mod stream;
 
-use crate::routes::Route;
-
 /// The family's paths with their methods ([`crate::routes`]).
-pub(crate) const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[(&str, &[&str])] = &[
     ("/api/generate", &["POST"]),
     ("/api/job/{id}", &["GET"]),
     ("/api/job/{id}/cancel", &["POST"]),

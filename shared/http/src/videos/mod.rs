@@ -11,10 +11,8 @@ pub mod problem;
 pub(crate) mod request;
 pub mod routes;
 
-use crate::routes::Route;
-
 /// The family's paths with their methods ([`crate::routes`]).
-pub(crate) const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[(&str, &[&str])] = &[
     ("/api/download/{id}", &["GET"]),
     ("/api/generate-flexible-video", &["POST"]),
     ("/api/generate-video-async", &["POST"]),

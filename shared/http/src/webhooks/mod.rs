@@ -7,10 +7,8 @@ pub mod hooks;
 pub mod problem;
 pub mod recover;
 
-use crate::routes::Route;
-
 /// The family's paths with their methods ([`crate::routes`]).
-pub(crate) const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[(&str, &[&str])] = &[
     ("/.well-known/webhook-keys.json", &["GET"]),
     ("/api/job/{id}/deliveries", &["GET"]),
     ("/api/validate-url", &["POST"]),
