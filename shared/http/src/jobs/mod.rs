@@ -10,6 +10,7 @@ pub mod render;
 pub mod status;
 pub mod step;
 pub mod stream;
+pub mod viewers;
 
 use crate::routes::Route;
 
