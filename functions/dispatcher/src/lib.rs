@@ -8,10 +8,9 @@ use reelhook_app::webhooks::endpoints::cache::EndpointCache;
 use reelhook_app::webhooks::endpoints::registrations::Vault;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::transport::Transports;
-use reelhook_aws::clients::Clients;
-use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::outbox::queues::Queue;
-use reelhook_aws::settings::{OPTIONS, Settings, required};
+use reelhook_aws::resources::Resources;
+use reelhook_aws::settings::{OPTIONS, Raw, Settings, required};
 use reelhook_aws::start::{SystemClock, Verdict, batch};
 use reelhook_aws::webhooks::cloud_transport::CloudTransport;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
@@ -20,41 +19,6 @@ use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::Policy;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
-
-/// What the function is configured with.
-pub struct Config {
-    deliveries_table: String,
-    endpoints_table: String,
-    deliveries_queue_url: String,
-    settings_path: String,
-    allow_http: bool,
-    allow: AllowList,
-    policy: Policy,
-    unsigned: bool,
-}
-
-impl Config {
-    /// Reads DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS, OUTBOUND_ALLOW,
-    /// AUTH and HINT_GRACE_SECONDS.
-    ///
-    /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
-    pub fn from_environment() -> Result<Self, BadEnvironment> {
-        let mut environment = Environment::of_process();
-        let config = Self {
-            deliveries_table: environment.required("DELIVERIES_TABLE"),
-            endpoints_table: environment.required("ENDPOINTS_TABLE"),
-            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
-            settings_path: environment.required("SETTINGS_PATH"),
-            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
-            allow: environment.outbound(AllowList::parse),
-            policy: environment.policy(),
-            unsigned: environment.optional("AUTH").as_deref() == Some("none"),
-        };
-        environment.finish()?;
-        Ok(config)
-    }
-}
 
 /// Configured endpoints, and the key that seals the secrets of registered ones.
 struct Secrets {
@@ -87,7 +51,7 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_PERMANENT_STATUSES",
 ];
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     deliveries: DeliveryTable,
     endpoints: EndpointTable,
@@ -100,16 +64,14 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the settings, before the first event.
+    /// Builds the dependencies from the variables, and then from the settings.
     ///
     /// # Errors
-    /// When the settings cannot be read or are invalid, or a deployed stack has no secret.
-    pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment();
-        let dynamodb = clients.dynamodb();
-        let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
-        let (allow_http, unsigned) = (config.allow_http, config.unsigned);
-        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+    /// When a variable is missing or invalid, or the settings can't be read or are invalid.
+    pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
+        let (endpoints, hints) = (resources.endpoints(), resources.queues().deliveries());
+        let (allow_http, unsigned) = (resources.environment.allows_http(), resources.environment.needs_no_keys());
+        let parse = move |raw: &Raw| -> anyhow::Result<Secrets> {
             let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
             let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
             if !unsigned {
@@ -119,19 +81,19 @@ impl Deps {
                 ])?;
             }
             Ok(Secrets { webhooks, vault })
-        });
+        };
         Ok(Self {
-            deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),
+            deliveries: resources.deliveries(),
             registrations: RegistrationTable::new(endpoints.clone()),
             endpoints,
             endpoint_cache: EndpointCache::default(),
-            hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
+            hints,
             transports: Transports {
-                web: GuardedClient::new(config.allow, None)?,
-                cloud: CloudTransport::new(clients.sqs(), clients.eventbridge()),
+                web: GuardedClient::new(resources.environment.outbound(AllowList::parse), None)?,
+                cloud: resources.cloud_transport(),
             },
-            secrets: secrets.await?,
-            policy: config.policy,
+            policy: resources.environment.policy(),
+            secrets: resources.settings(SETTINGS, parse)?.await?,
         })
     }
 }
@@ -166,6 +128,5 @@ async fn process(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
         .into_iter()
         .map(|DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id))
         .collect();
-    let results = deliver(&ports, &hints).await;
-    results.into_iter().map(|result| result.map_or_else(Verdict::Retry, |()| Verdict::Done)).collect()
+    deliver(&ports, &hints).await.into_iter().map(Verdict::from).collect()
 }

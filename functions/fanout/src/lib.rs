@@ -1,7 +1,5 @@
 //! Fanout: turns the outbox of each version on the Jobs stream into rows and messages, and repairs after a lost stream.
 
-use std::sync::Arc;
-
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use lambda_runtime::LambdaEvent;
@@ -13,69 +11,19 @@ use reelhook_app::outbox::repair::{Cursor, RepairPorts, Repaired, repair};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
-use reelhook_aws::clients::Clients;
-use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::counters::CounterTable;
-use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::events::FanoutTables;
 use reelhook_aws::jobs::item::from_item;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::outbox::stream::{self, Record};
+use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
-use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-/// The function's configuration.
-pub struct Config {
-    jobs_table: String,
-    job_events_table: String,
-    deliveries_table: String,
-    endpoints_table: String,
-    counters_table: String,
-    work_queue_url: String,
-    deliveries_queue_url: String,
-    render_queue_url: String,
-    failures_queue_url: String,
-    bucket: String,
-    settings_path: String,
-    allow_http: bool,
-    policy: Policy,
-}
-
-impl Config {
-    /// Reads JOBS_TABLE, JOB_EVENTS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL,
-    /// DELIVERIES_QUEUE_URL, RENDER_QUEUE_URL, FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and
-    /// HINT_GRACE_SECONDS.
-    ///
-    /// # Errors
-    /// [`BadEnvironment`] lists every missing or bad variable.
-    pub fn from_environment() -> Result<Self, BadEnvironment> {
-        let mut environment = Environment::of_process();
-        let config = Self {
-            jobs_table: environment.required("JOBS_TABLE"),
-            job_events_table: environment.required("JOB_EVENTS_TABLE"),
-            deliveries_table: environment.required("DELIVERIES_TABLE"),
-            endpoints_table: environment.required("ENDPOINTS_TABLE"),
-            counters_table: environment.required("COUNTERS_TABLE"),
-            work_queue_url: environment.required("WORK_QUEUE_URL"),
-            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
-            render_queue_url: environment.required("RENDER_QUEUE_URL"),
-            failures_queue_url: environment.required("FAILURES_QUEUE_URL"),
-            bucket: environment.required("BUCKET"),
-            settings_path: environment.required("SETTINGS_PATH"),
-            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
-            policy: environment.policy(),
-        };
-        environment.finish()?;
-        Ok(config)
-    }
-}
 
 const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS"];
 
@@ -88,7 +36,7 @@ pub struct PoisonNote {
     pub key: String,
 }
 
-/// The function's ports and settings.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     tables: FanoutTables,
@@ -103,35 +51,33 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the settings, before the first event.
+    /// Builds the dependencies from the variables, and then from the settings.
     ///
     /// # Errors
-    /// When settings can't be read or are invalid.
-    pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment();
-        let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
-        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
-        let allow_http = config.allow_http;
-        let settings = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?)
-        });
+    /// When a variable is missing or invalid, or the settings can't be read or are invalid.
+    pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
+        let allow_http = resources.environment.allows_http();
+        let mut queues = resources.queues();
+        let (work, deliveries) = (queues.work(), queues.deliveries());
+        let (pieces, failures) = (queues.pieces(), queues.named("FAILURES_QUEUE_URL"));
         Ok(Self {
-            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock)),
+            jobs: resources.jobs(),
             tables: FanoutTables {
-                log: JobEventTable::new(dynamodb.clone(), config.job_events_table),
-                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),
-                counters,
+                log: resources.job_events(),
+                deliveries: resources.deliveries(),
+                counters: resources.counters(),
                 now: || SystemClock.now(),
             },
-            work: Queue::new(sqs.clone(), config.work_queue_url),
-            deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
-            pieces: Queue::new(sqs.clone(), config.render_queue_url),
-            failures: Queue::new(sqs, config.failures_queue_url),
-            bucket: Bucket::new(clients.s3(), config.bucket),
-            settings: settings.await?,
-            registrations: RegistrationTable::new(endpoints),
-            policy: config.policy,
+            work,
+            deliveries,
+            pieces,
+            failures,
+            bucket: resources.bucket(),
+            registrations: RegistrationTable::new(resources.endpoints()),
+            policy: resources.environment.policy(),
+            settings: resources
+                .settings(SETTINGS, move |raw| Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?))?
+                .await?,
         })
     }
 

@@ -15,14 +15,14 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::stream::admit;
+use reelhook_http::jobs::viewers;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
-use reelhook_http::serve::refusal;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use tokio::time::Instant;
 
-use crate::{Deps, SLOT_MARGIN, idle, ticks};
+use crate::{Deps, SLOT_MARGIN, ticks};
 
 /// How often a job's live events are read.
 const POLL_JOB: Duration = Duration::from_millis(500);
@@ -54,7 +54,7 @@ pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>
     let answer = match respond(deps, &request).await {
         Ok(Answer::Stream(head, body)) => return Ok(with_body(head, body)),
         Ok(Answer::Whole(answer)) => answer,
-        Err(problem) => refusal(Problem::streamgank, &problem, &request),
+        Err(problem) => deps.api.refusal(&problem, &request),
     };
     let answer = request.finish(answer);
     let body = Body::from(answer.body.clone());
@@ -74,21 +74,23 @@ fn with_body(head: ApiAnswer, body: Body) -> Response<Body> {
 
 async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Problem> {
     if request.method == "OPTIONS" {
-        return Ok(Answer::Whole(deps.site.preflight(request)));
+        return Ok(Answer::Whole(deps.api.site.preflight(request)));
     }
     let now = SystemClock.now();
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
+    deps.api.settings.check(|settings| admit(request, &route, &settings.access, &settings.own, now)).await?;
     match &route {
         // A HEAD request waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
         Route::Job { id, last, received } => {
             match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
                 WatchStart::NotFound => {
-                    Ok(Answer::Whole(idle::not_found(request, &route, *received == Some(Received::NotFound))))
+                    Ok(Answer::Whole(viewers::not_found(request, &route, *received == Some(Received::NotFound))))
                 }
-                WatchStart::AlreadyFinished(last) => Ok(Answer::Whole(idle::over(request, &route, &last))),
-                WatchStart::Ended { last, settled } => Ok(Answer::Whole(idle::ended(request, &route, &last, settled))),
+                WatchStart::AlreadyFinished(last) => Ok(Answer::Whole(viewers::over(request, &route, &last))),
+                WatchStart::Ended { last, settled } => {
+                    Ok(Answer::Whole(viewers::ended(request, &route, &last, settled)))
+                }
                 WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
                     Ok(Answer::Stream(head(), Body::empty()))
                 }
@@ -97,12 +99,12 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
                         Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
                         Ok(viewer) => viewer,
                         Err(Problem::Request(RequestProblem::TooManyStreams)) => {
-                            return Ok(Answer::Whole(idle::full(request, &route, &last)));
+                            return Ok(Answer::Whole(viewers::full(request, &route, &last)));
                         }
                         Err(problem) => return Err(problem),
                     };
                     let head = route.note(request, head(), &last.id, deps.longest + IDLE_COOKIE_LIFE);
-                    let retry = if settled { idle::SETTLED_MS } else { IDLE_RETRY_MS };
+                    let retry = if settled { viewers::SETTLED_MS } else { IDLE_RETRY_MS };
                     let first = sse::retry(retry) + &sse::unnumbered(&last.data);
                     Ok(Answer::Stream(head, show_job(viewer, id, watch, first, IDLE_POLL)))
                 }

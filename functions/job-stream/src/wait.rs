@@ -1,28 +1,25 @@
 //! The waiting transport: a request that ends at the first event, after 25 s at the latest; and the route for stream
 //! tokens.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use lambda_http::{Body, Request, Response};
-use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
+use reelhook_app::jobs::{queue, store};
 use reelhook_app::watch::{LiveEvent, Watch, WatchStart, begin, connected};
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::jobs::stream::{admit, read_token_request, token_answer};
+use reelhook_http::jobs::viewers;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
-use reelhook_http::serve::serve;
-use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route, SHORT_COOKIE_LIFE};
+use reelhook_http::sse::{self, Received, Route, SHORT_COOKIE_LIFE};
 use tokio::time::Instant;
 
-use crate::{Deps, SLOT_MARGIN, idle, ticks};
+use crate::{Deps, SLOT_MARGIN, ticks};
 
 /// The longest wait: the HTTP API times out after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -38,35 +35,29 @@ const IDLE_RETRY_MS: u32 = 35_000;
 /// Answers a request.
 ///
 /// # Errors
-/// Never: errors become answers.
-pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
-}
-
-async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+/// [`Problem`].
+pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let now = SystemClock.now();
     if (request.method.as_str(), request.path.as_str()) == ("POST", "/api/stream-token") {
-        let caller = deps.secrets.check(|secrets| secrets.access.caller(request, now)).await?;
-        deps.limits.admit(&caller.fingerprint).await?;
+        deps.api.admit(request).await?;
         let job = read_token_request(request)?;
         if let Some(id) = &job {
-            let found = deps.jobs.load(id).await?;
-            found.filter(|job| job.deleted_at.is_none()).ok_or(Problem::Job(JobProblem::NotFound))?;
+            store::find(&deps.jobs, id).await?.ok_or(Problem::Job(JobProblem::NotFound))?;
         }
-        return Ok(token_answer(job.as_ref(), &deps.secrets.get().await.tokens, now));
+        return Ok(token_answer(job.as_ref(), &deps.api.settings.get().await.own, now));
     }
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
+    deps.api.settings.check(|settings| admit(request, &route, &settings.access, &settings.own, now)).await?;
     match &route {
         // A HEAD request waits for no event.
-        Route::Queue { .. } if request.is_head() => Ok(idle::events(RETRY_MS, "")),
+        Route::Queue { .. } if request.is_head() => Ok(viewers::events(RETRY_MS, "")),
         Route::Job { id, last, received } => {
             match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
-                WatchStart::NotFound => Ok(idle::not_found(request, &route, *received == Some(Received::NotFound))),
-                WatchStart::AlreadyFinished(last) => Ok(idle::over(request, &route, &last)),
-                WatchStart::Ended { last, settled } => Ok(idle::ended(request, &route, &last, settled)),
+                WatchStart::NotFound => Ok(viewers::not_found(request, &route, *received == Some(Received::NotFound))),
+                WatchStart::AlreadyFinished(last) => Ok(viewers::over(request, &route, &last)),
+                WatchStart::Ended { last, settled } => Ok(viewers::ended(request, &route, &last, settled)),
                 WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
-                    Ok(idle::events(RETRY_MS, ""))
+                    Ok(viewers::events(RETRY_MS, ""))
                 }
                 WatchStart::AwaitRetry { watch, last, settled } => {
                     wait_for_idle_job(deps, watch, &last, settled, request, &route).await
@@ -102,7 +93,7 @@ async fn wait_for_job(
     } else {
         found
     };
-    Ok(events_answer(request, route, &watch, text, &found))
+    Ok(viewers::found(request, route, RETRY_MS, &watch, text, &found))
 }
 
 /// Waits for a command that continues a job that has ended.
@@ -116,30 +107,17 @@ async fn wait_for_idle_job(
 ) -> Result<ApiAnswer, Problem> {
     let slot = match acquire(deps, request).await {
         Ok(slot) => slot,
-        Err(Problem::Request(RequestProblem::TooManyStreams)) => return Ok(idle::full(request, route, last)),
+        Err(Problem::Request(RequestProblem::TooManyStreams)) => return Ok(viewers::full(request, route, last)),
         Err(problem) => return Err(problem),
     };
     let found = next_events(deps, &mut watch, IDLE_POLL).await;
     deps.viewers.release(&slot).await;
     let found = found?;
     if found.is_empty() {
-        let retry = if settled { idle::SETTLED_MS } else { IDLE_RETRY_MS };
-        return Ok(idle::idle(request, route, last, retry));
+        let retry = if settled { viewers::SETTLED_MS } else { IDLE_RETRY_MS };
+        return Ok(viewers::idle(request, route, last, retry));
     }
-    Ok(events_answer(request, route, &watch, String::new(), &found))
-}
-
-/// An answer with events, after which the viewer reconnects immediately.
-fn events_answer(
-    request: &ApiRequest,
-    route: &Route,
-    watch: &Watch,
-    mut text: String,
-    found: &[LiveEvent],
-) -> ApiAnswer {
-    text.extend(found.iter().map(sse::seen));
-    let lasts = if found.iter().any(|seen| seen.ends) { IDLE_COOKIE_LIFE } else { SHORT_COOKIE_LIFE };
-    route.note(request, idle::events(RETRY_MS, &text), &watch.cursor().to_string(), lasts)
+    Ok(viewers::found(request, route, RETRY_MS, &watch, String::new(), &found))
 }
 
 async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<Vec<LiveEvent>, Problem> {
@@ -162,7 +140,6 @@ async fn wait_for_queue(
     route: &Route,
 ) -> Result<ApiAnswer, Problem> {
     let client = format!("{:032x}", SystemClock.random());
-    let known = last.or(received);
     let mut slot = None;
     let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
     let answer = loop {
@@ -173,15 +150,8 @@ async fn wait_for_queue(
             Err(error) => break Err(Problem::from(error)),
         };
         let (id, data) = reelhook_http::jobs::queue::live_status(&status, deps.max_workers, now, &client);
-        let over = Instant::now() >= end;
-        if known != Some(id.as_str()) || over {
-            // The cookie may be from another page of the same browser, and this page has not seen these numbers.
-            let text = if over && last == Some(id.as_str()) {
-                sse::named("heartbeat", None, &serde_json::json!({}))
-            } else {
-                sse::named("status", Some(&id), &data)
-            };
-            break Ok(route.note(request, idle::events(RETRY_MS, &text), &id, SHORT_COOKIE_LIFE));
+        if let Some(text) = viewers::queue_text(last, received, (id.as_str(), &data), Instant::now() >= end) {
+            break Ok(route.note(request, viewers::events(RETRY_MS, &text), &id, SHORT_COOKIE_LIFE));
         }
         if slot.is_none() {
             slot = Some(acquire(deps, request).await?);

@@ -1,78 +1,30 @@
 //! Handles the Render queue: composes films, draws and joins their scenes, or delegates rendering to Creatomate, piece
 //! by piece.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use anyhow::Context as _;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::Url;
-use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::renders::Creatomate;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::PieceMessage;
-use reelhook_app::store::StoreError;
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::pieces::{last_start, process_pieces};
 use reelhook_app::videos::ports::DrawPorts;
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_aws::catalog::CatalogTable;
-use reelhook_aws::clients::Clients;
-use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{SystemClock, Verdict, batch};
+use reelhook_aws::resources::Resources;
+use reelhook_aws::settings::{Raw, Settings};
+use reelhook_aws::start::{SystemClock, Verdict, batch, deadline};
 use reelhook_aws::videos::films::FilmBucket;
 use reelhook_domain::{Policy, Timestamp};
 use reelhook_http::videos::routes::track_link;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_render::LocalRenderer;
 use reelhook_signing::SigningKeys;
-
-/// The settings of the function.
-pub struct Config {
-    jobs_table: String,
-    counters_table: String,
-    catalog_table: String,
-    bucket: String,
-    settings_path: String,
-    base: Url,
-    creatomate: Url,
-    allow: AllowList,
-    fonts: PathBuf,
-    ffmpeg: PathBuf,
-    policy: Policy,
-}
-
-impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, CATALOG_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CREATOMATE_BASE_URL,
-    /// OUTBOUND_ALLOW, FONTS_DIRECTORY, FFMPEG and the jobs' timers.
-    ///
-    /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
-    pub fn from_environment() -> Result<Self, BadEnvironment> {
-        let mut environment = Environment::of_process();
-        let config = Self {
-            jobs_table: environment.required("JOBS_TABLE"),
-            counters_table: environment.required("COUNTERS_TABLE"),
-            catalog_table: environment.required("CATALOG_TABLE"),
-            bucket: environment.required("BUCKET"),
-            settings_path: environment.required("SETTINGS_PATH"),
-            base: environment.required_public_base(),
-            creatomate: environment.url("CREATOMATE_BASE_URL"),
-            allow: environment.outbound(AllowList::parse),
-            fonts: environment.required("FONTS_DIRECTORY").into(),
-            ffmpeg: environment.required("FFMPEG").into(),
-            policy: environment.policy(),
-        };
-        environment.finish()?;
-        Ok(config)
-    }
-}
 
 /// The keys that sign links, and the access to Creatomate.
 struct Secrets {
@@ -82,7 +34,7 @@ struct Secrets {
 
 const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "CREATOMATE_API_KEY"];
 
-/// The clients, secrets and settings that every invocation uses.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     counters: CounterTable,
@@ -96,33 +48,33 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the secrets before the first event. The fonts are loaded when the first scene is
-    /// drawn.
+    /// Builds the dependencies from the variables, and then from the settings. The fonts are loaded when the first
+    /// scene is drawn.
     ///
     /// # Errors
-    /// Fails if the secrets can't be read or the HTTP client can't be built.
-    pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment();
-        let dynamodb = clients.dynamodb();
-        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let creatomate = config.creatomate;
-        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            let links = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
+    /// When a variable is missing or invalid, or the settings can't be read or are invalid.
+    pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
+        let base = resources.environment.required_public_base();
+        let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
+        let (fonts, ffmpeg) =
+            (resources.environment.required("FONTS_DIRECTORY"), resources.environment.required("FFMPEG"));
+        let allow = resources.environment.outbound(AllowList::parse);
+        let parse = move |raw: &Raw| -> anyhow::Result<Secrets> {
             Ok(Secrets {
-                links: links.context("CALLBACK_TOKEN_SECRET is not set")?,
+                links: raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?,
                 creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
             })
-        });
+        };
         Ok(Self {
-            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock)),
-            counters,
-            catalog: CatalogTable::new(dynamodb, config.catalog_table),
-            films: FilmBucket::new(clients.s3_for_files(), config.bucket),
-            renderer: LocalRenderer::new(config.fonts, config.ffmpeg, std::env::temp_dir()),
-            http: GuardedClient::new(config.allow, Some(&user_agent(Some(&config.base))))?,
-            secrets: secrets.await?,
-            base: config.base,
-            policy: config.policy,
+            jobs: resources.jobs(),
+            counters: resources.counters(),
+            catalog: resources.catalog(),
+            films: resources.films(),
+            renderer: LocalRenderer::new(fonts.into(), ffmpeg.into(), std::env::temp_dir()),
+            http: GuardedClient::new(allow, Some(&user_agent(Some(&base))))?,
+            base,
+            policy: resources.environment.policy(),
+            secrets: resources.settings(SETTINGS, parse)?.await?,
         })
     }
 }
@@ -132,7 +84,7 @@ impl Deps {
 /// # Errors
 /// Never fails: the response lists the messages that must be delivered again.
 pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
-    let deadline = Timestamp(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+    let deadline = deadline(&event.context).unwrap_or(Timestamp(i64::MAX));
     let last_start = last_start(SystemClock.now(), deadline);
     Ok(batch(event.payload, |messages: Vec<PieceMessage>| process(deps, messages, last_start)).await)
 }
@@ -172,17 +124,12 @@ async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp
     };
     let mut verdicts = Vec::with_capacity(messages.len());
     for PieceMessage::Draw { job_id, attempt } in &messages {
-        verdicts.push(match process_pieces(&ports, job_id, *attempt, last_start).await {
-            Ok(pieces) => {
-                tracing::debug!(%job_id, attempt, pieces, "processed a hint");
-                Verdict::Done
-            }
-            // The lease of the piece ends soon, and the due sweep then sends another hint.
-            Err(ChangeError::Store(error)) => Verdict::Retry(error),
-            Err(error @ ChangeError::Contended(_)) => {
-                Verdict::Retry(StoreError::Busy { operation: "change job", source: error.to_string().into() })
-            }
-        });
+        let processed = process_pieces(&ports, job_id, *attempt, last_start).await;
+        if let Ok(pieces) = &processed {
+            tracing::debug!(%job_id, attempt, pieces, "processed a hint");
+        }
+        // After an error the lease of the piece ends soon, and the due sweep then sends another hint.
+        verdicts.push(Verdict::from(processed.map(drop)));
     }
     verdicts
 }

@@ -1,11 +1,12 @@
 //! The `render` function: wiring only.
 
 use lambda_runtime::{Error, run, service_fn};
-use render::{Config, Deps, handle};
+use reelhook_aws::resources::Resources;
+use render::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
-    let deps = Deps::new(Config::from_environment()?).await?;
+    let deps = Deps::new(Resources::of_process()).await?;
     run(service_fn(|event| handle(&deps, event))).await
 }

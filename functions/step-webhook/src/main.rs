@@ -1,11 +1,12 @@
 //! The `step-webhook` function: wiring only.
 
 use lambda_http::{Error, run, service_fn};
-use step_webhook::{Config, Deps, handle};
+use reelhook_aws::resources::Resources;
+use step_webhook::{Deps, respond};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
-    let deps = Deps::new(Config::from_environment()?).await?;
-    run(service_fn(|request| handle(&deps, request))).await
+    let deps = Deps::new(Resources::of_process()).await?;
+    run(service_fn(|request| deps.api.serve(&deps, respond, request))).await
 }

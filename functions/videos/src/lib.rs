@@ -1,104 +1,41 @@
 //! VidBuilder's API: accepts requests for videos, shows their status, links to finished videos, and deletes them.
 
-use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use lambda_http::{Body, Request, Response};
+use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::Url;
-use reelhook_app::change::AggregateStore;
 use reelhook_app::change::{Changed, change};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::queue;
 use reelhook_app::jobs::starts::StartStore;
 use reelhook_app::jobs::waiting::{WaitOutcome, WaitPorts, wait_for_end};
+use reelhook_app::jobs::{queue, store};
 use reelhook_app::videos::requests::{self, VideoRequestPorts, VideoSubmitted};
 use reelhook_app::videos::uploads::Links;
-use reelhook_aws::clients::Clients;
-use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::slots::SlotTable;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_aws::limits::Limits;
-use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_aws::resources::Resources;
+use reelhook_aws::start::SystemClock;
 use reelhook_aws::videos::films::FilmBucket;
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{Event, Job, JobId, Policy};
-use reelhook_http::access::{Access, Caller};
+use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
-use reelhook_http::serve::serve_in;
-use reelhook_http::site::Site;
+use reelhook_http::site::base_url;
 use reelhook_http::videos::problem::VideoProblem;
 use reelhook_http::videos::routes::{self, Route};
 use reelhook_signing::SigningKeys;
 
-/// The configuration of the function.
-pub struct Config {
-    jobs_table: String,
-    counters_table: String,
-    bucket: String,
-    settings_path: String,
-    base: Option<Url>,
-    calls_per_minute: u32,
-    site: Site,
-    allow_http: bool,
-    max_workers: usize,
-    max_waiters: usize,
-    wait: Duration,
-    renderer: Renderer,
-    policy: Policy,
-}
-
-impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH,
-    /// API_CALLS_PER_MINUTE, ALLOW_HTTP_WEBHOOKS, MAX_WORKERS, MAX_WAITERS, WAIT_SECONDS, RENDERER and the jobs'
-    /// timers.
-    ///
-    /// # Errors
-    /// [`BadEnvironment`] lists every missing or invalid variable.
-    pub fn from_environment() -> Result<Self, BadEnvironment> {
-        let mut environment = Environment::of_process();
-        let config = Self {
-            jobs_table: environment.required("JOBS_TABLE"),
-            counters_table: environment.required("COUNTERS_TABLE"),
-            bucket: environment.required("BUCKET"),
-            settings_path: environment.required("SETTINGS_PATH"),
-            base: environment.public_base(),
-            calls_per_minute: environment.calls_per_minute(),
-            site: environment.site(Site::read),
-            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
-            max_workers: environment.parsed("MAX_WORKERS", 3),
-            max_waiters: environment.parsed("MAX_WAITERS", 20),
-            wait: Duration::from_secs(environment.parsed("WAIT_SECONDS", 25)),
-            renderer: environment.renderer(),
-            policy: environment.policy(),
-        };
-        environment.finish()?;
-        Ok(config)
-    }
-}
-
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
-
-/// The credentials of callers, and the keys that sign links.
-struct Secrets {
-    access: Access,
-    links: SigningKeys,
-}
-
 /// The dependencies of the function.
 pub struct Deps {
+    /// What it has in common with the other functions behind the API, and the keys that sign links.
+    pub api: Api<WithAccess<SigningKeys>>,
     jobs: JobTable,
     counters: CounterTable,
     waiters: SlotTable,
     films: FilmBucket,
-    limits: Limits,
-    site: Site,
-    secrets: Settings<Secrets>,
     base: Option<Url>,
     allow_http: bool,
     max_workers: usize,
@@ -107,37 +44,28 @@ pub struct Deps {
     policy: Policy,
 }
 
+const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET"];
+
 impl Deps {
-    /// Builds the clients and reads the keys before the first event.
+    /// Builds the dependencies from the variables, and then from the settings.
     ///
     /// # Errors
-    /// When the keys can't be read.
-    pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment();
-        let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
-        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
-        let site = config.site.clone();
-        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            let links = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
-            let links = links.context("CALLBACK_TOKEN_SECRET is not set")?;
-            Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, links })
-        });
-        let no_job = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&no_job)));
+    /// When a variable is missing or invalid, or the settings can't be read or are invalid.
+    pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
+        let (jobs, counters) = (resources.jobs(), resources.counters());
+        let links = SettingsReader::new(SETTINGS, |raw, _| raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse));
         Ok(Self {
-            limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
-            films: FilmBucket::new(clients.s3_for_files(), config.bucket),
-            site: config.site,
-            secrets: secrets?,
-            jobs,
-            waiters: SlotTable::waiters(counters.clone(), config.max_waiters),
+            waiters: SlotTable::waiters(counters.clone(), resources.environment.parsed("MAX_WAITERS", 20)),
             counters,
-            base: config.base,
-            allow_http: config.allow_http,
-            max_workers: config.max_workers,
-            wait: config.wait,
-            renderer: config.renderer,
-            policy: config.policy,
+            films: resources.films(),
+            base: resources.environment.public_base(),
+            allow_http: resources.environment.allows_http(),
+            max_workers: resources.environment.max_workers(),
+            wait: Duration::from_secs(resources.environment.parsed("WAIT_SECONDS", 25)),
+            renderer: resources.environment.renderer(),
+            policy: resources.environment.policy(),
+            api: Api::for_callers(resources, links, jobs.first_call()).await?.with_errors(Problem::vidbuilder),
+            jobs,
         })
     }
 }
@@ -145,23 +73,17 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: every error becomes an answer.
-pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve_in(Problem::vidbuilder, &deps.site, request, async |request| respond(deps, request).await).await)
-}
-
-async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+/// [`Problem`].
+pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let route = Route::read(request);
     if let Ok(route) = &route
         && let Some(link) = route.linked(request)
     {
-        let secrets = deps.secrets.get().await;
-        link.check(SystemClock.now(), &secrets.links)?;
+        link.check(SystemClock.now(), &deps.api.settings.get().await.own)?;
         return answer(deps, request, route.clone(), None).await;
     }
     // A caller without a key must not learn which routes and parameters are valid.
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await?;
-    deps.limits.admit(&caller.fingerprint).await?;
+    let caller = deps.api.admit(request).await?;
     answer(deps, request, route?, Some(caller)).await
 }
 
@@ -178,11 +100,13 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             Ok(routes::upload_answer(&upload, &url, now))
         }
         Route::Status(id) => {
-            let job = find(deps, &id).await?.ok_or_else(|| Problem::Video(VideoProblem::NoJob(id.to_string())))?;
+            let job = store::find(&deps.jobs, &id)
+                .await?
+                .ok_or_else(|| Problem::Video(VideoProblem::NoJob(id.to_string())))?;
             Ok(routes::status_answer(&job))
         }
         Route::Download(id, rendition) => {
-            let job = find(deps, &id).await?.ok_or(Problem::Video(VideoProblem::NotFound))?;
+            let job = store::find(&deps.jobs, &id).await?.ok_or(Problem::Video(VideoProblem::NotFound))?;
             let video = job
                 .videos()
                 .iter()
@@ -214,9 +138,10 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             Ok(routes::queue_answer(&status, &waiting, deps.max_workers))
         }
         Route::Tracks => {
-            let secrets = deps.secrets.get().await;
+            let base = base_url(deps.base.as_ref(), request).ok_or(Problem::Request(RequestProblem::Internal))?;
+            let settings = deps.api.settings.get().await;
             let tracks = reelhook_music::TRACKS.iter().map(|track| (track.id, track.name, track.filename));
-            Ok(routes::tracks_answer(tracks, &base(deps, request)?, &secrets.links, now))
+            Ok(routes::tracks_answer(tracks, &base, &settings.own, now))
         }
         Route::Track(name) => match reelhook_music::find(&name) {
             Some(track) => Ok(ApiAnswer::bytes(200, track.file.to_vec()).header("content-type", "audio/mpeg")),
@@ -259,17 +184,4 @@ async fn wait_for(deps: &Deps, request: &ApiRequest, id: &JobId) -> Result<Optio
         WaitOutcome::NotYet => Ok(None),
         WaitOutcome::Gone => Err(Problem::Video(VideoProblem::NoJob(id.to_string()))),
     }
-}
-
-async fn find(deps: &Deps, id: &JobId) -> Result<Option<Job>, Problem> {
-    Ok(deps.jobs.load(id).await?.filter(|job| job.deleted_at.is_none()))
-}
-
-/// The base URL of the API: the configured one, or that of the request.
-fn base(deps: &Deps, request: &ApiRequest) -> Result<Url, Problem> {
-    if let Some(base) = &deps.base {
-        return Ok(base.clone());
-    }
-    let host = request.header("host").unwrap_or_default();
-    Url::parse(&format!("https://{host}")).map_err(|_| Problem::Request(RequestProblem::Internal))
 }

@@ -3,12 +3,10 @@
 
 pub mod endpoints;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::{Body, Request, Response};
-use reelhook_app::Url;
+use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::user_agent;
@@ -20,25 +18,19 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_app::webhooks::triggers::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::webhooks::validate::validate;
-use reelhook_aws::clients::Clients;
-use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::counters::CounterTable;
-use reelhook_aws::limits::Limits;
 use reelhook_aws::outbox::queues::Queue;
-use reelhook_aws::settings::{OPTIONS, Settings, required};
-use reelhook_aws::start::{SystemClock, warm_up};
-use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::resources::Resources;
+use reelhook_aws::settings::{OPTIONS, required};
+use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_aws::webhooks::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
-use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
-use reelhook_http::serve::serve;
-use reelhook_http::site::{Mode, Site};
+use reelhook_http::site::Mode;
 use reelhook_http::webhooks::deliveries::{self, delivery_answer, list_answer, replay_answer};
 use reelhook_http::webhooks::endpoint_fields::DestinationRules;
 use reelhook_http::webhooks::endpoints::{Route as EndpointRoute, keys_answer, read_keys_request};
@@ -57,77 +49,20 @@ const RECOVERY_BUDGET: Duration = Duration::from_secs(5);
 /// The recoveries of a list.
 const RECOVERIES_SHOWN: usize = 20;
 
-/// What the function is configured with.
-pub struct Config {
-    counters_table: String,
-    deliveries_table: String,
-    endpoints_table: String,
-    deliveries_queue_url: String,
-    settings_path: String,
-    reach: DestinationRules,
-    allow: AllowList,
-    base: Option<Url>,
-    calls_per_minute: u32,
-    site: Site,
-    policy: Policy,
-}
-
-impl Config {
-    /// Reads COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH,
-    /// ALLOW_HTTP_WEBHOOKS, DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and
-    /// HINT_GRACE_SECONDS.
-    ///
-    /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
-    pub fn from_environment() -> Result<Self, BadEnvironment> {
-        let mut environment = Environment::of_process();
-        let config = Self {
-            counters_table: environment.required("COUNTERS_TABLE"),
-            deliveries_table: environment.required("DELIVERIES_TABLE"),
-            endpoints_table: environment.required("ENDPOINTS_TABLE"),
-            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
-            settings_path: environment.required("SETTINGS_PATH"),
-            reach: DestinationRules {
-                allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
-                destinations: list_of(environment.optional("DESTINATIONS")),
-                region: environment.required("AWS_REGION"),
-            },
-            allow: environment.outbound(AllowList::parse),
-            base: environment.public_base(),
-            calls_per_minute: environment.calls_per_minute(),
-            site: environment.site(Site::read),
-            policy: environment.policy(),
-        };
-        environment.finish()?;
-        Ok(config)
-    }
-}
-
-/// `one,two`
-fn list_of(text: Option<String>) -> Vec<String> {
-    let text = text.unwrap_or_default();
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-/// Access, webhook settings, and the keys that seal endpoints' secrets.
-struct Secrets {
-    access: Access,
+/// The settings of webhooks, the keys that seal secrets of endpoints, and the secret of the domain in front of the API.
+pub struct Secrets {
     webhooks: WebhookSettings,
     vault: Option<Vault>,
     edge: Edge,
 }
 
 const SETTINGS: &[&str] = &[
-    "API_KEYS",
-    "API_USERNAME",
-    "API_PASSWORD",
-    "SESSION_SECRET",
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",
     "ENDPOINT_SECRETS_KEY",
     Edge::SETTING,
-    // One call reads the names up to here; the others are in the options.
+    // One call reads the names up to here and the credentials of callers; the others are in the options.
     OPTIONS,
     "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
@@ -147,32 +82,35 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_DISABLE_AFTER_FAILURES",
 ];
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
+    /// What it has in common with the other functions behind the API.
+    pub api: Api<WithAccess<Secrets>>,
     tables: TriggerTables,
     hints: Queue<DeliveryMessage>,
     http: GuardedClient,
-    site: Site,
-    secrets: Settings<Secrets>,
     registrations: RegistrationTable,
     endpoints: EndpointTable,
-    limits: Limits,
     reach: DestinationRules,
     policy: Policy,
 }
 
 impl Deps {
-    /// Builds the clients and reads the settings, before the first event.
+    /// Builds the dependencies from the variables, and then from the settings.
     ///
     /// # Errors
-    /// When settings cannot be read or are invalid, or a secret is missing on a deployed stack.
-    pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment();
-        let dynamodb = clients.dynamodb();
-        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
-        let (site, allow_http) = (config.site.clone(), config.reach.allow_http);
-        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+    /// When a variable is missing or invalid, or the settings can't be read or are invalid.
+    pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
+        let (endpoints, hints) = (resources.endpoints(), resources.queues().deliveries());
+        let no_endpoint = [EndpointId::parse("warm-up")?];
+        let agent = user_agent(resources.environment.public_base().as_ref());
+        let reach = DestinationRules {
+            allow_http: resources.environment.allows_http(),
+            destinations: resources.environment.list("DESTINATIONS"),
+            region: resources.environment.required("AWS_REGION"),
+        };
+        let allow_http = reach.allow_http;
+        let settings = SettingsReader::new(SETTINGS, move |raw, site| {
             let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
             let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
             if site.mode() == Mode::Required {
@@ -181,25 +119,17 @@ impl Deps {
                     ("ENDPOINT_SECRETS_KEY", vault.is_some()),
                 ])?;
             }
-            let edge = Edge::read(&|name| raw.text(name));
-            Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, webhooks, vault, edge })
+            Ok(Secrets { webhooks, vault, edge: Edge::read(&|name| raw.text(name)) })
         });
-        let no_endpoint = [EndpointId::parse("warm-up")?];
-        let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&no_endpoint)));
         Ok(Self {
-            tables: TriggerTables {
-                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),
-                counters: counters.clone(),
-            },
+            tables: TriggerTables { deliveries: resources.deliveries(), counters: resources.counters() },
             registrations: RegistrationTable::new(endpoints.clone()),
+            hints,
+            http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
+            reach,
+            policy: resources.environment.policy(),
+            api: Api::for_callers(resources, settings, endpoints.states(&no_endpoint)).await?,
             endpoints,
-            hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
-            http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
-            site: config.site,
-            secrets: secrets?,
-            limits: Limits::of_callers(counters, config.calls_per_minute),
-            reach: config.reach,
-            policy: config.policy,
         })
     }
 }
@@ -207,23 +137,19 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: an error becomes an answer.
-pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
-}
-
-async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+/// [`Problem`].
+pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     if let Some(of) = read_keys_request(request) {
-        let network = deps.secrets.get().await.edge.network(request);
-        deps.limits.admit(&format!("keys {network}")).await?;
+        let network = deps.api.settings.get().await.own.edge.network(request);
+        deps.api.limits.admit(&format!("keys {network}")).await?;
         // A malformed id has no keys.
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;
     }
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await?;
-    deps.limits.admit(&caller.fingerprint).await?;
+    let caller = deps.api.admit(request).await?;
     let fingerprint = caller.fingerprint.clone();
-    let secrets = deps.secrets.get().await;
+    let settings = deps.api.settings.get().await;
+    let secrets = &settings.own;
     if let Some(route) = deliveries::Route::read(request)? {
         route.note(&caller);
         return handle_deliveries(deps, route).await;
@@ -233,11 +159,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return handle_recoveries(deps, route).await;
     }
     if let Some(route) = EndpointRoute::read(request, &caller, &deps.reach)? {
-        return endpoints::answer(&endpoint_handler(deps, &secrets), route, request.traceparent(), &fingerprint).await;
+        return endpoints::answer(&endpoint_handler(deps, secrets), route, request.traceparent(), &fingerprint).await;
     }
     match Route::read(request, caller, deps.reach.allow_http)? {
         Route::Status => {
-            let endpoints = endpoint_handler(deps, &secrets).all().await?;
+            let endpoints = endpoint_handler(deps, secrets).all().await?;
             Ok(status_answer(&secrets.webhooks, &endpoints, SystemClock.now()))
         }
         Route::Test(url) => {
@@ -245,7 +171,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
             note_test(&fingerprint, &url, &tested);
             Ok(test_answer(&tested, SystemClock.now()))
         }
-        Route::Trigger(trigger, key) => trigger_event(deps, &secrets, *trigger, key).await,
+        Route::Trigger(trigger, key) => trigger_event(deps, secrets, *trigger, key).await,
         Route::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
     }
 }

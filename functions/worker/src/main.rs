@@ -1,11 +1,12 @@
 //! The `worker` function: wiring only.
 
 use lambda_runtime::{Error, run, service_fn};
-use worker::{Config, Deps, handle};
+use reelhook_aws::resources::Resources;
+use worker::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
-    let deps = Deps::new(Config::from_environment()?).await?;
+    let deps = Deps::new(Resources::of_process()).await?;
     run(service_fn(|event| handle(&deps, event))).await
 }

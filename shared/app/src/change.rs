@@ -59,6 +59,18 @@ pub enum ChangeError {
     Contended(Subject),
 }
 
+impl From<ChangeError> for StoreError {
+    /// A change that other writers prevented may succeed later.
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(error) => error,
+            contended @ ChangeError::Contended(_) => {
+                Self::Busy { operation: "change job", source: contended.to_string().into() }
+            }
+        }
+    }
+}
+
 /// Applies `event` to the aggregate `id`.
 ///
 /// # Errors

@@ -1,10 +1,10 @@
 //! The environment, read once at cold start; every missing or bad variable is listed in one failure.
 
-use reelhook_app::views::captions::CAPTIONS;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+use reelhook_app::views::captions::CAPTIONS;
 use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
 
@@ -40,6 +40,13 @@ impl Environment {
         Self { lookup: Box::new(lookup), bad: Vec::new() }
     }
 
+    /// Records an error once, even if several resources need the variable.
+    fn fail(&mut self, error: String) {
+        if !self.bad.contains(&error) {
+            self.bad.push(error);
+        }
+    }
+
     /// An optional variable; an empty one counts as missing.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         (self.lookup)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -48,9 +55,15 @@ impl Environment {
     /// A required variable.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
-            self.bad.push(format!("{name} is missing"));
+            self.fail(format!("{name} is missing"));
             String::new()
         })
+    }
+
+    /// A list, separated by commas.
+    pub fn list(&mut self, name: &str) -> Vec<String> {
+        let text = self.optional(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
     /// A variable with a default.
@@ -62,7 +75,7 @@ impl Environment {
             None => default,
             Some(Ok(value)) => value,
             Some(Err(error)) => {
-                self.bad.push(format!("{name}: {error}"));
+                self.fail(format!("{name}: {error}"));
                 default
             }
         }
@@ -85,7 +98,7 @@ impl Environment {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
             _ if text.is_empty() => None,
             _ => {
-                self.bad.push(format!("{name} is not an http or https URL"));
+                self.fail(format!("{name} is not an http or https URL"));
                 None
             }
         }
@@ -94,7 +107,7 @@ impl Environment {
     /// The value that was read from a variable; if that failed, records the error and uses `otherwise`.
     pub fn checked<T, E: Display>(&mut self, read: Result<T, E>, otherwise: T) -> T {
         read.unwrap_or_else(|error| {
-            self.bad.push(error.to_string());
+            self.fail(error.to_string());
             otherwise
         })
     }
@@ -108,11 +121,26 @@ impl Environment {
         self.checked(read(auth.as_deref(), base.as_ref(), cors.as_deref()), T::default())
     }
 
+    /// Whether AUTH is `none`, as on a laptop: callers need no key, and webhooks no secret.
+    pub fn needs_no_keys(&mut self) -> bool {
+        self.optional("AUTH").as_deref() == Some("none")
+    }
+
     /// Parses OUTBOUND_ALLOW and the address of the Runtime API with `read`: which addresses may be called.
     pub fn outbound<T: Default, E: Display>(&mut self, read: impl FnOnce(&str, Option<&str>) -> Result<T, E>) -> T {
         let allow = self.optional("OUTBOUND_ALLOW").unwrap_or_default();
         let runtime = self.optional("AWS_LAMBDA_RUNTIME_API");
         self.checked(read(&allow, runtime.as_deref()), T::default())
+    }
+
+    /// ALLOW_HTTP_WEBHOOKS: whether webhooks may be sent to http URLs.
+    pub fn allows_http(&mut self) -> bool {
+        self.parsed("ALLOW_HTTP_WEBHOOKS", false)
+    }
+
+    /// MAX_WORKERS: the concurrency limit of runs.
+    pub fn max_workers(&mut self) -> usize {
+        self.parsed("MAX_WORKERS", 3)
     }
 
     /// PUBLIC_BASE_URL, or one of the names that the four original systems used (contract.md, Settings).
@@ -125,7 +153,7 @@ impl Environment {
     /// [`Self::public_base`], if it is required.
     pub fn required_public_base(&mut self) -> reelhook_app::Url {
         self.public_base().unwrap_or_else(|| {
-            self.bad.push("PUBLIC_BASE_URL is missing".to_owned());
+            self.fail("PUBLIC_BASE_URL is missing".to_owned());
             no_url()
         })
     }
@@ -136,7 +164,7 @@ impl Environment {
             None | Some("own") => Renderer::Own,
             Some("creatomate") => Renderer::Creatomate,
             Some(other) => {
-                self.bad.push(format!("RENDERER must be `own` or `creatomate` (got `{other}`)"));
+                self.fail(format!("RENDERER must be `own` or `creatomate` (got `{other}`)"));
                 Renderer::Own
             }
         }

@@ -13,6 +13,7 @@ pub mod limits;
 mod log_lines;
 pub mod objects;
 pub mod outbox;
+pub mod resources;
 mod retry;
 pub mod settings;
 pub mod start;

@@ -55,6 +55,14 @@ impl Raw {
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
     }
+
+    /// A setting that must be set, parsed.
+    ///
+    /// # Errors
+    /// If it is not set, or `parse` finds nothing in it.
+    pub fn required<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> anyhow::Result<T> {
+        self.get(name).and_then(parse).with_context(|| format!("{name} is not set"))
+    }
 }
 
 /// Checks that these settings are set.
@@ -76,7 +84,7 @@ type Parse<T> = Box<dyn Fn(&Raw) -> anyhow::Result<T> + Send + Sync>;
 pub struct Settings<T> {
     client: aws_sdk_ssm::Client,
     path: String,
-    names: &'static [&'static str],
+    names: Vec<&'static str>,
     parse: Parse<T>,
     current: Mutex<Current<T>>,
     /// Successive refreshes because of a refusal that did not change the result.
@@ -99,10 +107,11 @@ impl<T> Settings<T> {
     pub async fn load(
         client: aws_sdk_ssm::Client,
         path: String,
-        names: &'static [&'static str],
+        names: impl Into<Vec<&'static str>>,
         parse: impl Fn(&Raw) -> anyhow::Result<T> + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let value = Arc::new(parse(&read(&client, &path, names).await?)?);
+        let names = names.into();
+        let value = Arc::new(parse(&read(&client, &path, &names).await?)?);
         let current = Mutex::new(Current { value, read_at: Instant::now(), fresh_for: fresh_for() });
         Ok(Self { client, path, names, parse: Box::new(parse), current, fruitless: AtomicU32::new(0) })
     }
@@ -153,7 +162,7 @@ impl<T> Settings<T> {
     }
 
     async fn refresh(&self, current: &mut Current<T>) {
-        let read = read(&self.client, &self.path, self.names).await;
+        let read = read(&self.client, &self.path, &self.names).await;
         match read.and_then(|raw| (self.parse)(&raw)) {
             Ok(value) => {
                 current.value = Arc::new(value);

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use lambda_runtime::Context;
 use reelhook_app::clock::{ClockAndRandom, Timer};
 use reelhook_app::store::StoreError;
 use reelhook_domain::Timestamp;
@@ -66,6 +67,11 @@ pub async fn warm_up<T>(call: impl Future<Output = Result<T, StoreError>>) {
     }
 }
 
+/// The time at which Lambda ends this invocation; none if a test calls the handler.
+pub fn deadline(context: &Context) -> Option<Timestamp> {
+    i64::try_from(context.deadline).ok().filter(|ms| *ms > 0).map(Timestamp)
+}
+
 /// What happens to a message.
 #[derive(Debug)]
 pub enum Verdict {
@@ -73,6 +79,15 @@ pub enum Verdict {
     Done,
     /// It becomes visible again later.
     Retry(StoreError),
+}
+
+impl<E: Into<StoreError>> From<Result<(), E>> for Verdict {
+    fn from(result: Result<(), E>) -> Self {
+        match result {
+            Ok(()) => Self::Done,
+            Err(error) => Self::Retry(error.into()),
+        }
+    }
 }
 
 /// Answers an SQS batch: unreadable messages are dropped with an error line, `work` gives a verdict on each of the

@@ -48,6 +48,11 @@ impl Edge {
         }
     }
 
+    /// Writes the caller of an admitted or refused request to the audit log (contract.md, Who may call).
+    pub fn audit(&self, request: &ApiRequest, what: &'static str) {
+        request.audit(&self.address(request), what);
+    }
+
     fn is_sender(&self, request: &ApiRequest) -> bool {
         request.header(SECRET).zip(self.secrets.as_ref()).is_some_and(|(given, secrets)| same_secret(given, secrets))
     }

@@ -36,6 +36,15 @@ impl Mode {
     }
 }
 
+/// The base URL of the API: the configured one, or else that of the host that a request names, if it names one.
+pub fn base_url(configured: Option<&Url>, request: &ApiRequest) -> Option<Url> {
+    if let Some(configured) = configured {
+        return Some(configured.clone());
+    }
+    let host = request.header("host").unwrap_or_default();
+    Url::parse(&format!("https://{host}")).ok()
+}
+
 /// The page that made a browser send a request, according to the request's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sender {
@@ -173,5 +182,29 @@ impl Site {
         let Some(base) = &self.base else { return false };
         let named = Origin::at(base.is_secure(), host);
         named.is_some_and(|named| named == *base || (named.is_this_machine() && named.port() == base.port()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::{Body, Request};
+
+    use super::*;
+
+    #[test]
+    fn the_base_url_is_the_configured_one_or_else_names_the_host_of_the_request() {
+        let check = |configured: Option<&str>, host: Option<&'static str>, expected: Option<&str>| {
+            let mut request = Request::new(Body::Empty);
+            if let Some(host) = host {
+                request.headers_mut().insert("host", host.parse().unwrap());
+            }
+            let configured = configured.map(|url| Url::parse(url).unwrap());
+            let base = base_url(configured.as_ref(), &ApiRequest::of(request));
+            assert_eq!(base.as_ref().map(Url::as_str), expected);
+        };
+        check(Some("https://videos.example/"), Some("api.example"), Some("https://videos.example/"));
+        check(None, Some("api.example:8443"), Some("https://api.example:8443/"));
+        check(None, Some("a b"), None);
+        check(None, None, None);
     }
 }

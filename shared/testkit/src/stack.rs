@@ -6,8 +6,11 @@ use std::time::Duration;
 use reelhook_app::Url;
 use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
-use reelhook_app::jobs::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
+use reelhook_app::jobs::queue::RemovalPorts;
+use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
+use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
+use reelhook_app::jobs::work::{WorkPorts, work_on};
+use reelhook_app::outbox::cleanup::CleanupPorts;
 use reelhook_app::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan};
 use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
 use reelhook_app::outbox::repair::RepairPorts;
@@ -221,6 +224,21 @@ impl Stack {
         }
     }
 
+    /// The ports of the launcher's hints.
+    pub fn work_ports(&self) -> WorkPorts<'_> {
+        WorkPorts { starts: self.start_ports(), renders: self.render_ports(), creatomate: &self.creatomate }
+    }
+
+    /// The ports of a cleanup on these kinds of aggregates.
+    pub fn cleanup_ports<'a>(&'a self, aggregates: &'a [&'a dyn Sweepable]) -> CleanupPorts<'a> {
+        CleanupPorts {
+            sweep: self.sweep_ports(aggregates),
+            removal: RemovalPorts { queue: &*self.jobs, jobs: &*self.jobs, clock: &*self.world, policy: &self.policy },
+            counters: &self.fanout,
+            recoveries: self.recover_ports(),
+        }
+    }
+
     /// Submits a video whose webhooks go to `callback`.
     ///
     /// # Panics
@@ -379,27 +397,20 @@ impl Stack {
     /// # Errors
     /// [`ChangeError`]: the queue delivers the message again.
     pub async fn work_on(&self, message: &WorkMessage) -> Result<(), ChangeError> {
-        match message {
-            WorkMessage::Start => start_some(&self.start_ports()).await.map(drop),
-            WorkMessage::CheckRender { job_id, render, check } => {
-                check_render(&self.render_ports(), &self.http, &self.creatomate, job_id, render, *check).await.map(drop)
-            }
-            WorkMessage::ApplyParked { job_id, render } => apply_parked(&self.render_ports(), job_id, render).await,
-            WorkMessage::CancelWorker { job_id, attempt, url } => {
-                cancel_worker(&self.http, &self.worker, self.world.now(), job_id, *attempt, url).await;
-                Ok(())
-            }
-        }
+        work_on(&self.work_ports(), message).await
     }
 
-    /// Runs the launcher on all visible messages and returns their number.
+    /// Runs the launcher on all visible messages and returns their number. A cancellation is sent once, whatever the
+    /// worker answers.
     ///
     /// # Panics
     /// When one of them fails.
     pub async fn work(&self) -> usize {
         let messages = self.work.receive();
         for message in &messages {
-            self.work_on(message).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
+            let result = self.work_on(message).await;
+            let is_cancellation = matches!(message, WorkMessage::CancelWorker { .. });
+            result.unwrap_or_else(|error| assert!(is_cancellation, "{message:?}: {error}"));
         }
         messages.len()
     }
@@ -431,15 +442,18 @@ impl Stack {
 
     /// Runs the due sweep on these kinds of aggregates.
     pub async fn sweep_of(&self, aggregates: &[&dyn Sweepable]) -> Swept {
-        let ports = SweepPorts {
+        sweep(&self.sweep_ports(aggregates)).await
+    }
+
+    fn sweep_ports<'a>(&'a self, aggregates: &'a [&'a dyn Sweepable]) -> SweepPorts<'a> {
+        SweepPorts {
             aggregates,
             due_deliveries: &self.due,
             starts: &*self.jobs,
             work: &self.work,
             deliveries: &self.hints,
             clock: &*self.world,
-        };
-        sweep(&ports).await
+        }
     }
 
     /// Runs fanout, launcher and dispatcher until nothing is left to do at the current time.

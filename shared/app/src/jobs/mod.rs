@@ -12,3 +12,4 @@ pub mod steps;
 pub mod store;
 pub mod submit;
 pub mod waiting;
+pub mod work;

@@ -1,5 +1,6 @@
 //! From a saved version to rows and queue messages, and what repairs them.
 
+pub mod cleanup;
 pub mod fanout;
 pub mod messages;
 pub mod repair;

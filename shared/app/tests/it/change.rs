@@ -1,6 +1,7 @@
 //! Changes of jobs: conflicts are decided again, attempts are limited, and each outcome is distinguished.
 
 use reelhook_app::change::{ChangeError, Changed, change};
+use reelhook_app::store::StoreError;
 use reelhook_domain::{Event, Ignored, JobId, Rejected, Status, StepStatus, Subject};
 use reelhook_testkit::{NOON, Stack, started, step};
 
@@ -127,4 +128,12 @@ async fn a_busy_store_is_an_error_and_nothing_is_written() {
         assert!(matches!(&error, ChangeError::Store(error) if error.is_busy()), "{operation}: {error}");
         assert_eq!(stack.jobs.stream().len(), 1);
     }
+}
+
+#[test]
+fn a_change_that_other_writers_prevented_may_succeed_later() {
+    let contended = ChangeError::Contended(Subject::Job(JobId::parse("job_1_a").unwrap()));
+    assert!(StoreError::from(contended).is_busy());
+    let refused = || StoreError::Refused { operation: "save job", source: "denied".into() };
+    assert!(!StoreError::from(ChangeError::Store(refused())).is_busy());
 }

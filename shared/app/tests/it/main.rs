@@ -2,6 +2,7 @@
 
 mod assets;
 mod change;
+mod cleanup;
 mod deliver;
 mod deliveries;
 mod families;
@@ -30,3 +31,4 @@ mod sweep;
 mod triggers;
 mod waiting;
 mod watch;
+mod work;

@@ -60,6 +60,15 @@ impl JobTable {
         Self { client, table: table.into(), counters, clock, finals: Arc::default() }
     }
 
+    /// Reads a job that does not exist: a first call, which opens the connection.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn first_call(&self) -> Result<(), StoreError> {
+        let no_job = JobId::parse("warm-up").expect("an id");
+        self.load(&no_job).await.map(drop)
+    }
+
     fn put(
         &self,
         item: Item,

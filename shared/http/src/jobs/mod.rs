@@ -10,6 +10,7 @@ pub mod render;
 pub mod status;
 pub mod step;
 pub mod stream;
+pub mod viewers;
 
 /// The family's paths with their methods ([`crate::routes`]).
 pub(crate) const ROUTES: &[(&str, &[&str])] = &[

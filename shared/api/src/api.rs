@@ -1,0 +1,138 @@
+//! One wiring for all functions behind the API: it starts a function, and answers its requests.
+
+use std::convert::Infallible;
+use std::future::Future;
+
+use lambda_http::{Body, Request, Response};
+use reelhook_app::clock::ClockAndRandom as _;
+use reelhook_app::store::StoreError;
+use reelhook_aws::limits::Limits;
+use reelhook_aws::resources::Resources;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_http::access::Caller;
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::problem::Problem;
+use reelhook_http::refusal::refusal;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::site::Site;
+use tracing::Instrument as _;
+
+use crate::settings::{SettingsReader, WithAccess};
+
+/// What a function behind the API has in common with the others; `S` is what it makes of its settings.
+pub struct Api<S> {
+    /// The API's own address, and the origins that may call it.
+    pub site: Site,
+    /// The settings; they are read again every few minutes, and after a refusal.
+    pub settings: Settings<S>,
+    /// The rate limit: calls of each caller, or reports about each job.
+    pub limits: Limits,
+    to_answer: fn(&Problem, &str) -> ApiAnswer,
+}
+
+impl<S: 'static> Api<WithAccess<S>> {
+    /// A function whose callers have keys and a rate limit. Reads SETTINGS_PATH, COUNTERS_TABLE, AUTH, PUBLIC_BASE_URL,
+    /// CORS_ORIGINS and API_CALLS_PER_MINUTE, and then the credentials and the function's `own` settings while
+    /// `first_call` opens a connection.
+    ///
+    /// # Errors
+    /// When any variable is missing or invalid, or the settings can't be read.
+    pub async fn for_callers<T>(
+        mut resources: Resources,
+        own: SettingsReader<S>,
+        first_call: impl Future<Output = Result<T, StoreError>>,
+    ) -> anyhow::Result<Self> {
+        let limits = Limits::of_callers(resources.counters(), resources.environment.calls_per_minute());
+        Self::load(resources, limits, own.with_access(), first_call).await
+    }
+}
+
+impl<S> Api<WithAccess<S>> {
+    /// Authenticates a caller. A caller without valid credentials is checked again with newer settings.
+    ///
+    /// # Errors
+    /// Those of [`reelhook_http::access::Access::caller`].
+    pub async fn authenticate(&self, request: &ApiRequest) -> Result<Caller, Problem> {
+        self.settings.check(|settings| settings.access.caller(request, SystemClock.now())).await
+    }
+
+    /// Authenticates a caller, and counts the call against the caller's rate limit.
+    ///
+    /// # Errors
+    /// Those of [`Self::authenticate`], and a problem if the limit is reached.
+    pub async fn admit(&self, request: &ApiRequest) -> Result<Caller, Problem> {
+        let caller = self.authenticate(request).await?;
+        self.limits.admit(&caller.fingerprint).await?;
+        Ok(caller)
+    }
+}
+
+impl<S: 'static> Api<S> {
+    /// A function that receives reports, which have a rate limit for each job. Reads what [`Self::for_callers`] reads,
+    /// with JOB_REPORTS_PER_MINUTE as the limit, and only the settings of `settings`.
+    ///
+    /// # Errors
+    /// When any variable is missing or invalid, or the settings can't be read.
+    pub async fn for_reports<T>(
+        mut resources: Resources,
+        settings: SettingsReader<S>,
+        first_call: impl Future<Output = Result<T, StoreError>>,
+    ) -> anyhow::Result<Self> {
+        let limits = Limits::of_jobs(resources.counters(), resources.environment.reports_per_minute());
+        Self::load(resources, limits, settings, first_call).await
+    }
+
+    async fn load<T>(
+        mut resources: Resources,
+        limits: Limits,
+        settings: SettingsReader<S>,
+        first_call: impl Future<Output = Result<T, StoreError>>,
+    ) -> anyhow::Result<Self> {
+        let site = resources.environment.site(Site::read);
+        let (SettingsReader { names, read }, of) = (settings, site.clone());
+        let settings = resources.settings(names, move |raw| read(raw, &of))?;
+        let (settings, ()) = tokio::join!(settings, warm_up(first_call));
+        Ok(Self { site, settings: settings?, limits, to_answer: Problem::streamgank })
+    }
+}
+
+impl<S> Api<S> {
+    /// Reports errors in another format than StreamGank's.
+    #[must_use]
+    pub fn with_errors(self, to_answer: fn(&Problem, &str) -> ApiAnswer) -> Self {
+        Self { to_answer, ..self }
+    }
+
+    /// Answers a request with the result of `respond`, or reports its error. Every log line of the request has its
+    /// `request_id`.
+    ///
+    /// # Errors
+    /// Never: every error becomes an answer.
+    pub async fn serve<D>(
+        &self,
+        deps: &D,
+        respond: impl AsyncFnOnce(&D, &ApiRequest) -> Result<ApiAnswer, Problem>,
+        request: Request,
+    ) -> Result<Response<Body>, Infallible> {
+        let request = ApiRequest::of(request);
+        // Functions receive preflights from an API with a `$default` route, and from a Function URL without CORS
+        // settings.
+        if request.method == "OPTIONS" {
+            return Ok(self.site.preflight(&request).into_response());
+        }
+        // No filter drops spans of this level.
+        let span = tracing::error_span!("request", request_id = request.request_id);
+        let answer = respond(deps, &request).instrument(span).await;
+        let answer = answer.unwrap_or_else(|problem| self.refusal(&problem, &request));
+        Ok(request.finish(answer).into_response())
+    }
+
+    /// The answer to a request that failed, in the format of the function's callers.
+    pub fn refusal(&self, problem: &Problem, request: &ApiRequest) -> ApiAnswer {
+        refusal(self.to_answer, problem, request)
+    }
+}
+
+#[cfg(test)]
+mod tests;

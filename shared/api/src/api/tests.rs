@@ -1,0 +1,131 @@
+//! Requests to a function behind the API, with AWS as closures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_smithy_http_client::test_util::infallible_client_fn;
+use lambda_http::RequestExt as _;
+use lambda_http::http::HeaderValue;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_http::problem::RequestProblem;
+
+use super::*;
+
+/// SSM with a key and a secret.
+fn ssm() -> aws_sdk_ssm::Client {
+    use aws_sdk_ssm::config::{BehaviorVersion, Config, Credentials, Region};
+    let http = infallible_client_fn(|_: http::Request<_>| {
+        let key = r#"{"Name": "/p/API_KEYS", "Value": "rk_test"}"#;
+        let secret = r#"{"Name": "/p/SESSION_SECRET", "Value": "a secret"}"#;
+        let body = format!(r#"{{"Parameters": [{key}, {secret}]}}"#);
+        http::Response::builder().status(200).body(body).expect("an answer")
+    });
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::from_keys("id", "key", None))
+        .region(Region::new("us-east-1"))
+        .http_client(http);
+    aws_sdk_ssm::Client::from_conf(config.build())
+}
+
+/// The Counters table, in which each call leases one call of a caller; and the number of its calls.
+fn counters() -> (CounterTable, Arc<AtomicUsize>) {
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let http = infallible_client_fn(move |_: http::Request<_>| {
+        let count = counted.fetch_add(1, Ordering::Relaxed) + 1;
+        let body = format!(r#"{{"Attributes": {{"count": {{"N": "{count}"}}}}}}"#);
+        http::Response::builder().status(200).body(body).expect("an answer")
+    });
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::from_keys("id", "key", None))
+        .region(Region::new("us-east-1"))
+        .http_client(http);
+    (CounterTable::new(aws_sdk_dynamodb::Client::from_conf(config.build()), "Counters"), calls)
+}
+
+/// An API with the key `rk_test`, which has one call a minute; and the number of calls to the Counters table.
+async fn api() -> (Api<WithAccess>, Arc<AtomicUsize>) {
+    let site = Site::read(None, None, None).expect("a site");
+    let (counters, calls) = counters();
+    let (SettingsReader { names, read }, of) = (SettingsReader::none().with_access(), site.clone());
+    let settings = Settings::load(ssm(), "/p".to_owned(), names, move |raw| read(raw, &of)).await.expect("settings");
+    (Api { site, settings, limits: Limits::of_callers(counters, 1), to_answer: Problem::streamgank }, calls)
+}
+
+fn request(method: &str, headers: &[(&'static str, &'static str)]) -> Request {
+    let mut request = Request::new(Body::Empty).with_raw_http_path("/api/job/job_1_a");
+    *request.method_mut() = method.parse().expect("a method");
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, HeaderValue::from_static(*value));
+    }
+    request
+}
+
+fn text(response: &Response<Body>) -> &str {
+    match response.body() {
+        Body::Text(text) => text,
+        _ => "",
+    }
+}
+
+async fn succeed(_: &(), request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    Ok(ApiAnswer::text(200, request.path.clone()))
+}
+
+async fn fail(_: &(), _: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    Err(Problem::Request(RequestProblem::Unauthorized))
+}
+
+#[tokio::test]
+async fn a_request_gets_the_answer_of_its_function_and_head_no_body() {
+    let (api, _) = api().await;
+    let answer = api.serve(&(), succeed, request("GET", &[])).await.unwrap();
+    assert_eq!((answer.status().as_u16(), text(&answer)), (200, "/api/job/job_1_a"));
+    let head = api.serve(&(), succeed, request("HEAD", &[])).await.unwrap();
+    assert_eq!((head.status().as_u16(), text(&head)), (200, ""));
+    assert_eq!(head.headers()["content-length"], "16");
+}
+
+#[tokio::test]
+async fn a_preflight_needs_no_key_and_reaches_no_function() {
+    let (api, _) = api().await;
+    let answer = api.serve(&(), fail, request("OPTIONS", &[])).await.unwrap();
+    assert_eq!(answer.status(), 204);
+}
+
+#[tokio::test]
+async fn an_error_is_reported_in_the_format_of_the_function() {
+    let (api, _) = api().await;
+    let answer = api.serve(&(), fail, request("GET", &[])).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert!(text(&answer).contains("success"), "{answer:?}");
+    let api = api.with_errors(Problem::vidbuilder);
+    let answer = api.serve(&(), fail, request("GET", &[])).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert!(!text(&answer).contains("success"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_script_that_is_refused_gets_a_challenge_without_a_dialog() {
+    let (api, _) = api().await;
+    for (mode, quiet) in [("cors", true), ("navigate", false)] {
+        let answer = api.serve(&(), fail, request("GET", &[("sec-fetch-mode", mode)])).await.unwrap();
+        assert_eq!(answer.headers()["www-authenticate"] == "Bearer realm=\"reelhook\"", quiet, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn only_calls_of_authenticated_callers_are_counted_and_limited() {
+    let (api, calls) = api().await;
+    let unknown = ApiRequest::of(request("GET", &[("x-api-key", "rk_guessed")]));
+    assert_eq!(api.admit(&unknown).await, Err(Problem::Request(RequestProblem::Unauthorized)));
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+    let known = ApiRequest::of(request("GET", &[("x-api-key", "rk_test")]));
+    assert_eq!(api.admit(&known).await, api.authenticate(&known).await);
+    let refused = api.admit(&known).await;
+    assert!(matches!(refused, Err(Problem::Request(RequestProblem::RateLimited(_)))), "{refused:?}");
+    assert!(api.authenticate(&known).await.is_ok(), "authentication alone has no limit");
+}

@@ -1,0 +1,8 @@
+//! What all functions behind the API have in common, so that each states only what is its own: its resources, its
+//! settings and its routes.
+
+mod api;
+mod settings;
+
+pub use api::Api;
+pub use settings::{SettingsReader, WithAccess};

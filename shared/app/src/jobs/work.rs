@@ -1,0 +1,49 @@
+//! The launcher: what each hint of the Work queue makes it do.
+
+use crate::change::ChangeError;
+use crate::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
+use crate::jobs::starts::{StartPorts, cancel_worker, start_some};
+use crate::outbox::messages::WorkMessage;
+use crate::store::StoreError;
+
+/// The ports of the launcher.
+pub struct WorkPorts<'a> {
+    /// Starts of runs, with the settings of the external worker.
+    pub starts: StartPorts<'a>,
+    /// Checks of renders.
+    pub renders: RenderPorts<'a>,
+    /// The access to Creatomate.
+    pub creatomate: &'a Creatomate,
+}
+
+/// Processes hints in order. Equal ones, such as `start`, are processed once; each has a result.
+pub async fn work_on_all(ports: &WorkPorts<'_>, messages: &[WorkMessage]) -> Vec<Result<(), ChangeError>> {
+    let mut results = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let is_repeated = messages[..index].contains(message);
+        results.push(if is_repeated { Ok(()) } else { work_on(ports, message).await });
+    }
+    results
+}
+
+/// Processes one hint.
+///
+/// # Errors
+/// [`ChangeError`]; a cancellation that the worker did not confirm counts as busy, so that it is sent again.
+pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(), ChangeError> {
+    let StartPorts { http, clock, worker, .. } = ports.starts;
+    match message {
+        WorkMessage::Start => start_some(&ports.starts).await.map(drop),
+        WorkMessage::CheckRender { job_id, render, check } => {
+            check_render(&ports.renders, http, ports.creatomate, job_id, render, *check).await.map(drop)
+        }
+        WorkMessage::ApplyParked { job_id, render } => apply_parked(&ports.renders, job_id, render).await,
+        WorkMessage::CancelWorker { job_id, attempt, url } => {
+            if cancel_worker(http, worker, clock.now(), job_id, *attempt, url).await {
+                return Ok(());
+            }
+            let source = "the worker did not confirm the cancel".into();
+            Err(StoreError::Busy { operation: "cancel run", source }.into())
+        }
+    }
+}

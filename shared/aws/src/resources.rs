@@ -1,0 +1,158 @@
+//! What a function builds its dependencies from: its variables, the clients of AWS, and the tables, queues and buckets
+//! that the variables name.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
+
+use crate::catalog::CatalogTable;
+use crate::clients::Clients;
+use crate::environment::{BadEnvironment, Environment};
+use crate::jobs::counters::CounterTable;
+use crate::jobs::events::JobEventTable;
+use crate::jobs::table::JobTable;
+use crate::objects::Bucket;
+use crate::outbox::queues::Queue;
+use crate::settings::{Raw, Settings};
+use crate::start::SystemClock;
+use crate::videos::films::FilmBucket;
+use crate::webhooks::cloud_transport::CloudTransport;
+use crate::webhooks::deliveries::DeliveryTable;
+use crate::webhooks::endpoints::EndpointTable;
+
+/// The variables of a function, and what they name. The client of a service is built when a resource needs it. Reading
+/// the settings consumes the resources, so that every variable is read and checked before.
+pub struct Resources {
+    /// The variables.
+    pub environment: Environment,
+    clients: Clients,
+    dynamodb: aws_sdk_dynamodb::Client,
+}
+
+impl Resources {
+    /// Those of the process.
+    pub fn of_process() -> Self {
+        let clients = Clients::from_environment();
+        Self { environment: Environment::of_process(), dynamodb: clients.dynamodb(), clients }
+    }
+
+    /// The table in JOBS_TABLE, with the one in COUNTERS_TABLE.
+    pub fn jobs(&mut self) -> JobTable {
+        let (table, counters) = (self.environment.required("JOBS_TABLE"), self.counters());
+        JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
+    }
+
+    /// The table in COUNTERS_TABLE.
+    pub fn counters(&mut self) -> CounterTable {
+        CounterTable::new(self.dynamodb.clone(), self.environment.required("COUNTERS_TABLE"))
+    }
+
+    /// The table in JOB_EVENTS_TABLE.
+    pub fn job_events(&mut self) -> JobEventTable {
+        JobEventTable::new(self.dynamodb.clone(), self.environment.required("JOB_EVENTS_TABLE"))
+    }
+
+    /// The table in DELIVERIES_TABLE.
+    pub fn deliveries(&mut self) -> DeliveryTable {
+        DeliveryTable::new(self.dynamodb.clone(), self.environment.required("DELIVERIES_TABLE"))
+    }
+
+    /// The table in ENDPOINTS_TABLE.
+    pub fn endpoints(&mut self) -> EndpointTable {
+        EndpointTable::new(self.dynamodb.clone(), self.environment.required("ENDPOINTS_TABLE"))
+    }
+
+    /// The table in CATALOG_TABLE.
+    pub fn catalog(&mut self) -> CatalogTable {
+        CatalogTable::new(self.dynamodb.clone(), self.environment.required("CATALOG_TABLE"))
+    }
+
+    /// BUCKET, for archives and large details.
+    pub fn bucket(&mut self) -> Bucket {
+        Bucket::new(self.clients.s3(), self.environment.required("BUCKET"))
+    }
+
+    /// BUCKET, for videos and what they are made from.
+    pub fn films(&mut self) -> FilmBucket {
+        FilmBucket::new(self.clients.s3_for_files(), self.environment.required("BUCKET"))
+    }
+
+    /// The queues.
+    pub fn queues(&mut self) -> Queues<'_> {
+        Queues { client: self.clients.sqs(), environment: &mut self.environment }
+    }
+
+    /// Queues and event buses that receive webhooks.
+    pub fn cloud_transport(&self) -> CloudTransport {
+        CloudTransport::new(self.clients.sqs(), self.clients.eventbridge())
+    }
+
+    /// Reads the settings with these names below SETTINGS_PATH for the first time, and parses them; later they are
+    /// parsed again.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists every missing or invalid variable. Inside: if reading fails, or `parse` refuses them.
+    pub fn settings<T>(
+        mut self,
+        names: impl Into<Vec<&'static str>>,
+        parse: impl Fn(&Raw) -> anyhow::Result<T> + Send + Sync + 'static,
+    ) -> Result<impl Future<Output = anyhow::Result<Settings<T>>>, BadEnvironment> {
+        let path = self.environment.required("SETTINGS_PATH");
+        self.environment.finish()?;
+        Ok(Settings::load(self.clients.ssm(), path, names, parse))
+    }
+
+    /// Ends reading for a function without settings.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists every missing or invalid variable.
+    pub fn finish(self) -> Result<(), BadEnvironment> {
+        self.environment.finish()
+    }
+}
+
+/// The queues of a function, with one client.
+pub struct Queues<'a> {
+    environment: &'a mut Environment,
+    client: aws_sdk_sqs::Client,
+}
+
+impl Queues<'_> {
+    /// WORK_QUEUE_URL.
+    pub fn work(&mut self) -> Queue<WorkMessage> {
+        self.named("WORK_QUEUE_URL")
+    }
+
+    /// DELIVERIES_QUEUE_URL.
+    pub fn deliveries(&mut self) -> Queue<DeliveryMessage> {
+        self.named("DELIVERIES_QUEUE_URL")
+    }
+
+    /// RENDER_QUEUE_URL.
+    pub fn pieces(&mut self) -> Queue<PieceMessage> {
+        self.named("RENDER_QUEUE_URL")
+    }
+
+    /// The queue whose URL is in this variable.
+    pub fn named<M>(&mut self, variable: &str) -> Queue<M> {
+        Queue::new(self.client.clone(), self.environment.required(variable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_table_is_listed_once_with_everything_else_that_is_missing() {
+        let mut resources = Resources { environment: Environment::with(|_| None), ..Resources::of_process() };
+        resources.jobs();
+        resources.counters();
+        resources.queues().work();
+        let Err(error) = resources.settings(&["KEY"], |_| Ok(())) else { panic!("variables are missing") };
+        let missing = ["JOBS_TABLE", "COUNTERS_TABLE", "WORK_QUEUE_URL", "SETTINGS_PATH"];
+        let sentence = missing.map(|name| format!("{name} is missing")).join("; ");
+        assert_eq!(error.to_string(), format!("bad environment: {sentence}"));
+    }
+}
