@@ -59,7 +59,7 @@ fn request(method: &str, headers: &[(&'static str, &'static str)]) -> Request {
     let mut request = Request::new(Body::Empty).with_raw_http_path("/api/job/job_1_a");
     *request.method_mut() = method.parse().expect("a method");
     for (name, value) in headers {
-        request.headers_mut().insert(*name, HeaderValue::from_static(*value));
+        request.headers_mut().insert(*name, HeaderValue::from_static(value));
     }
     request
 }

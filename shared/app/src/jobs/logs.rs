@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use futures_util::future::join_all;
-use reelhook_domain::{Event, JobId, LogLevel, Policy, Subject, Timestamp};
+use reelhook_domain::{Event, Job, JobId, LogLevel, Policy, Subject, Timestamp};
 use serde_json::Value;
 
 use crate::change::{ChangeError, Changed, change_loaded};
@@ -318,9 +318,9 @@ pub async fn kept(ports: &LogPorts<'_>, job: &JobId, limit: usize) -> Result<(Ve
     if !found.lines.is_empty() {
         return Ok((found.lines, false));
     }
-    let deleted = || async { Ok(ports.jobs.load(job).await?.is_some_and(|job| job.deleted_at.is_some())) };
     let archived = archived(ports.archive, job).await?;
-    if archived.is_empty() || deleted().await? {
+    let is_deleted = |job: &Job| job.deleted_at.is_some();
+    if archived.is_empty() || ports.jobs.load(job).await?.as_ref().is_some_and(is_deleted) {
         return Ok((Vec::new(), false));
     }
     let newest = archived.into_iter().rev().scan(0, |bytes, line| {
