@@ -220,7 +220,7 @@ class Preflight(unittest.TestCase):
 
     def test_quotas_of_roles_and_code(self):
         self.aws.roles = (990, 1000)
-        adds = sum(resource["Type"] == "AWS::IAM::Role" for resource in TEMPLATE.data["Resources"].values())
+        adds = sum(resource["Type"] == "AWS::IAM::Role" for resource in TEMPLATE.resources().values())
         self.stops(f"has 990 of 1000 roles, and this stack adds {adds}:")
         self.aws.roles, self.aws.stored = (40, 1000), 75 * 2**30
         self.stops("stores at most 75 GiB of code")
