@@ -11,17 +11,12 @@ import shlex
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from commands import samconfig, secrets
+from commands import samconfig
 from commands.cloud import GONE, Problem, client, error_code, is_local, say
 from commands.concurrency import concurrency
+from commands.settings import MEMBERS, OPTIONS, SETTINGS
 
-NEEDED = {
-    "API_KEYS": "every call is refused",
-    "SESSION_SECRET": "no function that requires a key starts",
-    "CALLBACK_TOKEN_SECRET": "`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
-    "WEBHOOK_SECRET_KEY": "`dispatcher`, `worker` and `webhooks-admin` do not start",
-    "ENDPOINT_SECRETS_KEY": "`dispatcher` and `webhooks-admin` do not start",
-}
+NEEDED = {setting.name: setting.without for setting in SETTINGS if setting.without}
 # Offset and values of the machine in the header of an ELF file.
 MACHINE_OFFSET, MACHINES = 18, {0xB7: "arm64", 0x3E: "x86_64"}
 TABLES = ("Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters")
@@ -141,7 +136,7 @@ def settings(deployment):
     required = dict(NEEDED)
     if deployment.parameters["Renderer"] == "creatomate":
         required["CREATOMATE_API_KEY"] = "Creatomate renders nothing"
-    found = existing(path, [*required, "WEBHOOK_URLS", secrets.OPTIONS])
+    found = existing(path, [*required, "WEBHOOK_URLS", OPTIONS])
     missing = {one: effect for one, effect in required.items() if one not in found}
     if deployment.parameters["Auth"] == "none":
         missing = {}
@@ -158,9 +153,9 @@ def settings(deployment):
         yield "ok", f"the secrets below {path} exist"
     if "WEBHOOK_URLS" not in found:
         yield "note", "WEBHOOK_URLS is not set: webhooks are sent only to endpoints that are registered over the API"
-    separate = existing(path, secrets.OPTIONAL)
-    if separate and secrets.OPTIONS in found:
-        yield "note", f"{', '.join(separate)} are not read, since {secrets.OPTIONS} exists: delete them, or add them to it"
+    separate = existing(path, MEMBERS)
+    if separate and OPTIONS in found:
+        yield "note", f"{', '.join(separate)} are not read, since {OPTIONS} exists: delete them, or add them to it"
 
 
 def existing(path, names):
