@@ -7,6 +7,8 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
+import subprocess
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +19,8 @@ from commands.concurrency import concurrency
 from commands.settings import MEMBERS, OPTIONS, SETTINGS
 
 NEEDED = {setting.name: setting.without for setting in SETTINGS if setting.without}
+# The first version of the SAM CLI that supports the loops of template.yaml.
+LEAST_SAM = (1, 160)
 # Offset and values of the machine in the header of an ELF file.
 MACHINE_OFFSET, MACHINES = 18, {0xB7: "arm64", 0x3E: "x86_64"}
 TABLES = ("Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters")
@@ -92,6 +96,31 @@ def regions(_):
     if region and region != sams:
         effect = f"would deploy to {sams}" if sams else "would find no region"
         yield "stop", f"AWS_REGION is {region}, which `sam` does not read: it {effect}. Set AWS_DEFAULT_REGION={region} too"
+
+
+def sam(_):
+    """The SAM CLI."""
+    if is_local():
+        return
+    version, least = sam_version(), ".".join(str(number) for number in LEAST_SAM)
+    if version is None:
+        yield "note", f"`sam` was not found on PATH: deploying needs the SAM CLI {least} or later"
+    elif version < LEAST_SAM:
+        found = ".".join(str(number) for number in version)
+        yield "stop", f"the SAM CLI is {found}, which does not support the loops of template.yaml: install {least} or later"
+    else:
+        yield "ok", "the SAM CLI supports the template"
+
+
+def sam_version():
+    """The version of the SAM CLI on PATH, for example (1, 170, 0); None without one."""
+    program = shutil.which("sam")
+    if program is None:
+        return None
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, env=environment).stdout
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", printed)
+    return tuple(int(number) for number in found.groups()) if found else None
 
 
 def state(deployment):
@@ -269,4 +298,4 @@ def quotas(deployment):
         )
 
 
-CHECKS = (regions, state, concurrency, settings, packages, layer, quotas)
+CHECKS = (regions, sam, state, concurrency, settings, packages, layer, quotas)
