@@ -82,10 +82,10 @@ class Distribution:
         )
 
 
-def streaming_functions(template):
-    """Logical ids of the functions of template.yaml with a streaming Function URL."""
+def streaming_functions(resources):
+    """Logical ids of the functions among template.yaml's resources that have a streaming Function URL."""
     return [
         resource["Properties"]["TargetFunctionArn"]["Ref"]
-        for resource in template["Resources"].values()
+        for resource in resources.values()
         if resource["Type"] == "AWS::Lambda::Url" and resource["Properties"].get("InvokeMode") == "RESPONSE_STREAM"
     ]

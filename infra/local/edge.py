@@ -225,7 +225,7 @@ async def wait_for_disconnect(reader):
 def targets(run):
     """The local addresses of a running instance's origins: its API, and its Function URL at the same port."""
     api = urlsplit(run["api_url"])
-    (stream,) = streaming_functions(Template.load(EDGE.parents[1] / "template.yaml").data)
+    (stream,) = streaming_functions(Template.load(EDGE.parents[1] / "template.yaml").resources())
     return {"Api": Target(api.hostname, api.port), "Stream": Target(api.hostname, api.port, f"/_fn/{stream}")}
 
 

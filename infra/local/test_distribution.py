@@ -37,14 +37,15 @@ def constant(path, pattern):
     return found.group(1)
 
 
-TEMPLATE = Template.load(ROOT / "template.yaml").data
+TEMPLATE = Template.load(ROOT / "template.yaml")
+RESOURCES = TEMPLATE.resources()
 OPENAPI = json.loads(read("functions/pages/openapi/openapi.json"))
 EDGE = Distribution.load({"EdgeSecret": "s" * 32})
 
 
 def routes():
     """(method, path, function) of every route of the API that template.yaml names."""
-    for logical, resource in TEMPLATE["Resources"].items():
+    for logical, resource in RESOURCES.items():
         for event in resource.get("Properties", {}).get("Events", {}).values():
             if event["Type"] == "HttpApi" and "Path" in event["Properties"]:
                 yield event["Properties"]["Method"], event["Properties"]["Path"], logical
@@ -52,11 +53,11 @@ def routes():
 
 def stream_routes():
     """The routes of the API that a streaming function also serves."""
-    programs = {TEMPLATE["Resources"][name]["Properties"]["CodeUri"] for name in streaming_functions(TEMPLATE)}
+    programs = {RESOURCES[name]["Properties"]["CodeUri"] for name in streaming_functions(RESOURCES)}
     return {
         path
         for method, path, function in routes()
-        if method == "GET" and TEMPLATE["Resources"][function]["Properties"]["CodeUri"] in programs
+        if method == "GET" and RESOURCES[function]["Properties"]["CodeUri"] in programs
     }
 
 
@@ -127,7 +128,7 @@ class Routes(unittest.TestCase):
         # A described stream that is missing here is served by a function without a streaming Function URL.
         self.assertEqual(streams, described_streams())
         # A second streaming function would need a separate origin.
-        self.assertEqual(len(streaming_functions(TEMPLATE)), 1)
+        self.assertEqual(len(streaming_functions(RESOURCES)), 1)
 
     def test_every_rule_is_used(self):
         served = [path for _, path in paths()]
@@ -148,9 +149,9 @@ class Routes(unittest.TestCase):
     def test_the_stack_has_outputs_for_the_host_names(self):
         for origin in EDGE.config["Origins"]:
             name = origin["DomainName"]["Ref"]
-            self.assertIn(name, TEMPLATE["Outputs"])
-        streams = TEMPLATE["Outputs"]["StreamDomain"]["Value"]
-        self.assertIn(f'"{streaming_functions(TEMPLATE)[0]}Url"', json.dumps(streams))
+            self.assertIn(name, TEMPLATE.data["Outputs"])
+        streams = TEMPLATE.data["Outputs"]["StreamDomain"]["Value"]
+        self.assertIn(f'"{streaming_functions(RESOURCES)[0]}Url"', json.dumps(streams))
 
 
 class Caching(unittest.TestCase):

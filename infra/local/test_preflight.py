@@ -76,7 +76,7 @@ class Preflight(unittest.TestCase):
         (self.root / "samconfig.toml").write_text((ROOT / "samconfig.toml").read_text())
         for crate in set(TEMPLATE.functions().values()):
             self.package(crate, 0xB7)
-        self.aws = Aws()
+        self.aws, self.sam = Aws(), (1, 170, 0)
 
     def package(self, crate, machine):
         bootstrap = self.root / "target" / "lambda" / crate / "bootstrap"
@@ -98,6 +98,7 @@ class Preflight(unittest.TestCase):
             mock.patch.object(preflight, "say", say),
             mock.patch.object(preflight, "is_local", lambda: False),
             mock.patch.object(preflight.boto3, "Session", lambda: session),
+            mock.patch.object(preflight, "sam_version", lambda: self.sam),
             mock.patch.dict(preflight.os.environ, {"AWS_REGION": region}),
         ):
             try:
@@ -218,9 +219,27 @@ class Preflight(unittest.TestCase):
     def test_a_region_that_sam_does_not_read_is_a_problem(self):
         self.stops("AWS_REGION is us-west-2, which `sam` does not read: it would deploy to eu-west-1", region="us-west-2")
 
+    def test_the_sam_cli_must_support_loops(self):
+        self.sam = (1, 159, 1)
+        self.stops("the SAM CLI is 1.159.1, which does not support the loops of template.yaml: install 1.160 or later")
+        self.sam = None
+        messages, command = self.run_preflight(RenderLayerArn=ARN)
+        self.assertRegex(messages["note"][0], "`sam` was not found on PATH")
+        self.assertIsNotNone(command)
+
+    def test_the_version_of_the_sam_cli_is_read(self):
+        with tempfile.TemporaryDirectory() as directory:
+            program = pathlib.Path(directory, "sam")
+            program.write_text("#!/bin/sh\necho SAM CLI, version 1.160.1\n")
+            program.chmod(0o755)
+            with mock.patch.dict(preflight.os.environ, {"PATH": directory}):
+                self.assertEqual(preflight.sam_version(), (1, 160, 1))
+            with mock.patch.dict(preflight.os.environ, {"PATH": "/nowhere"}):
+                self.assertIsNone(preflight.sam_version())
+
     def test_quotas_of_roles_and_code(self):
         self.aws.roles = (990, 1000)
-        adds = sum(resource["Type"] == "AWS::IAM::Role" for resource in TEMPLATE.data["Resources"].values())
+        adds = sum(resource["Type"] == "AWS::IAM::Role" for resource in TEMPLATE.resources().values())
         self.stops(f"has 990 of 1000 roles, and this stack adds {adds}:")
         self.aws.roles, self.aws.stored = (40, 1000), 75 * 2**30
         self.stops("stores at most 75 GiB of code")

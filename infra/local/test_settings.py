@@ -1,17 +1,25 @@
-"""Each parameter and each setting is in its table of the README, in the roles of the functions that read it, and in the
-commands that create or require it."""
+"""Each parameter and each setting is described in docs/settings.md, and each setting is in the roles of the functions that
+read it, and in the commands that generate or require it.
 
+REELHOOK_UPDATE_DOCS=1 writes the tables of docs/settings.md.
+"""
+
+import os
 import pathlib
 import re
 import unittest
 
-from commands import preflight, secrets
-from commands.template import FUNCTION, Template
+import reference
+from commands import preflight
+from commands.settings import MEMBERS, NAMES, OPTIONS, SETTINGS
+from commands.template import Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = Template.load(ROOT / "template.yaml")
 # Settings that the functions' lists name by a constant.
-CONSTANTS = {"Edge::SETTING": ["EDGE_SECRET"], "OPTIONS": [secrets.OPTIONS]}
+CONSTANTS = {"Edge::SETTING": "EDGE_SECRET", "OPTIONS": OPTIONS}
+# What functions that check keys have in their source. They read the credentials before their own settings.
+CHECKS_KEYS = re.compile(r"Access::SETTINGS|\bWithAccess\b|\.with_access\(|::for_callers\(")
 # Generated for a local stack; on AWS the value comes from Creatomate.
 GIVEN = {"CREATOMATE_API_KEY"}
 
@@ -20,107 +28,104 @@ def read(path):
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def rows(text):
-    """The cells of the first table in a text, without its header."""
-    table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE).group()
-    lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()[2:]]
-    return [[cell.strip() for cell in line] for line in lines]
-
-
 def table(path, heading):
-    """The rows of the table below a heading, by each of the names in their first cells."""
-    text = read(path).split(f"{heading}\n", 1)[1]
-    return {name: row for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
-
-
-def in_roles():
-    """The settings in the role of each function, by the function's logical id."""
-    resources = TEMPLATE.data["Resources"]
-    found = {}
-    for name, resource in resources.items():
-        if resource["Type"] == FUNCTION:
-            role = resource["Properties"]["Role"]["Fn::GetAtt"][0]
-            text = str(resources[role]["Properties"]["Policies"])
-            found[name] = set(re.findall(r"\$\{SettingsPath\}/(\w+)", text))
-    return found
+    """The names in the first cells of the table below a heading."""
+    rows = re.search(r"(?:^\|.*\n)+", read(path).split(f"{heading}\n", 1)[1], re.MULTILINE).group().splitlines()[2:]
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
 
 
 def in_code(crate):
-    """The settings that a function reads."""
+    """The settings that a function reads, in order."""
     source = read(f"functions/{crate}/src/lib.rs")
+    own = names_in(source) or []
+    keys = names_in(read("shared/http/src/access.rs")) if CHECKS_KEYS.search(source) else []
+    return [name for name in keys if name not in own] + own
+
+
+def names_in(source):
+    """The names in a list of settings in Rust."""
     listed = re.search(r"const SETTINGS: &\[&str\] = &\[(.*?)\];", source, re.DOTALL)
-    if listed:
-        entries = re.sub(r"//.*", "", listed.group(1)).split(",")
-    elif "Access::SETTINGS" in source:
-        entries = re.search(r"SETTINGS: &\[&str\] = &\[(.*?)\];", read("shared/http/src/access.rs")).group(1).split(",")
-    else:
-        assert "Settings::load" not in source, crate
-        entries = []
-    entries = [entry.strip() for entry in entries if entry.strip()]
-    return {name for entry in entries for name in CONSTANTS.get(entry, [entry.strip('"')])}
+    if not listed:
+        return None
+    entries = [entry.strip() for entry in re.sub(r"//.*", "", listed.group(1)).split(",") if entry.strip()]
+    return [CONSTANTS.get(entry) or entry.strip('"') for entry in entries]
 
 
-class Parameters(unittest.TestCase):
-    def test_each_parameter_has_a_row_and_each_row_a_parameter(self):
-        listed, there = table("README.md", "### Template parameters"), TEMPLATE.parameters()
-        self.assertEqual(sorted(listed), sorted(there))
-        groups = TEMPLATE.data["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-        self.assertEqual(sorted(name for group in groups for name in group["Parameters"]), sorted(there))
+class Documents(unittest.TestCase):
+    """docs/settings.md has generated tables."""
 
-    def test_a_row_contains_the_default(self):
-        for name, row in table("README.md", "### Template parameters").items():
-            default = str(TEMPLATE.parameters()[name]["Default"])
-            cell = re.sub(r"[`,:]", " ", row[1]).split() if default.isdecimal() else row[1]
-            self.assertIn(default or "", cell, name)
-            # An empty default is explained in words.
-            self.assertTrue(default or not row[1].startswith("`"), name)
+    maxDiff = None
 
-    def test_a_row_names_the_functions_environment_variable(self):
-        functions = [r["Properties"] for r in TEMPLATE.data["Resources"].values() if r["Type"] == FUNCTION]
-        functions.append(TEMPLATE.data["Globals"]["Function"])
-        environments = [function.get("Environment", {}).get("Variables", {}) for function in functions]
-        for name, row in table("README.md", "### Template parameters").items():
-            given = {
-                variable
-                for environment in environments
-                for variable, value in environment.items()
-                # A parameter in a condition or in the name of a resource is not a variable of the function.
-                if re.search(rf"'Ref': '{name}'", str(value))
-            }
-            self.assertEqual(given, given & set(re.findall(r"`(\w+)`", row[2])), name)
+    def test_the_tables_are_those_of_the_template_and_of_the_settings(self):
+        written = expected = read("docs/settings.md")
+        for marker, table in (("parameters", reference.parameters), ("settings", reference.settings)):
+            expected = reference.between(expected, marker, table(TEMPLATE))
+        if os.environ.get("REELHOOK_UPDATE_DOCS") == "1":
+            (ROOT / "docs/settings.md").write_text(expected, encoding="utf-8")
+        else:
+            self.assertEqual(written, expected, "docs/settings.md is outdated: run this test with REELHOOK_UPDATE_DOCS=1")
 
     def test_the_parameters_of_the_edge_have_rows(self):
         listed = table("docs/edge.md", "does not name.")
         self.assertEqual(sorted(listed), sorted(Template.load(ROOT / "infra/edge.yaml").parameters()))
 
 
-class Settings(unittest.TestCase):
-    LISTED = table("README.md", "### Secrets and settings in SSM")
+class Parameters(unittest.TestCase):
+    def test_each_parameter_is_in_one_group_and_has_a_description_and_a_default(self):
+        groups = TEMPLATE.data["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        named = [name for group in groups for name in group["Parameters"]]
+        self.assertEqual(sorted(named), sorted(TEMPLATE.parameters()))
+        for name, parameter in TEMPLATE.parameters().items():
+            self.assertTrue(parameter.get("Description"), name)
+            self.assertIn("Default", parameter, name)
 
-    def test_each_setting_that_a_function_may_read_has_a_row(self):
-        self.assertEqual(sorted(self.LISTED), sorted(set().union(*in_roles().values())))
+
+class Settings(unittest.TestCase):
+    def test_each_setting_is_listed_once_and_read_by_a_function(self):
+        self.assertEqual(len(NAMES), len(SETTINGS))
+        self.assertEqual(set().union(*reference.in_roles(TEMPLATE).values()), NAMES)
 
     def test_a_role_names_exactly_the_settings_that_its_function_reads(self):
-        for function, named in in_roles().items():
-            crate = TEMPLATE.functions()[function]
-            self.assertEqual(named, in_code(crate), function)
+        for function, named in reference.in_roles(TEMPLATE).items():
+            self.assertEqual(named, set(in_code(TEMPLATE.functions()[function])), function)
 
-    def test_the_command_that_stores_settings_knows_all_of_them(self):
-        self.assertEqual(secrets.KNOWN, set(self.LISTED))
-        optional = list(self.LISTED)[list(self.LISTED).index(secrets.OPTIONS) + 1 :]
-        self.assertEqual(sorted(optional), sorted(secrets.OPTIONAL))
-        sentence = re.search(r"Those from `(\w+)` on stand together", read("README.md")).group(1)
-        self.assertEqual(sentence, optional[0])
+    def test_a_role_must_name_each_setting(self):
+        prefix = {"Settings": {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SettingsPath}"}}
+        self.assertEqual(reference.name_of({"Fn::Sub": ["${Settings}/API_KEYS", prefix]}), "API_KEYS")
+        for path in ("${Settings}/*", "${Settings}/WEBHOOK_*", "${Settings}/a/b"):
+            with self.assertRaises(ValueError):
+                reference.name_of({"Fn::Sub": [path, prefix]})
+
+    def test_the_statement_that_two_roles_share_names_no_secret(self):
+        source = read("template.yaml")
+        (shared,) = re.findall(r"&ReadsMembersOfOptions \{(.*?)\},\n", source, re.DOTALL)
+        public = {setting.name for setting in SETTINGS if setting.member and not setting.secret}
+        self.assertEqual(set(re.findall(r"'\$\{Settings\}/(\w+)'", shared)), public)
+
+    def test_functions_read_all_settings_in_one_call(self):
+        for crate in set(TEMPLATE.functions().values()):
+            names = in_code(crate)
+            if OPTIONS in names:
+                # The names after it are members of it.
+                self.assertEqual(sorted(names[names.index(OPTIONS) + 1 :]), sorted(MEMBERS), crate)
+                names = names[: names.index(OPTIONS) + 1]
+            self.assertLessEqual(len(names), 10, f"{crate}: SSM answers a call with at most ten names")
 
     def test_required_settings_are_generated_and_checked(self):
-        required = {name for name, row in self.LISTED.items() if row[1].startswith("**required**")}
-        self.assertEqual(set(preflight.NEEDED), required | {"API_KEYS"})
+        self.assertEqual(set(preflight.NEEDED), {setting.name for setting in SETTINGS if setting.without})
         made = re.search(r"fn generated_secrets.*?\[(.*?)\]", read("infra/xtask/src/up.rs"), re.DOTALL).group(1)
         made = set(re.findall(r'"(\w+)"', made)) - GIVEN
-        self.assertLessEqual(required, made)
-        self.assertLessEqual(made, set(self.LISTED))
-        sentence = re.search(r"It generates (.*?) where they are missing", read("README.md"), re.DOTALL).group(1)
-        self.assertEqual(set(re.findall(r"`(\w+)`", sentence)), made)
+        self.assertEqual(made, {setting.name for setting in SETTINGS if setting.generated})
+        self.assertLessEqual(made, {setting.name for setting in SETTINGS if setting.secret})
+        self.assertLessEqual(set(preflight.NEEDED), made)
+
+    def test_the_defaults_are_those_of_the_functions(self):
+        source = read("shared/app/src/webhooks/settings.rs")
+        numbers = dict(re.findall(r'number\("(\w+)", ([\d_]+),', source))
+        self.assertGreater(len(numbers), 8)
+        described = {setting.name: setting.default for setting in SETTINGS}
+        for name, number in numbers.items():
+            self.assertEqual(described[name], number.replace("_", ""), name)
 
 
 if __name__ == "__main__":

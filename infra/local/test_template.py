@@ -17,14 +17,14 @@ class Questions(unittest.TestCase):
     """For each of these, `sam deploy --guided` asks "has no authentication. Is this okay?", and no is the default."""
 
     def functions(self):
-        return {n: r["Properties"] for n, r in TEMPLATE.data["Resources"].items() if r["Type"] == FUNCTION}
+        return {n: r["Properties"] for n, r in TEMPLATE.resources().items() if r["Type"] == FUNCTION}
 
     def test_no_route_is_without_auth(self):
         for name, properties in self.functions().items():
             for event in properties.get("Events", {}).values():
                 if event["Type"] in ("Api", "HttpApi"):
                     api = event["Properties"]["ApiId"]["Ref"]
-                    auth = TEMPLATE.data["Resources"][api]["Properties"].get("Auth") or event["Properties"].get("Auth")
+                    auth = TEMPLATE.resources()[api]["Properties"].get("Auth") or event["Properties"].get("Auth")
                     self.assertTrue(auth, f"{name}: {event}")
 
     def test_no_function_url_is_a_property_of_its_function(self):
@@ -32,7 +32,7 @@ class Questions(unittest.TestCase):
             self.assertNotIn("FunctionUrlConfig", properties, name)
 
     def test_each_public_function_url_has_both_permissions(self):
-        resources = TEMPLATE.data["Resources"].values()
+        resources = TEMPLATE.resources().values()
         granted = {
             (r["Properties"]["FunctionName"]["Ref"], r["Properties"]["Action"])
             for r in resources
@@ -45,11 +45,28 @@ class Questions(unittest.TestCase):
                 self.assertIn((function, action), granted)
 
 
+class Names(unittest.TestCase):
+    """A function's name is in its FunctionName, in its log group's name, and in the description of its alarm."""
+
+    def test_the_mapping_has_the_name_of_each_function(self):
+        functions = {n: r["Properties"] for n, r in TEMPLATE.resources().items() if r["Type"] == FUNCTION}
+        names = {logical: "${AWS::StackName}-" + row["Name"] for logical, row in TEMPLATE.data["Mappings"]["Functions"].items()}
+        self.assertEqual({logical: one["FunctionName"]["Fn::Sub"] for logical, one in functions.items()}, names)
+
+    def test_each_function_has_its_log_group(self):
+        resources = TEMPLATE.resources()
+        for logical, name in TEMPLATE.data["Mappings"]["Functions"].items():
+            self.assertEqual(resources[logical]["Properties"]["LoggingConfig"], {"LogGroup": {"Ref": f"{logical}Logs"}})
+            given = resources[f"{logical}Logs"]["Properties"]
+            text = ["/aws/lambda/${AWS::StackName}-${Name}", {"Name": name["Name"]}]
+            self.assertEqual(given, {"LogGroupName": {"Fn::Sub": text}, "RetentionInDays": name["LogDays"]})
+
+
 class FailedDeployments(unittest.TestCase):
     """A failed first deployment retains nothing, so that the next one can start again."""
 
     def test_retained_resources_are_deleted_by_the_rollback_of_their_deployment(self):
-        policies = {n: r["DeletionPolicy"] for n, r in TEMPLATE.data["Resources"].items() if "DeletionPolicy" in r}
+        policies = {n: r["DeletionPolicy"] for n, r in TEMPLATE.resources().items() if "DeletionPolicy" in r}
         kept = {name for name, policy in policies.items() if policy != "Delete"}
         tables = {"Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters"}
         self.assertEqual(kept, tables | {"Bucket", "Failures"})
@@ -60,14 +77,12 @@ class FailedDeployments(unittest.TestCase):
 
 
 class Alarms(unittest.TestCase):
-    """Two documents contain the cost of the alarms."""
+    """docs/cost.md contains the cost of the alarms."""
 
-    def test_the_documents_contain_their_number_and_price(self):
-        alarms = [r["Properties"] for r in TEMPLATE.data["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+    def test_the_document_contains_their_number_and_price(self):
+        alarms = [r["Properties"] for r in TEMPLATE.resources().values() if r["Type"] == "AWS::CloudWatch::Alarm"]
         errors = [alarm for alarm in alarms if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")]
         self.assertEqual(len(errors), len(TEMPLATE.functions()), "one for each function")
-        row = f"| {len(alarms)} alarms, of which {len(errors)} are on the errors of one function each | {len(alarms) / 10:.2f} |"
-        self.assertIn(row, (ROOT / "README.md").read_text(encoding="utf-8"))
         row = f"| alarms | {len(alarms)} × 0.10 | {len(alarms) / 10:.3f} |"
         self.assertIn(row, (ROOT / "docs/cost.md").read_text(encoding="utf-8"))
 
@@ -76,7 +91,7 @@ class AccessLog(unittest.TestCase):
     """The access log of the API contains no secrets."""
 
     def test_a_line_is_json_and_has_neither_path_nor_query(self):
-        api = TEMPLATE.data["Resources"]["Api"]["Properties"]["AccessLogSettings"]
+        api = TEMPLATE.resources()["Api"]["Properties"]["AccessLogSettings"]
         line = json.loads(api["Format"])
         for variable in ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage"):
             self.assertIn(f"$context.{variable}", line.values())

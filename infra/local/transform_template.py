@@ -1,4 +1,4 @@
-"""Applies the SAM transform to template.yaml, and writes the result as JSON for cfn-lint and check_template.py."""
+"""Applies both transforms of template.yaml (loops, SAM), and writes the result as JSON for cfn-lint and check_template.py."""
 
 import argparse
 import json

@@ -7,21 +7,20 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
+import subprocess
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from commands import samconfig, secrets
+from commands import samconfig
 from commands.cloud import GONE, Problem, client, error_code, is_local, say
 from commands.concurrency import concurrency
+from commands.settings import MEMBERS, OPTIONS, SETTINGS
 
-NEEDED = {
-    "API_KEYS": "every call is refused",
-    "SESSION_SECRET": "no function that requires a key starts",
-    "CALLBACK_TOKEN_SECRET": "`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
-    "WEBHOOK_SECRET_KEY": "`dispatcher`, `worker` and `webhooks-admin` do not start",
-    "ENDPOINT_SECRETS_KEY": "`dispatcher` and `webhooks-admin` do not start",
-}
+NEEDED = {setting.name: setting.without for setting in SETTINGS if setting.without}
+# The first version of the SAM CLI that supports the loops of template.yaml.
+LEAST_SAM = (1, 160)
 # Offset and values of the machine in the header of an ELF file.
 MACHINE_OFFSET, MACHINES = 18, {0xB7: "arm64", 0x3E: "x86_64"}
 TABLES = ("Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters")
@@ -99,6 +98,31 @@ def regions(_):
         yield "stop", f"AWS_REGION is {region}, which `sam` does not read: it {effect}. Set AWS_DEFAULT_REGION={region} too"
 
 
+def sam(_):
+    """The SAM CLI."""
+    if is_local():
+        return
+    version, least = sam_version(), ".".join(str(number) for number in LEAST_SAM)
+    if version is None:
+        yield "note", f"`sam` was not found on PATH: deploying needs the SAM CLI {least} or later"
+    elif version < LEAST_SAM:
+        found = ".".join(str(number) for number in version)
+        yield "stop", f"the SAM CLI is {found}, which does not support the loops of template.yaml: install {least} or later"
+    else:
+        yield "ok", "the SAM CLI supports the template"
+
+
+def sam_version():
+    """The version of the SAM CLI on PATH, for example (1, 170, 0); None without one."""
+    program = shutil.which("sam")
+    if program is None:
+        return None
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, env=environment).stdout
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", printed)
+    return tuple(int(number) for number in found.groups()) if found else None
+
+
 def state(deployment):
     """The stack."""
     name, sams = deployment.stack.name, deployment.sams_stack()
@@ -141,7 +165,7 @@ def settings(deployment):
     required = dict(NEEDED)
     if deployment.parameters["Renderer"] == "creatomate":
         required["CREATOMATE_API_KEY"] = "Creatomate renders nothing"
-    found = existing(path, [*required, "WEBHOOK_URLS", secrets.OPTIONS])
+    found = existing(path, [*required, "WEBHOOK_URLS", OPTIONS])
     missing = {one: effect for one, effect in required.items() if one not in found}
     if deployment.parameters["Auth"] == "none":
         missing = {}
@@ -158,9 +182,9 @@ def settings(deployment):
         yield "ok", f"the secrets below {path} exist"
     if "WEBHOOK_URLS" not in found:
         yield "note", "WEBHOOK_URLS is not set: webhooks are sent only to endpoints that are registered over the API"
-    separate = existing(path, secrets.OPTIONAL)
-    if separate and secrets.OPTIONS in found:
-        yield "note", f"{', '.join(separate)} are not read, since {secrets.OPTIONS} exists: delete them, or add them to it"
+    separate = existing(path, MEMBERS)
+    if separate and OPTIONS in found:
+        yield "note", f"{', '.join(separate)} are not read, since {OPTIONS} exists: delete them, or add them to it"
 
 
 def existing(path, names):
@@ -274,4 +298,4 @@ def quotas(deployment):
         )
 
 
-CHECKS = (regions, state, concurrency, settings, packages, layer, quotas)
+CHECKS = (regions, sam, state, concurrency, settings, packages, layer, quotas)

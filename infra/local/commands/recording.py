@@ -13,6 +13,7 @@ import time
 
 from commands import journey, processes, secrets, tokens
 from commands.cloud import Problem, client, is_local, say
+from commands.settings import MEMBERS, OPTIONS
 
 DAY_MS = 24 * 3600 * 1000
 # Jobs last: their stream triggers `fanout`, which needs the other tables.
@@ -178,13 +179,13 @@ class Move:
 def settings_as_recorded(stack, recorded):
     """Stores settings as separate parameters if they were recorded so; a new stack has them in one. Functions that have
     already read them are killed."""
-    separate = {name: value for name, value in recorded.items() if name in secrets.OPTIONAL}
-    if secrets.OPTIONS in recorded or not separate:
+    separate = {name: value for name, value in recorded.items() if name in MEMBERS}
+    if OPTIONS in recorded or not separate:
         return
     path = stack.parameters()["SettingsPath"]
     for name, value in separate.items():
         secrets.store(f"{path}/{name}", value)
-    client("ssm").delete_parameter(Name=f"{path}/{secrets.OPTIONS}")
+    client("ssm").delete_parameter(Name=f"{path}/{OPTIONS}")
     processes.kill(stack)
 
 

@@ -36,14 +36,14 @@ def retained(stack, given, directory):
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     files = {"template": directory / "template.json", "resources": directory / "resources.json"}
-    files["template"].write_text(json.dumps(template_of(stack.template.data, found), indent=1), encoding="utf-8")
+    files["template"].write_text(json.dumps(template_of(stack.template, found), indent=1), encoding="utf-8")
     files["resources"].write_text(json.dumps(import_list(types, found), indent=1), encoding="utf-8")
     return {**{name: str(path) for name, path in files.items()}, "found": found}
 
 
 def retained_types(template):
     """The types of the resources that outlive the stack, by logical id."""
-    resources = template.data["Resources"].items()
+    resources = template.resources().items()
     return {name: r["Type"] for name, r in resources if r.get("DeletionPolicy", "Delete") != "Delete"}
 
 
@@ -71,11 +71,12 @@ def retained_by(name):
     return {}
 
 
-def template_of(data, found):
+def template_of(template, found):
     """A template with these resources and the parameters that they use."""
-    resources = {name: data["Resources"][name] for name in sorted(found)}
+    resources = template.resources()
+    resources = {name: resources[name] for name in sorted(found)}
     text = json.dumps(resources)
-    named = {name: what for name, what in data["Parameters"].items() if json.dumps({"Ref": name}) in text}
+    named = {name: what for name, what in template.parameters().items() if json.dumps({"Ref": name}) in text}
     return {"AWSTemplateFormatVersion": "2010-09-09", "Parameters": named, "Resources": resources}
 
 

@@ -8,45 +8,7 @@ import secrets
 from botocore.exceptions import ClientError
 
 from commands.cloud import Problem, client, error_code, say
-
-# The parameter that contains several settings, so that a function can read them in one call.
-OPTIONS = "WEBHOOK_OPTIONS"
-# The settings that can be part of the options, which `dispatcher` and `webhooks-admin` read.
-OPTIONAL = (
-    "WEBHOOK_HEADERS",
-    "WEBHOOK_TIMEOUT",
-    "WEBHOOK_SCHEDULE",
-    "WEBHOOK_PERMANENT_STATUSES",
-    "WEBHOOK_MAX_RETRIES",
-    "WEBHOOK_RETRY_DELAY",
-    "WEBHOOK_MAX_RETRY_DELAY",
-    "WEBHOOK_RATE_LIMIT_WINDOW",
-    "WEBHOOK_RATE_LIMIT_MAX",
-    "WEBHOOK_ENDPOINT_POLICIES",
-    "WEBHOOK_CONCURRENCY",
-    "WEBHOOK_CIRCUIT_FAILURES",
-    "WEBHOOK_CIRCUIT_DELAY",
-    "WEBHOOK_CIRCUIT_MAX_DELAY",
-    "WEBHOOK_DISABLE_AFTER",
-    "WEBHOOK_DISABLE_AFTER_FAILURES",
-)
-# The settings that always have a separate parameter.
-SINGLE = {
-    "API_KEYS",
-    "API_USERNAME",
-    "API_PASSWORD",
-    "SESSION_SECRET",
-    "CALLBACK_TOKEN_SECRET",
-    "WEBHOOK_SECRET_KEY",
-    "ENDPOINT_SECRETS_KEY",
-    "OPERATOR_CALLBACK_TOKEN",
-    "STEP_WEBHOOK_SECRET",
-    "EDGE_SECRET",
-    "CREATOMATE_API_KEY",
-    "WEBHOOK_URLS",
-    "WEBHOOK_EVENTS",
-}
-KNOWN = {OPTIONS, *OPTIONAL, *SINGLE}
+from commands.settings import MEMBERS, NAMES, OPTIONS
 
 
 def generated(name):
@@ -65,10 +27,10 @@ def put(path, values, show):
     if not path.startswith("/") or path.endswith("/"):
         raise Problem(f"the path must begin with / and not end with / (got `{path}`)")
     for name in values:
-        if name not in KNOWN:
-            near = difflib.get_close_matches(name.upper(), KNOWN, 1)
-            raise Problem(f"unknown setting `{name}`: " + (f"did you mean `{near[0]}`?" if near else "README.md lists the settings"))
-    optional = {name: value for name, value in values.items() if name in OPTIONAL}
+        if name not in NAMES:
+            near = difflib.get_close_matches(name.upper(), NAMES, 1)
+            raise Problem(f"unknown setting `{name}`: " + (f"did you mean `{near[0]}`?" if near else "docs/settings.md lists the settings"))
+    optional = {name: value for name, value in values.items() if name in MEMBERS}
     if optional and OPTIONS in values:
         raise Problem(f"pass either {OPTIONS} or {', '.join(optional)}, not both")
     combined = uses_options(path)
@@ -99,15 +61,15 @@ def uses_options(path):
     separate = separate_settings(path)
     if separate:
         names = ", ".join(separate)
-        say(f"{names} are separate parameters, so others will be, too: README.md explains how to combine them in {OPTIONS}")
+        say(f"{names} are separate parameters, so others will be, too: docs/settings.md explains how to combine them in {OPTIONS}")
     return not separate
 
 
 def separate_settings(path):
     """The optional settings that have separate parameters."""
     found = set()
-    for start in range(0, len(OPTIONAL), 10):
-        names = [f"{path}/{name}" for name in OPTIONAL[start : start + 10]]
+    for start in range(0, len(MEMBERS), 10):
+        names = [f"{path}/{name}" for name in MEMBERS[start : start + 10]]
         found |= {parameter["Name"].rsplit("/", 1)[-1] for parameter in client("ssm").get_parameters(Names=names)["Parameters"]}
     return sorted(found)
 

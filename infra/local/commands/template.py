@@ -1,4 +1,4 @@
-"""template.yaml as data: its functions, its parameters, and its SAM transform."""
+"""template.yaml as data: its resources, its functions, its parameters, and both of its transforms."""
 
 import copy
 import hashlib
@@ -8,6 +8,8 @@ import types
 from dataclasses import dataclass
 
 from samtranslator.yaml_helper import yaml_parse
+
+from commands import loops
 
 FUNCTION = "AWS::Serverless::Function"
 
@@ -21,13 +23,17 @@ class Template:
     @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as file:
-            # Converted through JSON, so that YAML anchors share no objects and dates are strings.
+            # Converted through JSON, so that YAML aliases share no objects and dates are strings.
             return cls(json.loads(json.dumps(yaml_parse(file.read()), default=str)))
+
+    def resources(self):
+        """The resources by logical id, including those of loops."""
+        return loops.expanded(self.data).get("Resources", {})
 
     def functions(self):
         """Crate names by logical id: the last part of `CodeUri: target/lambda/<name>/`."""
         found = {}
-        for logical, resource in self.data.get("Resources", {}).items():
+        for logical, resource in self.resources().items():
             if resource.get("Type") == FUNCTION:
                 uri = resource.get("Properties", {}).get("CodeUri")
                 if isinstance(uri, str) and not uri.startswith("s3://"):
@@ -49,9 +55,9 @@ class Template:
         return Template(data)
 
     def transformed(self):
-        """The result of the SAM transform, as CloudFormation receives it."""
+        """The result of both transforms, as CloudFormation receives it."""
         from samtranslator.translator.transform import transform
 
         os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
         located = self.with_code({logical: "s3://bucket/key" for logical in self.functions()})
-        return transform(located.data, {}, types.SimpleNamespace(load=dict))
+        return transform(loops.expanded(located.data), {}, types.SimpleNamespace(load=dict))
