@@ -5,7 +5,7 @@ import { confirm } from "./dialog.js";
 import { el, enable, find, toast, toastError } from "./dom.js";
 import { editEndpoint } from "./endpoint-form.js";
 import { TYPES, address, figures, healthNote, healthPill, isOff, scoreMeter, title } from "./endpoints.js";
-import { when } from "./format.js";
+import { metadataTags, when } from "./format.js";
 import { openPreview } from "./preview.js";
 import { openSecrets } from "./secrets.js";
 
@@ -25,6 +25,7 @@ export function card(endpoint, changed) {
       el("p", { class: "address" }, endpoint.type !== "http" && el("span", { class: "tag" }, TYPES[endpoint.type] ?? endpoint.type), el("code", {}, address(endpoint))),
       el("ul", { class: "tags", "aria-label": "Events" }, endpoint.events.map((name) => el("li", { class: "tag" }, el("code", {}, name)))),
       el("p", { class: "muted small" }, traits(endpoint)),
+      metadataTags(endpoint.metadata),
     ),
     el("div", { class: "health" }, el("h4", { class: "muted small" }, "Health"), scoreMeter(endpoint.health), el("p", { class: "muted small" }, figures(endpoint))),
     healthNote(endpoint),
@@ -38,6 +39,7 @@ function traits(endpoint) {
   const { rateLimit } = endpoint;
   return [
     endpoint.source === "settings" && `From the settings, as ${endpoint.name}: change it there`,
+    endpoint.format === "streamgank" && "StreamGank payload",
     endpoint.payload === "thin" && "Thin payload",
     endpoint.signatures.includes("v1a") && "Signed with v1 and v1a",
     rateLimit && `At most ${rateLimit.max} per ${rateLimit.windowMs / 1000} s`,

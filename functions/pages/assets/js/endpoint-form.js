@@ -16,6 +16,11 @@ const SCHEDULES = [
   ["vidbuilder", "VidBuilder: after 30 s, 2 min and 5 min"],
   ["standard", "Standard Webhooks: ten attempts over three days"],
 ];
+/** @type {[Api.Endpoint["format"], string][]} */
+const FORMATS = [
+  ["standard", "Standard"],
+  ["streamgank", "StreamGank"],
+];
 /** @type {[Api.Endpoint["payload"], string][]} */
 const PAYLOADS = [
   ["full", "Full"],
@@ -122,7 +127,8 @@ function draw(types, known) {
     arn,
     field("description", "Description", text("description", known?.description, { maxLength: 200, placeholder: "Billing" })),
     el("div", { class: "across" }, eventsPicker(types, known?.events ?? ["job.*"])),
-    el("div", { class: "across" }, segments("payload", "Payload", PAYLOADS, known?.payload ?? "full", "A thin payload contains only ids; your system requests the rest.")),
+    segments("format", "Payload format", FORMATS, known?.format ?? "standard", "Standard Webhooks, or the envelope of the StreamGank API."),
+    segments("payload", "Payload", PAYLOADS, known?.payload ?? "full", "A thin payload contains only ids; your system requests the rest."),
     el("div", { class: "across" }, headers),
     el(
       "details",
@@ -185,6 +191,7 @@ function read(form, known) {
     ...(http ? { url: text("url") } : { arn: text("arn") }),
     description: text("description") || null,
     events: chosenEvents(form),
+    format: choice("format"),
     payload: choice("payload"),
     asciiJson: data.has("asciiJson"),
     // An endpoint without signatures has no such member in the answer, so it is sent only when selected.

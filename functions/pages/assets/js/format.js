@@ -139,3 +139,10 @@ export function elapsed(job) {
   const end = job.completedAt ?? job.failedAt ?? job.cancelledAt;
   return Math.max(0, ((end ? time(end) : Date.now()) - time(job.startedAt)) / 1000);
 }
+
+/** The metadata of a job or an endpoint; null if there is none. @param {Record<string, string>} [metadata] */
+export function metadataTags(metadata = {}) {
+  const pairs = Object.entries(metadata);
+  if (!pairs.length) return null;
+  return el("ul", { class: "tags", "aria-label": "Metadata" }, pairs.map(([name, value]) => el("li", { class: "tag" }, el("code", {}, `${name}: ${value}`))));
+}

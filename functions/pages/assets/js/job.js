@@ -2,7 +2,7 @@
 import { buttons, kinds } from "./actions.js";
 import { failure, get, getChanged, url } from "./api.js";
 import { $, el, empty, enable, facts, find, part, refocus, safeUrl, setText, show, skeleton, throttle, toast, toastError, trouble } from "./dom.js";
-import { STATUS, country, duration, elapsed, isActive, isStatus, pill, sameChoices, shortId, summary, when } from "./format.js";
+import { STATUS, country, duration, elapsed, isActive, isStatus, metadataTags, pill, sameChoices, shortId, summary, when } from "./format.js";
 import { Deliveries, Log } from "./job-lists.js";
 import { Live } from "./live.js";
 import { drawSteps, stepWords } from "./steps.js";
@@ -234,7 +234,7 @@ function drawMovies(text) {
 /** @param {Api.Job} job */
 function drawFacts(job) {
   const { parameters: chosen } = job;
-  const shown = [chosen, job.startedAt, job.completedAt, job.failedAt, job.cancelledAt, job.retryCount, job.workerId, job.creatomateId];
+  const shown = [chosen, job.metadata, job.startedAt, job.completedAt, job.failedAt, job.cancelledAt, job.retryCount, job.workerId, job.creatomateId];
   part($("facts"), shown, () => {
     /** @type {[string, Page.Child][]} */
     const request = "scenes" in chosen
@@ -255,6 +255,7 @@ function drawFacts(job) {
         ];
     return facts([
       ...request,
+      ["Metadata", metadataTags(job.metadata)],
       ["Started", job.startedAt && when(job.startedAt)],
       ["Completed", job.completedAt && when(job.completedAt)],
       ["Failed", job.failedAt && when(job.failedAt)],
