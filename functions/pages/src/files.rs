@@ -1,5 +1,6 @@
 //! The files of the pages, embedded in the binary: with ETags, compressed, and under a strict Content-Security-Policy.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -118,12 +119,12 @@ const INDEX: Page =
 const DASHBOARD: Page = page!(
     "dashboard.html",
     "Dashboard",
-    "How the queue and the webhooks stand.",
+    "The state of the queue and the health of the webhooks.",
     "dashboard",
     Some(("/dashboard", "page"))
 );
 const QUEUE: Page =
-    page!("queue.html", "Queue", "All jobs, and what can be done with them.", "queue", Some(("/queue", "page")));
+    page!("queue.html", "Queue", "All jobs, and the actions on them.", "queue", Some(("/queue", "page")));
 const JOB: Page = page!("job.html", "Job", "One job: its steps, its video, its log and its deliveries.", "job", None);
 const WEBHOOKS: Page = page!(
     "webhooks.html",
@@ -135,7 +136,7 @@ const WEBHOOKS: Page = page!(
 const DELIVERIES: Page = page!(
     "deliveries.html",
     "Deliveries",
-    "Every webhook that was sent or will be.",
+    "All webhooks that were sent or are scheduled.",
     "deliveries",
     Some(("/webhooks", "true"))
 );
@@ -156,32 +157,36 @@ const LOGIN: Page = Page {
     content: include_str!("../assets/login.html"),
 };
 
-/// A file with its ETag and its compressed form.
+/// A file. Its first request computes the ETag and the compressed form, so that a cold start does not.
 struct File {
     content_type: &'static str,
-    text: String,
-    tag: String,
+    text: Cow<'static, str>,
+    tag: OnceLock<String>,
     compressed: OnceLock<Vec<u8>>,
 }
 
 impl File {
-    fn new(content_type: &'static str, text: String) -> Self {
-        let tag = format!("\"{}\"", &sha256_hex(&text)[..24]);
-        Self { content_type, text, tag, compressed: OnceLock::new() }
+    fn new(content_type: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { content_type, text: text.into(), tag: OnceLock::new(), compressed: OnceLock::new() }
+    }
+
+    fn tag_of(text: &str) -> String {
+        format!("\"{}\"", &sha256_hex(text)[..24])
     }
 
     fn answer(&self, request: &ApiRequest) -> ApiAnswer {
-        let answer = if matches_tag(request.header("if-none-match"), &self.tag) {
+        let tag = self.tag.get_or_init(|| Self::tag_of(&self.text));
+        let answer = if matches_tag(request.header("if-none-match"), tag) {
             ApiAnswer::text(304, String::new())
         } else if self.text.len() >= COMPRESSED_FROM && accepts_gzip(request.header("accept-encoding")) {
             let bytes = self.compressed.get_or_init(|| gzip(&self.text)).clone();
             ApiAnswer::bytes(200, bytes).header("content-encoding", "gzip")
         } else {
-            ApiAnswer::text(200, self.text.clone())
+            ApiAnswer::text(200, self.text.to_string())
         };
         answer
             .header("content-type", self.content_type)
-            .header("etag", self.tag.clone())
+            .header("etag", tag.clone())
             .header("vary", "accept-encoding")
             .header("cache-control", "private, no-cache")
             .header("x-content-type-options", "nosniff")
@@ -222,10 +227,10 @@ impl Files {
             deliveries: page(DELIVERIES),
             delivery: page(DELIVERY),
             login: LOGIN.text(&origin, sign_out),
-            style: File::new("text/css; charset=utf-8", include_str!("../assets/style.css").to_owned()),
-            icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg").to_owned()),
-            description: File::new("application/json", include_str!("../openapi/openapi.json").to_owned()),
-            scripts: SCRIPTS.map(|(path, text)| (path, File::new(SCRIPT, text.to_owned()))).into(),
+            style: File::new("text/css; charset=utf-8", include_str!("../assets/style.css")),
+            icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg")),
+            description: File::new("application/json", include_str!("../openapi/openapi.json")),
+            scripts: SCRIPTS.map(|(path, text)| (path, File::new(SCRIPT, text))).into(),
             policy: policy(&origin),
         }
     }
@@ -367,6 +372,12 @@ mod tests {
         check(WEBHOOKS, Some("href=\"/webhooks\" aria-current=\"page\">Webhooks</a></nav>"));
         check(DELIVERIES, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
         check(DELIVERY, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
+    }
+
+    #[test]
+    fn a_cold_start_computes_no_etag() {
+        let files = Files::new(None, true);
+        assert!(files.description.tag.get().is_none() && files.index.tag.get().is_none());
     }
 
     #[test]

@@ -23,7 +23,11 @@ struct Check {
 /// The checks in order: the quick ones first.
 const CHECKS: [Check; 12] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
-    Check { name: "scripts", about: "shell, Python and JavaScript parse", run: source::scripts },
+    Check {
+        name: "scripts",
+        about: "scripts parse, and the types of the pages' scripts fit the API",
+        run: source::scripts,
+    },
     Check {
         name: "rules",
         about: "types, ports, folders and files keep their limits, and imports make no circle",

@@ -66,6 +66,15 @@ pub fn stack(workspace: &Workspace) -> anyhow::Result<StackTools> {
     Ok(StackTools { python, node, verify, ffmpeg, fonts })
 }
 
+/// Installs the packages of infra/browser in place, where its programs find them; returns npm and the directory.
+pub fn browser(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let _lock = lock(workspace)?;
+    let (_, npm) = node()?;
+    let directory = workspace.root.join("infra/browser");
+    node_packages(workspace, &npm, &directory)?;
+    Ok((npm, directory))
+}
+
 /// Installs the tools that the checks of the template need.
 pub fn lint(workspace: &Workspace) -> anyhow::Result<LintTools> {
     let _lock = lock(workspace)?;
@@ -110,8 +119,8 @@ fn environment(workspace: &Workspace, name: &str, requirements: &[&str], what: &
     Ok(python)
 }
 
-/// Installs the verifying programs as copies, so that packages stay out of the source tree; returns Node.js and them.
-fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
+/// Node.js and npm.
+fn node() -> anyhow::Result<(PathBuf, PathBuf)> {
     let (Some(node), Some(npm)) = (on_path("node"), on_path("npm")) else {
         bail!("node or npm is missing: install Node.js 20 or later with npm, for example `apt-get install nodejs npm`");
     };
@@ -120,23 +129,40 @@ fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
         quiet(Command::new(&node).args(["-e", new_enough]))?,
         "node is older than 20: install Node.js 20 or later (Debian 13 has 20; Debian 12 has 18)"
     );
+    Ok((node, npm))
+}
+
+/// Installs the verifying programs as copies, so that packages stay out of the source tree; returns Node.js and them.
+fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let (node, npm) = node()?;
     let source = workspace.root.join("infra/verify");
     let directory = workspace.local().join("verify");
     fs::create_dir_all(&directory).context("create .local/verify")?;
     for name in ["package.json", "package-lock.json", "verify.mjs", "verify.py", "creatomate.mjs"] {
         fs::copy(source.join(name), directory.join(name)).with_context(|| format!("copy infra/verify/{name}"))?;
     }
-    let wanted = read_all(workspace, &["infra/verify/package.json", "infra/verify/package-lock.json"])?;
-    let stamp = directory.join("installed.txt");
-    if fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
-        ui::step("Installing Node.js packages (once)", || {
-            let mut install = workspace.command(npm);
-            install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&directory);
-            process::run(install.stdout(Stdio::null()), "npm ci")?;
-            fs::write(&stamp, &wanted).context("write installed.txt")
-        })?;
-    }
+    node_packages(workspace, &npm, &directory)?;
     Ok((node, directory))
+}
+
+/// Installs the packages that the package.json and package-lock.json of this directory name, unless they are there.
+fn node_packages(workspace: &Workspace, npm: &Path, directory: &Path) -> anyhow::Result<()> {
+    let mut wanted = String::new();
+    for name in ["package.json", "package-lock.json"] {
+        let path = directory.join(name);
+        wanted += &fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    }
+    // npm deletes the directory of the stamp first, so an interrupted installation starts again.
+    let stamp = directory.join("node_modules/installed.txt");
+    if fs::read_to_string(&stamp).ok().as_ref() == Some(&wanted) {
+        return Ok(());
+    }
+    ui::step("Installing Node.js packages (once)", || {
+        let mut install = workspace.command(npm);
+        install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(directory);
+        process::run(install.stdout(Stdio::null()), "npm ci")?;
+        fs::write(&stamp, &wanted).context("write installed.txt")
+    })
 }
 
 /// Installs the fonts for videos; the script does nothing if they are complete.

@@ -1,34 +1,38 @@
-// Serves the dashboard: numbers, running and recent jobs, and the health of the webhooks.
-import { get } from "./api.js";
-import { $, el, empty, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
+// Serves the dashboard: counts, running and recent jobs, and the health of the webhooks.
+import { failure, get, url } from "./api.js";
+import { $, el, empty, facts, find, first, isDrawn, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
 import { title } from "./endpoints.js";
-import { STATUS, count, pill, plural, shortId, summary, when } from "./format.js";
+import { STATUS, STATUSES, count, pill, plural, shortId, summary, when } from "./format.js";
 import { Live } from "./live.js";
 import { banner, workers } from "./queue-state.js";
 
-/** Endpoints that are shown; the others are a click away. */
+/** The number of endpoints that are shown; the page of endpoints has the others. */
 const SHOWN = 6;
+/** @type {Api.JobStatus[]} */
+const RUNNING = ["processing", "rendering", "pending"];
+/** @type {Api.QueueStats | null} */
 let stats = null;
 
-/** One tile for each status, a way into the queue. */
-function numbers() {
-  if (!$("n-pending")) {
+/** One tile for each status, with a link to its jobs. @param {Api.QueueStats} stats */
+function numbers(stats) {
+  if (!find("n-pending")) {
     show(
       $("numbers"),
-      ...Object.entries(STATUS).map(([status, name]) =>
-        el("a", { class: `tile ${status}`, href: `/queue?status=${status}` }, el("span", { class: "name" }, name), el("span", { class: "number", id: `n-${status}` })),
+      STATUSES.map((status) =>
+        el("a", { class: `tile ${status}`, href: `/queue?status=${status}` }, el("span", { class: "name" }, STATUS[status]), el("span", { class: "number", id: `n-${status}` })),
       ),
     );
   }
-  for (const status of Object.keys(STATUS)) setText($(`n-${status}`), count(stats[status]));
+  for (const status of STATUSES) setText($(`n-${status}`), count(stats[status]));
   setText($("workers"), workers(stats));
   banner(stats);
 }
 
+/** @param {Api.QueueStats} next */
 function take(next) {
   const before = JSON.stringify(stats);
   stats = next;
-  numbers();
+  numbers(stats);
   if (JSON.stringify(stats) !== before) jobs();
 }
 
@@ -39,26 +43,28 @@ async function poll() {
 const jobs = throttle(loadJobs, 10_000);
 
 async function loadJobs() {
-  if (document.hidden || !stats) return;
+  if (document.hidden) return;
   try {
-    const running = ["processing", "rendering", "pending"].filter((status) => stats[status] > 0);
+    const running = RUNNING.filter((status) => stats && stats[status] > 0);
     const [recent, ...active] = await Promise.all([
-      get("/api/queue/jobs?family=all&limit=8"),
-      ...running.map((status) => get(`/api/queue/jobs?family=all&status=${status}&limit=6`)),
+      get("/api/queue/jobs", { query: { family: "all", limit: 8 } }),
+      ...running.map((status) => get("/api/queue/jobs", { query: { family: "all", status, limit: 6 } })),
     ]);
-    // One that went on between two answers is in both.
+    // A job whose status changed between two answers is in both.
     const found = new Map(active.flatMap((answer) => answer.jobs).map((job) => [job.id, job]));
     drawActive([...found.values()].slice(0, 6));
     drawRecent(recent.jobs);
   } catch (error) {
-    if (!$("recent").known) show($("recent"), trouble("The jobs could not be loaded", error, loadJobs));
-    if (!$("active").known) show($("active"), empty("Unknown", "The jobs could not be loaded."));
-    if (error.retryAfter) jobs();
+    if (!isDrawn($("recent"))) show($("recent"), trouble("The jobs could not be loaded", error, loadJobs));
+    if (!isDrawn($("active"))) show($("active"), empty("Unknown", "The jobs could not be loaded."));
+    if (failure(error).retryAfter) jobs();
   }
 }
 
+/** @param {Api.Job} job */
 const link = (job) => el("a", { href: `/job/${encodeURIComponent(job.id)}`, class: "strong", title: job.id }, summary(job.parameters));
 
+/** @param {Api.Job[]} list */
 function drawActive(list) {
   if (!list.length) {
     show($("active"), empty("Nothing is running", "A new video starts as soon as a worker is free."));
@@ -75,6 +81,7 @@ function drawActive(list) {
   );
 }
 
+/** @param {Api.Job[]} list */
 function drawRecent(list) {
   if (!list.length) {
     show($("recent"), empty("No jobs yet", "Your videos appear here.", el("a", { class: "btn", href: "/" }, "Make the first one")));
@@ -90,18 +97,19 @@ async function webhooks() {
     const { webhooks: state } = await get("/api/webhooks/status");
     drawWebhooks(state);
   } catch (error) {
-    if (error.status === 404) {
-      $("webhooks").closest("section").hidden = true;
+    const { status, retryAfter } = failure(error);
+    if (status === 404) {
+      $("webhooks-card").hidden = true;
       return;
     }
-    if (error.retryAfter) setTimeout(webhooks, error.retryAfter * 1000);
-    const text = "Only an operator can see the webhooks.";
-    if (error.status === 403) show($("webhooks"), empty("Not for you to see", text));
-    else if (!$("webhooks").querySelector("dl, .empty")) show($("webhooks"), trouble("The webhooks could not be loaded", error, webhooks));
+    if (retryAfter) setTimeout(webhooks, retryAfter * 1000);
+    if (status === 403) show($("webhooks"), empty("No access", "Only operators can see the webhooks."));
+    else if (!first($("webhooks"), "dl, .empty")) show($("webhooks"), trouble("The webhooks could not be loaded", error, webhooks));
   }
 }
 
-function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, total_errors: errors = 0, rate_limits: sent = {}, endpoints = [], config = {} }) {
+/** @param {Api.WebhookState} state */
+function drawWebhooks({ active_webhooks: active, total_webhooks: total, total_errors: errors, rate_limits: sent, endpoints, config }) {
   if (!total) {
     show($("webhooks-state"));
     show($("webhooks"), empty("No endpoint yet", "Add one to get a webhook when a video is done.", el("a", { class: "btn", href: "/webhooks" }, "Add an endpoint")));
@@ -109,58 +117,58 @@ function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, 
   }
   const well = active === total && !errors;
   show($("webhooks-state"), well ? pill("completed", "Healthy") : active < total ? pill(active ? "warn" : "failed", `${count(total - active)} disabled`) : pill("warn", plural(errors, "error")));
-  const fact = (name, value) => [el("dt", {}, name), el("dd", {}, value)];
   show(
     $("webhooks"),
     el(
       "dl",
       { class: "facts" },
-      fact("Endpoints", `${count(active)} of ${count(total)} active`),
-      fact("Errors", count(errors)),
-      fact("Signing", config.secret_configured ? "On" : "Off: no secret is set"),
-      fact("Retries", `Up to ${count(config.max_retries)}`),
-      config.rate_limit ? fact("Rate limit", limit(config.rate_limit)) : [],
+      facts([
+        ["Endpoints", `${count(active)} of ${count(total)} active`],
+        ["Errors", count(errors)],
+        ["Signing", config.secret_configured ? "On" : "Off: no secret is set"],
+        ["Retries", `Up to ${count(config.max_retries)}`],
+        ["Rate limit", config.rate_limit && limit(config.rate_limit)],
+      ]),
     ),
-    ...endpoints.slice(0, SHOWN).map((endpoint) =>
+    endpoints.slice(0, SHOWN).map((endpoint) =>
       el(
         "div",
         { class: "item row between" },
         el("a", { class: "strong", href: `/webhooks#${endpoint.id}` }, title(endpoint)),
-        el("span", { class: "muted small" }, `health ${endpoint.health.score} · ${count(sent[endpoint.name] ?? 0)} in this window · ${plural(endpoint.health.failures, "error")}`),
+        el("span", { class: "muted small" }, `health ${endpoint.health.score} · ${count(sent[endpoint.name] ?? 0)} sent in this window · ${plural(endpoint.health.failures, "error")}`),
       ),
     ),
-    endpoints.length > SHOWN ? el("a", { class: "small", href: "/webhooks" }, `${count(endpoints.length - SHOWN)} more`) : [],
+    endpoints.length > SHOWN && el("a", { class: "small", href: "/webhooks" }, `${count(endpoints.length - SHOWN)} more`),
   );
 }
 
-/** "100/60000ms" in words. */
+/** "100/60000ms" in words. @param {string} text */
 function limit(text) {
   const found = /^(\d+)\/(\d+)ms$/.exec(text);
-  return found ? `${found[1]} in ${Number(found[2]) / 1000} s` : text;
+  return found ? `${found[1]} per ${Number(found[2]) / 1000} s` : text;
 }
 
 const live = new Live({
-  path: "/api/queue/status/stream",
+  path: url("/api/queue/status/stream"),
   names: ["status", "heartbeat"],
   tokenBody: {},
   every: 5000,
   poll,
-  onMessage: (data, name) => name === "status" && data.stats && take(data.stats),
+  onMessage: (/** @type {Api.QueueStreamStatus} */ data, name) => name === "status" && data.stats && take(data.stats),
   onTrouble: (error) => banner(stats, error),
 });
 
 async function begin() {
-  show($("numbers"), ...Object.keys(STATUS).map(() => el("div", { class: "tile" }, skeleton(2))));
+  show($("numbers"), STATUSES.map(() => el("div", { class: "tile" }, skeleton(2))));
   show($("active"), skeleton(3));
   show($("recent"), skeleton(6));
   try {
     await poll();
     live.start();
   } catch (error) {
-    show($("numbers"), trouble("The numbers could not be loaded", error, begin));
-    stats = {};
+    show($("numbers"), trouble("The counts could not be loaded", error, begin));
     loadJobs();
-    if (error.status !== 401) live.start(false);
+    if (failure(error).status !== 401) live.start(false);
   }
 }
 

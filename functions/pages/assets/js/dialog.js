@@ -1,11 +1,15 @@
-// Serves the queue and job pages: the confirmation of an action that can't be undone.
+// Serves the pages with actions that need a confirmation.
 import { $, el } from "./dom.js";
 
-/** Shows the question; resolves to true when confirmed. Escape, Cancel and a click outside mean no. */
+/**
+ * Shows the question; resolves to true when confirmed. Escape, the other button and a click outside mean no.
+ * @param {Page.Question} question
+ * @returns {Promise<boolean>}
+ */
 export function confirm({ title, text, yes, danger = false }) {
-  const dialog = $("confirm");
+  const dialog = $("confirm", HTMLDialogElement);
   return new Promise((resolve) => {
-    const answer = (value) => () => dialog.close(value);
+    const answer = (/** @type {string} */ value) => () => dialog.close(value);
     dialog.returnValue = "";
     dialog.replaceChildren(
       el("h2", { id: "confirm-title" }, title),

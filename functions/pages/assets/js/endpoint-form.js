@@ -1,41 +1,54 @@
 // Serves the webhooks page: registering an endpoint and editing one, in a dialog.
-import { get, patch, postOnce } from "./api.js";
+import { failure, getChanged, patch, postOnce } from "./api.js";
 import { deliveryPath } from "./delivery-words.js";
-import { el, enable, skeleton, toast, trouble } from "./dom.js";
-import { TYPES, endpointPath, eventTypes, title } from "./endpoints.js";
+import { el, enable, first, skeleton, toast, trouble } from "./dom.js";
+import { TYPES, eventTypes, title } from "./endpoints.js";
 import { changedHeaders, headerRows } from "./header-rows.js";
 import { chosenEvents, eventsPicker } from "./events-picker.js";
-import { check, clearErrors, field, plainInput, segments, select, showError } from "./form-parts.js";
+import { check, clearErrors, field, plainInput, segments, select, showError, textOf } from "./form-parts.js";
 import { openSecrets } from "./secrets.js";
 import { openSheet } from "./sheet.js";
 
+/** @type {[string, string][]} */
 const SCHEDULES = [
-  ["", "The default"],
+  ["", "Default"],
   ["streamgank", "StreamGank: a few attempts within seconds"],
   ["vidbuilder", "VidBuilder: after 30 s, 2 min and 5 min"],
   ["standard", "Standard Webhooks: ten attempts over three days"],
 ];
-const register = postOnce();
+/** @type {[Api.Endpoint["format"], string][]} */
+const FORMATS = [
+  ["standard", "Standard"],
+  ["streamgank", "StreamGank"],
+];
+/** @type {[Api.Endpoint["payload"], string][]} */
+const PAYLOADS = [
+  ["full", "Full"],
+  ["thin", "Thin"],
+];
+const register = postOnce("/api/webhooks/endpoints");
 
-/** Shows the form of a new endpoint; calls `changed()` when it is registered. */
+/** @typedef {import("./sheet.js").Sheet} Sheet */
+
+/** Shows the form of a new endpoint; calls `changed()` when it is registered. @param {() => unknown} changed */
 export const addEndpoint = (changed) => open("Add an endpoint", null, changed);
 
-/** Shows the form that changes this endpoint. */
+/** Shows the form that changes this endpoint. @type {(endpoint: Api.Endpoint, changed: () => unknown) => Promise<void>} */
 export const editEndpoint = (endpoint, changed) => open(`Edit ${title(endpoint)}`, endpoint, changed);
 
+/** @type {(heading: string, known: Api.Endpoint | null, changed: () => unknown) => Promise<void>} */
 async function open(heading, known, changed) {
-  let form = null;
-  let before = "";
-  const dirty = () => form?.isConnected && JSON.stringify(read(form, known)) !== before;
-  const sheet = openSheet(heading, { dirty });
+  let dirty = () => false;
+  const sheet = openSheet(heading, { dirty: () => dirty() });
   const load = async () => {
     sheet.show(skeleton(8));
     try {
-      // The change carries the tag, so that no user overwrites a change that they have not seen.
+      // The change has the tag, so that no user overwrites a change that they have not seen.
+      /** @type {Api.Etag} */
       const etag = { value: null };
-      const [types, fresh] = await Promise.all([eventTypes(), known && get(endpointPath(known.id), { etag })]);
+      const [types, fresh] = await Promise.all([eventTypes(), known && getChanged(etag, "/api/webhooks/endpoints/{id}", { path: { id: known.id } })]);
       known = fresh?.endpoint ?? null;
-      form = draw(types, known);
+      const form = draw(types, known);
       const problem = el("div", { class: "across" });
       const save = el("button", { class: "btn primary", "data-act": "save" }, known ? "Save changes" : "Add endpoint");
       form.append(problem, el("div", { class: "row end across sheet-foot" }, save));
@@ -47,17 +60,18 @@ async function open(heading, known, changed) {
         try {
           const body = read(form, known);
           if (known) await saveChanges(known, body, etag.value, sheet);
-          else registered(await register("/api/webhooks/endpoints", body), sheet);
+          else registered(await register({ body }), sheet);
           changed();
         } catch (error) {
           showError(form, problem, known ? "The changes were not saved" : "The endpoint was not added", error);
-          if (error.code === "version_mismatch") problem.append(el("button", { type: "button", class: "btn", onclick: load }, "Load it again"));
+          if (failure(error).code === "version_mismatch") problem.append(el("button", { type: "button", class: "btn", onclick: load }, "Load it again"));
         }
         enable(save, true);
       };
-      before = JSON.stringify(read(form, known));
+      const before = JSON.stringify(read(form, known));
+      dirty = () => form.isConnected && JSON.stringify(read(form, known)) !== before;
       sheet.show(form);
-      form.querySelector('input:not([type="radio"])').focus();
+      first(form, 'input:not([type="radio"])')?.focus();
     } catch (error) {
       sheet.show(trouble("The form could not be loaded", error, load));
     }
@@ -65,47 +79,57 @@ async function open(heading, known, changed) {
   await load();
 }
 
+/** @type {(known: Api.Endpoint, body: Api.EndpointFields, tag: string | null, sheet: Sheet) => Promise<void>} */
 async function saveChanges(known, body, tag, sheet) {
   if (!Object.keys(body).length) {
     sheet.close();
-    return toast("Nothing was changed");
+    return toast("Nothing has changed");
   }
-  const { message } = await patch(endpointPath(known.id), body, { headers: tag ? { "if-match": tag } : {} });
+  const { message } = await patch("/api/webhooks/endpoints/{id}", { path: { id: known.id }, body, headers: tag ? { "if-match": tag } : {} });
   sheet.close();
   toast(message);
 }
 
-/** What comes after an endpoint was made: its test, and its secret. */
+/** What follows a registration: the test and the secret. @type {(answer: Api.EndpointRegistered, sheet: Sheet) => void} */
 function registered({ endpoint, test }, sheet) {
-  const secret = el("button", { type: "button", class: "btn primary", onclick: () => (sheet.close(), openSecrets(endpoint)) }, "Show its secret");
+  const secret = el("button", { type: "button", class: "btn primary", onclick: () => (sheet.close(), openSecrets(endpoint)) }, "Show the secret");
   sheet.show(
-    el("div", { class: "note completed", role: "status" }, el("p", { class: "strong" }, `${title(endpoint)} is added`), el("p", {}, `${test ? "A test webhook is on its way to it. " : ""}Your receiver needs the secret to check that a webhook is from us.`)),
+    el("div", { class: "note completed", role: "status" }, el("p", { class: "strong" }, `${title(endpoint)} was added`), el("p", {}, `${test ? "A test webhook is on its way. " : ""}Your receiver needs the secret to verify webhooks.`)),
     el(
       "div",
       { class: "row end" },
       el("button", { type: "button", class: "btn", onclick: sheet.close }, "Done"),
-      test?.deliveryId && el("a", { class: "btn", href: deliveryPath(test.deliveryId) }, "See the test"),
+      test && el("a", { class: "btn", href: deliveryPath(test.deliveryId) }, "See the test"),
       secret,
     ),
   );
 }
 
+/** @type {(types: Api.EventType[], known: Api.Endpoint | null) => HTMLFormElement} */
 function draw(types, known) {
   const type = known?.type ?? "http";
-  const text = (name, value, props = {}) => plainInput({ name, value: value ?? "", ...props });
+  /** @type {(name: string, value: string | number | null | undefined, props?: Page.Props["input"]) => HTMLInputElement} */
+  const text = (name, value, props = {}) => plainInput({ name, value: String(value ?? ""), ...props });
+  /** @type {(name: string, value: number | null | undefined, placeholder: string) => HTMLInputElement} */
   const number = (name, value, placeholder) => text(name, value, { inputMode: "numeric", placeholder });
   const target = field("url", "URL", text("url", known?.url, { type: "url", inputMode: "url", placeholder: "https://example.com/webhooks", maxLength: 2048 }));
   const arn = field("arn", "ARN", text("arn", known?.arn, { placeholder: "arn:aws:sqs:us-east-1:123456789012:webhooks", maxLength: 2048 }));
+  const headers = headerRows(known?.headers);
+  const max = number("rateMax", known?.rateLimit.max, "100");
+  const size = number("rateWindow", known && known.rateLimit.windowMs / 1000, "60");
+  max.setAttribute("aria-label", "Maximum number of webhooks");
+  size.setAttribute("aria-label", "Window in seconds");
   const form = el(
     "form",
-    { class: "form pairs", id: "endpoint-form", novalidate: true },
+    { class: "form pairs", id: "endpoint-form", noValidate: true },
     known ? null : el("div", { class: "across" }, segments("type", "Kind", Object.entries(TYPES), type)),
     target,
     arn,
     field("description", "Description", text("description", known?.description, { maxLength: 200, placeholder: "Billing" })),
     el("div", { class: "across" }, eventsPicker(types, known?.events ?? ["job.*"])),
-    el("div", { class: "across" }, segments("payload", "Payload", [["full", "Full"], ["thin", "Thin"]], known?.payload ?? "full", "Thin ones carry ids only; your system requests the rest.")),
-    el("div", { class: "across" }, headerRows(known?.headers)),
+    segments("format", "Payload format", FORMATS, known?.format ?? "standard", "Standard Webhooks, or the envelope of the StreamGank API."),
+    segments("payload", "Payload", PAYLOADS, known?.payload ?? "full", "A thin payload contains only ids; your system requests the rest."),
+    el("div", { class: "across" }, headers),
     el(
       "details",
       { class: "across" },
@@ -118,72 +142,83 @@ function draw(types, known) {
           { id: "f-signatures" },
           el("legend", {}, "Signatures"),
           el("label", { class: "check" }, el("input", { type: "checkbox", checked: true, disabled: true }), el("span", {}, "v1: with the shared secret")),
-          el("label", { class: "check" }, el("input", { type: "checkbox", name: "v1a", checked: known?.signatures?.includes("v1a") ?? false }), el("span", {}, "v1a: also with a public key")),
+          el("label", { class: "check" }, el("input", { type: "checkbox", name: "v1a", checked: known?.signatures.includes("v1a") ?? false }), el("span", {}, "v1a: also with a key pair")),
         ),
-        el("fieldset", {}, el("legend", {}, "Body"), check("asciiJson", "ASCII only: other letters as \\u escapes", known?.asciiJson ?? false)),
-        field("schedule", "When it is tried again", select("schedule", SCHEDULES, known?.schedule ?? "")),
-        field("timeoutMs", "Timeout in milliseconds", number("timeoutMs", known?.timeoutMs, "The default"), "100 to 30000"),
-        field("concurrency", "Attempts at once", number("concurrency", known?.concurrency, "The default"), "1 to 1000"),
+        el("fieldset", {}, el("legend", {}, "Body"), check("asciiJson", "ASCII only: other characters as \\u escapes", known?.asciiJson ?? false)),
+        field("schedule", "Retry schedule", select("schedule", SCHEDULES, known?.schedule ?? "")),
+        field("timeoutMs", "Timeout in milliseconds", number("timeoutMs", known?.timeoutMs, "Default"), "100 to 30000"),
+        field("concurrency", "Concurrency limit", number("concurrency", known?.concurrency, "Default"), "1 to 1000 attempts at once"),
         el(
           "fieldset",
           { id: "f-rateLimit" },
           el("legend", {}, "Rate limit"),
-          el("div", { class: "row nowrap" }, number("rateMax", known?.rateLimit?.max, "100"), el("span", { class: "muted small" }, "in"), number("rateWindow", known?.rateLimit?.windowMs / 1000 || "", "60"), el("span", { class: "muted small" }, "seconds")),
+          el("div", { class: "row nowrap" }, max, el("span", { class: "muted small" }, "per"), size, el("span", { class: "muted small" }, "seconds")),
         ),
-        field("permanentStatuses", "Statuses that end it at once", text("permanentStatuses", known?.permanentStatuses?.join(", "), { placeholder: "400, 422" }), "A webhook that gets one of these is not tried again."),
-        !known && field("secret", "Secret of your own", text("secret", "", { placeholder: "whsec_…" }), "Leave it empty and we make one."),
-        el("p", { class: "hint across" }, "What is empty has the default."),
+        field("permanentStatuses", "Permanent statuses", text("permanentStatuses", known?.permanentStatuses.join(", "), { placeholder: "400, 422" }), "A webhook with one of these response statuses is not retried."),
+        !known && field("secret", "Your own secret", text("secret", "", { placeholder: "whsec_…" }), "Leave blank to generate one."),
+        el("p", { class: "hint across" }, "Leave a field blank to use the default."),
       ),
     ),
   );
-  const [max, size] = ["rateMax", "rateWindow"].map((name) => form.elements[name]);
-  max.setAttribute("aria-label", "Webhooks at most");
-  size.setAttribute("aria-label", "In so many seconds");
   const fits = () => {
-    const http = (known?.type ?? form.elements.type.value) === "http";
+    const http = (known?.type ?? textOf(new FormData(form), "type")) === "http";
     target.hidden = !http;
     arn.hidden = http;
-    form.querySelector("#f-headers").hidden = !http;
+    headers.hidden = !http;
   };
   form.addEventListener("change", fits);
   fits();
   return form;
 }
 
-/** The body of the request: all fields of a new endpoint, and the changed fields of a known one. */
+/**
+ * The body of the request: all fields of a new endpoint, and the changed fields of a known one.
+ * @param {HTMLFormElement} form
+ * @param {Api.Endpoint | null} known
+ * @returns {Api.EndpointFields}
+ */
 function read(form, known) {
   const data = new FormData(form);
-  const text = (name) => (data.get(name) ?? "").trim();
-  // What is no number goes as it is, so that the API can say so.
+  const text = (/** @type {string} */ name) => textOf(data, name);
+  /** The value of a choice, whose values are the API's. @type {(name: string) => any} */
+  const choice = text;
+  /** A text that is not a number is sent as it is, so that the API's error message names the field. @type {(value: string) => any} */
   const number = (value) => (value === "" ? null : Number.isNaN(Number(value)) ? value : Number(value));
   const http = (known?.type ?? text("type")) === "http";
   const [max, seconds] = [number(text("rateMax")), number(text("rateWindow"))];
+  /** @type {Api.EndpointFields} */
   const wanted = {
     ...(http ? { url: text("url") } : { arn: text("arn") }),
     description: text("description") || null,
-    events: chosenEvents(form.querySelector("#f-events")),
-    payload: text("payload"),
+    events: chosenEvents(form),
+    format: choice("format"),
+    payload: choice("payload"),
     asciiJson: data.has("asciiJson"),
     // An endpoint without signatures has no such member in the answer, so it is sent only when selected.
     ...(known && data.has("v1a") === known.signatures.includes("v1a") ? {} : { signatures: data.has("v1a") ? ["v1", "v1a"] : ["v1"] }),
-    schedule: text("schedule") || null,
+    schedule: choice("schedule") || null,
     timeoutMs: number(text("timeoutMs")),
     concurrency: number(text("concurrency")),
     rateLimit: max === null && seconds === null ? null : { max, windowMs: typeof seconds === "number" ? seconds * 1000 : seconds },
     permanentStatuses: text("permanentStatuses") ? text("permanentStatuses").split(/[\s,;]+/).filter(Boolean).map(number) : null,
   };
-  const headers = http ? changedHeaders(form.querySelector("#f-headers"), known?.headers) : {};
-  const body = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => (known ? differs(name, value, known) : value !== null)));
+  const headers = http ? changedHeaders(form, known?.headers) : {};
+  const names = /** @type {(keyof typeof wanted & keyof Api.Endpoint)[]} */ (Object.keys(wanted));
+  const sent = names.filter((name) => (known ? differs(name, wanted[name], known[name]) : wanted[name] !== null));
+  /** @type {Api.EndpointFields} */
+  const body = Object.fromEntries(sent.map((name) => [name, wanted[name]]));
   if (Object.keys(headers).length) body.headers = headers;
   if (known) return body;
-  if (!http) body.type = text("type");
+  if (!http) body.type = choice("type");
   if (text("secret")) body.secret = text("secret");
   return body;
 }
 
-function differs(name, value, known) {
-  const was = known[name] ?? null;
-  // None and an empty list look the same in the form, and so does another order of events.
-  const same = (one) => JSON.stringify(Array.isArray(one) ? (one.length || name === "events" ? [...one].sort() : null) : one === "" ? null : one);
+/**
+ * Whether a field was changed: none and an empty list look the same in the form, and so does another order of events.
+ * @type {(name: string, value: unknown, was: unknown) => boolean}
+ */
+function differs(name, value, was) {
+  const same = (/** @type {unknown} */ one) => JSON.stringify(Array.isArray(one) ? (one.length || name === "events" ? [...one].sort() : null) : (one ?? "") === "" ? null : one);
   return same(value) !== same(was);
 }

@@ -1,11 +1,13 @@
-// Serves the webhook pages: endpoints and event types from the API, and what an endpoint is called and needs, in words.
+// Serves the webhook pages: endpoints and event types from the API, and an endpoint's name and health in words.
 import { get } from "./api.js";
 import { el, svg } from "./dom.js";
 import { duration, isPast, pill, plural, shortId, when } from "./format.js";
 
 const PAGE = 100;
+/** @type {Record<Api.Endpoint["type"], string>} */
 export const TYPES = { http: "Web address", sqs: "SQS queue", eventbridge: "EventBridge bus" };
 
+/** @type {Record<Api.Endpoint["health"]["status"], [string, string]>} */
 const HEALTH = {
   healthy: ["completed", "Healthy"],
   failing: ["warn", "Failing"],
@@ -14,17 +16,19 @@ const HEALTH = {
   disabled: ["cancelled", "Disabled"],
 };
 
-/** What it is called in a list; one that is not known any more by the end of its id. */
+/**
+ * The name of an endpoint in a list; the end of its id if it is unknown.
+ * @type {(names: Map<string, string>, id: string, name?: string) => string}
+ */
 export const nameOf = (names, id, name = id) => names.get(id) ?? shortId(name);
 
 /** The endpoints of the first `pages` pages, and whether there are more. */
 export async function loadEndpoints(pages = 1) {
+  /** @type {Api.Endpoint[]} */
   const endpoints = [];
   let cursor = "";
   for (let page = 0; page < pages; page++) {
-    const query = new URLSearchParams({ limit: PAGE });
-    if (cursor) query.set("cursor", cursor);
-    const answer = await get(`/api/webhooks/endpoints?${query}`);
+    const answer = await get("/api/webhooks/endpoints", { query: { limit: PAGE, cursor } });
     endpoints.push(...answer.endpoints);
     cursor = answer.nextCursor ?? "";
     if (!cursor) break;
@@ -32,8 +36,9 @@ export async function loadEndpoints(pages = 1) {
   return { endpoints, more: Boolean(cursor) };
 }
 
+/** @type {Promise<Api.EventType[]> | null} */
 let known = null;
-/** The event types, requested once and again after a failure. */
+/** The event types, requested once, and again after a failure. */
 export function eventTypes() {
   known ??= get("/api/webhooks/event-types").then(
     (answer) => answer.eventTypes,
@@ -45,30 +50,31 @@ export function eventTypes() {
   return known;
 }
 
-export const endpointPath = (id, rest = "") => `/api/webhooks/endpoints/${encodeURIComponent(id)}${rest}`;
-export const isOff = (endpoint) => endpoint.enabled === false || endpoint.health?.status === "disabled";
+/** @param {Api.Endpoint} endpoint */
+export const isOff = (endpoint) => endpoint.enabled === false || endpoint.health.status === "disabled";
+/** @param {Api.Endpoint} endpoint */
 export const address = (endpoint) => endpoint.url ?? endpoint.arn ?? "";
 
-/** What people call it: its description, else the host or the last part of the ARN, else its name. */
+/** The name for people: its description, else the host or the last part of the ARN, else its name. @param {Api.Endpoint} endpoint */
 export function title(endpoint) {
   if (endpoint.description) return endpoint.description;
-  if (endpoint.arn) return endpoint.arn.split(/[:/]/).at(-1);
+  if (endpoint.arn) return endpoint.arn.split(/[:/]/).at(-1) ?? endpoint.arn;
   try {
-    return new URL(endpoint.url).host;
+    return new URL(endpoint.url ?? "").host;
   } catch {
     return endpoint.name;
   }
 }
 
+/** @param {Api.Endpoint} endpoint */
 export function healthPill(endpoint) {
-  const status = isOff(endpoint) ? "disabled" : endpoint.health?.status;
-  return pill(...(HEALTH[status] ?? ["pending", status ?? "Unknown"]));
+  const status = isOff(endpoint) ? "disabled" : endpoint.health.status;
+  return pill(...(HEALTH[status] ?? ["pending", status]));
 }
 
-/** The score as a meter with its number and a word. */
+/** The score as a meter with its number and a word. @param {Api.Endpoint["health"]} health */
 export function scoreMeter({ score }) {
-  if (typeof score !== "number") return el("p", { class: "muted small" }, "No score yet");
-  const [word, tone] = score >= 90 ? ["good", "completed"] : score >= 50 ? ["shaky", "warn"] : ["poor", "failed"];
+  const [word, tone] = score >= 90 ? ["good", "completed"] : score >= 50 ? ["fair", "warn"] : ["poor", "failed"];
   const meter = svg("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: score, height: 8 }));
   return el(
     "div",
@@ -78,25 +84,26 @@ export function scoreMeter({ score }) {
   );
 }
 
-/** "97% of recent attempts succeeded · 120 ms · 2 of 20 under way". */
+/** "97% of recent attempts succeeded · responds in 120 ms · 2 of 20 attempts in progress". @param {Api.Endpoint} endpoint */
 export function figures({ health }) {
   const percent = health.recentSuccessPercent;
   return [
     typeof percent === "number" ? `${Math.round(percent)}% of recent attempts succeeded` : "No recent attempts",
-    typeof health.latencyMs === "number" && `answers in ${health.latencyMs < 1000 ? `${Math.round(health.latencyMs)} ms` : duration(health.latencyMs / 1000)}`,
-    health.underWay > 0 && `${health.underWay} of ${health.concurrencyNow} under way`,
+    typeof health.latencyMs === "number" && `responds in ${health.latencyMs < 1000 ? `${Math.round(health.latencyMs)} ms` : duration(health.latencyMs / 1000)}`,
+    health.underWay > 0 && `${health.underWay} of ${health.concurrencyNow} attempts in progress`,
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
-/** What is the matter with it and what comes next, as a note; null while all is well. */
-export function matter(endpoint) {
+/** A note about what is wrong with an endpoint and what follows; null while it is healthy. @param {Api.Endpoint} endpoint */
+export function healthNote(endpoint) {
   const { health } = endpoint;
+  /** @type {(tone: string, ...lines: Page.Child[]) => HTMLElement} */
   const note = (tone, ...lines) => el("div", { class: `note ${tone}` }, lines.filter(Boolean).map((line) => el("p", {}, line)));
   if (isOff(endpoint)) {
     const reason = health.disabledReason && `: ${health.disabledReason}`;
-    return note("", ["Disabled ", health.disabledAt && when(health.disabledAt), reason, "."], "Nothing is sent until you enable it. What ends meanwhile can be recovered.");
+    return note("", ["Disabled ", health.disabledAt && when(health.disabledAt), reason, "."], "Nothing is sent until you enable it. Deliveries that end meanwhile can be recovered.");
   }
   if (health.status === "paused") return note("warn", ["The receiver requested a pause. The next attempt is ", when(health.pausedUntil), "."]);
   if (health.status !== "failing" && health.status !== "circuit_open") return null;
@@ -104,7 +111,7 @@ export function matter(endpoint) {
   return note(
     open ? "bad" : "warn",
     ["Failing since ", when(health.failingSince), health.failures > 0 && `: ${plural(health.failures, "failure")} in a row`, "."],
-    open && ["Deliveries wait. ", !health.nextProbeAt || isPast(health.nextProbeAt) ? "A probe is due." : ["It is probed ", when(health.nextProbeAt), "."]].flat(),
-    health.disablesAt && ["It will be disabled ", when(health.disablesAt), " if it goes on."],
+    open && ["Deliveries wait. The next probe is ", ...(!health.nextProbeAt || isPast(health.nextProbeAt) ? ["due."] : [when(health.nextProbeAt), "."])],
+    health.disablesAt && ["It will be disabled ", when(health.disablesAt), " if it keeps failing."],
   );
 }

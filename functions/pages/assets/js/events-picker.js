@@ -1,8 +1,10 @@
-// Serves the endpoint's form: which events it wants, one by one or as whole groups.
-import { el } from "./dom.js";
+// Serves the endpoint's form: the events that it subscribes to, one by one or as whole groups.
+import { all, el } from "./dom.js";
 
-const GROUPS = { job: "job events", endpoint: "endpoint events", delivery: "delivery events" };
+/** @type {Record<Exclude<Api.EventType["group"], "webhook">, string>} */
+const GROUPS = { job: "job events", video: "video events", endpoint: "endpoint events", delivery: "delivery events" };
 
+/** @type {(value: string, chosen: Set<string>, text: Page.Child, hint?: string) => HTMLElement} */
 const option = (value, chosen, text, hint) =>
   el(
     "label",
@@ -11,14 +13,18 @@ const option = (value, chosen, text, hint) =>
     el("span", { class: "grow" }, text, hint && el("span", { class: "muted small note-line" }, hint)),
   );
 
-/** A fieldset with what the API knows of, and what the endpoint has chosen beside that; a group takes its members in. */
+/**
+ * A fieldset with the events of the API, and others that the endpoint has chosen; a group includes its members.
+ * @param {Api.EventType[]} types
+ * @param {string[]} events
+ */
 export function eventsPicker(types, events) {
   const chosen = new Set(events);
-  const names = new Set(types.map((type) => type.name));
+  const names = new Set(types.map((type) => `${type.name}`));
   const groups = Object.entries(GROUPS).filter(([group]) => types.some((type) => type.group === group));
   const wholes = ["*", ...groups.map(([group]) => `${group}.*`)];
   const other = events.filter((name) => !names.has(name) && !wholes.includes(name));
-  const part = ([group, word]) =>
+  const part = (/** @type {[string, string]} */ [group, word]) =>
     el(
       "div",
       { class: "event-group", role: "group", "aria-label": `The ${word}` },
@@ -29,7 +35,7 @@ export function eventsPicker(types, events) {
     "fieldset",
     { id: "f-events", class: "events" },
     el("legend", {}, "Events"),
-    option("*", chosen, [el("span", { class: "strong" }, "Everything "), el("code", {}, "*")], "Also what is added later"),
+    option("*", chosen, [el("span", { class: "strong" }, "All events "), el("code", {}, "*")], "Including events that are added later"),
     groups.map(part),
     other.length > 0 && el("div", { class: "event-list" }, other.map((name) => option(name, chosen, el("code", {}, name)))),
   );
@@ -38,12 +44,13 @@ export function eventsPicker(types, events) {
   return picker;
 }
 
-const boxes = (picker) => [...picker.querySelectorAll('input[name="events"]')];
+/** @param {Element} picker */
+const boxes = (picker) => all(picker, 'input[name="events"]', HTMLInputElement);
 
-/** The whole that takes a name in, where that is chosen. */
+/** Whether a chosen group includes the name. @type {(name: string, on: Set<string>) => boolean} */
 const covered = (name, on) => (name !== "*" && on.has("*")) || (!name.endsWith(".*") && on.has(`${name.split(".")[0]}.*`));
 
-/** What a chosen whole takes in is shown as chosen and can't be changed by itself. */
+/** The members of a chosen group are shown as chosen and can't be changed by themselves. @param {Element} picker */
 function cover(picker) {
   const on = new Set(boxes(picker).filter((box) => box.checked && !box.disabled).map((box) => box.value));
   for (const box of boxes(picker)) {
@@ -54,5 +61,5 @@ function cover(picker) {
   }
 }
 
-/** The chosen names, wholes in place of their members. */
-export const chosenEvents = (picker) => boxes(picker).filter((box) => box.checked && !box.disabled).map((box) => box.value);
+/** The chosen names, groups in place of their members. @type {(form: HTMLFormElement) => any[]} */
+export const chosenEvents = (form) => boxes(form).filter((box) => box.checked && !box.disabled).map((box) => box.value);

@@ -1,7 +1,10 @@
-// Serves the forms of the webhook pages: labelled fields, choices, and the API's sentence at the field that it names.
-import { el, trouble } from "./dom.js";
+// Serves the forms of the webhook pages: labelled fields, choices, and the API's error message at the field that it names.
+import { failure } from "./api.js";
+import { all, el, first, trouble } from "./dom.js";
 
-/** An input that the browser neither fills in nor sends to a spelling service. */
+/** Pairs of a value and its words. @typedef {readonly (readonly [string, string])[]} Choices */
+
+/** An input that the browser neither fills in nor checks for spelling. @param {Page.Props["input"]} props */
 export function plainInput(props) {
   const input = el("input", props);
   input.autocomplete = "off";
@@ -9,52 +12,80 @@ export function plainInput(props) {
   return input;
 }
 
-/** A control with its label over it and a hint under it; `name` is the API's. */
+/**
+ * A control with its label over it and a hint under it; `name` is the API's.
+ * @param {string} name
+ * @param {string} label
+ * @param {HTMLElement} control
+ * @param {string} [hint]
+ */
 export function field(name, label, control, hint) {
   control.id = `f-${name}`;
   if (hint) control.setAttribute("aria-describedby", `hint-${name}`);
   return el("div", { class: "field" }, el("label", { htmlFor: control.id }, label), control, hint && el("p", { class: "hint", id: `hint-${name}` }, hint));
 }
 
-/** One of a few, side by side; `choices` are `[value, word]`. */
+/**
+ * One of a few choices, side by side.
+ * @param {string} name
+ * @param {string} legend
+ * @param {Choices} choices
+ * @param {string} value
+ * @param {string} [hint]
+ */
 export function segments(name, legend, choices, value, hint) {
-  const radio = ([choice, word]) => el("label", {}, el("input", { type: "radio", name, value: choice, checked: choice === value }), el("span", {}, word));
-  return el("fieldset", { id: `f-${name}` }, el("legend", {}, legend), el("div", { class: "segments" }, choices.map(radio)), hint && el("p", { class: "hint" }, hint));
+  const radios = choices.map(([choice, word]) => el("label", {}, el("input", { type: "radio", name, value: choice, checked: choice === value }), el("span", {}, word)));
+  return el("fieldset", { id: `f-${name}` }, el("legend", {}, legend), el("div", { class: "segments" }, radios), hint && el("p", { class: "hint" }, hint));
 }
 
+/** @type {(name: string, text: string, checked: boolean) => HTMLElement} */
 export const check = (name, text, checked) => el("label", { class: "check", id: `f-${name}` }, el("input", { type: "checkbox", name, checked }), el("span", {}, text));
 
-/** A drop-down; `choices` are `[value, word]`. */
+/** A drop-down. @type {(name: string, choices: Choices, value: string) => HTMLSelectElement} */
 export function select(name, choices, value) {
   const node = el("select", { name }, choices.map(([choice, word]) => el("option", { value: choice }, word)));
   node.value = value;
   return node;
 }
 
-/** The fields of errors that name theirs by the code. */
+/** The text of a field; empty if the form has no such field. @type {(data: FormData, name: string) => string} */
+export function textOf(data, name) {
+  const value = data.get(name);
+  return typeof value === "string" ? value.trim() : "";
+}
+
+/** The fields of errors that name theirs by the code. @type {Record<string, string>} */
 const FIELDS = { url_missing: "url" };
 
-/** Shows why it failed: at the field that the sentence begins with, in backticks, and else in `place`. */
+/**
+ * Shows an error: at the field that the message begins with, in backticks, and else in `place`.
+ * @param {HTMLFormElement} form
+ * @param {Element} place
+ * @param {string} title
+ * @param {unknown} error
+ */
 export function showError(form, place, title, error) {
   clearErrors(form, place);
   place.replaceChildren(trouble(title, error));
-  const name = /^`(\w+)/.exec(error.message)?.[1] ?? FIELDS[error.code];
-  const node = name && form.querySelector(`#f-${name}`);
+  const { message, code } = failure(error);
+  const name = /^`(\w+)/.exec(message)?.[1] ?? FIELDS[code];
+  const node = name && first(form, `#f-${name}`);
   if (!node) return;
-  for (let around = node.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
-  const control = node.matches("input, select") ? node : node.querySelector("input:not([disabled]), select, button");
-  // What is in backticks is a name of the API's.
-  const words = error.message.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
+  for (let around = node.closest("details"); around; around = around.parentElement?.closest("details") ?? null) around.open = true;
+  const control = node.matches("input, select") ? node : first(node, "input:not([disabled]), select, button");
+  // A name of the API is in backticks.
+  const words = message.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
   node.after(el("p", { class: "field-error", id: "field-error" }, words));
-  control.setAttribute("aria-invalid", "true");
-  control.setAttribute("aria-errormessage", "field-error");
-  control.focus();
+  control?.setAttribute("aria-invalid", "true");
+  control?.setAttribute("aria-errormessage", "field-error");
+  control?.focus();
 }
 
+/** @type {(form: HTMLFormElement, place: Element) => void} */
 export function clearErrors(form, place) {
   place.replaceChildren();
   form.querySelector("#field-error")?.remove();
-  for (const node of form.querySelectorAll("[aria-invalid]")) {
+  for (const node of all(form, "[aria-invalid]", HTMLElement)) {
     node.removeAttribute("aria-invalid");
     node.removeAttribute("aria-errormessage");
   }

@@ -1,29 +1,40 @@
-// Serves every page with live data: a stream of events, polling while it is away, and rest while the tab is hidden.
-import { post, resting } from "./api.js";
+// Serves every page with live data: a stream of events, polling while there is no stream, and a pause while the tab is hidden.
+import { failure, post, resting } from "./api.js";
+import { $, all } from "./dom.js";
 
 const MAX_QUIET = 40_000;
 const RETRY_FIRST = 15_000;
 const RETRY_LONGEST = 120_000;
-// A stream that ends with each event is opened again at once so many times a minute, and then less often.
+// A stream that ends with each event is opened again at once this many times a minute, and then less often.
 const QUICK = 12;
 const SOON = 500;
 const LATER = 5000;
+/** @type {Record<"live" | "polling" | "paused", [string, string]>} */
 const WORDS = {
   live: ["Live", "Updates arrive as they happen"],
   polling: ["Polling", "The live connection is lost; polling every few seconds"],
-  paused: ["Paused", "Updates rest while this tab is hidden"],
+  paused: ["Paused", "Updates pause while this tab is hidden"],
 };
 
 /**
- * Follows `path` (server-sent events).
- * `onMessage(data, name)` gets each event; `poll()` requests once by GET and rejects on failure;
- * `onTrouble(error | null)` hears how it goes. A stream that ends after each event and comes back is normal; it is opened
- * again here and not by the browser, which would do it as often as something happens.
+ * `path` has the events; `onMessage(data, name)` gets each of them. `poll()` requests once by GET and rejects on failure;
+ * `onTrouble(error | null)` gets the state of the connection.
+ * @template T
+ * @typedef {{ path: string, names?: string[], tokenBody: Api.StreamTokenRequest, every?: number, poll: () => unknown,
+ *   onMessage: (data: T, name: string) => unknown, onTrouble?: (error: unknown) => unknown }} Options
+ */
+
+/**
+ * Follows server-sent events. A stream that ends after each event and comes back is normal; it is opened again here and not
+ * by the browser, which would do it as often as events come.
+ * @template T
  */
 export class Live {
   #options;
-  #badge;
+  #badge = $("badge");
+  /** @type {EventSource | null} */
   #source = null;
+  /** @type {Record<string, number>} */
   #timers = {};
   #wanted = false;
   #polling = false;
@@ -33,17 +44,18 @@ export class Live {
   #token = "";
   #expires = 0;
   #last = "";
+  /** @type {number[]} */
   #opened = [];
 
+  /** @param {Options<T>} options */
   constructor(options) {
     this.#options = { every: 3000, names: [], ...options };
-    this.#badge = document.getElementById("badge");
     document.addEventListener("visibilitychange", () => this.#visibility());
     window.addEventListener("pagehide", () => this.#rest());
     window.addEventListener("pageshow", (event) => event.persisted && this.#visibility());
   }
 
-  /** Starts; `fresh` when the page has just requested by GET. */
+  /** Starts; `fresh` if the page has just requested its data by GET. */
   start(fresh = true) {
     if (this.#wanted) return;
     this.#wanted = true;
@@ -102,22 +114,23 @@ export class Live {
     const source = new EventSource(url);
     this.#source = source;
     this.#listen();
-    const heard = (event) => {
+    const received = (/** @type {MessageEvent} */ event) => {
       if (this.#source !== source) return;
       if (event.lastEventId) this.#last = event.lastEventId;
       this.#alive();
       const data = event.data ? parse(event.data) : null;
       if (data) this.#options.onMessage(data, event.type);
     };
-    for (const name of ["open", "message", ...this.#options.names]) source.addEventListener(name, heard);
+    source.onopen = () => this.#source === source && this.#alive();
+    for (const name of ["message", ...this.#options.names]) source.addEventListener(name, received);
     source.onerror = () => this.#source === source && this.#broken(source);
   }
 
   async #address() {
-    const origin = document.querySelector('meta[name="stream-origin"]')?.content ?? "";
+    const origin = all(document, 'meta[name="stream-origin"]', HTMLMetaElement)[0]?.content ?? "";
     const elsewhere = /^https?:\/\//.test(origin);
     if (elsewhere && !(this.#expires - Date.now() > 30_000)) {
-      const { token, expiresAt } = await post("/api/stream-token", this.#options.tokenBody);
+      const { token, expiresAt } = await post("/api/stream-token", { body: this.#options.tokenBody });
       this.#token = token;
       this.#expires = Date.parse(expiresAt);
     }
@@ -137,11 +150,12 @@ export class Live {
     this.#listen();
   }
 
-  /** A stream that is quiet for longer than any heartbeat is dead. */
+  /** A stream that sends nothing for longer than the interval of heartbeats is dead. */
   #listen() {
     this.#later("quiet", MAX_QUIET, () => this.#fall());
   }
 
+  /** @param {EventSource} source */
   #broken(source) {
     if (!this.#wanted) return;
     this.#errors += 1;
@@ -156,7 +170,7 @@ export class Live {
   #fall() {
     this.#close();
     if (!this.#wanted || document.hidden) return;
-    // A GET finds what was missed. The reason of the refusal is unknown, so the token may be invalid.
+    // A GET finds what was missed. The reason of the failure is unknown, so the token may be invalid.
     this.#last = "";
     this.#expires = 0;
     this.#show("polling");
@@ -179,23 +193,31 @@ export class Live {
       this.#options.onTrouble?.(null);
       return 0;
     } catch (error) {
-      // The session is over, and the page says so.
-      if (error.status === 401) this.stop();
+      const { status, retryAfter } = failure(error);
+      // The session has ended, and the page says so.
+      if (status === 401) this.stop();
       this.#options.onTrouble?.(error);
-      return (error.retryAfter ?? 0) * 1000;
+      return retryAfter * 1000;
     }
   }
 
+  /**
+   * @param {string} name
+   * @param {number} ms
+   * @param {() => void} work
+   */
   #later(name, ms, work) {
     this.#clear(name);
     this.#timers[name] = setTimeout(work, ms);
   }
 
+  /** @param {string} name */
   #clear(name) {
     clearTimeout(this.#timers[name]);
     delete this.#timers[name];
   }
 
+  /** @param {keyof typeof WORDS | null} state */
   #show(state) {
     const badge = this.#badge;
     badge.hidden = !state;
@@ -205,6 +227,7 @@ export class Live {
   }
 }
 
+/** @param {string} text */
 function parse(text) {
   try {
     return JSON.parse(text);

@@ -1,11 +1,11 @@
-// Serves the webhooks page: what an endpoint gets for an event, to the letter, before anything is sent.
+// Serves the webhooks page: the exact webhooks that an endpoint receives for an event, before anything is sent.
 import { get } from "./api.js";
 import { copyButton, el, empty, skeleton, trouble } from "./dom.js";
-import { endpointPath, eventTypes, title } from "./endpoints.js";
+import { eventTypes, title } from "./endpoints.js";
 import { field } from "./form-parts.js";
 import { openSheet } from "./sheet.js";
 
-/** Opens the panel with the first event that the endpoint wants. */
+/** Opens the panel with the first event that the endpoint subscribes to. @param {Api.Endpoint} endpoint */
 export async function openPreview(endpoint) {
   const sheet = openSheet(`Preview: ${title(endpoint)}`);
   const load = async () => {
@@ -20,25 +20,29 @@ export async function openPreview(endpoint) {
   await load();
 }
 
-const wants = (endpoint, type) => ["*", `${type.group}.*`, type.name].some((name) => endpoint.events.includes(name));
+/** @type {(endpoint: Api.Endpoint, type: Api.EventType) => boolean} */
+const subscribes = (endpoint, type) => endpoint.events.some((name) => name === "*" || name === `${type.group}.*` || name === type.name);
 
+/** @type {(endpoint: Api.Endpoint, types: Api.EventType[], sheet: import("./sheet.js").Sheet) => void} */
 function draw(endpoint, types, sheet) {
   const groups = Object.groupBy(types, (type) => type.group);
-  const choose = el("select", { name: "event" }, Object.entries(groups).map(([group, members]) => el("optgroup", { label: group }, members.map((type) => el("option", { value: type.name }, type.name)))));
-  choose.value = (types.find((type) => wants(endpoint, type)) ?? types[0])?.name ?? "";
+  const choose = el("select", { name: "event" }, Object.entries(groups).map(([group, members]) => el("optgroup", { label: group }, members?.map((type) => el("option", { value: type.name }, type.name)))));
+  choose.value = (types.find((type) => subscribes(endpoint, type)) ?? types[0])?.name ?? "";
   const about = el("p", { class: "hint" });
   const shown = el("div", { class: "previews", "aria-live": "polite" });
+  /** @type {AbortController | null} */
   let round = null;
   const load = async () => {
     round?.abort();
     const { signal } = (round = new AbortController());
     const type = types.find((one) => one.name === choose.value);
-    const always = type?.group === "webhook";
-    about.textContent = [type?.description, type && !always && !wants(endpoint, type) && "This endpoint does not subscribe to it."].filter(Boolean).join(" ");
+    if (!type) return shown.replaceChildren();
+    const always = type.group === "webhook";
+    about.textContent = [type.description, !always && !subscribes(endpoint, type) && "This endpoint does not subscribe to it."].filter(Boolean).join(" ");
     shown.replaceChildren(skeleton(8));
     try {
-      const { previews } = await get(endpointPath(endpoint.id, `/preview?event=${encodeURIComponent(choose.value)}`), { signal });
-      shown.replaceChildren(...(previews.length ? previews.map(one) : [empty("Nothing is sent", "This endpoint gets nothing for this event.")]));
+      const { previews } = await get("/api/webhooks/endpoints/{id}/preview", { path: { id: endpoint.id }, query: { event: type.name }, signal });
+      shown.replaceChildren(...(previews.length ? previews.map(one) : [empty("Nothing is sent", "This endpoint receives nothing for this event.")]));
     } catch (error) {
       if (!signal.aborted) shown.replaceChildren(trouble("The preview could not be loaded", error, load));
     }
@@ -49,6 +53,7 @@ function draw(endpoint, types, sheet) {
   load();
 }
 
+/** @param {Api.Preview} preview */
 function one({ headers, body }) {
   const lines = Object.entries(headers);
   return el(
@@ -58,6 +63,6 @@ function one({ headers, body }) {
     lines.length > 0 && el("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": "Headers" }, el("dl", { class: "wire" }, lines.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))))),
     el("div", { class: "row between" }, el("h3", {}, "Body"), copyButton(() => body, "the body")),
     el("pre", { class: "scroll code", tabIndex: 0, role: "group", "aria-label": "Body" }, body),
-    el("p", { class: "hint" }, "The body is exact: signatures are made over these bytes. Ids and times are examples."),
+    el("p", { class: "hint" }, "The body is exact: the signature covers these bytes. Ids and times are examples."),
   );
 }

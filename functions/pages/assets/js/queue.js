@@ -1,25 +1,33 @@
-// Serves the queue page: numbers that filter, pages of jobs, and what can be done with them.
+// Serves the queue page: counts that filter, pages of jobs, and the actions on them.
 import { buttons } from "./actions.js";
-import { get, post } from "./api.js";
+import { failure, get, post, url } from "./api.js";
 import { confirm } from "./dialog.js";
-import { $, el, empty, enable, keyed, setText, show, skeleton, throttle, toast, toastError, trouble } from "./dom.js";
-import { STATUS, count, duration, elapsed, isActive, pill, plural, shortId, summary, when } from "./format.js";
+import { $, all, el, empty, enable, first, keyed, setText, show, skeleton, throttle, toast, toastError, trouble } from "./dom.js";
+import { STATUS, STATUSES, count, duration, elapsed, isActive, isStatus, pill, plural, shortId, summary, when } from "./format.js";
 import { Live } from "./live.js";
 import { banner, workers } from "./queue-state.js";
 
 const PAGE = 25;
-const requested = new URLSearchParams(location.search).get("status");
-let filter = Object.hasOwn(STATUS, requested) ? requested : "";
+const requested = new URLSearchParams(location.search).get("status") ?? "";
+/** @type {Api.JobStatus | ""} */
+let filter = isStatus(requested) ? requested : "";
+/** @type {Api.QueueStats | null} */
 let stats = null;
 let cursors = [""];
 let next = "";
+/** @type {AbortController | null} */
 let loading = null;
 
-function numbers() {
+const filters = () => all($("filters"), "button", HTMLButtonElement);
+
+/** @param {Api.QueueStats} stats */
+function numbers(stats) {
   setText($("workers"), workers(stats));
   banner(stats);
-  for (const button of $("filters").children) {
-    setText(button.lastChild, count(button.dataset.status ? stats[button.dataset.status] : stats.total));
+  for (const button of filters()) {
+    const number = first(button, ".number");
+    const status = button.dataset.status ?? "";
+    if (number) setText(number, count(stats[isStatus(status) ? status : "total"]));
   }
   const running = stats.isProcessing !== false;
   const toggle = $("toggle");
@@ -31,25 +39,23 @@ function numbers() {
 }
 
 function drawFilters() {
-  const all = [["", "All"], ...Object.entries(STATUS)];
-  show(
-    $("filters"),
-    ...all.map(([status, name]) =>
-      el(
-        "button",
-        { type: "button", class: `filter ${status}`, "data-status": status, "aria-pressed": String(status === filter), onclick: () => choose(status) },
-        el("span", { class: "name" }, name),
-        " ",
-        el("span", { class: "number" }, "–"),
-      ),
-    ),
-  );
+  /** @type {(status: Api.JobStatus | "", name: string) => HTMLElement} */
+  const choice = (status, name) =>
+    el(
+      "button",
+      { type: "button", class: `filter ${status}`, "data-status": status, "aria-pressed": String(status === filter), onclick: () => choose(status) },
+      el("span", { class: "name" }, name),
+      " ",
+      el("span", { class: "number" }, "–"),
+    );
+  show($("filters"), choice("", "All"), STATUSES.map((status) => choice(status, STATUS[status])));
 }
 
+/** @param {Api.JobStatus | ""} status */
 function choose(status) {
   filter = status;
   cursors = [""];
-  for (const button of $("filters").children) button.setAttribute("aria-pressed", String(button.dataset.status === status));
+  for (const button of filters()) button.setAttribute("aria-pressed", String(button.dataset.status === status));
   history.replaceState(null, "", status ? `?status=${status}` : location.pathname);
   turn();
 }
@@ -66,11 +72,8 @@ const refresh = throttle(() => !document.hidden && load(), 4000);
 async function load() {
   loading?.abort();
   const { signal } = (loading = new AbortController());
-  const query = new URLSearchParams({ family: "all", limit: PAGE });
-  if (filter) query.set("status", filter);
-  if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
   try {
-    const answer = await get(`/api/queue/jobs?${query}`, { signal });
+    const answer = await get("/api/queue/jobs", { query: { family: "all", limit: PAGE, status: filter, cursor: cursors.at(-1) }, signal });
     // The last job of a later page may be gone.
     if (!answer.jobs.length && cursors.length > 1) {
       cursors.pop();
@@ -81,25 +84,28 @@ async function load() {
   } catch (error) {
     if (signal.aborted) return;
     if ($("table").hidden) show($("state"), trouble("The jobs could not be loaded", error, turn));
-    if (error.retryAfter) refresh();
+    if (failure(error).retryAfter) refresh();
   }
 }
 
+/** @param {Api.Job[]} jobs */
 function draw(jobs) {
-  // First, so that a row that had the keyboard can hand it on.
+  // First, so that a row that had the keyboard focus can hand it on.
   keyed($("jobs"), jobs, (job) => job.id, row);
   $("table").hidden = !jobs.length;
   show($("state"));
   if (!jobs.length) {
-    const nothing = filter ? [`No ${STATUS[filter].toLowerCase()} jobs`, "Choose another status above."] : ["The queue is empty", "Jobs appear here when they are submitted."];
-    const make = !filter && el("a", { class: "btn", href: "/" }, "New video");
-    show($("state"), empty(...nothing, ...(make ? [make] : [])));
+    const nothing = filter
+      ? empty(`No ${STATUS[filter].toLowerCase()} jobs`, "Choose another status above.")
+      : empty("The queue is empty", "Jobs appear here when they are submitted.", el("a", { class: "btn", href: "/" }, "New video"));
+    show($("state"), nothing);
   }
   enable($("newer"), cursors.length > 1);
   enable($("older"), Boolean(next));
   setText($("page"), jobs.length ? `Page ${cursors.length}, ${plural(jobs.length, "job")}` : "");
 }
 
+/** @param {Api.Job} job */
 function row(job) {
   const address = `/job/${encodeURIComponent(job.id)}`;
   const note = job.status === "failed" ? job.error : job.status === "completed" && !job.videoUrl ? "Without a video" : "";
@@ -114,6 +120,7 @@ function row(job) {
   );
 }
 
+/** @param {Api.Job} job */
 function progress(job) {
   if (job.status === "completed") return el("span", { class: "small muted" }, job.startedAt ? `Took ${duration(elapsed(job))}` : "Done");
   if (!isActive(job)) return el("span", { class: "small muted" }, `Ended at ${job.progress}%`);
@@ -130,10 +137,11 @@ function changed() {
   poll().catch(() => {});
 }
 
+/** @param {Api.QueueStats} fresh */
 function take(fresh) {
   const before = JSON.stringify(stats);
   stats = fresh;
-  numbers();
+  numbers(stats);
   if (before !== JSON.stringify(stats) && before !== "null") refresh();
 }
 
@@ -141,15 +149,20 @@ async function poll() {
   take((await get("/api/queue/status")).stats);
 }
 
-/** Wires a button of the whole queue: its question, its call, its answer as a toast. */
-function command(id, path, question, body = () => ({})) {
-  $(id).onclick = async () => {
+/**
+ * Connects a button of the whole queue with its question and its call, and shows the answer as a toast.
+ * @param {string} id
+ * @param {() => Page.Question | null} question
+ * @param {() => Promise<{ message: string }>} send
+ */
+function command(id, question, send) {
+  const button = $(id);
+  button.onclick = async () => {
     const ask = question();
     if (ask && !(await confirm(ask))) return;
-    const button = $(id);
     enable(button, false);
     try {
-      toast((await post(path, body())).message);
+      toast((await send()).message);
       cursors = [""];
     } catch (error) {
       toastError(error);
@@ -161,13 +174,20 @@ function command(id, path, question, body = () => ({})) {
 
 command(
   "toggle",
-  "/api/queue/toggle",
-  () => stats.isProcessing !== false && { title: "Stop the queue?", text: "Running jobs go on. Waiting ones stay and start when you start the queue again.", yes: "Stop queue" },
-  () => ({ processing: stats.isProcessing === false }),
+  () => (stats?.isProcessing === false ? null : { title: "Stop the queue?", text: "Running jobs continue. Waiting jobs start when you start the queue again.", yes: "Stop queue" }),
+  () => post("/api/queue/toggle", { body: { processing: stats?.isProcessing === false } }),
 );
-command("cleanup", "/api/queue/cleanup", () => null);
-command("clear-failed", "/api/queue/clear-failed", () => ({ title: "Clear failed jobs?", text: `${plural(stats?.failed ?? 0, "failed job")} will be removed from the queue for good.`, yes: "Clear failed", danger: true }));
-command("clear", "/api/queue/clear", () => ({ title: "Clear the queue?", text: "Waiting jobs are cancelled and all ended jobs are removed for good. Running jobs go on.", yes: "Clear queue", danger: true }));
+command("cleanup", () => null, () => post("/api/queue/cleanup"));
+command(
+  "clear-failed",
+  () => ({ title: "Clear failed jobs?", text: `${plural(stats?.failed ?? 0, "failed job")} will be permanently deleted.`, yes: "Clear failed", danger: true }),
+  () => post("/api/queue/clear-failed"),
+);
+command(
+  "clear",
+  () => ({ title: "Clear the queue?", text: "Waiting jobs are cancelled, and all jobs that have ended are permanently deleted. Running jobs continue.", yes: "Clear queue", danger: true }),
+  () => post("/api/queue/clear"),
+);
 
 $("older").onclick = () => {
   cursors.push(next);
@@ -179,12 +199,12 @@ $("newer").onclick = () => {
 };
 
 const live = new Live({
-  path: "/api/queue/status/stream",
+  path: url("/api/queue/status/stream"),
   names: ["status", "heartbeat"],
   tokenBody: {},
   every: 5000,
   poll,
-  onMessage: (data, name) => name === "status" && data.stats && take(data.stats),
+  onMessage: (/** @type {Api.QueueStreamStatus} */ data, name) => name === "status" && data.stats && take(data.stats),
   onTrouble: (error) => banner(stats, error),
 });
 

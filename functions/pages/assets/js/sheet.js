@@ -1,20 +1,24 @@
-// Serves the webhook pages: one wide dialog for forms and secrets, which gives the keyboard back where it came from.
+// Serves the webhook pages: one wide dialog for forms and secrets, which returns the keyboard focus to where it came from.
 import { confirm } from "./dialog.js";
-import { $, el, refocus } from "./dom.js";
+import { $, contents, el, find, first, refocus } from "./dom.js";
+
+/** @typedef {ReturnType<typeof openSheet>} Sheet */
 
 /**
- * Opens the dialog and gives `{ show, close }`: `show(...nodes)` changes what is in it.
- * While `dirty()` says so, Escape and Close ask first; `closed()` follows.
+ * Opens the dialog and returns `{ show, close }`: `show(...nodes)` changes its content.
+ * While `dirty()` is true, Escape and Close ask first; `closed()` follows.
+ * @param {string} title
+ * @param {{ dirty?: () => boolean, closed?: () => void }} [options]
  */
 export function openSheet(title, { dirty = () => false, closed = () => {} } = {}) {
-  const dialog = $("sheet");
-  const opener = document.activeElement;
-  const act = opener?.dataset?.act;
-  const place = opener?.closest?.("article");
+  const dialog = $("sheet", HTMLDialogElement);
+  const opener = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+  const act = opener?.dataset.act;
+  const place = opener?.closest("article");
   const body = el("div", { class: "sheet-body" });
   const close = () => dialog.close();
   const leave = async () => {
-    const sure = !dirty() || (await confirm({ title: "Leave without saving?", text: "What you entered is lost.", yes: "Leave", danger: true }));
+    const sure = !dirty() || (await confirm({ title: "Leave without saving?", text: "Your changes are lost.", yes: "Leave", danger: true }));
     if (sure) close();
   };
   dialog.replaceChildren(
@@ -30,14 +34,15 @@ export function openSheet(title, { dirty = () => false, closed = () => {} } = {}
     body.replaceChildren();
     closed();
     if (document.activeElement !== document.body && document.activeElement !== null) return;
-    // What opened it may have been drawn again meanwhile, or be gone.
-    const again = act && (place?.id ? $(place.id)?.querySelector(`[data-act="${act}"]`) : document.querySelector(`[data-act="${act}"]`));
-    if (opener?.isConnected && opener !== document.body) opener.focus();
-    else again ? again.focus() : refocus($("main"));
+    if (opener?.isConnected && opener !== document.body) return opener.focus();
+    // The button that opened it may have been drawn again meanwhile, or be gone.
+    const around = place?.id ? find(place.id) : document;
+    const again = act && around ? first(around, `[data-act="${act}"]`) : null;
+    again ? again.focus() : refocus($("main"));
   };
-  const show = (...nodes) => {
+  const show = (/** @type {Page.Child[]} */ ...nodes) => {
     const held = body.contains(document.activeElement);
-    body.replaceChildren(...nodes.flat().filter(Boolean));
+    body.replaceChildren(...contents(nodes));
     if (held) $("sheet-title").focus();
   };
   dialog.showModal();

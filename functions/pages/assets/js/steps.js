@@ -2,9 +2,11 @@
 import { el, keyed } from "./dom.js";
 import { STEPS, duration, isActive } from "./format.js";
 
+/** @typedef {"done" | "active" | "failed" | "stopped" | "todo" | "skipped"} State */
+/** @type {Record<State, string>} */
 const WORDS = { done: "Done", active: "Running", failed: "Failed", stopped: "Stopped", todo: "Waiting", skipped: "Not run" };
 
-/** The state of step `number`, from the job. */
+/** The state of step `number`. @type {(job: Api.Job, number: number) => State} */
 export function stepState(job, number) {
   const current = job.currentStepNumber ?? 0;
   const reached = job.progress >= Math.round((number / 7) * 85);
@@ -22,9 +24,10 @@ export function stepState(job, number) {
   return isActive(job) ? "todo" : "skipped";
 }
 
+/** @type {(list: HTMLElement, job: Api.Job) => void} */
 export function drawSteps(list, job) {
-  // A video that was specified scene by scene has frames and no steps.
-  list.hidden = Boolean(job.parameters?.scenes);
+  // A video from scenes has frames and no steps.
+  list.hidden = "scenes" in job.parameters;
   const items = STEPS.map((name, index) => {
     const number = index + 1;
     return { number, name, state: stepState(job, number), seconds: job.stepDuration?.[`step_${number}`] ?? null };
@@ -41,7 +44,7 @@ export function drawSteps(list, job) {
   );
 }
 
-/** One sentence about what goes on. */
+/** The current step in words. @param {Api.Job} job */
 export function stepWords(job) {
   if (job.status === "pending" && job.retryAfter) return "Waiting for the next attempt";
   const current = job.currentStepNumber ?? 0;

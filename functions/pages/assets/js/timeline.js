@@ -1,27 +1,39 @@
-// Serves the page of one delivery: a vertical time line of its attempts, with the waits between them to scale in steps.
-import { el, svg } from "./dom.js";
-import { duration, isPast, pill, when } from "./format.js";
+// Serves the page of one delivery: a vertical time line of its attempts, with the waits between them in four lengths.
+import { DELIVERY } from "./delivery-words.js";
+import { el, facts, svg } from "./dom.js";
+import { duration, isPast, pill, time, when } from "./format.js";
 
-/** The line between two attempts grows with the wait: below this number of seconds it has this length. */
+/** The line between two attempts grows with the wait: below this number of seconds it has this length. @type {[number, string][]} */
 const LENGTHS = [
   [2, "brief"],
   [60, "short"],
   [3600, "medium"],
-  [Infinity, "long"],
 ];
 
+/** @typedef {{ key: string } & (Made | Wait | Tried | Next | End)} Stop */
+/** @typedef {{ kind: "made", at: string }} Made */
+/** @typedef {{ kind: "wait", ms: number, again: boolean, planned?: boolean }} Wait */
+/** @typedef {{ kind: "attempt", attempt: Api.Attempt, longest: number }} Tried */
+/** @typedef {{ kind: "next", number: number, at: string | null, under: boolean }} Next */
+/** @typedef {{ kind: "end", status: Api.DeliveryStatus, at: string | null, result: string | null }} End */
+
+/** @param {number} ms */
 function span(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   return ms < 60_000 ? `${Math.round(ms / 100) / 10} s` : duration(ms / 1000).replace(/ 0[sm]$/, "");
 }
 
-const time = (text) => Date.parse(text ?? "");
-const succeeded = ({ outcome, status }) => outcome === "answered" && status >= 200 && status < 300;
+/** @param {Api.Attempt} attempt */
+const succeeded = ({ outcome, status }) => outcome === "answered" && status !== null && status >= 200 && status < 300;
 
-/** The items of the line: the beginning, each wait and attempt, and the next attempt or the end. Each has a key and its content. */
+/**
+ * The items of the line: the beginning, each wait and attempt, and the next attempt or the end.
+ * @type {(delivery: Api.Delivery, attempts: Api.Attempt[]) => Stop[]}
+ */
 export function stops(delivery, attempts) {
   const ordered = [...attempts].sort((a, b) => a.number - b.number);
   const longest = Math.max(1, ...ordered.map((one) => one.durationMs ?? 0));
+  /** @type {Stop[]} */
   const line = [{ key: "made", kind: "made", at: delivery.createdAt }];
   let from = time(delivery.createdAt);
   let ended = false;
@@ -36,64 +48,85 @@ export function stops(delivery, attempts) {
     line.push({ key: "end", kind: "end", status: delivery.status, at: delivery.finishedAt, result: delivery.lastResult });
     return line;
   }
-  const under = ordered.at(-1)?.outcome === "unknown" && ordered.at(-1).number === delivery.attempts;
+  const last = ordered.at(-1);
+  const under = last?.outcome === "unknown" && last.number === delivery.attempts;
   line.push({ key: "wait next", kind: "wait", ms: Math.max(0, time(delivery.nextAttemptAt) - from), planned: true, again: ended });
   line.push({ key: "next", kind: "next", number: delivery.attempts + 1, at: delivery.nextAttemptAt, under });
   return line;
 }
 
-const DRAW = { made, wait, attempt: attempted, next, end };
-
-/** One of them as a list item: its mark on the line, and its words. */
-export const drawStop = (stop) => DRAW[stop.kind](stop);
-
-const item = (css, mark, ...words) => el("li", { class: css }, el("span", { class: "mark", "aria-hidden": "true" }, mark), el("div", { class: "grow" }, words));
-
-function made({ at }) {
-  return item("made", "", el("p", {}, el("span", { class: "strong" }, "Made "), el("span", { class: "muted small" }, when(at))));
+/** One of them as a list item: its mark on the line, and its words. @param {Stop} stop */
+export function drawStop(stop) {
+  switch (stop.kind) {
+    case "made":
+      return made(stop);
+    case "wait":
+      return wait(stop);
+    case "attempt":
+      return attempted(stop);
+    case "next":
+      return next(stop);
+    case "end":
+      return end(stop);
+  }
 }
 
+/** @type {(css: string, mark: string | number, ...words: Page.Item[]) => HTMLElement} */
+const item = (css, mark, ...words) => el("li", { class: css }, el("span", { class: "mark", "aria-hidden": "true" }, mark), el("div", { class: "grow" }, words));
+
+/** @param {Made} stop */
+function made({ at }) {
+  return item("made", "", el("p", {}, el("span", { class: "strong" }, "Created "), el("span", { class: "muted small" }, when(at))));
+}
+
+/** @param {Wait} stop */
 function wait({ ms, again, planned }) {
-  const length = LENGTHS.find(([below]) => ms / 1000 < below)[1];
-  const word = again ? `sent again after ${span(ms)}` : `${planned ? "waits" : "waited"} ${span(ms)}`;
+  const [, length] = LENGTHS.find(([below]) => ms / 1000 < below) ?? [Infinity, "long"];
+  const word = again ? `replayed after ${span(ms)}` : `${planned ? "waits" : "waited"} ${span(ms)}`;
   return el("li", { class: `wait ${length}${planned ? " planned" : ""}` }, el("span", { class: "mark", "aria-hidden": "true" }), el("p", { class: "muted small grow" }, word));
 }
 
+/** @param {Tried} stop */
 function attempted({ attempt, longest }) {
   const good = succeeded(attempt);
   const unknown = attempt.outcome === "unknown";
-  const word = unknown ? "No result known" : attempt.outcome === "no_answer" ? "No answer" : `Status ${attempt.status}`;
+  const word = unknown ? "Unknown result" : attempt.outcome === "no_answer" ? "No response" : `Status ${attempt.status}`;
   const tone = unknown ? "warn" : good ? "completed" : "failed";
-  const facts = [
+  const known = facts([
     ["Error", attempt.error && el("code", {}, attempt.error)],
     ["Address", attempt.peer && el("code", {}, attempt.peer)],
     ["SHA-256", attempt.responseSha256 && el("code", {}, attempt.responseSha256)],
-  ].filter(([, value]) => value);
+  ]);
   return item(
     unknown ? "unknown" : good ? "done" : "failed",
     unknown ? "?" : "",
     el("div", { class: "row tight between" }, el("h3", {}, `Attempt ${attempt.number}`), el("span", { class: "row tight" }, el("span", { class: "muted small" }, when(attempt.startedAt)), pill(tone, word))),
-    el("p", { class: "small" }, unknown ? "It has no result: it is under way, or the receiver may have got it." : attempt.reason),
-    typeof attempt.durationMs === "number" && durationBar(attempt, longest),
+    el("p", { class: "small" }, unknown ? "The attempt is in progress, or the receiver may have received the webhook." : attempt.reason),
+    attempt.durationMs !== null && durationBar(attempt.durationMs, attempt.firstByteMs, longest),
     attempt.response && el("pre", { class: "code scroll", tabIndex: 0, role: "group", "aria-label": `Start of the response to attempt ${attempt.number}` }, attempt.response),
-    facts.length > 0 && el("dl", { class: "facts small" }, facts.flatMap(([label, value]) => [el("dt", {}, label), el("dd", {}, value)])),
+    known.length > 0 && el("dl", { class: "facts small" }, known),
   );
 }
 
+/** @param {Next} stop */
 function next({ number, at, under }) {
-  if (under) return item("next", "", el("p", {}, el("span", { class: "strong" }, "Waits for its result")));
-  return item("next", number, el("p", {}, el("span", { class: "strong" }, `Attempt ${number} `), el("span", { class: "muted small" }, isPast(at) ? "is due" : ["planned ", when(at)])));
+  if (under) return item("next", "", el("p", {}, el("span", { class: "strong" }, "Waiting for the result")));
+  return item("next", number, el("p", {}, el("span", { class: "strong" }, `Attempt ${number} `), el("span", { class: "muted small" }, isPast(at) ? "is due" : ["scheduled ", when(at)])));
 }
 
+/** @param {End} stop */
 function end({ status, at, result }) {
-  const word = { delivered: "Delivered", exhausted: "Exhausted", stopped: "Stopped" }[status] ?? status;
-  const css = { delivered: "done", exhausted: "failed" }[status] ?? "stopped";
+  const word = DELIVERY[status] ?? status;
+  const css = status === "delivered" ? "done" : status === "exhausted" ? "failed" : "stopped";
   return item(`end ${css}`, "", el("p", {}, el("span", { class: "strong" }, `${word} `), el("span", { class: "muted small" }, when(at))), status !== "delivered" && result && el("p", { class: "small" }, result));
 }
 
-/** The duration of an attempt relative to the longest one: until the first byte, and until the end. */
-function durationBar({ durationMs, firstByteMs }, longest) {
-  const width = (ms) => Math.max(0.8, (100 * ms) / longest).toFixed(1);
+/**
+ * The duration of an attempt relative to the longest one: until the first byte, and until the end.
+ * @type {(durationMs: number, firstByteMs: number | null, longest: number) => HTMLElement}
+ */
+function durationBar(durationMs, firstByteMs, longest) {
+  const width = (/** @type {number} */ ms) => Math.max(0.8, (100 * ms) / longest).toFixed(1);
   const first = typeof firstByteMs === "number" ? Math.min(firstByteMs, durationMs) : null;
   const words = first === null ? `took ${span(durationMs)}` : `first byte after ${span(first)}, done after ${span(durationMs)}`;
   const bar = svg(

@@ -1,6 +1,6 @@
 // Serves the webhooks page: the endpoints as cards, refreshed while the page is visible.
 import { resting } from "./api.js";
-import { $, el, empty, keyed, show, skeleton, trouble } from "./dom.js";
+import { $, el, empty, find, keyed, show, skeleton, trouble } from "./dom.js";
 import { card } from "./endpoint-card.js";
 import { addEndpoint } from "./endpoint-form.js";
 import { loadEndpoints } from "./endpoints.js";
@@ -15,7 +15,7 @@ async function load() {
   const own = ++round;
   try {
     const { endpoints, more } = await loadEndpoints(pages);
-    // What a later round knows is newer.
+    // A later round has newer data.
     if (own !== round) return;
     banner(null);
     draw(endpoints, more);
@@ -26,13 +26,14 @@ async function load() {
   }
 }
 
+/** @type {(endpoints: Api.Endpoint[], more: boolean) => void} */
 function draw(endpoints, more) {
   keyed($("endpoints"), endpoints, (endpoint) => endpoint.id, (endpoint) => card(endpoint, load));
-  show($("state"), ...(endpoints.length ? [] : [nothing()]));
-  show($("more"), ...(more ? [el("button", { type: "button", class: "btn", onclick: () => (pages++, load()) }, "More endpoints")] : []));
+  show($("state"), !endpoints.length && nothing());
+  show($("more"), more && el("button", { type: "button", class: "btn", onclick: () => (pages++, load()) }, "More endpoints"));
   if (drawn) return;
   drawn = true;
-  const wanted = location.hash && $(decodeURIComponent(location.hash.slice(1)));
+  const wanted = location.hash && find(decodeURIComponent(location.hash.slice(1)));
   if (!wanted) return;
   wanted.scrollIntoView({ block: "center" });
   wanted.focus({ preventScroll: true });
@@ -44,7 +45,7 @@ const nothing = () =>
     { class: "card" },
     empty(
       "No endpoint yet",
-      "An endpoint is a web address, a queue or an event bus of yours. It gets a webhook when a video is done or has failed.",
+      "An endpoint is your web address, queue or event bus. It receives a webhook when a video is done or has failed.",
       el("button", { type: "button", class: "btn primary", "data-act": "add", onclick: () => addEndpoint(load) }, "Add the first endpoint"),
     ),
   );

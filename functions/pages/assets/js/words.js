@@ -1,20 +1,28 @@
 // Serves the job page: what is wrong with a job and what to do about it, in plain words.
-import { duration } from "./format.js";
+import { duration, time } from "./format.js";
 
 /**
- * `{tone, title, error, lines[], waits, check, same}` or null; `waits` shows when the next run begins, `check` offers to check
- * the render, `same` a new job with these choices. `failure` are the newest failed run's details from the log.
+ * `waits` shows when the next attempt begins, `check` offers to check the render, `same` a new job with these choices.
+ * @typedef {{ tone: string, title: string, error?: string, lines: string[], waits?: boolean, check?: boolean, same?: boolean }} Problem
  */
-export function problem(job, failure = null) {
+/** The details of a failed run in the log. @typedef {{ error?: unknown, attempt?: number }} Failure */
+
+/**
+ * The problem of a job, or null; `failure` is the newest failed run.
+ * @param {Api.Job} job
+ * @param {Failure | null} failure
+ * @returns {Problem | null}
+ */
+export function problem(job, failure) {
   if (job.status === "failed") return failed(job);
   if (job.status === "pending" && (job.retryAfter || job.retryCount > 0)) return waiting(job, failure);
-  if (job.status === "cancelled") return { tone: "info", title: "This job was cancelled", lines: ["Nothing more happens with it."], same: true };
+  if (job.status === "cancelled") return { tone: "info", title: "This job was cancelled", lines: ["A cancelled job can't be resumed."], same: true };
   if (job.status !== "completed" || job.videoUrl) return null;
   if (job.pausedAfterExtraction) {
     return {
       tone: "info",
       title: "Stopped after the extraction, as requested",
-      lines: ["The movies are found and no video was made. If you like them, make the video with the same choices."],
+      lines: ["The movies were extracted and no video was made. To make it, submit a new video with the same choices."],
       same: true,
     };
   }
@@ -22,7 +30,7 @@ export function problem(job, failure = null) {
     return {
       tone: "warn",
       title: "The worker did not finish in time",
-      lines: ["It had started a render before, which may still give a video.", "Check the render now. If there is none, make the video again."],
+      lines: ["It had already started a render, which may still produce a video.", "Check the render now. If there is none, make the video again."],
       check: Boolean(job.creatomateId),
       same: true,
     };
@@ -31,7 +39,7 @@ export function problem(job, failure = null) {
     return {
       tone: "warn",
       title: "The render did not end in time",
-      lines: ["The worker's part is done. The video still appears here if the render ends later.", "Check the render now, or make the video again."],
+      lines: ["The worker has done its part. The video appears here if the render ends later.", "Check the render now, or make the video again."],
       check: Boolean(job.creatomateId),
       same: true,
     };
@@ -39,38 +47,38 @@ export function problem(job, failure = null) {
   return {
     tone: "warn",
     title: "Completed, but without a video",
-    lines: ["The worker handed in neither a video nor a render. Look at the log, then make the video again."],
+    lines: ["The worker reported neither a video nor a render. Check the log, then make the video again."],
     check: Boolean(job.creatomateId),
     same: true,
   };
 }
 
+/** @type {(job: Api.Job, failure: Failure | null) => Problem} */
 function waiting(job, failure) {
   // The newest failure may be of an older run if a user requested this one.
   const known = failure?.error && (failure.attempt ?? job.retryCount) === job.retryCount;
-  const lines = ["You don't have to do anything: the job starts again by itself."];
+  const lines = ["The job is retried automatically; you don't have to do anything."];
   if (!known) lines.push("The log has the error.");
-  return { tone: "warn", title: "The last run failed, another one follows", error: known ? String(failure.error) : null, lines, waits: true };
+  return { tone: "warn", title: "The last attempt failed, another one follows", error: known ? String(failure.error) : undefined, lines, waits: true };
 }
 
-/** When a job that waits for its next run begins it, and which attempt that will be. */
+/** The number of the next attempt, and when it begins. @param {Api.Job} job */
 export function nextRun(job) {
   const attempt = `Attempt ${job.retryCount + 1}`;
-  const seconds = Math.ceil((Date.parse(job.retryAfter ?? "") - Date.now()) / 1000);
+  const seconds = Math.ceil((time(job.retryAfter) - Date.now()) / 1000);
   return seconds > 0 ? `${attempt} begins in ${duration(seconds)}.` : `${attempt} begins as soon as a worker is free.`;
 }
 
+/** @type {(job: Api.Job) => Problem} */
 function failed(job) {
   const lines = [];
-  const never = Boolean(job.noRetryReason);
-  if (never) lines.push(`Why it was not tried again: ${end(job.noRetryReason)}`);
+  if (job.noRetryReason) lines.push(`Why it was not retried: ${end(job.noRetryReason)}`);
   if (job.suggestedSolution) lines.push(`What to do: ${end(job.suggestedSolution)}`);
   else if (job.timeoutAt) lines.push("What to do: retry the job. If it times out again, check that the worker is running.");
-  else lines.push("What to do: retry the job. Most failures of this kind pass; if it fails again, the log shows at which step.");
-  if (!never && job.retryCount > 0) {
-    lines.push(`It was tried ${job.retryCount + 1} times.`);
-  }
-  return { tone: "bad", title: "The video could not be made", error: job.error ?? "The worker gave no reason.", lines, same: true };
+  else lines.push("What to do: retry the job. Most failures of this kind are temporary. If it fails again, the log shows at which step.");
+  if (!job.noRetryReason && job.retryCount > 0) lines.push(`${job.retryCount + 1} attempts were made.`);
+  return { tone: "bad", title: "The video could not be made", error: job.error ?? "The worker reported no reason.", lines, same: true };
 }
 
+/** @param {string} text */
 const end = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);

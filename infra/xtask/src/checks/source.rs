@@ -48,7 +48,8 @@ pub fn unit(context: &mut Context) -> anyhow::Result<()> {
     process::run(&mut command, "unit tests")
 }
 
-/// Checks the scripts' syntax, and runs the tests of infra/local. Other checks execute the scripts.
+/// Checks the scripts' syntax and the types of the pages' scripts, and runs the tests of infra/local. Other checks execute
+/// the scripts.
 pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     let workspace = context.workspace;
     process::run(workspace.command("bash").args(["-n", ".ci/run"]), "bash -n .ci/run")?;
@@ -64,7 +65,9 @@ pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     for script in files(workspace, &["infra/verify", "docs/receivers"], "mjs")? {
         process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;
     }
-    Ok(())
+    let (npm, browser) = setup::browser(workspace)?;
+    let mut command = workspace.command(npm);
+    process::run(command.args(["run", "--silent", "types"]).current_dir(browser), "types of the pages' scripts")
 }
 
 /// Checks that the programs of infra/verify start and refuse an unsigned delivery, that the code of docs/receivers
