@@ -76,8 +76,8 @@ texts! {
     /// Describes the status of a delivery.
     DeliveryStatusText, "DeliveryStatus", inline: false, json_schema!({
         "type": "string",
-        "description": "`exhausted`: every attempt failed, or a response was final; `stopped`: the endpoint is disabled \
-                        or deleted, or a later webhook replaces this one",
+        "description": "`exhausted`: every attempt failed, or a response was final; `stopped`: the endpoint is \
+                        disabled or deleted, or a later webhook replaces this one",
         "enum": [
             DeliveryStatus::Pending.name(),
             DeliveryStatus::Delivered.name(),
