@@ -1,15 +1,30 @@
 //! The operations and webhooks of each family.
 
+mod callbacks;
 mod jobs;
+mod live;
+mod logs;
+mod queue;
+mod renders;
 
 use crate::operation::{Operation, Webhook};
 
 /// The operations of all families, in the order of the description.
 pub fn operations() -> Vec<Operation> {
-    [jobs::operations()].into_iter().flatten().collect()
+    [
+        jobs::operations(),
+        live::operations(),
+        queue::operations(),
+        renders::operations(),
+        logs::operations(),
+        callbacks::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The webhooks of all families.
 pub fn webhooks() -> Vec<Webhook> {
-    Vec::new()
+    [jobs::webhooks()].into_iter().flatten().collect()
 }

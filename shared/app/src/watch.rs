@@ -12,6 +12,7 @@ use crate::outbox::rows::{LiveRow, StoredLive};
 use crate::outbox::source::FanoutSource;
 use crate::store::StoreError;
 use crate::views;
+use crate::views::streamgank::JobStreamEvent;
 
 /// Rows of one read.
 const ROWS: i32 = 200;
@@ -227,17 +228,12 @@ impl Watch {
 
 /// The first event of a stream.
 pub fn connected(job_id: &JobId, now: Timestamp) -> Value {
-    json!({
-        "type": "connected",
-        "job_id": job_id.as_str(),
-        "timestamp": now.to_string(),
-        "message": "Connected to job updates",
-    })
+    json!(JobStreamEvent::connected(job_id, now))
 }
 
 /// The event that shows that the stream is alive.
 pub fn heartbeat(job_id: &JobId, now: Timestamp) -> Value {
-    json!({ "type": "heartbeat", "job_id": job_id.as_str(), "timestamp": now.to_string() })
+    json!(JobStreamEvent::heartbeat(job_id, now))
 }
 
 #[cfg(test)]

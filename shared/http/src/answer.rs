@@ -1,7 +1,7 @@
 //! An HTTP answer, independent of the gateway's type.
 
 use lambda_http::{Body, Response};
-use serde_json::Value;
+use serde::Serialize;
 
 /// Status, headers and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct ApiAnswer {
 
 impl ApiAnswer {
     /// A JSON answer that is not cached.
-    pub fn json(status: u16, body: &Value) -> Self {
-        Self::text(status, body.to_string())
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        Self::text(status, serde_json::to_string(body).expect("the members of an answer have names"))
     }
 
     /// A JSON answer whose body is serialized already.

@@ -61,6 +61,30 @@ impl JsonSchema for Yes {
     }
 }
 
+/// False: the member `success` of answers that report a message as ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct No;
+
+impl Serialize for No {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(false)
+    }
+}
+
+impl JsonSchema for No {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "No".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": false })
+    }
+}
+
 /// The id of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -83,6 +107,25 @@ impl JsonSchema for JobIdText {
             "description": "`job_<unix ms>_<random>`, or a UUID for a video from scenes",
             "pattern": "^[A-Za-z0-9_.-]{1,80}$",
             "examples": ["job_1704110400000_5f0c2b7e9d134a6688e1c07ab2d94f31"],
+        })
+    }
+}
+
+/// Describes the id of a render.
+#[derive(Debug)]
+pub struct RenderIdText;
+
+impl JsonSchema for RenderIdText {
+    fn schema_name() -> Cow<'static, str> {
+        "RenderId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A render at Creatomate",
+            "pattern": "^[A-Za-z0-9_.-]{1,128}$",
+            "examples": ["0f7c3a52-9a1e-4b7e-8a55-6f1de0f5c111"],
         })
     }
 }

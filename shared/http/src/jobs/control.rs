@@ -1,16 +1,69 @@
 //! Commands to one job: cancel, retry, complete, delete, monitor its render (contract.md, StreamGank: jobs).
 
 use reelhook_app::change::Changed;
-use reelhook_app::views::streamgank::job;
+use reelhook_app::views::streamgank::{JobView, job};
+use reelhook_app::views::wire::{RenderIdText, Time, Yes};
 use reelhook_domain::{Event, Job, JobId, Rejected, RenderId, WebUrl, brief};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::jobs::problem::JobProblem;
-use crate::problem::{Problem, bad};
+use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::typed::fields::{Parsed, blank_is_absent};
 use crate::videos::problem::VideoProblem;
+
+/// The video of a job that was finished elsewhere.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["videoUrl"]))]
+pub struct CompleteRequest {
+    /// The URL of the video: http or https.
+    #[serde(default, deserialize_with = "blank_is_absent")]
+    #[schemars(with = "Parsed<WebUrl>")]
+    video_url: Option<Parsed<WebUrl>>,
+}
+
+/// What was done, and the job after it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct JobDone<'a> {
+    success: Yes,
+    /// `Job cancelled successfully`, `Job retry initiated (attempt N)` or `Job updated with video URL`.
+    message: String,
+    /// The job.
+    job: JobView<'a>,
+}
+
+/// The last state of a job that was deleted.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobDeleted<'a> {
+    success: Yes,
+    /// `Job <last 8 characters of the id> deleted permanently`.
+    #[schemars(regex(pattern = "^Job .{1,8} deleted permanently$"))]
+    message: String,
+    /// The job.
+    job: JobView<'a>,
+    /// When it was deleted.
+    #[schemars(with = "Time")]
+    deleted_at: Option<Time>,
+}
+
+/// A job whose render is monitored.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Monitoring<'a> {
+    success: Yes,
+    /// `Started Creatomate monitoring for job <id>`.
+    message: String,
+    /// The job.
+    job: JobView<'a>,
+    /// The id of the render.
+    #[schemars(with = "RenderIdText")]
+    creatomate_id: Option<&'a str>,
+}
 
 /// A command to a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,28 +130,28 @@ impl Command {
             Changed::NotFound => return Err(Problem::Job(JobProblem::NotFound)),
             Changed::Rejected(reason, _) => return Err(refused(reason)),
         };
-        Ok(ApiAnswer::json(200, &self.body(&changed)))
+        Ok(self.applied(&changed))
     }
 
-    fn body(&self, changed: &Job) -> Value {
+    fn applied(&self, changed: &Job) -> ApiAnswer {
         let id = &changed.id;
-        let message = match self {
-            Self::Cancel => "Job cancelled successfully".to_owned(),
-            Self::Retry => format!("Job retry initiated (attempt {})", changed.retries.used),
-            Self::Complete(_) => "Job updated with video URL".to_owned(),
+        let done = |message: String| ApiAnswer::json(200, &JobDone { success: Yes, message, job: job(changed) });
+        match self {
+            Self::Cancel => done("Job cancelled successfully".to_owned()),
+            Self::Retry => done(format!("Job retry initiated (attempt {})", changed.retries.used)),
+            Self::Complete(_) => done("Job updated with video URL".to_owned()),
             Self::Delete => {
                 let last = &id.as_str()[id.as_str().len().saturating_sub(8)..];
-                format!("Job {last} deleted permanently")
+                let message = format!("Job {last} deleted permanently");
+                let deleted_at = changed.deleted_at.map(Time);
+                ApiAnswer::json(200, &JobDeleted { success: Yes, message, job: job(changed), deleted_at })
             }
-            Self::Monitor => format!("Started Creatomate monitoring for job {id}"),
-        };
-        let mut body = json!({ "success": true, "message": message, "job": job(changed) });
-        match self {
-            Self::Delete => body["deletedAt"] = json!(changed.deleted_at.map(|at| at.to_string())),
-            Self::Monitor => body["creatomateId"] = json!(changed.render_id().map(RenderId::as_str)),
-            Self::Cancel | Self::Retry | Self::Complete(_) => {}
+            Self::Monitor => {
+                let message = format!("Started Creatomate monitoring for job {id}");
+                let creatomate_id = changed.render_id().map(RenderId::as_str);
+                ApiAnswer::json(200, &Monitoring { success: Yes, message, job: job(changed), creatomate_id })
+            }
         }
-        body
     }
 }
 
@@ -118,13 +171,62 @@ fn refused(reason: Rejected) -> Problem {
 }
 
 fn video_url(request: &ApiRequest) -> Result<WebUrl, Problem> {
-    let body = request.json()?;
-    let right = "an http or https URL of at most 2,048 bytes";
-    let wrong = || bad("videoUrl", right);
-    match &body["videoUrl"] {
-        Value::Null => Err(Problem::Job(JobProblem::VideoUrlMissing)),
-        Value::String(text) if text.trim().is_empty() => Err(Problem::Job(JobProblem::VideoUrlMissing)),
-        Value::String(text) => WebUrl::parse(text.trim()).ok_or_else(wrong),
-        _ => Err(wrong()),
+    let given: CompleteRequest = request.body()?;
+    given.video_url.map(|Parsed(url)| url).ok_or(Problem::Job(JobProblem::VideoUrlMissing))
+}
+
+#[cfg(test)]
+mod tests {
+    use reelhook_testkit::{NOON, make_job, policy};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::request::posting;
+
+    fn complete(body: &Value) -> Result<Option<(JobId, Command)>, Problem> {
+        Command::read(&posting("/api/job/job_1_a/complete", body))
+    }
+
+    #[test]
+    fn a_video_url_is_required_and_checked() {
+        let url = WebUrl::parse("https://cdn.example/v.mp4").unwrap();
+        let read = complete(&json!({ "videoUrl": " https://cdn.example/v.mp4 " })).unwrap();
+        assert_eq!(read.map(|(_, command)| command), Some(Command::Complete(url)));
+        for missing in [json!({}), json!({ "videoUrl": null }), json!({ "videoUrl": " " })] {
+            assert_eq!(complete(&missing), Err(Problem::Job(JobProblem::VideoUrlMissing)), "{missing}");
+        }
+        for wrong in [json!("javascript:alert(1)"), json!("x"), json!(7), json!(["https://cdn.example/v.mp4"])] {
+            let problem = complete(&json!({ "videoUrl": wrong })).unwrap_err();
+            assert_eq!(problem.path(), Some("videoUrl"), "{wrong}");
+            let right = "`videoUrl` must be an http or https URL of at most 2,048 bytes";
+            assert_eq!(problem.parts().2, right, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_command_has_its_answer() {
+        let mut changed = make_job(4, NOON, &policy());
+        changed.deleted_at = Some(NOON);
+        let shown = json!(job(&changed)).to_string();
+        let answered = |command: Command| {
+            let changed = Changed::Applied(Box::new(changed.clone()));
+            command.answer(changed).map(|answer| answer.body.replace(&shown, "JOB"))
+        };
+        let video = WebUrl::parse("https://cdn.example/v.mp4").unwrap();
+        for (command, expected) in [
+            (Command::Cancel, r#"{"success":true,"message":"Job cancelled successfully","job":JOB}"#),
+            (Command::Retry, r#"{"success":true,"message":"Job retry initiated (attempt 0)","job":JOB}"#),
+            (Command::Complete(video), r#"{"success":true,"message":"Job updated with video URL","job":JOB}"#),
+            (
+                Command::Delete,
+                r#"{"success":true,"message":"Job 000_0004 deleted permanently","job":JOB,"deletedAt":"2024-01-01T12:00:00.000Z"}"#,
+            ),
+            (
+                Command::Monitor,
+                r#"{"success":true,"message":"Started Creatomate monitoring for job job_1704110400000_0004","job":JOB,"creatomateId":null}"#,
+            ),
+        ] {
+            assert_eq!(answered(command).as_deref(), Ok(expected));
+        }
     }
 }

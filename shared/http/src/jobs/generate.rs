@@ -2,11 +2,11 @@
 
 use reelhook_app::jobs::submit::Submission;
 use reelhook_app::views::streamgank::{JobView, QueueCounts, QueueStatusShort, job, queue_status};
-use reelhook_app::views::wire::{JobIdText, Yes};
+use reelhook_app::views::wire::{JobIdText, MetadataText, Yes};
 use reelhook_domain::{Job, JobKind, Request};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::idempotency::key;
@@ -17,6 +17,9 @@ use crate::request::ApiRequest;
 use crate::typed;
 use crate::typed::fields::{Flag, Text, blank_is_absent};
 
+/// The message of the answer.
+const ADDED: &str = "Video added to queue successfully";
+
 /// A job to submit. Texts that are null or blank count as absent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -24,22 +27,30 @@ use crate::typed::fields::{Flag, Text, blank_is_absent};
 pub struct GenerateRequest {
     /// `US` or `FR`, in any case.
     #[serde(default, deserialize_with = "blank_is_absent")]
+    #[schemars(with = "Text<200>", regex(pattern = r"\S"))]
     country: Option<Text<200>>,
     /// A platform's name, or `amazon`, `apple`, `disney`, `hulu`, `max`, `netflix`, `free`; several are separated by
     /// commas.
     #[serde(default, deserialize_with = "blank_is_absent")]
+    #[schemars(with = "Text<1000>", regex(pattern = r"\S"))]
     platform: Option<Text<1000>>,
     /// A genre, or several separated by commas.
     #[serde(default, deserialize_with = "blank_is_absent")]
+    #[schemars(with = "Text<1000>", regex(pattern = r"\S"))]
     genre: Option<Text<1000>>,
     /// `Film`, `Serie` or `Série`; `all` means Film, `All` or null means both.
     #[serde(default, deserialize_with = "blank_is_absent")]
     content_type: Option<Text<200>>,
-    /// The template; `auto` by default.
+    /// The template.
     #[serde(default, deserialize_with = "blank_is_absent")]
+    #[schemars(extend("default" = "auto"))]
     template: Option<Text<200>>,
-    /// Whether the job ends after step 1; false by default.
+    /// Whether the job ends after step 1.
+    #[schemars(extend("default" = false))]
     pause_after_extraction: Option<Flag>,
+    /// The caller's own data.
+    #[schemars(with = "Option<MetadataText>")]
+    metadata: Option<Value>,
 }
 
 /// The answer to a new job.
@@ -50,8 +61,10 @@ pub struct Generated<'a> {
     /// The job's id.
     job_id: JobIdText,
     /// `Video added to queue successfully`.
+    #[schemars(extend("const" = ADDED))]
     message: &'static str,
     /// The number of jobs that wait or run, plus one.
+    #[schemars(range(min = 1))]
     queue_position: u64,
     /// The number of jobs.
     queue_status: QueueStatusShort,
@@ -85,7 +98,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         "template": filled(given.template).unwrap_or_else(|| "auto".to_owned()),
         "pauseAfterExtraction": pause,
     });
-    let metadata = metadata::read(body.get("metadata"))?;
+    let metadata = metadata::read(given.metadata.as_ref())?;
     let key = key(request, &caller)?;
     Ok(Submission {
         kind: JobKind::Workflow,
@@ -102,12 +115,12 @@ pub fn answer(made: &Job, counts: &QueueCounts) -> String {
     let answer = Generated {
         success: Yes,
         job_id: JobIdText::from(&made.id),
-        message: "Video added to queue successfully",
+        message: ADDED,
         queue_position: counts.pending + counts.processing + 1,
         queue_status: queue_status(counts),
         job: job(made),
     };
-    json!(answer).to_string()
+    serde_json::to_string(&answer).expect("the members of an answer have names")
 }
 
 /// The catalogue's name of a platform (contract.md, platform aliases).
@@ -137,6 +150,39 @@ pub(crate) fn content_type(text: String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::posting;
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        let refused = |name: &str, value: Value| {
+            let mut body = json!({ "country": "FR", "platform": "netflix", "genre": "Drama" });
+            body[name] = value;
+            read(&posting("/api/generate", &body), Caller::known_as("ann")).unwrap_err()
+        };
+        for (name, value, right) in [
+            ("country", json!(7), "a text of at most 200 characters"),
+            ("platform", json!(["netflix"]), "a text of at most 1000 characters"),
+            ("genre", json!("x".repeat(1001)), "a text of at most 1000 characters"),
+            ("contentType", json!({}), "a text of at most 200 characters"),
+            ("template", json!(true), "a text of at most 200 characters"),
+            ("pauseAfterExtraction", json!("yes"), "true or false"),
+        ] {
+            let problem = refused(name, value);
+            assert_eq!(problem.path(), Some(name));
+            assert_eq!(problem.parts().2, format!("`{name}` must be {right}"));
+        }
+        assert_eq!(refused("metadata", json!({ "order": 42 })).path(), Some("metadata.order"));
+    }
+
+    #[test]
+    fn what_is_missing_is_echoed() {
+        let body = json!({ "country": "FR", "platform": " ", "template": null });
+        let problem = read(&posting("/api/generate", &body), Caller::known_as("ann")).unwrap_err();
+        let received = json!({
+            "country": "FR", "platform": " ", "genre": null, "contentType": null, "template": null,
+        });
+        assert_eq!(problem, Problem::Job(JobProblem::MissingParameters(received)));
+    }
 
     #[test]
     fn aliases_are_those_of_the_contract() {

@@ -1,25 +1,207 @@
 //! Logs: a job's lines, its archive, search over all jobs, and statistics (contract.md, StreamGank: jobs).
 
+use std::borrow::Cow;
+
 use reelhook_app::jobs::logs::{Found, Search};
-use reelhook_domain::{JobId, LogLevel, LogTally, Timestamp};
-use serde_json::{Map, Value, json};
+use reelhook_app::views::streamgank::{LogEntryView, LogLevelName};
+use reelhook_app::views::wire::{JobIdText, Time, Yes};
+use reelhook_domain::{JobId, LogTally, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::answer::ApiAnswer;
 use crate::jobs::problem::JobProblem;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::routes;
+use crate::typed::fields::{Parsed, QueryTime, Text, Whole, with_cursor};
 
 /// The number of lines that a page shows.
 const SHOWN: usize = 200;
 /// The maximum number of lines in one answer.
-const MOST: usize = 1000;
+const MOST: i64 = 1000;
+/// The default number of lines of a log.
+const LINES: usize = 1000;
 /// The default number of lines of a search.
 const SEARCHED: usize = 100;
-/// The maximum number of characters of a text parameter.
-const TEXT: usize = 200;
-/// Parameters of a search that its answer repeats.
-const FILTERS: [&str; 6] = ["jobId", "eventType", "level", "messageContains", "from", "to"];
+
+/// The parameters of a job's log.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct JobLogQuery {
+    /// The maximum number of lines.
+    #[schemars(extend("default" = LINES))]
+    limit: Option<Whole<1, MOST>>,
+}
+
+/// The parameters of a search.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = with_cursor)]
+pub struct LogSearchQuery {
+    /// Only lines of this job.
+    job_id: Option<Parsed<JobId>>,
+    /// Only lines of this type, such as `job_failed`.
+    event_type: Option<Text<200>>,
+    /// Only lines of this level.
+    level: Option<LogLevelName>,
+    /// Only lines whose message contains this text, in upper or lower case.
+    message_contains: Option<Text<200>>,
+    /// Only lines from this time on: RFC 3339 with its zone, or Unix seconds or milliseconds, from 2000 to 2099.
+    from: Option<QueryTime>,
+    /// Only lines up to this time.
+    to: Option<QueryTime>,
+    /// The maximum number of lines.
+    #[schemars(extend("default" = SEARCHED))]
+    limit: Option<Whole<1, MOST>>,
+}
+
+/// The newest lines of a job's log.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct JobLog<'a> {
+    success: Yes,
+    /// The lines, and when they were read.
+    data: JobLogData<'a>,
+}
+
+/// Lines of a job's log, and where they come from.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PersistentJobLog<'a> {
+    success: Yes,
+    /// The lines, and when they were read.
+    data: PersistentJobLogData<'a>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+struct JobLogData<'a> {
+    /// The job.
+    #[schemars(with = "JobIdText")]
+    job_id: &'a str,
+    /// The lines, oldest first.
+    #[schemars(with = "Vec<LogEntryView<'static>>")]
+    logs: &'a [Value],
+    /// The number of lines.
+    count: usize,
+    /// When the lines were read.
+    last_update: Time,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct PersistentJobLogData<'a> {
+    #[serde(flatten)]
+    log: JobLogData<'a>,
+    /// `archive`: from the archived file, because the table no longer has them.
+    #[schemars(extend("enum" = ["job_events", "archive"]))]
+    source: &'a str,
+}
+
+/// A log was archived.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogArchived<'a> {
+    success: Yes,
+    /// A sentence.
+    message: String,
+    /// The job.
+    #[schemars(with = "JobIdText")]
+    job_id: &'a str,
+    /// When it was archived.
+    timestamp: Time,
+}
+
+/// The result of a search.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LogSearch<'a> {
+    success: Yes,
+    /// The lines, and how they were searched.
+    data: LogSearchData<'a>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+struct LogSearchData<'a> {
+    /// The lines, oldest first.
+    #[schemars(with = "Vec<LogEntryView<'static>>")]
+    logs: &'a [Value],
+    /// The number of lines.
+    count: usize,
+    /// The parameters as they were written.
+    filters: LogFilters<'a>,
+    /// When the search was made.
+    search_time: Time,
+    /// The cursor for older lines; absent if all were examined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// Only if the search stopped at a bound before it found `limit` lines: older lines may match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<Yes>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+struct LogFilters<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "LogLevelName")]
+    level: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_contains: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    /// The limit; `100` if it was not given.
+    limit: Cow<'a, str>,
+}
+
+/// The numbers of logs and of their lines.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LogStats {
+    success: Yes,
+    /// The numbers, and when they were read.
+    data: LogStatsData,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct LogStatsData {
+    /// Jobs that have a log in the table.
+    active_log_files: u64,
+    /// Logs in the archive.
+    #[schemars(range(min = 0))]
+    archived_log_files: i64,
+    /// Lines of jobs that have ended.
+    #[schemars(range(min = 0))]
+    total_entries: i64,
+    /// These lines by level.
+    by_level: LinesByLevel,
+    /// The size of the messages and details of these lines, in MiB.
+    #[schemars(range(min = 0))]
+    total_size_mb: f64,
+    /// When the numbers were read.
+    timestamp: Time,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct LinesByLevel {
+    #[schemars(range(min = 0))]
+    info: i64,
+    #[schemars(range(min = 0))]
+    success: i64,
+    #[schemars(range(min = 0))]
+    warning: i64,
+    #[schemars(range(min = 0))]
+    error: i64,
+}
 
 /// The routes of logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +228,9 @@ impl Route {
         match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "queue", "job", job, "logs"]) => Ok(Self::Log(id(job)?)),
             ("GET", ["api", "queue", "job", job, "logs", "persistent"]) => {
-                Ok(Self::StoredLog(id(job)?, request.limit(MOST, MOST)?))
+                let job = id(job)?;
+                let given: JobLogQuery = request.parameters()?;
+                Ok(Self::StoredLog(job, given.limit.map_or(LINES, Whole::get)))
             }
             ("POST", ["api", "queue", "job", job, "logs", "archive"]) => Ok(Self::Archive(id(job)?)),
             ("GET", ["api", "logs", "search"]) => Ok(Self::Search(Box::new(read_search(request)?))),
@@ -62,15 +246,12 @@ pub fn shown(id: &JobId) -> Search {
 }
 
 fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
-    let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
-    let text = |name: &'static str| match given(name) {
-        Some(text) if text.chars().count() > TEXT => Err(bad(name, format!("a text of at most {TEXT} characters"))),
-        text => Ok(text.map(str::to_owned)),
-    };
-    let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
-    let level = |name: &str| LogLevel::parse(name).ok_or_else(|| bad("level", "one of info, success, warning, error"));
-    let level = given("level").map(level).transpose()?;
-    let (from, to) = request.times()?;
+    let given: LogSearchQuery = request.parameters()?;
+    let job = given.job_id.map(|Parsed(id)| id);
+    let (from, to) = (given.from.map(|from| from.0), given.to.map(|to| to.0));
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(bad("from", "a time before `to`"));
+    }
     let before = request.cursor(|cursor| {
         let shaped =
             cursor.len() < 400 && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
@@ -81,78 +262,76 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
     })?;
     Ok(Search {
         job,
-        event_type: text("eventType")?,
-        level,
-        contains: text("messageContains")?,
+        event_type: given.event_type.map(Text::into_string),
+        level: given.level.map(Into::into),
+        contains: given.message_contains.map(Text::into_string),
         from,
         to,
         before,
-        limit: request.limit(SEARCHED, MOST)?,
+        limit: given.limit.map_or(SEARCHED, Whole::get),
     })
 }
 
 /// A job's lines, oldest first; `source` names where they come from, if the answer says so.
 pub fn log_answer(id: &JobId, lines: &[Value], source: Option<&str>, now: Timestamp) -> ApiAnswer {
-    let mut data = json!({
-        "jobId": id.as_str(),
-        "logs": lines,
-        "count": lines.len(),
-        "lastUpdate": now.to_string(),
-    });
-    if let Some(source) = source {
-        data["source"] = json!(source);
+    let log = JobLogData { job_id: id.as_str(), logs: lines, count: lines.len(), last_update: now.into() };
+    match source {
+        None => ApiAnswer::json(200, &JobLog { success: Yes, data: log }),
+        Some(source) => {
+            let data = PersistentJobLogData { log, source };
+            ApiAnswer::json(200, &PersistentJobLog { success: Yes, data })
+        }
     }
-    ApiAnswer::json(200, &json!({ "success": true, "data": data }))
 }
 
 /// The answer after a log was archived.
 pub fn archive_answer(id: &JobId, now: Timestamp) -> ApiAnswer {
     let message = format!("Logs for job {id} archived successfully");
-    let body = json!({ "success": true, "message": message, "jobId": id.as_str(), "timestamp": now.to_string() });
-    ApiAnswer::json(200, &body)
+    ApiAnswer::json(200, &LogArchived { success: Yes, message, job_id: id.as_str(), timestamp: now.into() })
 }
 
 /// The result of a search, with its parameters as they were written and its time.
 pub fn search_answer(request: &ApiRequest, found: &Found, now: Timestamp) -> ApiAnswer {
-    let given = |name: &str| request.query(name).filter(|text| !text.is_empty()).map(str::to_owned);
-    let mut filters = Map::new();
-    for name in FILTERS {
-        if let Some(text) = given(name) {
-            filters.insert(name.to_owned(), json!(text));
-        }
-    }
-    filters.insert("limit".to_owned(), json!(given("limit").unwrap_or_else(|| SEARCHED.to_string())));
-    let mut data = json!({
-        "logs": found.lines,
-        "count": found.lines.len(),
-        "filters": filters,
-        "searchTime": now.to_string(),
-    });
-    if let Some(next) = &found.next {
-        data["nextCursor"] = json!(ApiRequest::write_cursor(next));
-    }
-    if found.partial {
-        data["partial"] = json!(true);
-    }
-    ApiAnswer::json(200, &json!({ "success": true, "data": data }))
+    let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
+    let filters = LogFilters {
+        job_id: given("jobId"),
+        event_type: given("eventType"),
+        level: given("level"),
+        message_contains: given("messageContains"),
+        from: given("from"),
+        to: given("to"),
+        limit: given("limit").map_or_else(|| SEARCHED.to_string().into(), Cow::Borrowed),
+    };
+    let data = LogSearchData {
+        logs: &found.lines,
+        count: found.lines.len(),
+        filters,
+        search_time: now.into(),
+        next_cursor: found.next.as_deref().map(ApiRequest::write_cursor),
+        partial: found.partial.then_some(Yes),
+    };
+    ApiAnswer::json(200, &LogSearch { success: Yes, data })
 }
 
 /// The counted numbers of logs and of their lines; lines are counted once their job has ended.
 pub fn stats_answer(logs: u64, log: &LogTally, now: Timestamp) -> ApiAnswer {
     let megabytes = log.bytes as f64 / (1024.0 * 1024.0);
-    let data = json!({
-        "active_log_files": logs,
-        "archived_log_files": log.archived,
-        "total_entries": log.lines(),
-        "by_level": { "info": log.info, "success": log.success, "warning": log.warning, "error": log.error },
-        "total_size_mb": (megabytes * 1000.0).round() / 1000.0,
-        "timestamp": now.to_string(),
-    });
-    ApiAnswer::json(200, &json!({ "success": true, "data": data }))
+    let data = LogStatsData {
+        active_log_files: logs,
+        archived_log_files: log.archived,
+        total_entries: log.lines(),
+        by_level: LinesByLevel { info: log.info, success: log.success, warning: log.warning, error: log.error },
+        total_size_mb: (megabytes * 1000.0).round() / 1000.0,
+        timestamp: now.into(),
+    };
+    ApiAnswer::json(200, &LogStats { success: Yes, data })
 }
 
 #[cfg(test)]
 mod tests {
+    use reelhook_domain::LogLevel;
+    use serde_json::{Map, json};
+
     use super::*;
     use crate::request::get_request;
 
@@ -182,6 +361,20 @@ mod tests {
         }
         check(&format!("messageContains={}", "a".repeat(201)), "messageContains");
         check("jobId=a/b", "jobId");
+    }
+
+    #[test]
+    fn a_wrong_limit_of_a_job_s_log_is_named() {
+        let read = |limit: &str| {
+            let request = get_request("/api/queue/job/job_1/logs/persistent", &[("limit", limit)]);
+            Route::read(&request).map_err(|problem| problem.path().map(str::to_owned))
+        };
+        let id = JobId::parse("job_1").unwrap();
+        assert_eq!(read(""), Ok(Route::StoredLog(id.clone(), 1000)));
+        assert_eq!(read("5.0"), Ok(Route::StoredLog(id, 5)));
+        for bad in ["0", "1001", "many"] {
+            assert_eq!(read(bad), Err(Some("limit".to_owned())), "{bad}");
+        }
     }
 
     #[test]
@@ -217,5 +410,24 @@ mod tests {
         assert_eq!((search.level, search.event_type.as_deref()), (Some(LogLevel::Error), Some("job_failed")));
         assert_eq!((search.limit, search.from), (5, Some(Timestamp(1_704_067_200_000))));
         assert_eq!(search.before.as_deref(), Some("1704110400000.job_1_a.0000000002.00"));
+    }
+
+    #[test]
+    fn the_answers_are_as_clients_know_them() {
+        let (id, now) = (JobId::parse("job_1").unwrap(), Timestamp(1_704_110_400_000));
+        let lines = [json!({ "message": "a" })];
+        let log = r#"{"success":true,"data":{"jobId":"job_1","logs":[{"message":"a"}],"count":1,"lastUpdate":"2024-01-01T12:00:00.000Z""#;
+        assert_eq!(log_answer(&id, &lines, None, now).body, format!("{log}}}}}"));
+        let stored = log_answer(&id, &lines, Some("archive"), now);
+        assert_eq!(stored.body, format!("{log},\"source\":\"archive\"}}}}"));
+        let archived = r#"{"success":true,"message":"Logs for job job_1 archived successfully","jobId":"job_1","timestamp":"2024-01-01T12:00:00.000Z"}"#;
+        assert_eq!(archive_answer(&id, now).body, archived);
+        let found = Found { lines: lines.to_vec(), next: Some("x".to_owned()), partial: true };
+        let searched = r#"{"success":true,"data":{"logs":[{"message":"a"}],"count":1,"filters":{"jobId":"job_1","limit":"5"},"searchTime":"2024-01-01T12:00:00.000Z","nextCursor":"eA","partial":true}}"#;
+        let request = get_request("/api/logs/search", &[("limit", "5"), ("jobId", "job_1")]);
+        assert_eq!(search_answer(&request, &found, now).body, searched);
+        let tally = LogTally { info: 1, success: 2, warning: 3, error: 4, bytes: 1_572_864, archived: 5 };
+        let stats = r#"{"success":true,"data":{"active_log_files":6,"archived_log_files":5,"total_entries":10,"by_level":{"info":1,"success":2,"warning":3,"error":4},"total_size_mb":1.5,"timestamp":"2024-01-01T12:00:00.000Z"}}"#;
+        assert_eq!(stats_answer(6, &tally, now).body, stats);
     }
 }

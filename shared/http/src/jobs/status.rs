@@ -1,9 +1,11 @@
 //! GET /api/job/{id}, the job's details with an ETag of its version, and its deliveries.
 
-use reelhook_app::views::streamgank::{job, job_details};
+use reelhook_app::views::streamgank::{JobDetails, JobView, job, job_details};
+use reelhook_app::views::wire::Yes;
 use reelhook_app::webhooks::deliveries::DeliveryFilter;
 use reelhook_domain::{Job, JobId, Timestamp};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::answer::ApiAnswer;
 use crate::jobs::problem::JobProblem;
@@ -11,6 +13,22 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::routes;
 use crate::webhooks::deliveries::of_job;
+
+/// The answer with a job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct JobAnswer<'a> {
+    success: Yes,
+    /// The job.
+    job: JobView<'a>,
+}
+
+/// The answer with the details of a job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct JobDetailsAnswer<'a> {
+    success: Yes,
+    /// The job.
+    job: JobDetails<'a>,
+}
 
 /// The routes of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +66,7 @@ pub fn job_answer(request: &ApiRequest, found: &Job) -> ApiAnswer {
     let answer = if matches_tag(request.header("if-none-match"), &tag) {
         ApiAnswer::text(304, String::new())
     } else {
-        ApiAnswer::json(200, &json!({ "success": true, "job": job(found) }))
+        ApiAnswer::json(200, &JobAnswer { success: Yes, job: job(found) })
     };
     answer.header("etag", tag).header("cache-control", "private, no-cache")
 }
@@ -56,13 +74,14 @@ pub fn job_answer(request: &ApiRequest, found: &Job) -> ApiAnswer {
 /// The job with its duration, which changes while the job runs: only an ended job has a tag.
 pub fn details_answer(request: &ApiRequest, found: &Job, now: Timestamp) -> ApiAnswer {
     let tag = format!("\"{}-{}-details\"", found.id, found.version);
+    let answered = || ApiAnswer::json(200, &JobDetailsAnswer { success: Yes, job: job_details(found, now) });
     if !found.status.is_final() {
-        return ApiAnswer::json(200, &json!({ "success": true, "job": job_details(found, now) }));
+        return answered();
     }
     let answer = if matches_tag(request.header("if-none-match"), &tag) {
         ApiAnswer::text(304, String::new())
     } else {
-        ApiAnswer::json(200, &json!({ "success": true, "job": job_details(found, now) }))
+        answered()
     };
     answer.header("etag", tag).header("cache-control", "private, no-cache")
 }
@@ -76,7 +95,21 @@ pub fn matches_tag(header: Option<&str>, tag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use reelhook_testkit::{NOON, make_job, policy};
+    use serde_json::json;
+
     use super::*;
+    use crate::request::get_request;
+
+    #[test]
+    fn an_answer_has_the_job_and_its_version() {
+        let (found, request) = (make_job(1, NOON, &policy()), get_request("/api/job/job_1", &[]));
+        let answer = job_answer(&request, &found);
+        assert_eq!(answer.body, json!({ "success": true, "job": job(&found) }).to_string());
+        assert!(answer.headers.contains(&("etag", "\"job_1704110400000_0001-1\"".to_owned())), "{answer:?}");
+        let details = details_answer(&request, &found, NOON);
+        assert_eq!(details.body, json!({ "success": true, "job": job_details(&found, NOON) }).to_string());
+    }
 
     #[test]
     fn if_none_match_is_a_list_of_weak_tags() {

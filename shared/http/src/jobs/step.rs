@@ -3,17 +3,22 @@
 
 use reelhook_app::change::Changed;
 use reelhook_app::views::captions::step_name;
-use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, WebUrl, cut};
+use reelhook_app::views::streamgank::StepStatusName;
+use reelhook_app::views::wire::{No, Yes};
+use reelhook_domain::{Ignored, JobId, RenderId, StepUpdate, Timestamp, WebUrl, cut};
 use reelhook_signing::{RunClaims, SigningKeys, standard, streamgank};
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::access::Access;
 use crate::answer::ApiAnswer;
 use crate::jobs::problem::JobProblem;
-use crate::numbers::{decimal, whole};
+use crate::jobs::render::RENDER_ID;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
+use crate::typed::fields::{Decimal, Integer, LenientText, Parsed, Shortened, Whole};
 
 /// The maximum length of a step's error, in bytes.
 const ERROR_LIMIT: usize = 4096;
@@ -21,6 +26,83 @@ const ERROR_LIMIT: usize = 4096;
 const EXTRACTED_LIMIT: usize = 16 * 1024;
 /// Headers in which workers send a plain HMAC of the body.
 const SIGNATURES: [&str; 2] = ["x-streamgank-signature", "x-webhook-signature"];
+
+/// A worker's report about a step; other members, such as `timestamp`, are ignored.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "StepUpdate")]
+pub struct StepReport {
+    /// The job.
+    job_id: Parsed<JobId>,
+    /// 0 begins a run, 1 to 7 are its steps, 8 ends it.
+    step_number: Whole<0, 8>,
+    /// The name of the step, shortened to 100 characters; `Workflow Failed` ends the run.
+    #[serde(default)]
+    step_name: Shortened<100>,
+    /// What happened to the step.
+    status: StepStatusName,
+    /// Seconds.
+    duration: Option<Decimal>,
+    /// Any JSON, usually an object. These of its members count: `creatomate_id`, `video_url`, `error`, and in step 1
+    /// `extracted_movies`, `extractedMovies` or `movies`.
+    details: Option<Value>,
+    /// The worker's key for the step, shortened to 64 characters.
+    #[serde(default)]
+    step_key: Shortened<64>,
+    /// Rises with each report of a run, such as Unix milliseconds; the server's time by default.
+    sequence: Option<Integer>,
+    /// The stage of the workflow in the worker's words, shortened to 64 characters.
+    #[serde(default)]
+    workflow_stage: Shortened<64>,
+    /// Why the step failed, if `details` have no `error`; shortened to 4,096 bytes.
+    #[serde(default)]
+    error: LenientText,
+}
+
+/// The report was processed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StepTaken {
+    success: Yes,
+    /// Only if the same report came before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate: Option<Yes>,
+    /// A sentence.
+    message: &'static str,
+}
+
+/// The report is valid and changed nothing. The status is 200, because workers accept only 200 and never retry.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StepIgnored<'a> {
+    success: No,
+    /// A sentence.
+    message: String,
+    /// Why it was ignored.
+    reason: StepIgnoredReason,
+    /// The gateway's id of the request.
+    request_id: &'a str,
+}
+
+/// Why a report changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum StepIgnoredReason {
+    StaleAttempt,
+    JobIsFinal,
+    SequenceValidationFailed,
+    StepProgressionValidationFailed,
+    JobNotStarted,
+}
+
+/// The answers to a valid report.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum StepAnswer<'a> {
+    /// It was processed.
+    Taken(StepTaken),
+    /// It changed nothing.
+    Ignored(StepIgnored<'a>),
+}
 
 /// The authenticated sender of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,62 +172,46 @@ pub struct Report {
 /// # Errors
 /// [`Problem`]; a token of another job is [`RequestProblem::Unauthorized`].
 pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result<Report, Problem> {
-    let body = request.callback_json()?;
-    let id = body["job_id"].as_str().ok_or_else(|| bad("job_id", "the id of a job"))?;
-    let job_id = JobId::parse(id).map_err(|error| bad("job_id", error.to_string()))?;
+    let given: StepReport = request.callback_body()?;
+    let Parsed(job_id) = given.job_id;
     let attempt = match reporter {
         Reporter::Run(known, attempt) if *known == job_id => Some(*attempt),
         Reporter::Run(..) => return Err(Problem::Request(RequestProblem::Unauthorized)),
         Reporter::Trusted => None,
     };
-    let number = whole(&body["step_number"])
-        .and_then(|number| u8::try_from(number).ok())
-        .filter(|number| *number <= 8)
-        .ok_or_else(|| bad("step_number", "a whole number from 0 to 8"))?;
-    let status = match body["status"].as_str() {
-        Some("started") => StepStatus::Started,
-        Some("completed") => StepStatus::Completed,
-        Some("failed") => StepStatus::Failed,
-        Some("creatomate_ready") => StepStatus::RenderReady,
-        _ => return Err(bad("status", "one of started, completed, failed, creatomate_ready")),
-    };
-    let duration = match &body["duration"] {
-        Value::Null => None,
-        value => Some(decimal(value).ok_or_else(|| bad("duration", "a number of seconds or null"))?),
-    };
-    let sequence = match &body["sequence"] {
-        Value::Null => now.millis(),
-        value => whole(value).ok_or_else(|| bad("sequence", "a whole number"))?,
-    };
-    let details = &body["details"];
-    let short = |value: &Value, most: usize| value.as_str().map(|text| text.chars().take(most).collect::<String>());
-    let name = short(&body["step_name"], 100).unwrap_or_else(|| step_name(number).to_owned());
-    let render_id = match details["creatomate_id"].as_str().filter(|id| !id.is_empty()) {
-        Some(id) => Some(RenderId::parse(id).map_err(|error| bad("details.creatomate_id", error.to_string()))?),
-        None => None,
-    };
-    let video_url = match details["video_url"].as_str().filter(|url| !url.is_empty()) {
-        Some(url) => Some(WebUrl::parse(url).ok_or_else(|| bad("details.video_url", "an http or https URL"))?),
-        None => None,
-    };
+    let number: u8 = given.step_number.get();
+    let details = given.details.unwrap_or_default();
+    let name = given.step_name.0.unwrap_or_else(|| step_name(number).to_owned());
+    let error = details["error"].as_str().or(given.error.text()).map(|error| cut(error, ERROR_LIMIT).to_owned());
     let update = StepUpdate {
         number,
         workflow_failed: name == "Workflow Failed",
         name,
-        status,
-        key: short(&body["step_key"], 64),
-        stage: short(&body["workflow_stage"], 64),
-        sequence,
-        duration,
-        details: (!details.is_null()).then(|| details.clone()),
-        render_id,
-        video_url,
-        extracted: extracted(details).filter(|_| number == 1),
-        error: [&details["error"], &body["error"]]
-            .into_iter()
-            .find_map(|error| Some(cut(error.as_str()?, ERROR_LIMIT).to_owned())),
+        status: given.status.into(),
+        key: given.step_key.0,
+        stage: given.workflow_stage.0,
+        sequence: given.sequence.map_or(now.millis(), |sequence| sequence.0),
+        duration: given.duration.map(|duration| duration.0),
+        render_id: render_id(&details)?,
+        video_url: video_url(&details)?,
+        extracted: extracted(&details).filter(|_| number == 1),
+        error,
+        details: (!details.is_null()).then_some(details),
     };
     Ok(Report { job_id, attempt, update })
+}
+
+/// The render that a step submitted.
+fn render_id(details: &Value) -> Result<Option<RenderId>, Problem> {
+    let id = details["creatomate_id"].as_str().filter(|id| !id.is_empty());
+    id.map(RenderId::parse).transpose().map_err(|_| bad("details.creatomate_id", RENDER_ID))
+}
+
+/// The video that a step made.
+fn video_url(details: &Value) -> Result<Option<WebUrl>, Problem> {
+    let url = details["video_url"].as_str().filter(|url| !url.is_empty());
+    let wrong = || bad("details.video_url", "an http or https URL");
+    url.map(|url| WebUrl::parse(url).ok_or_else(wrong)).transpose()
 }
 
 /// The movies that step 1 extracted, as text.
@@ -165,36 +231,140 @@ fn extracted(details: &Value) -> Option<String> {
 /// # Errors
 /// [`JobProblem::NotFound`].
 pub fn answer(changed: &Changed, request_id: &str) -> Result<ApiAnswer, Problem> {
-    let refused = |message: &str, reason: &str| json!({ "success": false, "message": message, "reason": reason, "request_id": request_id });
+    let taken = |duplicate: Option<Yes>, message| StepAnswer::Taken(StepTaken { success: Yes, duplicate, message });
+    let ignored = |message: &str, reason| {
+        StepAnswer::Ignored(StepIgnored { success: No, message: message.to_owned(), reason, request_id })
+    };
     let body = match changed {
-        Changed::Applied(_) => json!({ "success": true, "message": "Real-time step update processed" }),
+        Changed::Applied(_) => taken(None, "Real-time step update processed"),
         Changed::NotFound => return Err(Problem::Job(JobProblem::NotFound)),
-        Changed::Ignored(Ignored::Duplicate, _) => {
-            json!({ "success": true, "duplicate": true, "message": "Duplicate step update ignored" })
-        }
+        Changed::Ignored(Ignored::Duplicate, _) => taken(Some(Yes), "Duplicate step update ignored"),
         Changed::Ignored(Ignored::StaleAttempt, _) => {
-            refused("Step update of an earlier attempt ignored", "stale_attempt")
+            ignored("Step update of an earlier attempt ignored", StepIgnoredReason::StaleAttempt)
         }
         Changed::Ignored(Ignored::OutOfSequence, _) => {
-            refused("Out-of-order step update rejected", "sequence_validation_failed")
+            ignored("Out-of-order step update rejected", StepIgnoredReason::SequenceValidationFailed)
         }
         Changed::Ignored(Ignored::BackwardStep, _) => {
-            refused("Backward step progression rejected", "step_progression_validation_failed")
+            ignored("Backward step progression rejected", StepIgnoredReason::StepProgressionValidationFailed)
         }
         Changed::Ignored(Ignored::NotStarted | Ignored::NotReady, _) => {
-            refused("The job has not been started", "job_not_started")
+            ignored("The job has not been started", StepIgnoredReason::JobNotStarted)
         }
         Changed::Ignored(Ignored::FinalJob | Ignored::AlreadySo | Ignored::OtherRender | Ignored::NotDue, job)
-        | Changed::Rejected(_, job) => refused(&format!("Job is already {}", job.status.name()), "job_is_final"),
+        | Changed::Rejected(_, job) => {
+            ignored(&format!("Job is already {}", job.status.name()), StepIgnoredReason::JobIsFinal)
+        }
     };
     Ok(ApiAnswer::json(200, &body))
 }
 
 #[cfg(test)]
 mod tests {
+    use reelhook_domain::{Job, StepStatus};
     use reelhook_signing::SignedToken;
+    use reelhook_testkit::{NOON, make_job, policy};
+    use serde_json::json;
 
     use super::*;
+
+    fn read_report(body: &Value) -> Result<StepUpdate, Problem> {
+        let request = crate::request::posting("/api/webhooks/step-update", body);
+        read(&request, &Reporter::Trusted, Timestamp(7)).map(|report| report.update)
+    }
+
+    #[test]
+    fn a_report_is_read_leniently() {
+        let smallest = json!({ "job_id": "job_1", "step_number": 3, "status": "started" });
+        let update = StepUpdate::plain(3, "Asset Preparation", StepStatus::Started, 7);
+        assert_eq!(read_report(&smallest), Ok(update.clone()));
+        let odd = json!({
+            "job_id": "job_1", "step_number": "3.0", "status": "started", "step_name": 5, "step_key": [], "error": {},
+            "workflow_stage": null, "duration": null, "details": null, "sequence": null, "timestamp": [{}], "more": 1,
+        });
+        assert_eq!(read_report(&odd), Ok(update));
+        let full = json!({
+            "job_id": "job_1", "step_number": 7.0, "status": "creatomate_ready", "step_name": "Assembly",
+            "step_key": "key", "error": "not this", "workflow_stage": "stage", "duration": "1.5", "sequence": 9e0,
+            "details": { "error": "this", "creatomate_id": "r1", "video_url": "https://cdn.example/v.mp4" },
+        });
+        let update = read_report(&full).unwrap();
+        assert_eq!((update.number, update.status, update.name.as_str()), (7, StepStatus::RenderReady, "Assembly"));
+        assert_eq!((update.key.as_deref(), update.stage.as_deref()), (Some("key"), Some("stage")));
+        assert_eq!((update.duration, update.sequence, update.error.as_deref()), (Some(1.5), 9, Some("this")));
+        assert_eq!(update.render_id, RenderId::parse("r1").ok());
+        assert_eq!(update.video_url, WebUrl::parse("https://cdn.example/v.mp4"));
+        assert_eq!(update.details, Some(full["details"].clone()));
+        let texts =
+            json!({ "job_id": "job_1", "step_number": 1, "status": "failed", "details": "disk", "error": "no" });
+        let update = read_report(&texts).unwrap();
+        assert_eq!((update.details, update.error.as_deref()), (Some(json!("disk")), Some("no")));
+    }
+
+    #[test]
+    fn a_wrong_field_of_a_report_is_named() {
+        let good = json!({ "job_id": "job_1", "step_number": 1, "status": "started" });
+        for (name, value, right) in [
+            ("job_id", json!(5), "the id of a job"),
+            ("job_id", json!("../x"), "the id of a job"),
+            ("step_number", json!(9), "a whole number from 0 to 8"),
+            ("step_number", json!(1.5), "a whole number from 0 to 8"),
+            ("status", json!("finished"), "`started`, `completed`, `failed` or `creatomate_ready`"),
+            ("status", json!(1), "`started`, `completed`, `failed` or `creatomate_ready`"),
+            ("duration", json!("long"), "a number"),
+            ("sequence", json!("first"), "a whole number"),
+        ] {
+            let mut body = good.clone();
+            body[name] = value;
+            let problem = read_report(&body).unwrap_err();
+            assert_eq!(problem.parts().2, format!("`{name}` must be {right}"));
+            assert_eq!(problem.path(), Some(name));
+        }
+        for name in ["job_id", "step_number", "status"] {
+            let mut body = good.clone();
+            body.as_object_mut().unwrap().remove(name);
+            assert_eq!(read_report(&body).unwrap_err().path(), Some(name));
+        }
+        let mut body = good;
+        body["details"] = json!({ "creatomate_id": "a b" });
+        assert_eq!(read_report(&body), Err(bad("details.creatomate_id", RENDER_ID)));
+        body["details"] = json!({ "video_url": "javascript:alert(1)" });
+        assert_eq!(read_report(&body), Err(bad("details.video_url", "an http or https URL")));
+    }
+
+    #[test]
+    fn each_outcome_has_its_answer() {
+        let body = |changed: &Changed<Job>| answer(changed, "r-1").map(|answer| answer.body);
+        assert_eq!(body(&Changed::NotFound), Err(Problem::Job(JobProblem::NotFound)));
+        let job = Box::new(make_job(1, NOON, &policy()));
+        let applied = r#"{"success":true,"message":"Real-time step update processed"}"#;
+        assert_eq!(body(&Changed::Applied(job.clone())).as_deref(), Ok(applied));
+        for (reason, expected) in [
+            (Ignored::Duplicate, r#"{"success":true,"duplicate":true,"message":"Duplicate step update ignored"}"#),
+            (
+                Ignored::StaleAttempt,
+                r#"{"success":false,"message":"Step update of an earlier attempt ignored","reason":"stale_attempt","request_id":"r-1"}"#,
+            ),
+            (
+                Ignored::OutOfSequence,
+                r#"{"success":false,"message":"Out-of-order step update rejected","reason":"sequence_validation_failed","request_id":"r-1"}"#,
+            ),
+            (
+                Ignored::BackwardStep,
+                r#"{"success":false,"message":"Backward step progression rejected","reason":"step_progression_validation_failed","request_id":"r-1"}"#,
+            ),
+            (
+                Ignored::NotStarted,
+                r#"{"success":false,"message":"The job has not been started","reason":"job_not_started","request_id":"r-1"}"#,
+            ),
+            (
+                Ignored::FinalJob,
+                r#"{"success":false,"message":"Job is already pending","reason":"job_is_final","request_id":"r-1"}"#,
+            ),
+        ] {
+            assert_eq!(body(&Changed::Ignored(reason, job.clone())).as_deref(), Ok(expected));
+        }
+    }
 
     #[test]
     fn a_token_of_a_part_does_not_report_on_the_run() {

@@ -2,19 +2,40 @@
 
 use std::time::Duration;
 
+use reelhook_app::views::wire::{JobIdText, Time};
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_signing::{SignedToken, SigningKeys, SubjectClaims};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 use crate::answer::ApiAnswer;
 use crate::jobs::problem::JobProblem;
-use crate::problem::{Problem, RequestProblem, bad};
+use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
 use crate::sse::{QUEUE_SUBJECT, Route, job_subject};
 
 /// How long a token is valid.
 const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+
+/// The stream that a token is for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamTokenRequest {
+    /// The job whose stream the token is for; without it, the token is for the queue's stream.
+    #[schemars(with = "Option<JobIdText>")]
+    job_id: Option<String>,
+}
+
+/// A token for one stream.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamToken<'a> {
+    /// The token: the parameter `token` of the stream's query.
+    token: &'a str,
+    /// When it expires: one hour after it was issued.
+    expires_at: Time,
+}
 
 /// Admits a viewer with a key, or with a token for the requested stream.
 ///
@@ -41,11 +62,9 @@ pub fn admit(
 /// # Errors
 /// [`Problem`]; [`JobProblem::NotFound`] for an invalid id.
 pub fn read_token_request(request: &ApiRequest) -> Result<Option<JobId>, Problem> {
-    match &request.json_or_nothing()?["jobId"] {
-        Value::Null => Ok(None),
-        Value::String(id) => JobId::parse(id).map(Some).map_err(|_| Problem::Job(JobProblem::NotFound)),
-        _ => Err(bad("jobId", "the id of a job")),
-    }
+    let given: StreamTokenRequest = request.optional_body()?;
+    let job = given.job_id.map(|id| JobId::parse(&id)).transpose();
+    job.map_err(|_| Problem::Job(JobProblem::NotFound))
 }
 
 /// The answer with a token.
@@ -53,5 +72,38 @@ pub fn token_answer(job: Option<&JobId>, keys: &SigningKeys, now: Timestamp) -> 
     let subject = job.map_or(QUEUE_SUBJECT.to_owned(), job_subject);
     let expires = Timestamp::from_seconds(now.after(TOKEN_LIFE).seconds());
     let token = SignedToken::mint(&SubjectClaims { subject: &subject, expires: expires.seconds() }, keys);
-    ApiAnswer::json(200, &json!({ "token": token.expose(), "expiresAt": expires.to_string() }))
+    ApiAnswer::json(200, &StreamToken { token: token.expose(), expires_at: expires.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::request::posting;
+
+    fn read(body: &Value) -> Result<Option<JobId>, Problem> {
+        read_token_request(&posting("/api/stream-token", body))
+    }
+
+    #[test]
+    fn a_token_is_for_a_job_or_for_the_queue() {
+        assert_eq!(read(&json!({ "jobId": "job_1_a" })), Ok(JobId::parse("job_1_a").ok()));
+        for queue in [json!({}), json!({ "jobId": null, "other": 1 })] {
+            assert_eq!(read(&queue), Ok(None), "{queue}");
+        }
+        for unknown in ["", "a/b", &"a".repeat(81)] {
+            assert_eq!(read(&json!({ "jobId": unknown })), Err(Problem::Job(JobProblem::NotFound)), "{unknown}");
+        }
+        let wrong = read(&json!({ "jobId": 7 })).unwrap_err();
+        assert_eq!(wrong.path(), Some("jobId"));
+    }
+
+    #[test]
+    fn the_answer_names_the_token_and_its_end() {
+        let keys = SigningKeys::parse("secret").unwrap();
+        let answer = token_answer(None, &keys, Timestamp(1_704_110_400_500));
+        let end = r#"","expiresAt":"2024-01-01T13:00:00.000Z"}"#;
+        assert!(answer.body.starts_with(r#"{"token":""#) && answer.body.ends_with(end), "{}", answer.body);
+    }
 }

@@ -1,5 +1,7 @@
 //! The types of fields: each reads leniently within its bounds, says what would be right, and describes itself.
 
+mod parsed;
+
 use std::borrow::Cow;
 
 use reelhook_domain::Timestamp;
@@ -8,6 +10,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+pub use self::parsed::{FieldValue, Integer, LenientText, Parsed, QueryTime, WebUrlText, with_cursor};
 use crate::numbers::{decimal, whole};
 use crate::times;
 use crate::typed::deserializer::JsonReader;

@@ -45,13 +45,20 @@ pub struct Run {
 }
 
 impl Callback {
-    /// Parses a render object. Its error is `error_message` or else `error`; a URL that is not http or https is dropped;
-    /// the texts are cut to the sizes that are stored.
+    /// Parses a render object. Its error is `error_message` or else `error`; none without a status.
     pub fn read(render: &Value) -> Option<Self> {
         let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty());
-        let url = text("url").and_then(WebUrl::parse);
-        let error = text("error_message").or_else(|| text("error")).map(|error| cut(error, ERROR_LIMIT).to_owned());
-        Some(Self { status: cut(text("status")?, STATUS_LIMIT).to_owned(), url, error, run: None })
+        Some(Self::new(text("status")?, text("url"), text("error_message").or_else(|| text("error"))))
+    }
+
+    /// A callback with these texts, cut to the sizes that are stored; a URL that is not http or https is dropped.
+    pub fn new(status: &str, url: Option<&str>, error: Option<&str>) -> Self {
+        Self {
+            status: cut(status, STATUS_LIMIT).to_owned(),
+            url: url.and_then(WebUrl::parse),
+            error: error.map(|error| cut(error, ERROR_LIMIT).to_owned()),
+            run: None,
+        }
     }
 
     /// Whether it reports the end of the render.

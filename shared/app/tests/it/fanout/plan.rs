@@ -243,18 +243,18 @@ fn a_failed_job_names_no_render_and_its_log_does() {
         state: RenderState { status, url: None, error: Some("source image is gone".to_owned()) },
         confirmable: false,
     };
-    assert_eq!(streamgank::job(&rendering).creatomate_id, Some("render_1"));
+    assert_eq!(json!(streamgank::job(&rendering))["creatomateId"], "render_1");
     let failed = lived(rendering, &[says(RenderStatus::Failed)], AT, &policy);
     assert_eq!(failed.status, Status::Failed);
-    let view = streamgank::job(&failed);
-    assert_eq!((view.creatomate_id, view.error), (None, Some("source image is gone")));
+    let view = json!(streamgank::job(&failed));
+    assert_eq!((&view["creatomateId"], &view["error"]), (&Value::Null, &json!("source image is gone")));
     let planned = plan(&failed, &subscriptions(&settings()), GRACE);
     assert_eq!(planned.events[0].data["creatomate_id"], Value::Null);
     let mut lines = lines(&planned).into_iter();
     assert!(lines.any(|line| line["details"]["creatomate_id"] == "render_1"), "{:?}", planned.logs);
     // A retry starts without a render.
     let again = lived(failed, &[Event::Retry], AT, &policy);
-    assert_eq!((streamgank::job(&again).creatomate_id, again.render_id()), (None, None));
+    assert_eq!((&json!(streamgank::job(&again))["creatomateId"], again.render_id()), (&Value::Null, None));
 }
 
 #[test]
