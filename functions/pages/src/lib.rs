@@ -13,13 +13,13 @@ use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
 use reelhook_http::access::session::to_login;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::answer::service::{health_answer, test_answer};
 use reelhook_http::catalog::{Route, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::edge::Edge;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::site::Mode;
-use serde_json::json;
 
 use crate::files::Files;
 
@@ -54,7 +54,7 @@ impl Deps {
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
     match &request.segments()[..] {
-        ["health"] | ["api", "health"] if is_read => return Ok(health()),
+        ["health"] | ["api", "health"] if is_read => return Ok(health_answer(SystemClock.now())),
         ["openapi.json"] if is_read => return Ok(deps.files.description(request)),
         _ => {}
     }
@@ -75,7 +75,7 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     // The rate limit counts only API calls, because a page loads a dozen files.
     deps.api.limits.admit(&caller.fingerprint).await?;
     if request.method == "GET" && request.path == "/api/test" {
-        return Ok(disabled());
+        return Ok(test_answer());
     }
     match Route::read(request)? {
         Some(Route::Platforms(country)) => Ok(platforms_answer(&country)),
@@ -84,15 +84,4 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         Some(Route::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
         None => Err(routes::unknown(request)),
     }
-}
-
-fn health() -> ApiAnswer {
-    let now = SystemClock.now().to_string();
-    ApiAnswer::json(200, &json!({ "status": "healthy", "timestamp": now, "service": "reelhook" }))
-}
-
-/// The answer of the test endpoint, which is disabled as in the original.
-fn disabled() -> ApiAnswer {
-    let info = "Submit a job with POST /api/generate instead";
-    ApiAnswer::json(200, &json!({ "success": true, "message": "The test endpoint is disabled", "info": info }))
 }

@@ -3,13 +3,12 @@
 use reelhook_api::{Api, WithAccess};
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_aws::start::SystemClock;
-use reelhook_http::access::session::{Session, SignIn, next, no_cookie, see_other};
+use reelhook_http::access::session::{Session, SignIn, next, no_cookie, see_other, signed_out_answer};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::refusal::QUIET_CHALLENGE;
 use reelhook_http::request::ApiRequest;
-use serde_json::json;
 
 use crate::files::Files;
 
@@ -77,7 +76,7 @@ fn refused(files: &Files, request: &ApiRequest, problem: &Problem) -> ApiAnswer 
 fn sign_out(api: &PagesApi, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     api.site.check_sender(request)?;
     let answer = match request.is_json() {
-        true => ApiAnswer::json(200, &json!({ "success": true, "message": "Signed out" })),
+        true => signed_out_answer(),
         false => see_other("/login"),
     };
     Ok(answer.header("set-cookie", no_cookie(api.site.is_secure(request))))

@@ -1,5 +1,7 @@
 //! An HTTP answer, independent of the gateway's type.
 
+pub mod service;
+
 use lambda_http::{Body, Response};
 use serde::Serialize;
 

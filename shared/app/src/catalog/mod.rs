@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
@@ -51,7 +52,8 @@ pub struct Movie {
 }
 
 /// A visual style of videos, which a job names as its `template`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Template {
     /// The id that a job names.
     pub id: String,

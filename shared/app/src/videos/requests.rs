@@ -101,12 +101,8 @@ pub async fn submit_video(
     };
     let warnings = request.warnings;
     let submitted = submit_as(ports.jobs, now, ports.policy, id, submission, |job| {
-        let mut answer = accepted(job, &expected);
-        if !warnings.is_empty() {
-            answer["warnings"] = json!(warnings);
-        }
         tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "accepted a video");
-        answer.to_string()
+        json!(accepted(job, &expected, &warnings)).to_string()
     });
     let Submitted::Answer(body) = submitted.await? else { return Ok(VideoSubmitted::KeyReused) };
     let answer: Value = serde_json::from_str(&body).unwrap_or_default();

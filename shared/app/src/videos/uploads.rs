@@ -22,6 +22,24 @@ const ALIASES: [(&str, &str); 7] = [
     ("image/x-gif", "image/gif"),
 ];
 
+/// A supported image type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageType {
+    name: &'static str,
+    extension: &'static str,
+}
+
+impl ImageType {
+    /// Reads a media type; none for an unsupported one. The type may be in any case, have parameters, or be an alias.
+    pub fn parse(content_type: &str) -> Option<Self> {
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let alias = ALIASES.into_iter().find(|(alias, _)| alias.eq_ignore_ascii_case(media_type));
+        let media_type = alias.map_or(media_type, |(_, known)| known);
+        let (name, extension) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(media_type))?;
+        Some(Self { name, extension })
+    }
+}
+
 /// The upload of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -34,14 +52,15 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// An upload of this type and size under a random key; none for an unsupported type. The type may be in any case,
-    /// have parameters, or be an alias.
+    /// An upload of this type and size under a random key; none for an unsupported type ([`ImageType::parse`]).
     pub fn new(content_type: &str, bytes: u64, random: u128) -> Option<Self> {
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        let alias = ALIASES.into_iter().find(|(alias, _)| alias.eq_ignore_ascii_case(media_type));
-        let media_type = alias.map_or(media_type, |(_, known)| known);
-        let (content_type, extension) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(media_type))?;
-        Some(Self { key: format!("{PREFIX}{random:032x}.{extension}"), content_type, bytes })
+        Some(Self::of(ImageType::parse(content_type)?, bytes, random))
+    }
+
+    /// An upload of this type and size under a random key.
+    pub fn of(image_type: ImageType, bytes: u64, random: u128) -> Self {
+        let ImageType { name, extension } = image_type;
+        Self { key: format!("{PREFIX}{random:032x}.{extension}"), content_type: name, bytes }
     }
 }
 

@@ -1,15 +1,22 @@
 //! Sign-in by a page: the form, the session cookie, and the redirect (ADR 29).
 
+use std::borrow::Cow;
+
 use reelhook_app::Url;
+use reelhook_app::views::wire::{Time, Yes};
 use reelhook_domain::Timestamp;
 use reelhook_signing::{SessionClaims, SignedToken, SigningKeys};
+use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use crate::answer::ApiAnswer;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
+use crate::typed;
+use crate::typed::fields::Text;
 
 /// The lifetime of a session in seconds. Sessions are not renewed.
 const LIFE_S: i64 = 12 * 3600;
@@ -37,46 +44,82 @@ pub struct SignIn {
     pub password: SecretString,
 }
 
+/// A sign-in with an API key, or with a user name and a password.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "SignIn")]
+pub struct SignInRequest {
+    /// The user name; absent or empty with an API key.
+    username: Option<Text<USERNAME_LIMIT>>,
+    /// The password, or an API key.
+    #[schemars(with = "Text<PASSWORD_LIMIT>")]
+    password: Option<Text<PASSWORD_LIMIT>>,
+}
+
+/// The page that a browser shows after the sign-in.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct NextPage {
+    /// A path of this server; anything else counts as `/`.
+    #[schemars(length(max = NEXT_LIMIT), extend("examples" = ["/queue"]))]
+    next: Option<String>,
+}
+
+/// A sign-in by the form of the page.
+#[derive(JsonSchema)]
+pub struct SignInForm {
+    /// The credentials.
+    #[serde(flatten)]
+    pub credentials: SignInRequest,
+    /// The page after the sign-in.
+    #[serde(flatten)]
+    pub target: NextPage,
+}
+
 impl SignIn {
     /// Reads a form or a JSON object with `username`, which is optional, and `password`.
     ///
     /// # Errors
     /// [`Problem`] if the body can't be read, or if a field has the wrong type or is too long.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
-        let (username, password) = if request.is_json() {
-            let body = request.json()?;
-            let text = |field: &'static str, most: usize| match &body[field] {
-                Value::Null => Ok(String::new()),
-                Value::String(text) => Ok(text.clone()),
-                _ => Err(too_long(field, most)),
-            };
-            (text("username", USERNAME_LIMIT)?, text("password", PASSWORD_LIMIT)?)
-        } else {
-            if request.body.len() > FORM_LIMIT {
-                return Err(too_long("password", PASSWORD_LIMIT));
-            }
-            let text = |field: &str| form_field(request, field).unwrap_or_default();
-            (text("username"), text("password"))
-        };
-        if username.chars().count() > USERNAME_LIMIT {
-            return Err(too_long("username", USERNAME_LIMIT));
-        }
-        if password.chars().count() > PASSWORD_LIMIT {
-            return Err(too_long("password", PASSWORD_LIMIT));
-        }
+        let given: SignInRequest = if request.is_json() { request.body()? } else { read_form(request)? };
+        let username = given.username.map(Text::into_string).unwrap_or_default();
+        let password = given.password.map(Text::into_string).unwrap_or_default();
         // Users copy keys together with the white space around them.
         let password = if username.is_empty() { password.trim() } else { password.as_str() };
         Ok(Self { username, password: SecretString::from(password) })
     }
 }
 
-fn too_long(field: &'static str, most: usize) -> Problem {
-    bad(field, format!("a text of at most {most} characters"))
+/// Reads a form that browsers encode like a query.
+fn read_form<T: DeserializeOwned>(request: &ApiRequest) -> Result<T, Problem> {
+    if request.body.len() > FORM_LIMIT {
+        return Err(bad("password", format!("a text of at most {PASSWORD_LIMIT} characters")));
+    }
+    let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(&request.body).collect();
+    typed::read_query(pairs.iter().map(|(name, value)| (&**name, &**value)))
 }
 
-fn form_field(request: &ApiRequest, field: &str) -> Option<String> {
-    let mut pairs = form_urlencoded::parse(&request.body);
-    pairs.find(|(name, _)| name == field).map(|(_, value)| value.into_owned())
+/// The answer to a sign-in by JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignedIn {
+    success: Yes,
+    /// `Signed in`.
+    message: &'static str,
+    /// The end of the session.
+    expires_at: Time,
+}
+
+/// The answer to a sign-out by JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SignedOut {
+    success: Yes,
+    /// `Signed out`.
+    message: &'static str,
+}
+
+/// The answer to a sign-out by JSON.
+pub fn signed_out_answer() -> ApiAnswer {
+    ApiAnswer::json(200, &SignedOut { success: Yes, message: "Signed out" })
 }
 
 /// A new session.
@@ -102,8 +145,7 @@ impl Session {
 
     /// The answer to a sign-in by JSON.
     pub fn answer(&self) -> ApiAnswer {
-        let ends = self.ends.to_string();
-        ApiAnswer::json(200, &json!({ "success": true, "message": "Signed in", "expiresAt": ends }))
+        ApiAnswer::json(200, &SignedIn { success: Yes, message: "Signed in", expires_at: self.ends.into() })
     }
 }
 
@@ -131,11 +173,9 @@ pub(crate) fn tokens(request: &ApiRequest, secure: bool) -> impl Iterator<Item =
 
 /// The path to redirect to after sign-in: a local path that the query or the form names, else the start page.
 pub fn next(request: &ApiRequest) -> String {
-    let given = match request.query("next") {
-        Some(text) => Some(text.to_owned()),
-        None if request.is_json() => None,
-        None => form_field(request, "next"),
-    };
+    let in_query = request.parameters::<NextPage>().ok().and_then(|query| query.next);
+    let in_form = || read_form::<NextPage>(request).ok().filter(|_| !request.is_json())?.next;
+    let given = in_query.or_else(in_form);
     given.filter(|text| is_local(text)).unwrap_or_else(|| "/".to_owned())
 }
 
@@ -176,5 +216,29 @@ impl ApiRequest {
         }
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         format!("{}{query}", url.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::request::posting;
+
+    #[test]
+    fn a_wrong_field_of_a_sign_in_is_named() {
+        for (name, value, most) in [
+            ("username", json!("u".repeat(257)), 256),
+            ("username", json!({}), 256),
+            ("password", json!("p".repeat(1025)), 1024),
+            ("password", json!(7), 1024),
+        ] {
+            let mut body = json!({ "username": "ann", "password": "secret" });
+            body[name] = value;
+            let problem = SignIn::read(&posting("/login", &body)).map(drop).unwrap_err();
+            assert_eq!(problem.path(), Some(name));
+            assert_eq!(problem.parts().2, format!("`{name}` must be a text of at most {most} characters"));
+        }
     }
 }

@@ -22,13 +22,13 @@ pub const LONGEST_4K: u32 = 180;
 /// The maximum length of a scene in 4k, in seconds: a renderer may not have time for a longer one.
 const LONGEST_SCENE_4K: u32 = 60;
 /// The length of a scene in seconds: minimum, maximum, default.
-const SCENE_SECONDS: (f64, f64, f64) = (0.5, 120.0, 4.0);
+pub(super) const SCENE_SECONDS: (f64, f64, f64) = (0.5, 120.0, 4.0);
 /// The length of a fade in seconds: minimum, maximum.
-const FADE_SECONDS: (f64, f64) = (0.0, 10.0);
+pub(super) const FADE_SECONDS: (f64, f64) = (0.0, 10.0);
 /// The default lengths of the fade-in and the fade-out of music, in seconds.
-const FADES: (f64, f64) = (1.0, 2.0);
+pub(super) const FADES: (f64, f64) = (1.0, 2.0);
 /// The default volume of music.
-const VOLUME: f64 = 0.3;
+pub(super) const VOLUME: f64 = 0.3;
 /// The maximum length of a client's word in a warning, in characters.
 const SHORTENED_LENGTH: usize = 40;
 

@@ -4,34 +4,12 @@ use reelhook_domain::videos::film::{Content, ImageRef, Item, SceneKind};
 use serde_json::Value;
 
 use crate::problem::Problem;
+use crate::videos::film_names::{self as names, Names};
 use crate::videos::film_reader::{FilmReader, Images, MOST_IMAGES};
 use crate::videos::film_values::{at, first, flag, is_empty, text, whole, wrong};
 
 /// The maximum number of items (points, steps, numbers, products, answers or columns) in a scene.
-const MOST_ITEMS: usize = 12;
-/// The names that clients use for the list of items.
-const LISTS: [&str; 16] = [
-    "items",
-    "features",
-    "points",
-    "steps",
-    "stats",
-    "statistics",
-    "products",
-    "options",
-    "answers",
-    "choices",
-    "takeaways",
-    "columns",
-    "bullets",
-    "list",
-    "cells",
-    "rows",
-];
-/// The names that clients use for the unit of a number.
-const UNITS: [&str; 2] = ["suffix", "unit"];
-/// Columns of a comparison that have a member each; the second column of a pair is the recommended one.
-const SIDES: [(&str, &str); 4] = [("left", "right"), ("before", "after"), ("old", "new"), ("them", "us")];
+pub(super) const MOST_ITEMS: usize = 12;
 
 /// Reads the content of a scene.
 ///
@@ -48,10 +26,10 @@ pub(crate) fn content(
         Value::Object(_) => {}
         _ => return Err(wrong(path, "an object such as {\"title\": \"Welcome\"}")),
     }
-    let mut get = |names: &[&'static str]| reader.text(value, path, names);
-    let title: &[&'static str] = match kind {
-        SceneKind::Testimonial => &["quote", "testimonial", "text", "title"],
-        SceneKind::Quiz => &["question", "title", "heading"],
+    let mut get = |names: Names| reader.text(value, path, names);
+    let title = get(match kind {
+        SceneKind::Testimonial => names::QUOTE,
+        SceneKind::Quiz => names::QUESTION,
         SceneKind::HeroTitle
         | SceneKind::ProductShowcase
         | SceneKind::FeatureList
@@ -61,13 +39,12 @@ pub(crate) fn content(
         | SceneKind::StepByStep
         | SceneKind::ProductMatrix
         | SceneKind::LessonTitle
-        | SceneKind::KeyTakeaways => &["title", "heading", "headline", "productName", "name", "text"],
-    };
-    let title = get(title)?;
-    let body = get(&["description", "body", "paragraph", "message", "text"])?;
-    let mut kicker = get(&["kicker", "eyebrow", "badge", "label", "tag"])?;
+        | SceneKind::KeyTakeaways => names::TITLE,
+    })?;
+    let body = get(names::BODY)?;
+    let mut kicker = get(names::KICKER)?;
     if kind == SceneKind::LessonTitle && kicker.is_empty() {
-        let number = get(&["lessonNumber", "lesson", "number", "chapter"])?;
+        let number = get(names::LESSON)?;
         let bare = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
         kicker = if bare { format!("Lesson {number}") } else { number };
     }
@@ -75,14 +52,11 @@ pub(crate) fn content(
         kicker,
         body: if body == title { String::new() } else { body },
         title,
-        subtitle: get(&["subtitle", "subheading", "subtext", "tagline"])?,
-        button: get(&["buttonText", "button", "ctaText", "cta"])?,
-        footnote: get(&["footnote", "price", "url", "website", "contact", "footer", "note"])?,
-        author: match kind {
-            SceneKind::Testimonial => get(&["author", "name", "customer", "person"])?,
-            _ => get(&["author"])?,
-        },
-        role: get(&["role", "position", "jobTitle", "authorTitle", "company"])?,
+        subtitle: get(names::SUBTITLE)?,
+        button: get(names::BUTTON)?,
+        footnote: get(names::FOOTNOTE)?,
+        author: get(if kind == SceneKind::Testimonial { names::QUOTED } else { names::AUTHOR })?,
+        role: get(names::ROLE)?,
         items: items(path, kind, value, reader)?,
         images: read_images(path, value, &mut reader.images)?,
     };
@@ -100,7 +74,7 @@ fn has_text(item: &Item) -> bool {
 }
 
 fn items(path: &str, kind: SceneKind, value: &Value, reader: &mut FilmReader<'_>) -> Result<Vec<Item>, Problem> {
-    let list = first(value, &LISTS);
+    let list = first(value, names::ITEMS);
     if kind == SceneKind::Comparison
         && let Some((one, other)) = sides(value, list.is_some())
     {
@@ -131,7 +105,7 @@ fn sides(value: &Value, has_list: bool) -> Option<(&'static str, &'static str)> 
         Value::String(_) | Value::Number(_) => !has_list,
         Value::Null | Value::Bool(_) => false,
     };
-    SIDES.into_iter().find(|&(one, other)| is_column(one) || is_column(other))
+    names::SIDES.into_iter().find(|&(one, other)| is_column(one) || is_column(other))
 }
 
 /// A column that has a member of its own.
@@ -159,10 +133,10 @@ fn item(path: &str, kind: SceneKind, value: &Value, reader: &mut FilmReader<'_>)
             return Err(wrong(path, "a text, a number or an object with a `title`"));
         }
     }
-    let mut get = |names: &[&'static str]| reader.text(value, path, names);
-    let title = get(&["title", "name", "heading", "text", "answer", "option", "step"])?;
-    let below = get(&["description", "text", "subtitle", "label", "detail", "body"])?;
-    let number = get(&["value", "number", "stat", "price", "amount"])?;
+    let mut get = |names: Names| reader.text(value, path, names);
+    let title = get(names::ITEM_TITLE)?;
+    let below = get(names::ITEM_TEXT)?;
+    let number = get(names::ITEM_VALUE)?;
     let (title, below) = match kind {
         // A number has one line below it, whatever its member is called.
         SceneKind::Stats => (String::new(), if below.is_empty() { title } else { below }),
@@ -171,12 +145,12 @@ fn item(path: &str, kind: SceneKind, value: &Value, reader: &mut FilmReader<'_>)
         _ => (title, below),
     };
     let value_shown = match (kind, number.is_empty()) {
-        (SceneKind::Stats, true) => get(&UNITS)?,
-        (SceneKind::Stats, false) => number + space_before(value, &UNITS) + &get(&UNITS)?,
+        (SceneKind::Stats, true) => get(names::ITEM_UNIT)?,
+        (SceneKind::Stats, false) => number + space_before(value, names::ITEM_UNIT) + &get(names::ITEM_UNIT)?,
         _ => number,
     };
-    let icon = get(&["icon", "emoji"])?.chars().take(16).collect();
-    let image = match first(value, &["image", "imageUrl", "img", "photo", "picture"]) {
+    let icon = get(names::ITEM_ICON)?.chars().take(16).collect();
+    let image = match first(value, names::ITEM_IMAGE) {
         Some((name, image)) => reader.images.read(&at(path, name), image)?,
         None => None,
     };
@@ -185,16 +159,14 @@ fn item(path: &str, kind: SceneKind, value: &Value, reader: &mut FilmReader<'_>)
         text: below,
         value: value_shown,
         icon,
-        marked: ["correct", "isCorrect", "highlight", "highlighted", "recommended", "featured", "winner"]
-            .iter()
-            .any(|name| flag(&value[*name]) == Some(true)),
+        marked: names::ITEM_MARKS.iter().any(|name| flag(&value[*name]) == Some(true)),
         points: column_points(path, value, reader)?,
         image,
     })
 }
 
 /// The leading white space of a text such as ` km`: it separates the number from its unit.
-fn space_before<'a>(value: &'a Value, names: &[&'static str]) -> &'a str {
+fn space_before(value: &Value, names: Names) -> &str {
     let text = first(value, names).and_then(|(_, text)| text.as_str()).unwrap_or_default();
     let space = &text[..text.len() - text.trim_start().len()];
     if space.contains(char::is_control) { "" } else { space }
@@ -202,8 +174,8 @@ fn space_before<'a>(value: &'a Value, names: &[&'static str]) -> &'a str {
 
 /// The points of a column that is an object: a list or a single value.
 fn column_points(path: &str, value: &Value, reader: &mut FilmReader<'_>) -> Result<Vec<String>, Problem> {
-    for name in ["points", "features", "items", "pros", "list", "bullets"] {
-        match &value[name] {
+    for name in names::ITEM_POINTS {
+        match &value[*name] {
             empty if is_empty(empty) => {}
             Value::Array(list) => return points(&at(path, name), list, reader),
             single @ (Value::String(_) | Value::Number(_)) => {
@@ -223,7 +195,7 @@ fn points(path: &str, list: &[Value], reader: &mut FilmReader<'_>) -> Result<Vec
     for (index, entry) in list.iter().enumerate() {
         let path = format!("{path}[{index}]");
         let point = match entry {
-            Value::Object(_) => reader.text(entry, &path, &["text", "title", "name", "label"])?,
+            Value::Object(_) => reader.text(entry, &path, names::POINT)?,
             _ => reader.entry(&path, entry)?,
         };
         points.extend(Some(point).filter(|point| !point.is_empty()));
@@ -233,18 +205,19 @@ fn points(path: &str, list: &[Value], reader: &mut FilmReader<'_>) -> Result<Vec
 
 fn read_images(path: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<ImageRef>, Problem> {
     let mut found = Vec::new();
-    for name in ["image", "imageUrl", "productImage", "photo", "avatar", "picture"] {
-        found.extend(images.read(&at(path, name), &value[name])?);
+    for name in names::IMAGES {
+        found.extend(images.read(&at(path, name), &value[*name])?);
     }
-    match &value["images"] {
+    let path = at(path, names::MORE_IMAGES);
+    match &value[names::MORE_IMAGES] {
         empty if is_empty(empty) => {}
         Value::Array(list) => {
             let given = list.iter().enumerate().filter(|(_, image)| !is_empty(image));
             for (index, image) in given.take(MOST_IMAGES + 1) {
-                found.extend(images.read(&format!("{path}.images[{index}]"), image)?);
+                found.extend(images.read(&format!("{path}[{index}]"), image)?);
             }
         }
-        _ => return Err(wrong(&format!("{path}.images"), "a list of images")),
+        _ => return Err(wrong(&path, "a list of images")),
     }
     Ok(found)
 }
@@ -252,8 +225,7 @@ fn read_images(path: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec
 /// Marks the correct answer, given by its index or its text. A number is read as an index first, a text as the text of
 /// an answer first.
 fn mark_answer(items: &mut [Item], value: &Value) {
-    let names = ["correctAnswer", "correctIndex", "correct", "answer", "answerIndex"];
-    let Some((name, given)) = first(value, &names) else { return };
+    let Some((name, given)) = first(value, names::ANSWER) else { return };
     let by_index = whole(given).and_then(|index| usize::try_from(index).ok()).filter(|index| *index < items.len());
     let answer = text(name, given).unwrap_or_default();
     let by_text = items.iter().position(|item| !answer.is_empty() && item.title == answer);

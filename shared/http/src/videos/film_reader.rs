@@ -9,6 +9,7 @@ use reelhook_domain::videos::render::Renderer;
 use serde_json::Value;
 
 use crate::problem::Problem;
+use crate::videos::film_names as names;
 use crate::videos::film_values::{TEXT_LIMIT, at, first, first_text, is_empty, text, whole, wrong};
 use crate::videos::film_warnings::Warnings;
 use crate::videos::form::Names;
@@ -68,11 +69,13 @@ impl Images<'_> {
     /// # Errors
     /// [`Problem`] names `path` and says what would be right.
     pub(crate) fn read(&mut self, path: &str, value: &Value) -> Result<Option<ImageRef>, Problem> {
-        let named = first(value, &IMAGE_NAMES).map(|(_, named)| named);
+        let named = first(value, names::IMAGE).map(|(_, named)| named);
         let given = match value {
             empty if is_empty(empty) => return Ok(None),
             // Clients send other members of an image, such as its description, even without an image.
-            Value::Object(members) if named.is_none() && IMAGE_NAMES.iter().any(|name| members.contains_key(*name)) => {
+            Value::Object(members)
+                if named.is_none() && names::IMAGE.iter().any(|name| members.contains_key(*name)) =>
+            {
                 return Ok(None);
             }
             _ => named.unwrap_or(value),
@@ -129,8 +132,6 @@ impl Images<'_> {
     }
 }
 
-/// The members of an object that can name an image.
-const IMAGE_NAMES: [&str; 4] = ["url", "src", "key", "image"];
 const RIGHT_IMAGE: &str =
     "an http or https URL, the key of an upload (POST /api/uploads), or the name of a file of `images`";
 

@@ -5,6 +5,7 @@ use reelhook_domain::videos::coverage::is_blank;
 use serde_json::Value;
 
 use crate::problem::{Problem, bad};
+use crate::videos::film_names as names;
 use crate::videos::film_numbers::written;
 
 /// The maximum length of a text, in characters.
@@ -82,7 +83,7 @@ pub(crate) fn at(path: &str, name: &str) -> String {
 /// A word: a text or a number, alone or as `type` or `name` of an object.
 pub(crate) fn word(value: &Value) -> Option<String> {
     match value {
-        Value::Object(_) => first(value, &["type", "name"]).and_then(|(_, word)| plain_word(word)),
+        Value::Object(_) => first(value, names::WORD).and_then(|(_, word)| plain_word(word)),
         _ => plain_word(value),
     }
 }

@@ -1,12 +1,17 @@
 //! Routes of videos: film specifications, forms and answers.
 
+pub mod answers;
+pub mod bodies;
 pub mod film;
 pub(crate) mod film_content;
+pub(crate) mod film_names;
 pub(crate) mod film_numbers;
 pub(crate) mod film_reader;
+pub mod film_schema;
 pub(crate) mod film_values;
 pub(crate) mod film_warnings;
 pub(crate) mod form;
+pub(crate) mod links;
 pub mod problem;
 pub(crate) mod request;
 pub mod routes;

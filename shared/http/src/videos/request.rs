@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use reelhook_app::Url;
-use reelhook_app::videos::films::IMAGE_LIMIT;
 use reelhook_app::videos::requests::VideoRequest;
 use reelhook_app::videos::uploads::{Upload, sniff};
 use reelhook_app::webhooks::endpoints::check_receiver;
@@ -16,21 +15,20 @@ use crate::idempotency::{key_of_body, key_of_form};
 use crate::metadata;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
+use crate::typed;
+use crate::videos::bodies::{URL_LIMIT, UploadRequest, VideoExtras};
 use crate::videos::film_numbers::keep_digits;
 use crate::videos::film_reader::MOST_IMAGES;
-use crate::videos::film_values::{first_text, is_empty, whole};
+use crate::videos::film_values::{first_text, is_empty};
 use crate::videos::form::{self, Part};
 use crate::videos::problem::VideoProblem;
 
-/// The maximum length of a URL, in bytes.
-const URL_LIMIT: usize = 2000;
-
 /// The parts of a request.
+#[derive(Default)]
 struct Parts {
     config: Value,
-    callback: Value,
-    /// The field `metadata` of a form; null without one.
-    metadata: Value,
+    /// The fields of a form beside its configuration.
+    fields: VideoExtras,
     files: Vec<Part>,
 }
 
@@ -49,22 +47,24 @@ pub async fn read(
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<VideoRequest, Problem> {
     let is_form = form::is_form(request);
-    let Parts { config, callback, metadata, files } = if is_form {
+    let Parts { config, fields, files } = if is_form {
         of_form(form::read(request).await?)?
     } else {
-        let config = request.json_by(read_json)?;
-        Parts { callback: config["webhookUrl"].clone(), config, metadata: Value::Null, files: Vec::new() }
+        Parts { config: request.json_by(read_json)?, ..Parts::default() }
     };
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
         return Err(Problem::Video(VideoProblem::NoScenes(config)));
     }
+    let configured: VideoExtras = typed::read(&config)?;
+    let callback = fields.webhook_url.filter(|url| !is_empty(url)).or(configured.webhook_url).unwrap_or_default();
     let key = if is_form {
-        key_of_form(request, caller, &config, &callback, &metadata, &files)?
+        let metadata = fields.metadata.as_ref().unwrap_or(&Value::Null);
+        key_of_form(request, caller, &config, &callback, metadata, &files)?
     } else {
         key_of_body(request, caller, &config)?
     };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
-    let metadata = metadata::read(if metadata.is_null() { config.get("metadata") } else { Some(&metadata) })?;
+    let metadata = metadata::read(fields.metadata.or(configured.metadata).as_ref())?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());
     for (index, file) in files.into_iter().enumerate() {
@@ -99,7 +99,7 @@ pub async fn read(
 
 /// The parts of a form: `config`, `webhookUrl`, `metadata`, `images`.
 fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
-    let mut parts = Parts { config: Value::Null, callback: Value::Null, metadata: Value::Null, files: Vec::new() };
+    let mut parts = Parts::default();
     for part in form {
         match part.name.trim_end_matches("[]") {
             "config" => {
@@ -108,8 +108,11 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
                 parts.config =
                     read_json(&config).map_err(|error| Problem::Video(VideoProblem::BadConfig(error.to_string())))?;
             }
-            "webhookUrl" => parts.callback = json!(field(&part)?.trim()),
-            "metadata" => parts.metadata = metadata::of_form(&field(&part)?)?,
+            "webhookUrl" => parts.fields.webhook_url = Some(json!(field(&part)?.trim())),
+            "metadata" => {
+                let given = metadata::of_form(&field(&part)?)?;
+                parts.fields.metadata = Some(given).filter(|given| !given.is_null());
+            }
             "images" | "image" if !part.is_unfilled() => parts.files.push(part),
             // Browsers also send unknown fields, and empty file inputs.
             _ => {}
@@ -118,9 +121,6 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     if parts.files.len() > MOST_IMAGES {
         let right = format!("at most {MOST_IMAGES} images");
         return Err(bad("images".to_owned(), right));
-    }
-    if is_empty(&parts.callback) {
-        parts.callback = parts.config["webhookUrl"].clone();
     }
     Ok(parts)
 }
@@ -164,13 +164,7 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
 /// Reads the type and size of an image to upload: POST /api/uploads `{contentType, size}`.
 ///
 /// # Errors
-/// [`RequestProblem::BadField`].
+/// [`Problem`] names the wrong field.
 pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
-    let body = request.json()?;
-    let size = whole(&body["size"]).filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
-    let right = || format!("the image's size in bytes, from 1 to {IMAGE_LIMIT}");
-    let size = size.ok_or_else(|| bad("size", right()))?;
-    let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();
-    let upload = Upload::new(body["contentType"].as_str().unwrap_or_default(), size, random);
-    upload.ok_or_else(|| bad("contentType", right()))
+    Ok(request.body::<UploadRequest>()?.upload(random))
 }

@@ -1,32 +1,29 @@
-//! VidBuilder's routes: reads requests and builds answers (contract.md, VidBuilder; seed 002).
+//! VidBuilder's routes: reads requests (contract.md, VidBuilder; seed 002).
 
-use std::time::Duration;
-
-use reelhook_app::Url;
-use reelhook_app::jobs::queue::{Cursor, JobFilter, Listed, QueueStatus};
+use reelhook_app::jobs::queue::{Cursor, JobFilter};
 use reelhook_app::videos::films::link_subject;
-use reelhook_app::videos::uploads::Upload;
-use reelhook_app::views::vidbuilder;
 use reelhook_domain::videos::film::Rendition;
-use reelhook_domain::{Job, JobId, JobKind, Status, Timestamp};
-use reelhook_signing::{SignedToken, SigningKeys, SubjectClaims};
-use serde_json::{Value, json};
+use reelhook_domain::{JobId, JobKind, Status};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::answer::ApiAnswer;
-use crate::jobs::queue::{read_cursor, write_cursor};
+use crate::jobs::queue::read_cursor;
 use crate::metadata;
-use crate::problem::{Problem, RequestProblem};
+use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::routes;
+use crate::typed::fields::{Whole, with_cursor};
+pub use crate::videos::answers::{
+    QUEUED_SHOWN, deleted_answer, download_answer, finished_answer, list_answer, queue_answer, status_answer,
+    tracks_answer, upload_answer,
+};
+use crate::videos::links::track_subject;
+pub use crate::videos::links::{Link, track_link};
 use crate::videos::problem::VideoProblem;
 pub use crate::videos::request::{read, read_upload};
 
-/// The maximum number of waiting jobs in the answer about the queue.
-pub const QUEUED_SHOWN: usize = 100;
 /// The maximum number of videos in one page of the list.
 const LISTED: usize = 200;
-/// The time within which an upload must begin.
-const UPLOAD_LIFE: Duration = Duration::from_secs(900);
 
 /// A request to one of VidBuilder's routes.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +58,15 @@ pub enum Route {
     Track(String),
 }
 
+/// The query of GET /api/videos.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(transform = with_cursor)]
+pub struct VideoListQuery {
+    /// The maximum number of completed jobs that the page examines.
+    #[schemars(extend("default" = LISTED))]
+    limit: Option<Whole<1, { LISTED as i64 }>>,
+}
+
 impl Route {
     /// Reads the route.
     ///
@@ -78,7 +84,8 @@ impl Route {
             ("GET", ["api", "videos"]) => {
                 let (family, status) = (Some(JobKind::Video), Some(Status::Completed));
                 let filter = JobFilter { family, status, metadata: metadata::filter(request)? };
-                Ok(Self::List { filter, limit: request.limit(LISTED, LISTED)?, cursor: request.cursor(read_cursor)? })
+                let limit = request.parameters::<VideoListQuery>()?.limit.map_or(LISTED, Whole::get);
+                Ok(Self::List { filter, limit, cursor: request.cursor(read_cursor)? })
             }
             ("DELETE", ["api", "videos", id]) => {
                 JobId::parse(id).map(Self::Delete).map_err(|_| Problem::Video(VideoProblem::Gone))
@@ -108,36 +115,6 @@ impl Route {
     }
 }
 
-/// A signed link.
-#[derive(Debug)]
-pub struct Link {
-    subject: String,
-    token: String,
-}
-
-impl Link {
-    /// Verifies the signature and the expiry of the link.
-    ///
-    /// # Errors
-    /// [`RequestProblem::Unauthorized`].
-    pub fn check(&self, now: Timestamp, keys: &SigningKeys) -> Result<(), Problem> {
-        let verified = SubjectClaims::verify(&self.token, &self.subject, now.seconds(), keys).map(drop);
-        verified.map_err(|_| Problem::Request(RequestProblem::Unauthorized))
-    }
-}
-
-fn track_subject(name: &str) -> String {
-    format!("music:{name}")
-}
-
-/// A signed link to a music track. It is valid for as long as a link to a video.
-pub fn track_link(filename: &str, base: &Url, keys: &SigningKeys, now: Timestamp) -> String {
-    let (subject, expires) = (track_subject(filename), now.seconds() + vidbuilder::LINK_LIFE.0);
-    let token = SignedToken::mint(&SubjectClaims { subject: &subject, expires }, keys);
-    let base = base.as_str().trim_end_matches('/');
-    format!("{base}/api/music-tracks/{filename}?token={}", token.expose())
-}
-
 /// Reads the file id of a video: the job's id, with `_reels` for the portrait rendition.
 fn read_file_id(text: &str) -> Result<(JobId, Rendition), Problem> {
     let text = text.strip_suffix(".mp4").unwrap_or(text);
@@ -148,91 +125,28 @@ fn read_file_id(text: &str) -> Result<(JobId, Rendition), Problem> {
     Ok((JobId::parse(id).map_err(|_| Problem::Video(VideoProblem::NotFound))?, rendition))
 }
 
-/// The answer with a job's status.
-pub fn status_answer(job: &Job) -> ApiAnswer {
-    ApiAnswer::json(200, &vidbuilder::status(job))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::get_request;
 
-/// The answer about a job that the caller waited for. It has the warnings of `accepted`, the answer to a request that
-/// does not wait.
-///
-/// # Errors
-/// [`VideoProblem::Failed`].
-pub fn finished_answer(job: &Job, accepted: &str) -> Result<ApiAnswer, Problem> {
-    match job.status {
-        Status::Completed => {
-            let mut body = vidbuilder::finished(job);
-            let accepted: Value = serde_json::from_str(accepted).unwrap_or_default();
-            if let Some(warnings) = accepted.get("warnings") {
-                body["warnings"] = warnings.clone();
-            }
-            Ok(ApiAnswer::json(200, &body))
+    #[test]
+    fn a_wrong_parameter_of_the_list_is_named() {
+        let list = |query: &[(&str, &str)]| Route::read(&get_request("/api/videos", query));
+        for (given, expected) in [(None, 200), (Some(""), 200), (Some("7.0"), 7)] {
+            let query: Vec<(&str, &str)> = given.map(|text| ("limit", text)).into_iter().collect();
+            let Ok(Route::List { limit, cursor: None, .. }) = list(&query) else { panic!("{query:?}") };
+            assert_eq!(limit, expected, "{query:?}");
         }
-        Status::Failed | Status::Cancelled | Status::Pending | Status::Processing | Status::Rendering => {
-            let view = vidbuilder::status(job);
-            let error = view["error"].as_str().unwrap_or_default().to_owned();
-            Err(Problem::Video(VideoProblem::Failed(job.id.to_string(), error)))
+        for (name, value, right) in [
+            ("limit", "201", "a whole number from 1 to 200"),
+            ("limit", "many", "a whole number from 1 to 200"),
+            ("cursor", "", "the `nextCursor` of an answer"),
+            ("cursor", "%", "the `nextCursor` of an answer"),
+        ] {
+            let problem = list(&[(name, value)]).unwrap_err();
+            assert_eq!(problem.path(), Some(name));
+            assert_eq!(problem.parts().2, format!("`{name}` must be {right}"));
         }
     }
-}
-
-/// The answer with the link for an upload.
-pub fn upload_answer(upload: &Upload, url: &str, now: Timestamp) -> ApiAnswer {
-    let body = json!({
-        "success": true,
-        "key": upload.key,
-        "uploadUrl": url,
-        "method": "PUT",
-        "headers": { "Content-Type": upload.content_type, "Content-Length": upload.bytes.to_string() },
-        "expiresAt": now.after(UPLOAD_LIFE).to_string(),
-    });
-    ApiAnswer::json(201, &body)
-}
-
-/// The redirect to a video.
-pub fn download_answer(url: &str) -> ApiAnswer {
-    ApiAnswer::text(302, String::new()).header("location", url).header("cache-control", "no-store")
-}
-
-/// The answer with the list of videos.
-pub fn list_answer(listed: &Listed) -> ApiAnswer {
-    let videos: Vec<Value> = listed.jobs.iter().filter_map(vidbuilder::listed).collect();
-    let mut body = json!({ "count": videos.len(), "videos": videos });
-    if let Some(next) = &listed.next {
-        body["nextCursor"] = json!(write_cursor(next));
-    }
-    ApiAnswer::json(200, &body)
-}
-
-/// The answer about a deleted video.
-pub fn deleted_answer(id: &JobId) -> ApiAnswer {
-    let message = "Video deleted successfully";
-    ApiAnswer::json(200, &json!({ "success": true, "message": message, "jobId": id.as_str() }))
-}
-
-/// The answer with the number of running and waiting jobs.
-pub fn queue_answer(status: &QueueStatus, waiting: &[JobId], most: usize) -> ApiAnswer {
-    let body = json!({
-        "activeRenders": status.active.len(),
-        "maxConcurrent": most,
-        "queueLength": status.counts.pending,
-        "availableSlots": most.saturating_sub(status.running),
-        "queuedJobs": waiting.iter().map(JobId::as_str).collect::<Vec<_>>(),
-    });
-    ApiAnswer::json(200, &body)
-}
-
-/// The answer with the music tracks: id, name, file name and a link of each.
-pub fn tracks_answer<'a>(
-    tracks: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
-    base: &Url,
-    keys: &SigningKeys,
-    now: Timestamp,
-) -> ApiAnswer {
-    let tracks: Vec<Value> = tracks
-        .map(|(id, name, filename)| {
-            json!({ "id": id, "name": name, "filename": filename, "url": track_link(filename, base, keys, now) })
-        })
-        .collect();
-    ApiAnswer::json(200, &json!({ "tracks": tracks }))
 }
