@@ -1,11 +1,13 @@
 //! The operations and webhooks of each family.
 
 mod callbacks;
+mod events;
 mod jobs;
 mod live;
 mod logs;
 mod queue;
 mod renders;
+mod webhooks;
 
 use crate::operation::{Operation, Webhook};
 
@@ -18,6 +20,7 @@ pub fn operations() -> Vec<Operation> {
         renders::operations(),
         logs::operations(),
         callbacks::operations(),
+        webhooks::operations(),
     ]
     .into_iter()
     .flatten()
@@ -26,5 +29,5 @@ pub fn operations() -> Vec<Operation> {
 
 /// The webhooks of all families.
 pub fn webhooks() -> Vec<Webhook> {
-    [jobs::webhooks()].into_iter().flatten().collect()
+    [jobs::webhooks(), events::webhooks()].into_iter().flatten().collect()
 }

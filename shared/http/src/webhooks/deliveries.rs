@@ -39,8 +39,8 @@ pub struct DeliveryListQuery {
     endpoint: Option<Parsed<EndpointName>>,
     /// Only deliveries with this status.
     status: Option<Parsed<DeliveryStatus>>,
-    /// Only deliveries that were created at this time or later: RFC 3339 with its zone, or Unix seconds or milliseconds,
-    /// from 2000 to 2099. Without `from` and `jobId`, 24 hours before `to`.
+    /// Only deliveries that were created at this time or later: RFC 3339 with its zone, or Unix seconds or
+    /// milliseconds, from 2000 to 2099. Without `from` and `jobId`, 24 hours before `to`.
     from: Option<QueryTime>,
     /// Only deliveries that were created at this time or before.
     to: Option<QueryTime>,
@@ -88,9 +88,9 @@ pub struct DeliveryView<'a> {
     status: DeliveryStatus,
     /// Attempts that were started.
     attempts: u32,
-    /// Why a pending delivery waits, if not for its own schedule; waiting does not count as an attempt. `rate`: the rate
-    /// limit; `line`: the concurrency limit of the endpoint; `circuit`: the circuit of the endpoint is open, and only
-    /// probes are sent; `pause`: the receiver requested a pause; `settings`: the sender's settings do not have the
+    /// Why a pending delivery waits, if not for its own schedule; waiting does not count as an attempt. `rate`: the
+    /// rate limit; `line`: the concurrency limit of the endpoint; `circuit`: the circuit of the endpoint is open, and
+    /// only probes are sent; `pause`: the receiver requested a pause; `settings`: the sender's settings do not have the
     /// endpoint, or no ENDPOINT_SECRETS_KEY that decrypts it; then the delivery is checked every five minutes.
     #[schemars(with = "Option<WaitReasonText>")]
     waits_for: Option<WaitReason>,

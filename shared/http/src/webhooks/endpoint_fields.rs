@@ -42,11 +42,11 @@ pub struct DestinationRules {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("anyOf" = [{ "required": ["url"] }, { "required": ["type", "arn"] }]))]
 pub struct EndpointRequest {
-    /// An https URL, without a user or a password, and not as answers show it (`/***`); http only if ALLOW_HTTP_WEBHOOKS
-    /// allows it. Required for the type `http`, and refused for others.
+    /// An https URL, without a user or a password, and not as answers show it (`/***`); http only if
+    /// ALLOW_HTTP_WEBHOOKS allows it. Required for the type `http`, and refused for others.
     url: Option<Text<URL_LIMIT>>,
-    /// The ARN of a queue or an event bus of the stack's region that the stack may send to (parameters QueueDestinations
-    /// and BusDestinations). Required for the types `sqs` and `eventbridge`, and refused for others.
+    /// The ARN of a queue or an event bus of the stack's region that the stack may send to (parameters
+    /// QueueDestinations and BusDestinations). Required for the types `sqs` and `eventbridge`, and refused for others.
     arn: Option<Checked<ArnText>>,
     /// The type; `http` by default.
     r#type: Option<EndpointType>,
@@ -88,16 +88,16 @@ pub struct EndpointRequest {
     secret: Option<Checked<WebhookSecret>>,
 }
 
-/// A change: a field that is absent stays as it is, and null resets it to its default. The secret has a route of its own.
-/// `Debug` hides the fields, of which some are secret.
+/// A change: a field that is absent stays as it is, and null resets it to its default. The secret has a route of its
+/// own. `Debug` hides the fields, of which some are secret.
 #[derive(Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct EndpointPatch {
-    /// An https URL, without a user or a password, and not as answers show it (`/***`); http only if ALLOW_HTTP_WEBHOOKS
-    /// allows it. Only for the type `http`, which refuses null.
+    /// An https URL, without a user or a password, and not as answers show it (`/***`); http only if
+    /// ALLOW_HTTP_WEBHOOKS allows it. Only for the type `http`, which refuses null.
     url: Patch<Text<URL_LIMIT>>,
-    /// The ARN of a queue or an event bus of the stack's region that the stack may send to (parameters QueueDestinations
-    /// and BusDestinations). Only for the types `sqs` and `eventbridge`, which refuse null.
+    /// The ARN of a queue or an event bus of the stack's region that the stack may send to (parameters
+    /// QueueDestinations and BusDestinations). Only for the types `sqs` and `eventbridge`, which refuse null.
     arn: Patch<Checked<ArnText>>,
     /// The type that it has; another one is refused.
     r#type: Patch<EndpointType>,
@@ -108,8 +108,8 @@ pub struct EndpointPatch {
     /// The caller's own data, merged: a member with null is removed, others stay; null removes all.
     #[schemars(with = "Option<MetadataChangesText>")]
     metadata: Patch<Value>,
-    /// Additional headers of its webhooks, merged: a header with null is removed, others stay; null removes all. At most
-    /// 20; none of ours, none of the connection's, and no value `***`. Only for the type `http`.
+    /// Additional headers of its webhooks, merged: a header with null is removed, others stay; null removes all. At
+    /// most 20; none of ours, none of the connection's, and no value `***`. Only for the type `http`.
     headers: Patch<Checked<HeaderChanges>>,
     /// `full`, the default: all data of an event. `thin`: its ids, its status and where the rest can be read.
     payload: Patch<Payload>,

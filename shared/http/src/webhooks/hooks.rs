@@ -52,8 +52,8 @@ pub struct TriggerRequest {
     #[serde(default, deserialize_with = "blank_is_absent")]
     #[schemars(with = "Text<NAME_LIMIT>", length(min = 1))]
     event: Option<Text<NAME_LIMIT>>,
-    /// The data of the event, at most 256 KiB; `{message, timestamp, manual: true}` by default. Numbers up to 2^53; send
-    /// larger ones as texts.
+    /// The data of the event, at most 256 KiB; `{message, timestamp, manual: true}` by default. Numbers up to 2^53;
+    /// send larger ones as texts.
     data: Option<Checked<EventData>>,
 }
 

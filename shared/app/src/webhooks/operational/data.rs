@@ -27,7 +27,9 @@ impl<'a> From<&'a Endpoint> for AboutEndpoint<'a> {
     }
 }
 
-/// An endpoint that fails. New members may be added.
+/// An endpoint that fails: after ten consecutive failures (WEBHOOK_CIRCUIT_FAILURES), then at 50, 75 and 90 % of the
+/// limits of the disable policy, once a webhook about a job has failed there. The endpoint itself does not get this
+/// webhook. New members may be added.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EndpointFailingData<'a> {
     #[serde(flatten)]
@@ -62,7 +64,8 @@ impl<'a> EndpointFailingData<'a> {
     }
 }
 
-/// An endpoint that was disabled. New members may be added.
+/// An endpoint that was disabled, because it failed for too long or requested no more webhooks; not if its operator
+/// disabled it. The endpoint itself does not get this webhook. New members may be added.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EndpointDisabledData<'a> {
     #[serde(flatten)]
@@ -87,7 +90,8 @@ impl<'a> EndpointDisabledData<'a> {
     }
 }
 
-/// An endpoint that accepts webhooks again. New members may be added.
+/// An endpoint that accepts webhooks about jobs again, after `endpoint.failing` was sent; not if its operator enabled
+/// it. The endpoint itself does not get this webhook. New members may be added.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EndpointRecoveredData<'a> {
     #[serde(flatten)]
@@ -111,7 +115,8 @@ impl<'a> EndpointRecoveredData<'a> {
     }
 }
 
-/// An exhausted webhook. New members may be added.
+/// An exhausted delivery, which `POST /api/webhooks/recover` sends again; not of an event of `endpoint.*`, `delivery.*`
+/// or `webhook.*`. The endpoint itself does not get this webhook. New members may be added.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DeliveryExhaustedData<'a> {
     #[serde(flatten)]
@@ -151,7 +156,8 @@ impl<'a> DeliveryExhaustedData<'a> {
     }
 }
 
-/// A test. New members may be added.
+/// A test. `POST /api/webhooks/test` sends it once, with `test: true` beside the data and the header
+/// `X-StreamGank-Test`, and without `webhook_id`, `source` and `X-StreamGank-Delivery`. New members may be added.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TestData<'a> {
     /// That it is a test.

@@ -113,8 +113,8 @@ struct RateLimitView {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct EndpointHealth<'a> {
-    /// The percentage of recent successful attempts, less 10 while it fails and 10 while it is slow; at most 10 while its
-    /// circuit is open, 0 if it is disabled.
+    /// The percentage of recent successful attempts, less 10 while it fails and 10 while it is slow; at most 10 while
+    /// its circuit is open, 0 if it is disabled.
     #[schemars(range(min = 0, max = 100))]
     score: u32,
     /// The first that is true. `circuit_open`: it had too many consecutive failures and is only probed; `paused`: it
@@ -140,8 +140,8 @@ struct EndpointHealth<'a> {
     /// A failed attempt after this time disables it (WEBHOOK_DISABLE_AFTER), if it accepts no webhook before and has
     /// enough consecutive failures to open its circuit; null while it does not fail, and once it is disabled.
     disables_at: Option<Time>,
-    /// The percentage of the disable policy's limits that the last warning was about: 1 as soon as it fails, then 50, 75
-    /// and 90; 0 while it is healthy. `endpoint.failing` is sent for it once a webhook about a job has failed.
+    /// The percentage of the disable policy's limits that the last warning was about: 1 as soon as it fails, then 50,
+    /// 75 and 90; 0 while it is healthy. `endpoint.failing` is sent for it once a webhook about a job has failed.
     #[schemars(extend("enum" = [0, 1, 50, 75, 90]))]
     warned_percent: u8,
     /// When one webhook probes it, while its circuit is open; null if that may happen at once.
