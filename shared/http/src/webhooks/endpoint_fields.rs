@@ -37,7 +37,7 @@ pub struct DestinationRules {
     pub region: String,
 }
 
-/// A new endpoint. Null counts as absent. `Debug` hides the fields, of which some are secret.
+/// A new endpoint. Null counts as absent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("anyOf" = [{ "required": ["url"] }, { "required": ["type", "arn"] }]))]
@@ -89,7 +89,7 @@ pub struct EndpointRequest {
 }
 
 /// A change: a field that is absent stays as it is, and null resets it to its default. The secret has a route of its
-/// own. `Debug` hides the fields, of which some are secret.
+/// own.
 #[derive(Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct EndpointPatch {
@@ -148,12 +148,14 @@ struct RateLimitPatch {
     window_ms: Patch<WindowMs>,
 }
 
+// Some of the fields are secret.
 impl fmt::Debug for EndpointRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointRequest").finish_non_exhaustive()
     }
 }
 
+// Some of the fields are secret.
 impl fmt::Debug for EndpointPatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointPatch").finish_non_exhaustive()

@@ -56,7 +56,7 @@ pub trait CheckedValue: Sized {
     ///
     /// # Errors
     /// What would be right.
-    fn of_json(value: &Value) -> Result<Self, String>;
+    fn of_json(value: Value) -> Result<Self, String>;
 
     /// Describes the values.
     fn schema(generator: &mut SchemaGenerator) -> Schema;
@@ -64,7 +64,7 @@ pub trait CheckedValue: Sized {
 
 impl<'de, T: CheckedValue> Deserialize<'de> for Checked<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::of_json(&Value::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+        T::of_json(Value::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -143,7 +143,7 @@ pub struct Signatures {
 impl CheckedValue for Signatures {
     const NAME: &'static str = "Signatures";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
+    fn of_json(value: Value) -> Result<Self, String> {
         let names: Option<Vec<&str>> = value.as_array().and_then(|names| names.iter().map(Value::as_str).collect());
         match names.as_deref() {
             Some(["v1"]) => Ok(Self { asymmetric: false }),
@@ -167,7 +167,7 @@ impl CheckedValue for Signatures {
 impl CheckedValue for EventFilter {
     const NAME: &'static str = "EventFilter";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
+    fn of_json(value: Value) -> Result<Self, String> {
         let names = value.as_array().filter(|names| (1..=EVENTS_LIMIT).contains(&names.len()));
         let pattern = |name: &Value| name.as_str().and_then(EventPattern::parse);
         let patterns = names.and_then(|names| names.iter().map(pattern).collect::<Option<Vec<_>>>());
@@ -202,7 +202,7 @@ impl fmt::Debug for HeaderChanges {
 impl CheckedValue for HeaderChanges {
     const NAME: &'static str = "HeaderChanges";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
+    fn of_json(value: Value) -> Result<Self, String> {
         let given = value.as_object().ok_or("an object of names and values")?;
         let changes = given.iter().map(|(name, value)| header_value(name, value).map(|value| (name.clone(), value)));
         changes.collect::<Result<_, _>>().map(Self)
@@ -245,7 +245,7 @@ pub struct FinalStatuses(pub BTreeSet<u16>);
 impl CheckedValue for FinalStatuses {
     const NAME: &'static str = "FinalStatuses";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
+    fn of_json(value: Value) -> Result<Self, String> {
         let status = |value: &Value| whole(value).and_then(|status| u16::try_from(status).ok());
         let status = |value: &Value| status(value).filter(|status| may_be_final(*status));
         let all = value.as_array().and_then(|all| all.iter().map(status).collect::<Option<_>>());
@@ -273,7 +273,7 @@ impl fmt::Debug for WebhookSecret {
 impl CheckedValue for WebhookSecret {
     const NAME: &'static str = "WebhookSecret";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
+    fn of_json(value: Value) -> Result<Self, String> {
         let secret = value.as_str().filter(|secret| standard::is_secret(secret));
         let right = || "`whsec_` and the base64 of 24 to 64 bytes; leave it out to have one made".to_owned();
         secret.map(|secret| Self(secret.to_owned())).ok_or_else(right)
@@ -296,7 +296,7 @@ impl ArnText {
 impl CheckedValue for ArnText {
     const NAME: &'static str = "Arn";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
+    fn of_json(value: Value) -> Result<Self, String> {
         let text = value.as_str().map(str::trim).filter(|text| !text.is_empty() && text.chars().count() <= URL_LIMIT);
         text.map(|text| Self(text.to_owned())).ok_or_else(|| Self::RIGHT.to_owned())
     }
@@ -313,12 +313,12 @@ pub struct DeliveryStatuses(pub Vec<DeliveryStatus>);
 impl CheckedValue for DeliveryStatuses {
     const NAME: &'static str = "DeliveryStatuses";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
+    fn of_json(value: Value) -> Result<Self, String> {
         let status = |value: &Value| {
             let name = value.as_str().ok_or_else(|| "a status, or a list of them".to_owned())?;
             DeliveryStatus::of_text(name).ok_or_else(|| DeliveryStatus::RIGHT.to_owned())
         };
-        let given = match value {
+        let given = match &value {
             Value::Array(all) if (1..=STATUSES_LIMIT).contains(&all.len()) => {
                 all.iter().map(status).collect::<Result<_, _>>()?
             }
@@ -341,8 +341,13 @@ pub struct EventData(pub Map<String, Value>);
 impl CheckedValue for EventData {
     const NAME: &'static str = "EventData";
 
-    fn of_json(value: &Value) -> Result<Self, String> {
-        value.as_object().cloned().map(Self).ok_or_else(|| "an object".to_owned())
+    fn of_json(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Object(members) => Ok(Self(members)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err("an object".to_owned())
+            }
+        }
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
