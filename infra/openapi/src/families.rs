@@ -1,11 +1,15 @@
 //! The operations and webhooks of each family.
 
 mod callbacks;
+mod catalogue;
 mod jobs;
 mod live;
 mod logs;
+mod pages;
 mod queue;
 mod renders;
+mod service;
+mod videos;
 
 use crate::operation::{Operation, Webhook};
 
@@ -13,11 +17,15 @@ use crate::operation::{Operation, Webhook};
 pub fn operations() -> Vec<Operation> {
     [
         jobs::operations(),
+        videos::operations(),
         live::operations(),
         queue::operations(),
         renders::operations(),
         logs::operations(),
+        catalogue::operations(),
         callbacks::operations(),
+        service::operations(),
+        pages::operations(),
     ]
     .into_iter()
     .flatten()

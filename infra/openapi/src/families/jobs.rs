@@ -90,12 +90,12 @@ fn of_job(route: &'static str, id: &'static str, summary: &'static str) -> Opera
 }
 
 /// How long an idempotency key of a job counts.
-const ONCE: &str = "Within 24 h, the same key and body of a caller get the first answer; another body gets 422. Bodies \
-                    are compared by value: spaces, the order of members, `1.0` for `1`, escapes, and a form's boundary \
-                    make no difference";
+pub(super) const ONCE: &str = "Within 24 h, the same key and body of a caller get the first answer; another body \
+                               gets 422. Bodies are compared by value: spaces, the order of members, `1.0` for `1`, \
+                               escapes, and a form's boundary make no difference";
 /// What a cancellation does.
 const CANCEL: &str = "A job that is cancelled already stays so. Reelhook notifies the worker at its `cancel_url`.";
 /// The header `If-None-Match`.
-const VERSIONS: &str = "The ETags of versions that the caller has";
+pub(super) const VERSIONS: &str = "The ETags of versions that the caller has";
 /// The answer 304.
-const SAME_VERSION: &str = "The caller has this version";
+pub(super) const SAME_VERSION: &str = "The caller has this version";
