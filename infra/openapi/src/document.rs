@@ -188,9 +188,9 @@ impl Builder {
             Access::Key | Access::Link | Access::Stream | Access::Worker if of.changes() => {
                 &["unauthorized", "foreign_page", "foreign_host", "rate_limited"]
             }
-            Access::Key | Access::Link | Access::Stream | Access::Worker => {
-                &["unauthorized", "foreign_host", "rate_limited"]
-            }
+            // Streams count for no rate limit.
+            Access::Stream => &["unauthorized", "foreign_host"],
+            Access::Key | Access::Link | Access::Worker => &["unauthorized", "foreign_host", "rate_limited"],
         });
         codes.extend(["internal", "busy"]);
         let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();

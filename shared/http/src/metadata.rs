@@ -17,14 +17,6 @@ pub(crate) fn read(member: Option<&Value>) -> Result<Metadata, Problem> {
     Ok(member.map(Metadata::parse).transpose()?.unwrap_or_default())
 }
 
-/// The metadata after a change (RFC 7396); as it is if the member is absent.
-///
-/// # Errors
-/// `bad_field`.
-pub(crate) fn merge(known: &Metadata, member: Option<&Value>) -> Result<Metadata, Problem> {
-    Ok(member.map(|patch| known.merged(patch)).transpose()?.unwrap_or_else(|| known.clone()))
-}
-
 /// The field `metadata` of a form, which is JSON as text; null if the field is blank.
 ///
 /// # Errors

@@ -14,3 +14,4 @@ pub mod subscriptions;
 pub mod transport;
 pub mod triggers;
 pub mod validate;
+pub mod wire;

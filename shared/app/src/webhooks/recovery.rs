@@ -1,6 +1,7 @@
 //! A recovery as it is stored: which deliveries it sends again, and how far it has come.
 
 use reelhook_domain::{Delivery, DeliveryStatus, Metadata, OutboundEvent, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::webhooks::deliveries::{goes_to, time_of};
@@ -57,7 +58,7 @@ impl Filter {
 }
 
 /// The status of a recovery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RecoveryStatus {
     /// Some deliveries are still to be examined.

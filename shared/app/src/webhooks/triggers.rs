@@ -19,6 +19,7 @@ use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::endpoints::{Format, masked, receiver};
 use crate::webhooks::events::{EventRow, EventStore};
 use crate::webhooks::notify::{Notified, NotifyPorts, notify};
+use crate::webhooks::operational::data::TestData;
 use crate::webhooks::subscriptions::{Subscriber, Subscriptions};
 
 /// The timeout of a test.
@@ -55,7 +56,7 @@ pub async fn test(
     url: &Url,
 ) -> Tested {
     let now = clock.now();
-    let data = json!({ "message": TEST_MESSAGE });
+    let data = json!(TestData { message: TEST_MESSAGE, endpoint_id: None });
     let request = match receiver(url) {
         ReceiverKind::Own => {
             let body = json!({ "event": TEST, "data": data, "timestamp": now.to_string(), "test": true });
@@ -108,7 +109,7 @@ impl<T: EventStore + IdempotencyStore> TriggerStore for T {}
 /// The event of a test for one endpoint; `random` makes its id, and 0 makes the test that follows its registration.
 pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
     let id = event_id(&format!("test_{endpoint}_{random:032x}"));
-    let data = json!({ "message": TEST_MESSAGE, "endpoint_id": endpoint.as_str() });
+    let data = json!(TestData { message: TEST_MESSAGE, endpoint_id: Some(endpoint) });
     EventRow {
         id,
         event: OutboundEvent::Test,

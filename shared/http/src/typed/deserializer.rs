@@ -105,6 +105,10 @@ impl Error for ReadError {
     fn missing_field(name: &'static str) -> Self {
         Self::new(Fault::Missing).below(|| Step::Name(name.to_owned()))
     }
+
+    fn duplicate_field(name: &'static str) -> Self {
+        Self::custom("given under one of its names").below(|| Step::Name(name.to_owned()))
+    }
 }
 
 /// The names as text: "`a`, `b` or `c`".
@@ -152,6 +156,19 @@ impl<'de> Deserializer<'de> for JsonReader<'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    /// A list is no object, although the visitor could read one as the fields in their order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        if self.0.is_array() {
+            return Err(ReadError::invalid_type(Unexpected::Seq, &visitor));
+        }
+        self.deserialize_any(visitor)
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -168,7 +185,7 @@ impl<'de> Deserializer<'de> for JsonReader<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 

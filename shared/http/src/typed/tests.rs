@@ -73,6 +73,8 @@ fn an_error_names_the_path_and_what_would_be_right() {
         (json!({ "parts": [{ "width": 1 }, { "width": 6 }] }), "`parts[1].width` must be a whole number from 0 to 5"),
         (json!({ "parts": [{ "width": 1 }, {}] }), "`parts[1].width` must be present"),
         (json!({ "parts": [3] }), "`parts[0]` must be an object with `width`"),
+        (json!({ "parts": [[3]] }), "`parts[0]` must be an object with `width`"),
+        (json!({ "note": "a", "note_text": "b" }), "`note` must be given under one of its names"),
         (json!({ "sise": 1 }), "Unknown field `sise`; the fields are `name`, `size`, `ratio`"),
         (json!([]), "`body` must be"),
     ] {

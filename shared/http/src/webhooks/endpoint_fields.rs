@@ -1,55 +1,30 @@
-//! The fields of an endpoint in requests: for a new one, and for a change (RFC 7396).
+//! The bodies of requests about an endpoint: a new one, and a change (RFC 7396).
 
-use std::collections::BTreeSet;
+use std::fmt;
 
-use reelhook_app::outbound::CONNECTION_HEADERS;
-use reelhook_app::webhooks::deliver::is_reserved_header;
-use reelhook_app::webhooks::endpoints::policies::{
-    CONCURRENCY, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
-};
-use reelhook_app::webhooks::endpoints::registrations::Choices;
+use reelhook_app::idempotency::IdempotencyKey;
+use reelhook_app::views::wire::MetadataText;
+use reelhook_app::webhooks::endpoints::policies::ScheduleName;
+use reelhook_app::webhooks::endpoints::registrations::{Choices, RegistrationRequest};
 use reelhook_app::webhooks::endpoints::{Arn, Destination, Form, Format, Payload, receiver_url};
-use reelhook_app::webhooks::settings::{is_field_value, is_token};
 use reelhook_domain::{EventFilter, EventPattern};
-use serde_json::{Map, Value};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::numbers::whole;
-use crate::problem::{Problem, RequestProblem, bad};
+use crate::metadata;
+use crate::problem::{Problem, bad};
+use crate::typed::fields::{Flag, Patch, Text};
+use crate::webhooks::fields::{
+    ArnText, Checked, Concurrency, EndpointType, FinalStatuses, HeaderChanges, MetadataChangesText, RateMax,
+    Signatures, TimeoutMs, URL_LIMIT, WebhookSecret, WindowMs, not_null,
+};
 use crate::webhooks::problem::WebhookProblem;
 
-/// Characters of a URL.
-pub(crate) const URL_LIMIT: usize = 2048;
 /// Characters of a description.
 const DESCRIPTION_LIMIT: usize = 200;
-/// Entries of a filter.
-const EVENTS_LIMIT: usize = 50;
 /// Headers of one endpoint.
 const HEADERS_LIMIT: usize = 20;
-/// Bytes of a header's name, and of its value.
-const HEADER_LIMITS: (usize, usize) = (64, 1024);
-/// Replaces secrets in answers.
-pub(crate) const HIDDEN: &str = "***";
-/// Fields that a new endpoint and a changed one may have.
-const FIELDS: [&str; 18] = [
-    "url",
-    "arn",
-    "type",
-    "events",
-    "description",
-    "metadata",
-    "headers",
-    "payload",
-    "format",
-    "asciiJson",
-    "ascii_json",
-    "signatures",
-    "schedule",
-    "timeoutMs",
-    "concurrency",
-    "rateLimit",
-    "permanentStatuses",
-    "enabled",
-];
 
 /// The destinations that this stack allows.
 #[derive(Debug, Clone)]
@@ -62,12 +37,135 @@ pub struct DestinationRules {
     pub region: String,
 }
 
+/// A new endpoint. Null counts as absent. `Debug` hides the fields, of which some are secret.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["url"] }, { "required": ["type", "arn"] }]))]
+pub struct EndpointRequest {
+    /// An https URL, without a user or a password, and not as answers show it (`/***`); http only if ALLOW_HTTP_WEBHOOKS
+    /// allows it. Required for the type `http`, and refused for others.
+    url: Option<Text<URL_LIMIT>>,
+    /// The ARN of a queue or an event bus of the stack's region that the stack may send to (parameters QueueDestinations
+    /// and BusDestinations). Required for the types `sqs` and `eventbridge`, and refused for others.
+    arn: Option<Checked<ArnText>>,
+    /// The type; `http` by default.
+    r#type: Option<EndpointType>,
+    /// The events that it gets; `["job.*"]` by default.
+    events: Option<Checked<EventFilter>>,
+    /// A description for people.
+    description: Option<Text<DESCRIPTION_LIMIT>>,
+    /// The caller's own data.
+    #[schemars(with = "Option<MetadataText>")]
+    metadata: Option<Value>,
+    /// Additional headers of its webhooks, at most 20; none of ours (`webhook-*`, `X-StreamGank-Signature`,
+    /// `X-StreamGank-Delivery`), none of the connection's, and no value `***`. Only for the type `http`; they are not
+    /// sent to Slack and Discord.
+    headers: Option<Checked<HeaderChanges>>,
+    /// `full`, the default: all data of an event. `thin`: its ids, its status and where the rest can be read.
+    payload: Option<Payload>,
+    /// `standard`, the default: the payload of Standard Webhooks. `streamgank`: StreamGank's envelope and headers.
+    format: Option<Format>,
+    /// Whether everything but ASCII is escaped in the body; false by default.
+    #[serde(alias = "ascii_json")]
+    ascii_json: Option<Flag>,
+    /// The kinds of signatures: `["v1"]`, the default, or both.
+    signatures: Option<Checked<Signatures>>,
+    /// When a failed webhook is retried; WEBHOOK_SCHEDULE by default.
+    schedule: Option<ScheduleName>,
+    /// The timeout of one attempt; WEBHOOK_TIMEOUT by default.
+    timeout_ms: Option<TimeoutMs>,
+    /// The maximum number of concurrent attempts; WEBHOOK_CONCURRENCY by default.
+    concurrency: Option<Concurrency>,
+    /// The rate limit; the default of each part is WEBHOOK_RATE_LIMIT_MAX or WEBHOOK_RATE_LIMIT_WINDOW.
+    rate_limit: Option<RateLimitPatch>,
+    /// HTTP statuses after which a webhook is not retried: not 408, 425 and 429; WEBHOOK_PERMANENT_STATUSES by default.
+    permanent_statuses: Option<Checked<FinalStatuses>>,
+    /// Whether it is enabled; true by default.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "Flag")]
+    enabled: Option<Flag>,
+    /// The receiver's own secret: `whsec_` and the base64 of 24 to 64 bytes, with padding. One is generated by default.
+    secret: Option<Checked<WebhookSecret>>,
+}
+
+/// A change: a field that is absent stays as it is, and null resets it to its default. The secret has a route of its own.
+/// `Debug` hides the fields, of which some are secret.
+#[derive(Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct EndpointPatch {
+    /// An https URL, without a user or a password, and not as answers show it (`/***`); http only if ALLOW_HTTP_WEBHOOKS
+    /// allows it. Only for the type `http`, which refuses null.
+    url: Patch<Text<URL_LIMIT>>,
+    /// The ARN of a queue or an event bus of the stack's region that the stack may send to (parameters QueueDestinations
+    /// and BusDestinations). Only for the types `sqs` and `eventbridge`, which refuse null.
+    arn: Patch<Checked<ArnText>>,
+    /// The type that it has; another one is refused.
+    r#type: Patch<EndpointType>,
+    /// The events that it gets; `["job.*"]` by default.
+    events: Patch<Checked<EventFilter>>,
+    /// A description for people.
+    description: Patch<Text<DESCRIPTION_LIMIT>>,
+    /// The caller's own data, merged: a member with null is removed, others stay; null removes all.
+    #[schemars(with = "Option<MetadataChangesText>")]
+    metadata: Patch<Value>,
+    /// Additional headers of its webhooks, merged: a header with null is removed, others stay; null removes all. At most
+    /// 20; none of ours, none of the connection's, and no value `***`. Only for the type `http`.
+    headers: Patch<Checked<HeaderChanges>>,
+    /// `full`, the default: all data of an event. `thin`: its ids, its status and where the rest can be read.
+    payload: Patch<Payload>,
+    /// `standard`, the default: the payload of Standard Webhooks. `streamgank`: StreamGank's envelope and headers.
+    format: Patch<Format>,
+    /// Whether everything but ASCII is escaped in the body; false by default.
+    #[serde(alias = "ascii_json")]
+    ascii_json: Patch<Flag>,
+    /// The kinds of signatures: `["v1"]`, the default, or both.
+    signatures: Patch<Checked<Signatures>>,
+    /// When a failed webhook is retried; WEBHOOK_SCHEDULE by default.
+    schedule: Patch<ScheduleName>,
+    /// The timeout of one attempt; WEBHOOK_TIMEOUT by default.
+    timeout_ms: Patch<TimeoutMs>,
+    /// The maximum number of concurrent attempts; WEBHOOK_CONCURRENCY by default.
+    concurrency: Patch<Concurrency>,
+    /// The rate limit, merged: a part that is absent stays, and null resets it to WEBHOOK_RATE_LIMIT_MAX or
+    /// WEBHOOK_RATE_LIMIT_WINDOW; null for both resets both.
+    rate_limit: Patch<RateLimitPatch>,
+    /// HTTP statuses after which a webhook is not retried: not 408, 425 and 429; WEBHOOK_PERMANENT_STATUSES by default.
+    permanent_statuses: Patch<Checked<FinalStatuses>>,
+    /// Whether it is enabled.
+    #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "Flag")]
+    enabled: Option<Flag>,
+}
+
+/// The parts of a rate limit that change.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object with `max` and `windowMs`")]
+#[schemars(inline)]
+struct RateLimitPatch {
+    /// Sends per window.
+    max: Patch<RateMax>,
+    /// The window, in milliseconds.
+    window_ms: Patch<WindowMs>,
+}
+
+impl fmt::Debug for EndpointRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointRequest").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EndpointPatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointPatch").finish_non_exhaustive()
+    }
+}
+
 /// The parts of an endpoint that its owner sets.
 #[derive(Debug, Clone)]
 pub struct Fields {
     /// The public choices.
     pub choices: Choices,
-    /// Its destination; none if the request has none.
+    /// Its destination; none before the request that names it.
     pub destination: Option<Destination>,
     /// Additional headers of its webhooks.
     pub headers: Vec<(String, String)>,
@@ -82,362 +180,196 @@ impl Default for Fields {
     }
 }
 
-/// Checks that every field is known.
-///
-/// # Errors
-/// [`RequestProblem::UnknownField`].
-pub(crate) fn check_names(body: &Map<String, Value>, more: &[&'static str]) -> Result<(), Problem> {
-    let known = [FIELDS.as_slice(), more].concat();
-    match body.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(Problem::Request(RequestProblem::UnknownField(name.clone(), known))),
-        None => Ok(()),
-    }
-}
-
-/// The field `enabled`, if it is present.
-pub(crate) fn enabled(body: &Map<String, Value>) -> Result<Option<bool>, Problem> {
-    match body.get("enabled") {
-        None => Ok(None),
-        Some(Value::Bool(enabled)) => Ok(Some(*enabled)),
-        Some(_) => Err(bad("enabled", "true or false")),
-    }
-}
-
-impl Fields {
-    /// Applies the fields of a request; null resets a field to its default.
+impl EndpointRequest {
+    /// The endpoint to register.
     ///
     /// # Errors
     /// [`Problem`] names the field.
-    pub fn merge(&mut self, body: &Map<String, Value>, reach: &DestinationRules) -> Result<(), Problem> {
-        if let Some(destination) = read_destination(body, self.destination.as_ref(), reach)? {
-            self.destination = Some(destination);
+    pub fn registration(
+        self,
+        rules: &DestinationRules,
+        key: Option<IdempotencyKey>,
+    ) -> Result<RegistrationRequest, Problem> {
+        let changes = EndpointPatch {
+            url: self.url.into(),
+            arn: self.arn.into(),
+            r#type: self.r#type.into(),
+            events: self.events.into(),
+            description: self.description.into(),
+            metadata: Patch::Absent,
+            headers: self.headers.into(),
+            payload: self.payload.into(),
+            format: self.format.into(),
+            ascii_json: self.ascii_json.into(),
+            signatures: self.signatures.into(),
+            schedule: self.schedule.into(),
+            timeout_ms: self.timeout_ms.into(),
+            concurrency: self.concurrency.into(),
+            rate_limit: self.rate_limit.into(),
+            permanent_statuses: self.permanent_statuses.into(),
+            enabled: None,
+        };
+        let mut fields = Fields::default();
+        changes.apply(&mut fields, rules)?;
+        let Some(destination) = fields.destination else { return Err(url_missing()) };
+        Ok(RegistrationRequest {
+            choices: Choices { metadata: metadata::read(self.metadata.as_ref())?, ..fields.choices },
+            destination,
+            headers: fields.headers,
+            secret: self.secret.map(|Checked(secret)| secret.0),
+            enabled: self.enabled.is_none_or(|enabled| enabled.0),
+            key,
+        })
+    }
+}
+
+impl EndpointPatch {
+    /// The new value of `enabled`.
+    pub fn enabled(&self) -> Option<bool> {
+        self.enabled.map(|enabled| enabled.0)
+    }
+
+    /// Whether it changes anything but whether the endpoint is enabled.
+    pub fn changes_fields(&self) -> bool {
+        *self != Self { enabled: self.enabled, ..Self::default() }
+    }
+
+    /// Applies the change.
+    ///
+    /// # Errors
+    /// [`Problem`] names the field.
+    pub fn apply(&self, fields: &mut Fields, rules: &DestinationRules) -> Result<(), Problem> {
+        if let Some(destination) = self.destination(fields.destination.as_ref(), rules)? {
+            fields.destination = Some(destination);
         }
-        let choices = &mut self.choices;
-        let elsewhere = matches!(self.destination, Some(Destination::Queue(_) | Destination::Bus(_)));
-        if elsewhere && body.get("headers").is_some_and(|headers| !headers.is_null()) {
-            return Err(bad("headers", "left out but for the type `http`"));
+        self.merge_headers(fields)?;
+        let (choices, defaults) = (&mut fields.choices, Fields::default().choices);
+        choices.metadata = match &self.metadata {
+            Patch::Absent => choices.metadata.clone(),
+            Patch::Null => defaults.metadata,
+            Patch::Value(members) => choices.metadata.merged(members)?,
+        };
+        replace(&mut choices.events, &self.events, defaults.events, |Checked(events)| events);
+        replace(&mut choices.description, &self.description, None, |text| Some(text.into_string()));
+        replace(&mut choices.form.payload, &self.payload, defaults.form.payload, |payload| payload);
+        replace(&mut choices.form.format, &self.format, defaults.form.format, |format| format);
+        replace(&mut choices.form.ascii, &self.ascii_json, false, |ascii| ascii.0);
+        replace(&mut choices.asymmetric, &self.signatures, false, |Checked(signatures)| signatures.asymmetric);
+        let policy = &mut choices.policy;
+        replace(&mut policy.schedule, &self.schedule, None, Some);
+        replace(&mut policy.timeout, &self.timeout_ms, None, |timeout| Some(timeout.get()));
+        replace(&mut policy.concurrency, &self.concurrency, None, |concurrency| Some(concurrency.get()));
+        replace(&mut policy.permanent_statuses, &self.permanent_statuses, None, |Checked(all)| Some(all.0));
+        let rate = match &self.rate_limit {
+            Patch::Absent => RateLimitPatch::default(),
+            Patch::Null => RateLimitPatch { max: Patch::Null, window_ms: Patch::Null },
+            Patch::Value(parts) => parts.clone(),
+        };
+        replace(&mut policy.rate_limit_max, &rate.max, None, |max| Some(max.get()));
+        replace(&mut policy.rate_limit_window, &rate.window_ms, None, |window| Some(window.get()));
+        Ok(())
+    }
+
+    /// The new destination, if it changes.
+    fn destination(
+        &self,
+        known: Option<&Destination>,
+        rules: &DestinationRules,
+    ) -> Result<Option<Destination>, Problem> {
+        let is = known.map(EndpointType::of);
+        let kind = self.r#type.value().copied().or(is).unwrap_or(EndpointType::Http);
+        if is.is_some_and(|is| is != kind) {
+            return Err(bad("type", "as it was registered; register another endpoint"));
         }
-        for (name, value) in body {
-            let given = (!value.is_null()).then_some(value);
-            match name.as_str() {
-                "events" => {
-                    choices.events = match given {
-                        Some(value) => read_events(value)?,
-                        None => Self::default().choices.events,
-                    };
-                }
-                "description" => choices.description = given.map(read_description).transpose()?,
-                "payload" => choices.form.payload = given.map_or(Ok(Payload::Full), read_payload)?,
-                "format" => {
-                    choices.form.format = match given {
-                        Some(value) => read_format(value)?,
-                        None => Self::default().choices.form.format,
-                    };
-                }
-                "asciiJson" | "ascii_json" => {
-                    choices.form.ascii =
-                        given.map_or(Some(false), Value::as_bool).ok_or_else(|| bad("asciiJson", "true or false"))?;
-                }
-                "signatures" => choices.asymmetric = given.map_or(Ok(false), read_signatures)?,
-                "headers" => merge_headers(&mut self.headers, given)?,
-                "schedule" | "timeoutMs" | "concurrency" | "rateLimit" | "permanentStatuses" => {
-                    read_policy(&mut choices.policy, name, given)?;
-                }
-                // These are read elsewhere: the destination, `enabled`, the secret of a new endpoint, and the metadata.
-                "url" | "arn" | "type" | "enabled" | "secret" | "metadata" => {}
-                unknown => {
-                    return Err(Problem::Request(RequestProblem::UnknownField(unknown.to_owned(), FIELDS.to_vec())));
-                }
+        let left_out = |field: &str| format!("left out for the type `{}`, which has `{field}`", kind.name());
+        match kind {
+            EndpointType::Http if self.arn.value().is_some() => Err(bad("arn", left_out("url"))),
+            EndpointType::Http => match &self.url {
+                Patch::Absent if is.is_some() => Ok(None),
+                Patch::Absent | Patch::Null => Err(url_missing()),
+                Patch::Value(url) => web(url.trim(), rules).map(Some),
+            },
+            EndpointType::Sqs | EndpointType::EventBridge if self.url.value().is_some() => {
+                Err(bad("url", left_out("arn")))
             }
+            EndpointType::Sqs | EndpointType::EventBridge => match &self.arn {
+                Patch::Absent if is.is_some() => Ok(None),
+                Patch::Absent | Patch::Null => Err(bad("arn", ArnText::RIGHT)),
+                Patch::Value(Checked(arn)) => cloud(&arn.0, kind, rules).map(Some),
+            },
+        }
+    }
+
+    fn merge_headers(&self, fields: &mut Fields) -> Result<(), Problem> {
+        let Checked(HeaderChanges(changes)) = match &self.headers {
+            Patch::Absent => return Ok(()),
+            Patch::Null => {
+                fields.headers.clear();
+                return Ok(());
+            }
+            Patch::Value(_) if matches!(fields.destination, Some(Destination::Queue(_) | Destination::Bus(_))) => {
+                return Err(bad("headers", "left out but for the type `http`"));
+            }
+            Patch::Value(changes) => changes,
+        };
+        for (name, value) in changes {
+            fields.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            fields.headers.extend(value.iter().map(|value| (name.clone(), value.clone())));
+        }
+        if fields.headers.len() > HEADERS_LIMIT {
+            return Err(bad("headers", format!("at most {HEADERS_LIMIT}")));
         }
         Ok(())
     }
 }
 
-/// The `type` of a destination.
-pub(crate) fn kind_of(destination: &Destination) -> &'static str {
-    match destination {
-        Destination::Web(_) => "http",
-        Destination::Queue(_) => "sqs",
-        Destination::Bus(_) => "eventbridge",
+/// Changes a value: null resets it to `default`.
+fn replace<T: Clone, V>(value: &mut V, patch: &Patch<T>, default: V, of: impl FnOnce(T) -> V) {
+    match patch {
+        Patch::Absent => {}
+        Patch::Null => *value = default,
+        Patch::Value(new) => *value = of(new.clone()),
     }
 }
 
-fn read_destination(
-    body: &Map<String, Value>,
-    known: Option<&Destination>,
-    reach: &DestinationRules,
-) -> Result<Option<Destination>, Problem> {
-    let kind = match body.get("type") {
-        None | Some(Value::Null) => known.map_or("http", kind_of),
-        Some(Value::String(kind)) if ["http", "sqs", "eventbridge"].contains(&kind.as_str()) => kind,
-        Some(_) => return Err(bad("type", "`http`, `sqs` or `eventbridge`")),
-    };
-    if known.is_some_and(|known| kind_of(known) != kind) {
-        return Err(bad("type", "as it was registered; register another endpoint"));
+fn url_missing() -> Problem {
+    Problem::Webhook(WebhookProblem::UrlMissing("Webhook URL is required"))
+}
+
+fn web(url: &str, rules: &DestinationRules) -> Result<Destination, Problem> {
+    if url.is_empty() {
+        return Err(bad("url", format!("a text of at most {URL_LIMIT} characters")));
     }
-    let field = if kind == "http" { "url" } else { "arn" };
-    let other = if kind == "http" { "arn" } else { "url" };
-    if body.get(other).is_some_and(|value| !value.is_null()) {
-        return Err(bad(other, format!("left out for the type `{kind}`, which has `{field}`")));
+    if url.ends_with("/***") {
+        return Err(bad("url", "the URL itself, not ***"));
     }
-    let text = match body.get(field) {
-        None if known.is_some() => return Ok(None),
-        Some(Value::String(text)) if !text.trim().is_empty() && text.chars().count() <= URL_LIMIT => text.trim(),
-        None | Some(Value::Null) if kind == "http" => {
-            return Err(Problem::Webhook(WebhookProblem::UrlMissing("Webhook URL is required")));
-        }
-        _ if kind == "http" => return Err(bad("url", format!("a text of at most {URL_LIMIT} characters"))),
-        _ => return Err(bad("arn", "the ARN of a queue or an event bus")),
-    };
+    receiver_url(url, rules.allow_http).map(Destination::Web).map_err(|right| bad("url", right))
+}
+
+/// A queue or an event bus.
+fn cloud(text: &str, kind: EndpointType, rules: &DestinationRules) -> Result<Destination, Problem> {
     let arn = |service: &str, right: &str| {
         let arn = Arn::parse(text, service).ok_or_else(|| bad("arn", right))?;
-        if arn.parts().0 != reach.region {
-            return Err(bad("arn", format!("in the stack's region, {}", reach.region)));
+        if arn.parts().0 != rules.region {
+            return Err(bad("arn", format!("in the stack's region, {}", rules.region)));
         }
-        if !reach.destinations.iter().any(|known| known == text) {
+        if !rules.destinations.iter().any(|known| known == text) {
             let right =
                 "one that this stack may send to: name it in the parameter QueueDestinations or BusDestinations";
             return Err(bad("arn", right));
         }
         Ok(arn)
     };
-    Ok(Some(match kind {
-        "sqs" => Destination::Queue(arn("sqs", "the ARN of a queue, arn:aws:sqs:region:account:name")?),
-        "eventbridge" => {
+    match kind {
+        EndpointType::EventBridge => {
             let right = "the ARN of an event bus, arn:aws:events:region:account:event-bus/name";
-            Destination::Bus(arn("events", right)?)
+            arn("events", right).map(Destination::Bus)
         }
-        _ if text.ends_with("/***") => return Err(bad("url", "the URL itself, not ***")),
-        _ => Destination::Web(receiver_url(text, reach.allow_http).map_err(|right| bad("url", right))?),
-    }))
-}
-
-fn read_events(value: &Value) -> Result<EventFilter, Problem> {
-    let right = || {
-        bad("events", "a list of 1 to 50 events such as `job.completed`, `job.*` or `*`; see /api/webhooks/event-types")
-    };
-    let names = value.as_array().filter(|names| (1..=EVENTS_LIMIT).contains(&names.len())).ok_or_else(right)?;
-    let patterns = names.iter().map(|name| name.as_str().and_then(EventPattern::parse));
-    Ok(EventFilter::new(patterns.collect::<Option<Vec<_>>>().ok_or_else(right)?))
-}
-
-fn read_description(value: &Value) -> Result<String, Problem> {
-    let text = value.as_str().filter(|text| text.chars().count() <= DESCRIPTION_LIMIT);
-    text.map(str::to_owned)
-        .ok_or_else(|| bad("description", format!("a text of at most {DESCRIPTION_LIMIT} characters")))
-}
-
-fn read_payload(value: &Value) -> Result<Payload, Problem> {
-    match value.as_str() {
-        Some("full") => Ok(Payload::Full),
-        Some("thin") => Ok(Payload::Thin),
-        _ => Err(bad("payload", "`full` or `thin`")),
-    }
-}
-
-fn read_format(value: &Value) -> Result<Format, Problem> {
-    match value.as_str() {
-        Some("standard") => Ok(Format::Standard),
-        Some("streamgank") => Ok(Format::StreamGank),
-        _ => Err(bad("format", "`standard` or `streamgank`")),
-    }
-}
-
-/// Whether `v1a` is among them; `v1` always is.
-fn read_signatures(value: &Value) -> Result<bool, Problem> {
-    let names: Option<Vec<&str>> = value.as_array().and_then(|names| names.iter().map(Value::as_str).collect());
-    match names.as_deref() {
-        Some(["v1"]) => Ok(false),
-        Some(["v1", "v1a"] | ["v1a", "v1"]) => Ok(true),
-        _ => Err(bad("signatures", "[\"v1\"] or [\"v1\", \"v1a\"]")),
-    }
-}
-
-fn merge_headers(headers: &mut Vec<(String, String)>, given: Option<&Value>) -> Result<(), Problem> {
-    let Some(value) = given else {
-        headers.clear();
-        return Ok(());
-    };
-    let given = value.as_object().ok_or_else(|| bad("headers", "an object of names and values"))?;
-    for (name, value) in given {
-        let right = || {
-            let (names, values) = HEADER_LIMITS;
-            let right = format!("names of at most {names} characters and values of at most {values}, in visible ASCII");
-            bad("headers", format!("{right}; none of ours (webhook-*) and none of the connection's"))
-        };
-        let lower = name.to_lowercase();
-        let known = name.len() <= HEADER_LIMITS.0 && is_token(name);
-        if !known || is_reserved_header(&lower) || CONNECTION_HEADERS.contains(&lower.as_str()) {
-            return Err(right());
-        }
-        headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        match value {
-            Value::Null => {}
-            Value::String(text) if text == HIDDEN => return Err(bad("headers", "the values themselves, not ***")),
-            Value::String(text) if text.len() <= HEADER_LIMITS.1 && is_field_value(text) => {
-                headers.push((name.clone(), text.clone()));
-            }
-            _ => return Err(right()),
+        EndpointType::Sqs | EndpointType::Http => {
+            arn("sqs", "the ARN of a queue, arn:aws:sqs:region:account:name").map(Destination::Queue)
         }
     }
-    if headers.len() > HEADERS_LIMIT {
-        return Err(bad("headers", format!("at most {HEADERS_LIMIT}")));
-    }
-    Ok(())
-}
-
-fn read_policy(policy: &mut OwnPolicy, name: &str, given: Option<&Value>) -> Result<(), Problem> {
-    match name {
-        "schedule" => {
-            let read = |value: &Value| value.as_str().and_then(ScheduleName::parse);
-            let right = || bad("schedule", "`streamgank`, `vidbuilder` or `standard`");
-            policy.schedule = given.map(|value| read(value).ok_or_else(right)).transpose()?;
-        }
-        "timeoutMs" => policy.timeout = given.map(|value| number(value, "timeoutMs", TIMEOUT_MS)).transpose()?,
-        "concurrency" => {
-            let read = given.map(|value| number(value, "concurrency", CONCURRENCY)).transpose()?;
-            policy.concurrency = read.and_then(|value| u32::try_from(value).ok());
-        }
-        "rateLimit" => {
-            let limit = match given {
-                None => None,
-                Some(Value::Object(limit)) if limit.keys().all(|key| key == "max" || key == "windowMs") => Some(limit),
-                Some(_) => return Err(bad("rateLimit", "an object with `max` and `windowMs`")),
-            };
-            // Only the named members of an object change; null resets them to the default.
-            let part = |name: &str| match limit {
-                None => Some(None),
-                Some(limit) => limit.get(name).map(|value| (!value.is_null()).then_some(value)),
-            };
-            if let Some(max) = part("max") {
-                let max = max.map(|value| number(value, "rateLimit.max", RATE_MAX)).transpose()?;
-                policy.rate_limit_max = max.and_then(|max| u32::try_from(max).ok());
-            }
-            if let Some(window) = part("windowMs") {
-                policy.rate_limit_window =
-                    window.map(|value| number(value, "rateLimit.windowMs", WINDOW_MS)).transpose()?;
-            }
-        }
-        "permanentStatuses" => {
-            let status = |value: &Value| whole(value).and_then(|status| u16::try_from(status).ok());
-            let read = |value: &Value| {
-                value
-                    .as_array()?
-                    .iter()
-                    .map(|one| status(one).filter(|one| may_be_final(*one)))
-                    .collect::<Option<BTreeSet<u16>>>()
-            };
-            let right = || bad("permanentStatuses", format!("a list of statuses {FINAL_STATUSES}"));
-            policy.permanent_statuses = given.map(|value| read(value).ok_or_else(right)).transpose()?;
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-fn number(value: &Value, field: &'static str, (least, most): (u64, u64)) -> Result<u64, Problem> {
-    let read = whole(value).and_then(|value| u64::try_from(value).ok());
-    let read = read.filter(|value| (least..=most).contains(value));
-    read.ok_or_else(|| bad(field, format!("a whole number from {least} to {most}")))
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:hooks";
-
-    fn reach() -> DestinationRules {
-        let elsewhere = "arn:aws:sqs:us-east-1:123456789012:hooks".to_owned();
-        DestinationRules {
-            allow_http: false,
-            destinations: vec![QUEUE.to_owned(), elsewhere],
-            region: "eu-central-1".to_owned(),
-        }
-    }
-
-    fn merged(fields: &mut Fields, body: &Value) -> Result<(), String> {
-        fields.merge(body.as_object().unwrap(), &reach()).map_err(|problem| problem.parts().2)
-    }
-
-    fn hook(body: Value) -> Result<Fields, String> {
-        let mut fields = Fields::default();
-        merged(&mut fields, &json!({ "url": "https://a.example/x" }))?;
-        merged(&mut fields, &body)?;
-        Ok(fields)
-    }
-
-    #[test]
-    fn what_is_not_named_stays_and_null_is_the_default() {
-        let mut fields = hook(json!({ "rateLimit": { "max": 5, "windowMs": 2000 }, "asciiJson": true })).unwrap();
-        merged(&mut fields, &json!({ "rateLimit": { "max": 9 }, "events": ["*"] })).unwrap();
-        let policy = &fields.choices.policy;
-        assert_eq!((policy.rate_limit_max, policy.rate_limit_window), (Some(9), Some(2000)));
-        merged(&mut fields, &json!({ "rateLimit": { "max": null } })).unwrap();
-        assert_eq!((fields.choices.policy.rate_limit_max, fields.choices.policy.rate_limit_window), (None, Some(2000)));
-        merged(&mut fields, &json!({ "rateLimit": null, "asciiJson": null, "events": null })).unwrap();
-        assert_eq!((fields.choices.policy.rate_limit_window, fields.choices.form.ascii), (None, false));
-        assert_eq!(fields.choices, Fields::default().choices);
-        assert_eq!(fields.destination.map(|to| to.shown()).as_deref(), Some("https://a.example/x"));
-    }
-
-    #[test]
-    fn a_new_endpoint_has_the_standard_payload_and_an_older_one_keeps_the_envelope() {
-        let mut fields = hook(json!({})).unwrap();
-        assert_eq!(fields.choices.form.format, Format::Standard);
-        // Null is the default of a registration, whatever the endpoint had before.
-        for (format, expected) in [(json!("streamgank"), Format::StreamGank), (Value::Null, Format::Standard)] {
-            merged(&mut fields, &json!({ "format": format })).unwrap();
-            assert_eq!(fields.choices.form.format, expected);
-        }
-        for wrong in [json!("cloudevents"), json!("Standard"), json!(1), json!({ "standard": null })] {
-            let refused = merged(&mut fields, &json!({ "format": wrong })).unwrap_err();
-            assert!(refused.contains("`standard` or `streamgank`"), "{refused}");
-        }
-        let stored: Choices =
-            serde_json::from_value(json!({ "events": ["job.*"], "form": { "payload": "full", "ascii": false },
-                "asymmetric": false, "policy": {} }))
-            .unwrap();
-        let mut older = Fields { choices: stored, ..fields };
-        merged(&mut older, &json!({ "payload": "thin", "description": "Orders" })).unwrap();
-        assert_eq!((older.choices.form.format, older.choices.form.payload), (Format::StreamGank, Payload::Thin));
-    }
-
-    #[test]
-    fn headers_merge_by_name_whatever_their_case() {
-        let mut fields = hook(json!({ "headers": { "X-One": "1", "X-Two": "2" } })).unwrap();
-        merged(&mut fields, &json!({ "headers": { "x-one": "3", "X-TWO": null } })).unwrap();
-        assert_eq!(fields.headers, [("x-one".to_owned(), "3".to_owned())]);
-        merged(&mut fields, &json!({ "headers": null })).unwrap();
-        assert!(fields.headers.is_empty());
-    }
-
-    #[test]
-    fn what_an_answer_hides_is_not_taken_for_a_value() {
-        let refused = hook(json!({ "headers": { "Authorization": "***" } })).unwrap_err();
-        assert!(refused.contains("not ***"), "{refused}");
-        let refused = hook(json!({ "url": "https://hooks.slack.com/***" })).unwrap_err();
-        assert!(refused.contains("not ***"), "{refused}");
-    }
-
-    #[test]
-    fn a_destination_keeps_its_type_and_is_one_that_the_stack_reaches() {
-        let mut queue = Fields::default();
-        merged(&mut queue, &json!({ "type": "sqs", "arn": QUEUE })).unwrap();
-        for (body, why) in [
-            (json!({ "type": "http", "url": "https://a.example/" }), "as it was registered"),
-            (json!({ "url": "https://a.example/" }), "left out for the type `sqs`"),
-            (json!({ "arn": "arn:aws:sqs:us-east-1:123456789012:hooks" }), "eu-central-1"),
-            (json!({ "arn": "arn:aws:sqs:eu-central-1:123456789012:other" }), "QueueDestinations"),
-            (json!({ "arn": "hooks" }), "arn:aws:sqs:region:account:name"),
-            (json!({ "headers": { "X-One": "1" } }), "left out but for the type `http`"),
-        ] {
-            let refused = merged(&mut queue, &body).unwrap_err();
-            assert!(refused.contains(why), "{body}: {refused}");
-        }
-        merged(&mut queue, &json!({ "type": "sqs", "description": "the same" })).unwrap();
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 pub mod deliveries;
 pub mod endpoint_fields;
 pub mod endpoints;
+pub mod fields;
 pub mod hooks;
 pub mod problem;
 pub mod recover;

@@ -2,24 +2,27 @@
 
 use std::time::Duration;
 
+use reelhook_app::views::wire::{MetadataText, Time, Yes};
 use reelhook_app::webhooks::deliveries::DELIVERY_DAYS;
 use reelhook_app::webhooks::recover::RecoveryRequest;
-use reelhook_app::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus, statuses};
-use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp, brief};
-use serde_json::{Value, json};
+use reelhook_app::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
+use reelhook_app::webhooks::wire::{DeliveryStatusText, EventNameText, RecoveryIdText};
+use reelhook_domain::{DeliveryStatus, Metadata, OutboundEvent, Timestamp, brief};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
 use crate::metadata;
-use crate::problem::{Problem, RequestProblem, bad};
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::times;
-use crate::webhooks::deliveries::{read_endpoint, read_status};
+use crate::typed::fields::{Flag, Moment, Parsed};
+use crate::webhooks::fields::{Checked, DeliveryStatuses, EndpointName};
 use crate::webhooks::problem::WebhookProblem;
 
-/// The fields of a request for a recovery.
-const FIELDS: [&str; 7] = ["from", "to", "endpoint", "event", "status", "dryRun", "metadata"];
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 /// How far back a recovery may begin: older deliveries do not exist. The extra days are for callers who make a dry run
@@ -27,6 +30,105 @@ const DAY: Duration = Duration::from_secs(86_400);
 const OLDEST: Duration = Duration::from_secs((DELIVERY_DAYS as u64 + 2) * DAY.as_secs());
 /// How far ahead a recovery may end: the end of today lies ahead in every time zone.
 const AHEAD: Duration = Duration::from_secs(2 * DAY.as_secs());
+
+/// Deliveries of a time range to send again. Unknown fields are refused: a misspelt one would make the range wider than
+/// intended.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "RecoveryRequest")]
+pub struct RecoveryBody {
+    /// Deliveries that were created at this time or later; at most 30 days ago, since nothing older is kept.
+    #[schemars(with = "Moment")]
+    from: Option<Moment>,
+    /// Deliveries that were created at this time or before; at most two days ahead. Now by default and at the latest.
+    to: Option<Moment>,
+    /// Only deliveries to this endpoint.
+    endpoint: Option<Parsed<EndpointName>>,
+    /// Only deliveries of this event.
+    event: Option<Parsed<OutboundEvent>>,
+    /// Only deliveries with this status, or with one of these; `["exhausted", "stopped"]` by default.
+    status: Option<Checked<DeliveryStatuses>>,
+    /// Whether deliveries are only counted; false by default.
+    dry_run: Option<Flag>,
+    /// The caller's own data.
+    #[schemars(with = "Option<MetadataText>")]
+    metadata: Option<Value>,
+}
+
+/// Deliveries of a time range that are counted or sent again.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Recovery")]
+pub struct RecoveryView<'a> {
+    /// The id of the recovery.
+    #[schemars(with = "RecoveryIdText")]
+    id: &'a str,
+    /// Its status.
+    status: RecoveryStatus,
+    /// Whether deliveries are only counted.
+    dry_run: bool,
+    /// The caller's own data.
+    #[schemars(with = "MetadataText")]
+    metadata: &'a Metadata,
+    /// The examined part of the time range, in percent.
+    #[schemars(range(min = 0, max = 100))]
+    progress: u8,
+    /// The deliveries that it concerns.
+    filter: RecoveryFilter<'a>,
+    /// Deliveries that were examined.
+    examined: u64,
+    /// Examined deliveries that the filter matches.
+    matched: u64,
+    /// Matching deliveries that are sent again.
+    replayed: u64,
+    /// Matching deliveries that are not sent again, because an attempt was under way.
+    under_way: u64,
+    /// Matching deliveries that are not sent again, because their endpoint is disabled or deleted.
+    endpoint_disabled: u64,
+    /// When it was requested.
+    created_at: Time,
+    /// When it last progressed.
+    updated_at: Time,
+    /// When it ended.
+    finished_at: Option<Time>,
+}
+
+/// The deliveries that a recovery concerns.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct RecoveryFilter<'a> {
+    /// Created at this time or later.
+    from: Time,
+    /// Created at this time or before.
+    to: Time,
+    /// To this endpoint.
+    endpoint: Option<&'a str>,
+    /// Of this event.
+    #[schemars(with = "Option<EventNameText>")]
+    event: Option<OutboundEvent>,
+    /// With one of these statuses.
+    #[schemars(with = "Vec<DeliveryStatusText>")]
+    status: &'a [DeliveryStatus],
+}
+
+/// One recovery.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RecoveryAnswer<'a> {
+    success: Yes,
+    /// The recovery.
+    recovery: RecoveryView<'a>,
+}
+
+/// The newest recoveries.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RecoveryList<'a> {
+    success: Yes,
+    /// The number of recoveries in this answer.
+    #[schemars(range(max = 20))]
+    count: usize,
+    /// The recoveries, newest first.
+    recoveries: Vec<RecoveryView<'a>>,
+}
 
 /// A call about recoveries.
 #[derive(Debug, Clone)]
@@ -50,16 +152,11 @@ impl Route {
         let id = |text: &str| RecoveryId::parse(text).ok_or(Problem::Webhook(WebhookProblem::RecoveryNotFound));
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "webhooks", "recover"]) => {
-                let body = request.json()?;
-                check_names(&body)?;
-                let dry_run = match &body["dryRun"] {
-                    Value::Null => false,
-                    Value::Bool(dry_run) => *dry_run,
-                    _ => return Err(bad("dryRun", "true or false")),
-                };
-                let metadata = metadata::read(body.get("metadata"))?;
+                let given: RecoveryBody = request.body()?;
+                let dry_run = given.dry_run.is_some_and(|dry_run| dry_run.0);
+                let metadata = metadata::read(given.metadata.as_ref())?;
                 let key = key(request, caller)?;
-                Self::Begin(RecoveryRequest { filter: read_filter(&body, now)?, dry_run, metadata, key })
+                Self::Begin(RecoveryRequest { filter: given.filter(now)?, dry_run, metadata, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,
             ("GET", ["api", "webhooks", "recover", one]) => Self::One(id(one)?),
@@ -96,106 +193,84 @@ impl Route {
     }
 }
 
-/// Checks that every field is known: a misspelt one would make the range wider than intended.
-fn check_names(body: &Value) -> Result<(), Problem> {
-    let unknown = body.as_object().and_then(|body| body.keys().find(|name| !FIELDS.contains(&name.as_str())));
-    match unknown {
-        Some(name) => Err(Problem::Request(RequestProblem::UnknownField(name.clone(), FIELDS.to_vec()))),
-        None => Ok(()),
-    }
-}
-
-fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
-    let time = |name: &'static str| match &body[name] {
-        Value::Null => Ok(None),
-        value => times::of_json(value).map(Some).ok_or_else(|| bad(name, times::RIGHT)),
-    };
-    let from = time("from")?.ok_or_else(|| bad("from", format!("the time to begin at: {}", times::RIGHT)))?;
-    let to = time("to")?;
-    let oldest = now.before(OLDEST);
-    // A range that lies entirely before it is empty.
-    if from < oldest && to.is_none_or(|to| to >= oldest) {
-        return Err(bad("from", "within the last 30 days, since nothing older is kept"));
-    }
-    if to.is_some_and(|to| to > now.after(AHEAD)) {
-        return Err(bad("to", "at most two days ahead; left out it is now"));
-    }
-    let to = to.unwrap_or(now).min(now);
-    if from > to {
-        return Err(bad("from", "a time before `to` and before now"));
-    }
-    let endpoint = match &body["endpoint"] {
-        Value::Null => None,
-        Value::String(text) => Some(read_endpoint(text)?),
-        _ => return Err(bad("endpoint", "an endpoint's id, or its name such as webhook_1")),
-    };
-    let event = match &body["event"] {
-        Value::Null => None,
-        event => {
-            let found = event.as_str().and_then(OutboundEvent::parse);
-            Some(found.ok_or_else(|| bad("event", "an event's name, such as job.completed"))?)
+impl RecoveryBody {
+    fn filter(self, now: Timestamp) -> Result<Filter, Problem> {
+        let from = self.from.ok_or_else(|| bad("from", format!("the time to begin at: {}", times::RIGHT)))?.0;
+        let to = self.to.map(|to| to.0);
+        let oldest = now.before(OLDEST);
+        // A range that lies entirely before it is empty.
+        if from < oldest && to.is_none_or(|to| to >= oldest) {
+            return Err(bad("from", "within the last 30 days, since nothing older is kept"));
         }
-    };
-    let status = |value: &Value| match value.as_str() {
-        Some(name) => read_status(name),
-        None => Err(bad("status", "a status, or a list of them")),
-    };
-    let wanted = match &body["status"] {
+        if to.is_some_and(|to| to > now.after(AHEAD)) {
+            return Err(bad("to", "at most two days ahead; left out it is now"));
+        }
+        let to = to.unwrap_or(now).min(now);
+        if from > to {
+            return Err(bad("from", "a time before `to` and before now"));
+        }
         // By default, deliveries that were not delivered.
-        Value::Null => vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
-        Value::Array(all) if !all.is_empty() && all.len() <= 8 => all.iter().map(status).collect::<Result<_, _>>()?,
-        one => vec![status(one)?],
-    };
-    Ok(Filter { from, to, endpoint, event, statuses: statuses(wanted) })
+        let undelivered = || vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
+        Ok(Filter {
+            from,
+            to,
+            endpoint: self.endpoint.map(|Parsed(name)| name.0),
+            event: self.event.map(|Parsed(event)| event),
+            statuses: self.status.map_or_else(undelivered, |Checked(statuses)| statuses.0),
+        })
+    }
 }
 
 /// A started recovery: 202 while it is running.
 pub fn recovery_answer(recovery: &Recovery) -> ApiAnswer {
     let status = if recovery.status == RecoveryStatus::Running { 202 } else { 200 };
-    ApiAnswer::json(status, &json!({ "success": true, "recovery": shown(recovery) }))
+    ApiAnswer::json(status, &RecoveryAnswer { success: Yes, recovery: shown(recovery) })
 }
 
 /// A recovery: 200 whatever its status.
 pub fn one_answer(recovery: &Recovery) -> ApiAnswer {
-    ApiAnswer::json(200, &json!({ "success": true, "recovery": shown(recovery) }))
+    ApiAnswer::json(200, &RecoveryAnswer { success: Yes, recovery: shown(recovery) })
 }
 
 /// The newest recoveries.
 pub fn recoveries_answer(recoveries: &[Recovery]) -> ApiAnswer {
-    let shown: Vec<Value> = recoveries.iter().map(shown).collect();
-    ApiAnswer::json(200, &json!({ "success": true, "count": shown.len(), "recoveries": shown }))
+    let shown = recoveries.iter().map(shown).collect();
+    ApiAnswer::json(200, &RecoveryList { success: Yes, count: recoveries.len(), recoveries: shown })
 }
 
 /// A recovery as clients see it.
-pub(crate) fn shown(of: &Recovery) -> Value {
-    let statuses: Vec<&str> = of.filter.statuses.iter().map(|status| status.name()).collect();
-    json!({
-        "id": of.id.as_str(),
-        "status": of.status,
-        "dryRun": of.dry_run,
-        "metadata": of.origin.metadata,
-        "progress": of.progress(),
-        "filter": {
-            "from": of.filter.from.to_string(),
-            "to": of.filter.to.to_string(),
-            "endpoint": of.filter.endpoint,
-            "event": of.filter.event.map(OutboundEvent::name),
-            "status": statuses,
+pub(crate) fn shown(of: &Recovery) -> RecoveryView<'_> {
+    RecoveryView {
+        id: of.id.as_str(),
+        status: of.status,
+        dry_run: of.dry_run,
+        metadata: &of.origin.metadata,
+        progress: of.progress(),
+        filter: RecoveryFilter {
+            from: of.filter.from.into(),
+            to: of.filter.to.into(),
+            endpoint: of.filter.endpoint.as_deref(),
+            event: of.filter.event,
+            status: &of.filter.statuses,
         },
-        "examined": of.examined,
-        "matched": of.matched,
-        "replayed": of.replayed,
-        "underWay": of.under_way,
-        "endpointDisabled": of.disabled,
-        "createdAt": of.created_at.to_string(),
-        "updatedAt": of.updated_at.to_string(),
-        "finishedAt": of.finished_at.map(|at| at.to_string()),
-    })
+        examined: of.examined,
+        matched: of.matched,
+        replayed: of.replayed,
+        under_way: of.under_way,
+        endpoint_disabled: of.disabled,
+        created_at: of.created_at.into(),
+        updated_at: of.updated_at.into(),
+        finished_at: of.finished_at.map(Time),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use reelhook_app::webhooks::recovery::RecoveryOrigin;
+    use serde_json::json;
+
     use super::*;
+    use crate::problem::RequestProblem;
     use crate::request::posting;
 
     const NOW: Timestamp = Timestamp(1_704_110_400_000);
@@ -289,5 +364,36 @@ mod tests {
         }
         let unknown = read(&crate::request::get_request("/api/webhooks/recover/rec_1", &[]));
         assert_eq!(unknown.unwrap_err(), Problem::Webhook(WebhookProblem::RecoveryNotFound));
+    }
+
+    #[test]
+    fn a_recovery_is_shown_in_the_order_of_the_contract() {
+        let filter = Filter {
+            from: NOW.before(DAY),
+            to: NOW,
+            endpoint: Some("webhook_2".to_owned()),
+            event: Some(OutboundEvent::Failed),
+            statuses: vec![DeliveryStatus::Exhausted],
+        };
+        let recovery = Recovery {
+            id: RecoveryId::of(1),
+            filter,
+            dry_run: false,
+            origin: RecoveryOrigin::default(),
+            status: RecoveryStatus::Done,
+            version: 2,
+            created_at: NOW,
+            updated_at: NOW,
+            finished_at: None,
+            due_at: None,
+            cursor: String::new(),
+            examined: 5,
+            matched: 4,
+            replayed: 3,
+            under_way: 2,
+            disabled: 1,
+        };
+        let expected = r#"{"success":true,"recovery":{"id":"rec_00000000000000000000000000000001","status":"done","dryRun":false,"metadata":{},"progress":100,"filter":{"from":"2023-12-31T12:00:00.000Z","to":"2024-01-01T12:00:00.000Z","endpoint":"webhook_2","event":"job.failed","status":["exhausted"]},"examined":5,"matched":4,"replayed":3,"underWay":2,"endpointDisabled":1,"createdAt":"2024-01-01T12:00:00.000Z","updatedAt":"2024-01-01T12:00:00.000Z","finishedAt":null}}"#;
+        assert_eq!(one_answer(&recovery).body, expected);
     }
 }

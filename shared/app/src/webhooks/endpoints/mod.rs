@@ -14,6 +14,7 @@ use std::fmt;
 use async_trait::async_trait;
 use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, Timestamp, WebUrl};
 use reelhook_signing::{PrivateKey, SigningKeys};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -109,19 +110,21 @@ fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// The format of webhooks: their body and their headers. Chat services and clients' own URLs have forms of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "WebhookFormat")]
 pub enum Format {
+    /// The payload of Standard Webhooks, `{type, timestamp, data}`, with the headers of the standard.
+    Standard,
     /// The envelope and the headers of seed 001. Registrations that were stored without a format have it.
     #[default]
     StreamGank,
-    /// The payload of Standard Webhooks, `{type, timestamp, data}`, with the headers of the standard.
-    Standard,
 }
 
 /// How much data a body contains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "WebhookPayload")]
 pub enum Payload {
     /// All of it.
     #[default]
