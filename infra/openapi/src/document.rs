@@ -8,10 +8,11 @@ use reelhook_http::problem::Problem;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use crate::callback;
 use crate::common;
 use crate::examples::Examples;
 use crate::families;
-use crate::operation::{Access, Answer, Content, Errors, Operation, Parameter, SchemaOf, Webhook};
+use crate::operation::{Access, Answer, Callback, Content, Errors, Operation, Parameter, SchemaOf, Webhook};
 use crate::polish::{not_null, polish};
 
 /// Where the schemas are in the document.
@@ -120,6 +121,9 @@ impl Builder {
             responses.insert(status.to_string(), self.error(of.errors, status, &codes));
         }
         described["responses"] = Value::Object(responses);
+        if !of.callbacks.is_empty() {
+            described["callbacks"] = callback::describe(&of.callbacks, |callback| self.callback_content(callback));
+        }
         Ok(described)
     }
 
@@ -205,7 +209,7 @@ impl Builder {
 
     fn error(&mut self, form: Errors, status: u16, codes: &[&'static str]) -> Value {
         let (schema, name) = match form {
-            Errors::StreamGank => (self.answers.subschema_for::<common::Error>(), "streamgank"),
+            Errors::StreamGank | Errors::Page => (self.answers.subschema_for::<common::Error>(), "streamgank"),
             Errors::VidBuilder => (self.answers.subschema_for::<common::VideoError>(), "vidbuilder"),
         };
         // API Gateway has errors of its own.
@@ -224,12 +228,24 @@ impl Builder {
             content["examples"] = Value::Object(examples);
         }
         let mut described = json!({ "description": listed(codes), "content": { "application/json": content } });
+        if form == Errors::Page {
+            described["content"]["text/html"] = json!({ "schema": { "type": "string" } });
+        }
         let headers: Map<String, Value> =
             common::error_headers(status).iter().map(|name| ((*name).to_owned(), header(name))).collect();
         if !headers.is_empty() {
             described["headers"] = Value::Object(headers);
         }
         described
+    }
+
+    /// The body of a callback: the data of an event.
+    fn callback_content(&mut self, of: &Callback) -> Value {
+        let mut content = json!({ "schema": (of.data)(&mut self.answers) });
+        if let Some(data) = self.examples.webhook(of.event).and_then(|example| example.get("data")) {
+            content["example"] = data.clone();
+        }
+        content
     }
 
     fn webhook(&mut self, of: &Webhook) -> Value {

@@ -1,12 +1,16 @@
 //! The operations and webhooks of each family.
 
 mod callbacks;
+mod catalogue;
 mod events;
 mod jobs;
 mod live;
 mod logs;
+mod pages;
 mod queue;
 mod renders;
+mod service;
+mod videos;
 mod webhooks;
 
 use crate::operation::{Operation, Webhook};
@@ -15,12 +19,16 @@ use crate::operation::{Operation, Webhook};
 pub fn operations() -> Vec<Operation> {
     [
         jobs::operations(),
+        videos::operations(),
         live::operations(),
         queue::operations(),
         renders::operations(),
         logs::operations(),
+        catalogue::operations(),
         callbacks::operations(),
         webhooks::operations(),
+        service::operations(),
+        pages::operations(),
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,7 @@
 //! The API's description (OpenAPI 3.1): operations by family, with schemas from the types of requests and answers, and
 //! examples that tests received.
 
+pub mod callback;
 pub mod common;
 pub mod document;
 pub mod examples;

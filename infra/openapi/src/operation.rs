@@ -33,6 +33,8 @@ pub enum Errors {
     StreamGank,
     /// VidBuilder's.
     VidBuilder,
+    /// StreamGank's for JSON, and pages for forms.
+    Page,
 }
 
 /// A parameter of the path, or a header.
@@ -83,6 +85,7 @@ pub struct Operation {
     pub(crate) body_is_optional: bool,
     pub(crate) answers: Vec<Answer>,
     pub(crate) codes: Vec<&'static str>,
+    pub(crate) callbacks: Vec<Callback>,
 }
 
 /// An operation of a tag: its method and path, its id for generated clients, and a short title.
@@ -103,6 +106,7 @@ pub fn operation(tag: &'static str, route: &'static str, id: &'static str, summa
         body_is_optional: false,
         answers: Vec::new(),
         codes: Vec::new(),
+        callbacks: Vec::new(),
     }
 }
 
@@ -122,6 +126,18 @@ impl Operation {
     /// Its errors have VidBuilder's form.
     pub fn vidbuilder(mut self) -> Self {
         self.errors = Errors::VidBuilder;
+        self
+    }
+
+    /// Its errors are pages for a form.
+    pub fn pages(mut self) -> Self {
+        self.errors = Errors::Page;
+        self
+    }
+
+    /// The requests that Reelhook sends to a URL of its body.
+    pub fn callbacks(mut self, callbacks: impl IntoIterator<Item = Callback>) -> Self {
+        self.callbacks.extend(callbacks);
         self
     }
 
@@ -208,6 +224,22 @@ impl Operation {
     pub(crate) fn changes(&self) -> bool {
         self.method != "GET"
     }
+}
+
+/// A request that Reelhook sends to the `webhookUrl` of a body. Its own body is the `data` of a webhook event.
+pub struct Callback {
+    /// Its name, which is also the value of the header `X-Webhook-Event`.
+    pub name: &'static str,
+    /// Its id for generated clients.
+    pub id: &'static str,
+    /// When it is sent.
+    pub summary: &'static str,
+    /// More about it.
+    pub about: &'static str,
+    /// The event whose data it has.
+    pub event: &'static str,
+    /// The type of its body.
+    pub data: SchemaOf,
 }
 
 /// A webhook: an event that Reelhook sends.

@@ -96,6 +96,6 @@ pub(super) const ONCE: &str = "Within 24 h, the same key and body of a caller ge
 /// What a cancellation does.
 const CANCEL: &str = "A job that is cancelled already stays so. Reelhook notifies the worker at its `cancel_url`.";
 /// The header `If-None-Match`.
-const VERSIONS: &str = "The ETags of versions that the caller has";
+pub(super) const VERSIONS: &str = "The ETags of versions that the caller has";
 /// The answer 304.
-const SAME_VERSION: &str = "The caller has this version";
+pub(super) const SAME_VERSION: &str = "The caller has this version";

@@ -29,6 +29,7 @@ mod steps;
 mod submit;
 mod sweep;
 mod triggers;
+mod vidbuilder;
 mod waiting;
 mod watch;
 mod work;
