@@ -12,9 +12,8 @@
 #
 # The same pins make the same bytes, so that an already published layer is recognised.
 #
-# Licences: ffmpeg is a static build under the GPL, version 3, since it contains libx264. It runs as a separate program
-# and is not linked to Reelhook. Anyone who distributes the layer must offer its source. The fonts are under the SIL
-# Open Font License; the licence texts are beside them.
+# NOTICE.txt in the layer names what it contains, with licences and sources. ffmpeg is under the GPL, version 3: anyone
+# who gives the layer to others must give them its source, or offer it.
 set -euo pipefail
 
 architecture=${1:?usage: infra/layer.sh arm64|x86_64 OUT.zip}
@@ -41,6 +40,7 @@ mkdir -p "$work/layer/bin"
 cp "$work"/wheel/imageio_ffmpeg/binaries/ffmpeg-* "$work/layer/bin/ffmpeg"
 echo "Downloading the fonts ..." >&2
 "$here/fonts.sh" "$work/layer/fonts"
+"$python" -B "$here/local/layer_notice.py" "$work/layer" "$pin"
 
 echo "Packing ..." >&2
 "$python" - "$work/layer" "$out" <<'PACK'

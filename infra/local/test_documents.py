@@ -41,7 +41,8 @@ class Documents(unittest.TestCase):
         self.assertEqual(documents.too_long(TEXTS, "README.md", README_LINES), [])
 
     def test_marked_blocks_are_run(self):
-        source = (ROOT / "tests/it/documents.rs").read_text(encoding="utf-8")
+        sources = [ROOT / "tests/it" / name for name in ("documents.rs", "examples.rs")]
+        source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
         self.assertEqual(documents.wrong_blocks(TEXTS, source), [])
 
 

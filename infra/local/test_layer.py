@@ -1,5 +1,6 @@
-"""How `cargo xtask layer` checks and publishes a zip, with a fake AWS."""
+"""How `cargo xtask layer` checks and publishes a zip, with a fake AWS, and the notice that the zip contains."""
 
+import json
 import pathlib
 import tempfile
 import types
@@ -7,10 +8,16 @@ import unittest
 import zipfile
 from unittest import mock
 
+import imageio_ffmpeg
 from botocore.exceptions import ClientError
 
+import layer_notice
 from commands import layer
 from commands.cloud import Problem
+
+CONTENT = ("bin/ffmpeg", "fonts/a.ttf", "NOTICE.txt", "licences/GPL-3.0.txt")
+FONTS = [name.partition("/")[2] for name in json.loads(layer_notice.FONT_LIST.read_text(encoding="utf-8"))["dependencies"]]
+CONFIGURATION = "--enable-gpl --enable-version3 --disable-debug --enable-libx264"
 
 
 def refused(code, message=""):
@@ -74,7 +81,7 @@ class Layers(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.zip = pathlib.Path(directory.name, "layer.zip")
-        self.pack("bin/ffmpeg", "fonts/a.ttf")
+        self.pack(*CONTENT)
         self.stack = types.SimpleNamespace(name="reelhook", parameters=dict)
 
     def pack(self, *names):
@@ -128,16 +135,15 @@ class Layers(unittest.TestCase):
             self.publish(Aws(), architecture="x86_64")
 
     def test_an_incomplete_or_large_zip_is_refused(self):
-        self.pack("bin/ffmpeg")
-        with self.assertRaisesRegex(Problem, "has no `fonts/`"):
-            layer.check_content(self.zip)
-        self.pack("fonts/a.ttf", "opt/bin/ffmpeg")
-        with self.assertRaisesRegex(Problem, "has no `bin/ffmpeg`"):
-            layer.check_content(self.zip)
+        for missing in CONTENT:
+            self.pack(*(name if name != missing else f"opt/{name}" for name in CONTENT))
+            required = missing if missing in layer.NEEDED else missing.partition("/")[0] + "/"
+            with self.assertRaisesRegex(Problem, f"has no `{required}`"):
+                layer.check_content(self.zip)
         self.zip.write_text("not a zip", encoding="utf-8")
         with self.assertRaisesRegex(Problem, "is not a zip"):
             layer.check_content(self.zip)
-        self.pack("bin/ffmpeg", "fonts/a.ttf")
+        self.pack(*CONTENT)
         with mock.patch.object(layer, "FUNCTION_BYTES", layer.UNPACKED_BYTES), self.assertRaisesRegex(Problem, "unpacked"):
             layer.check_content(self.zip)
 
@@ -147,6 +153,65 @@ class Layers(unittest.TestCase):
         for count in (50, 40, 10, 400, 500):
             progress(count)
         self.assertEqual([line.split("%")[0].split()[-1] for line in reported], ["10", "50", "100"])
+
+
+class Notices(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.layer = pathlib.Path(directory.name)
+        (self.layer / "bin").mkdir()
+        (self.layer / "fonts/licences").mkdir(parents=True)
+        self.binary()
+        for name in FONTS:
+            text = f"Copyright 2020 The Authors of {name}\n\nunder the {layer_notice.FONT_LICENCE}.\n"
+            self.font(name, text)
+
+    def binary(self, configuration=CONFIGURATION, version="7.0.2-static https://johnvansickle.com/ffmpeg/ "):
+        content = b"\x7fELF\0%s\0\x01--\0%s\0" % (version.encode(), configuration.encode())
+        (self.layer / "bin/ffmpeg").write_bytes(content)
+
+    def font(self, name, text):
+        (self.layer / f"fonts/licences/{name}.txt").write_text(text, encoding="utf-8")
+
+    def test_the_notice_names_versions_licences_and_sources(self):
+        layer_notice.main(self.layer, "imageio-ffmpeg==0.6.0")
+        text = (self.layer / "NOTICE.txt").read_text(encoding="utf-8")
+        for part in (
+            "FFmpeg 7.0.2,",
+            "imageio-ffmpeg 0.6.0.",
+            "https://ffmpeg.org/releases/ffmpeg-7.0.2.tar.xz",
+            f"Configuration: {CONFIGURATION}\n",
+            "x264  GPL-2.0-or-later  https://",
+            "Copyright 2020 The Authors of inter",
+        ):
+            self.assertIn(part, text)
+        licence = (self.layer / "licences/GPL-3.0.txt").read_text(encoding="utf-8")
+        self.assertIn("Version 3, 29 June 2007", licence)
+        self.assertIn("6. Conveying Non-Source Forms", licence)
+
+    def test_the_pinned_ffmpeg_is_described(self):
+        folder = pathlib.Path(imageio_ffmpeg.__file__).parent / "binaries"
+        version, configuration = layer_notice.of_ffmpeg(next(folder.glob("ffmpeg-*")).read_bytes())
+        self.assertRegex(version, r"^\d+\.\d+")
+        self.assertIn("libx264", configuration)
+        self.assertGreater(len(layer_notice.libraries(configuration)), 20)
+
+    def test_what_the_notice_does_not_cover_is_refused(self):
+        cases = [
+            (lambda: self.binary(version="7.0.2"), "is not a static build by John Van Sickle"),
+            (lambda: self.binary(configuration=""), "is not a static build by John Van Sickle"),
+            (lambda: self.binary(f"{CONFIGURATION} --enable-nonfree"), "is not the GPL, version 3"),
+            (lambda: self.binary("--enable-gpl --enable-libx264"), "is not the GPL, version 3"),
+            (lambda: self.binary(f"{CONFIGURATION} --enable-libnew"), "name the licences of libnew"),
+            (lambda: self.font("inter", "Copyright\nunder another licence"), "of the font inter is not"),
+            (lambda: (self.layer / "fonts/licences/inter.txt").unlink(), "have a licence text"),
+        ]
+        for change, reason in cases:
+            self.setUp()
+            change()
+            with self.assertRaisesRegex(layer_notice.Problem, reason):
+                layer_notice.notice(self.layer, "imageio-ffmpeg==0.6.0")
 
 
 if __name__ == "__main__":

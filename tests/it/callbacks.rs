@@ -26,7 +26,7 @@ async fn disordered_repeated_and_late_steps_lead_to_the_same_job() {
 }
 
 /// Starts a job whose worker accepts the run and never reports, and returns it with the callback base URL of the run.
-async fn unreported(stack: &Stack) -> (String, String) {
+pub async fn unreported(stack: &Stack) -> (String, String) {
     let job = stack.submit("vanish").await;
     stack
         .eventually("the worker receives the run", || async {

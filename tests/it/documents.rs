@@ -11,16 +11,17 @@ use tokio::process::{Child, Command};
 
 use crate::stack::Stack;
 
-/// How long a block may run.
+/// How long a program may run.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// The interval at which a block's output is read.
+/// The interval at which a program's output is read.
 const POLL: Duration = Duration::from_millis(100);
 /// The receiver that documents start. Functions of a local stack may call this port.
-const RECEIVER: &str = "http://127.0.0.1:8090/";
+pub const RECEIVER: &str = "http://127.0.0.1:8090/";
 /// The list of endpoints.
-const ENDPOINTS: &str = "/api/webhooks/endpoints";
+pub const ENDPOINTS: &str = "/api/webhooks/endpoints";
 
-fn root() -> PathBuf {
+/// The checkout.
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -36,15 +37,15 @@ fn block(document: &str, name: &str) -> (String, String) {
     (fence.trim().trim_start_matches('`').to_owned(), code.collect::<Vec<_>>().join("\n"))
 }
 
-/// An empty folder for a block.
-fn folder(name: &str) -> PathBuf {
+/// An empty folder for a program.
+pub fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("reelhook-{}-{name}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     folder
 }
 
-/// A block that runs.
-struct Running {
+/// A block, or another program, that runs.
+pub struct Running {
     process: Child,
     output: PathBuf,
 }
@@ -52,9 +53,8 @@ struct Running {
 impl Running {
     /// Starts a block in a folder, with API, KEY and these variables. A shell stays until [`Self::finish`], so that
     /// programs that it started in the background go on.
-    fn start(stack: &Stack, document: &str, name: &str, folder: &Path, variables: &[(&str, &str)]) -> Self {
+    pub fn start(stack: &Stack, document: &str, name: &str, folder: &Path, variables: &[(&str, &str)]) -> Self {
         let (language, code) = block(document, name);
-        let python = stack.local.join("venv/bin/python");
         let mut command = match language.as_str() {
             "sh" => {
                 let mut command = Command::new("bash");
@@ -63,17 +63,23 @@ impl Running {
                 command
             }
             "python" => {
-                let mut command = Command::new(&python);
+                let mut command = python(stack);
                 command.arg("-c").arg(code);
                 command
             }
             other => panic!("{document}: a block of `{other}` can't be run"),
         };
-        let own = python.parent().expect("a folder").to_owned();
+        command.envs(variables.iter().copied());
+        Self::spawn(stack, name, command, folder)
+    }
+
+    /// Starts a program in a folder, with API and KEY.
+    pub fn spawn(stack: &Stack, name: &str, mut command: Command, folder: &Path) -> Self {
+        let own = stack.local.join("venv/bin");
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).expect("a PATH");
         let run = PathBuf::from(std::env::var_os("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json"));
-        command.current_dir(folder).envs(variables.iter().copied()).env("PATH", path);
+        command.current_dir(folder).env("PATH", path);
         command.env("API", &stack.api).env("KEY", &stack.key).env("no_proxy", "*").env("NO_PROXY", "*");
         command.env("PYTHONPATH", root().join("docs/receivers")).env("PYTHONDONTWRITEBYTECODE", "1");
         // Marked as processes of the instance, so that they end with the instance.
@@ -81,16 +87,17 @@ impl Running {
         let output = std::env::temp_dir().join(format!("reelhook-{}-{name}.txt", std::process::id()));
         let file = File::create(&output).expect("a file for the output");
         command.stderr(file.try_clone().expect("the same file")).stdout(file).stdin(Stdio::piped());
-        let process = command.kill_on_drop(true).spawn().unwrap_or_else(|error| panic!("{language}: {error}"));
+        let process = command.kill_on_drop(true).spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
         Self { process, output }
     }
 
-    fn printed(&self) -> String {
+    /// What it has printed so far.
+    pub fn printed(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).expect("the output")).into_owned()
     }
 
-    /// Waits until a block that stays has printed all of these texts, and sweeps in the meantime.
-    async fn until(&mut self, stack: &Stack, texts: &[&str]) {
+    /// Waits until a program that stays has printed all of these texts, and sweeps in the meantime.
+    pub async fn until(&mut self, stack: &Stack, texts: &[&str]) {
         let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
         loop {
             poll.tick().await;
@@ -104,8 +111,8 @@ impl Running {
         }
     }
 
-    /// Waits until the block has ended with success, and returns what it printed.
-    async fn finish(mut self, stack: &Stack) -> String {
+    /// Waits until it has ended with success, and returns what it printed.
+    pub async fn finish(mut self, stack: &Stack) -> String {
         drop(self.process.stdin.take());
         let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
         loop {
@@ -122,20 +129,25 @@ impl Running {
         }
     }
 
-    /// Waits until the block has ended with success, and reads what it printed as JSON.
+    /// Waits until it has ended with success, and reads what it printed as JSON.
     async fn json(self, stack: &Stack) -> Value {
         let printed = self.finish(stack).await;
         serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
     }
 }
 
-fn assert_is_video(file: &Path) {
+/// Python with the libraries of receivers.
+pub fn python(stack: &Stack) -> Command {
+    Command::new(stack.local.join("venv/bin/python"))
+}
+
+pub fn assert_is_video(file: &Path) {
     let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     assert_eq!(bytes.get(4..8), Some(b"ftyp".as_slice()), "{} is an MP4", file.display());
 }
 
 /// Deletes the endpoints at the documents' receiver.
-async fn forget_receiver(stack: &Stack) {
+pub async fn forget_receiver(stack: &Stack) {
     let (_, answer) = stack.get(ENDPOINTS).await;
     for endpoint in answer["endpoints"].as_array().expect("a list") {
         if endpoint["url"] == RECEIVER {

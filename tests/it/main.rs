@@ -14,6 +14,7 @@ mod documents;
 mod edge;
 mod endpoints;
 mod errors;
+mod examples;
 mod gui;
 mod hooks;
 mod input;

@@ -16,7 +16,7 @@ from commands.cloud import Problem, client, error_code, say
 SAM_STACK, SAM_OUTPUT = "aws-sam-cli-managed-default", "SourceBucket"
 # Lambda's limit for a function with its layers, and the part that is reserved for the render function itself.
 UNPACKED_BYTES, FUNCTION_BYTES = 262_144_000, 30_000_000
-NEEDED = ("bin/ffmpeg", "fonts/")
+NEEDED = ("bin/ffmpeg", "fonts/", "NOTICE.txt", "licences/")
 LICENCES = "GPL-3.0-or-later (bin/ffmpeg) and OFL-1.1 (fonts)"
 # Number of the newest versions that are compared before another one is published.
 COMPARED_VERSIONS = 5

@@ -31,7 +31,7 @@ impl Architecture {
     }
 }
 
-/// Writes target/lambda/<name>/bootstrap for each function of template.yaml.
+/// Writes target/lambda/<name>/bootstrap for each function of template.yaml, and THIRD-PARTY.txt beside it.
 pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Result<()> {
     let functions = workspace.functions()?;
     let directory = workspace.root.join("target/lambda");
@@ -40,6 +40,7 @@ pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Res
     } else {
         on_this_machine(workspace, &functions, architecture, &directory)?;
     }
+    write_notices(workspace, &functions, architecture, &directory)?;
     for function in functions {
         let bootstrap = directory.join(&function).join("bootstrap");
         let size = fs::metadata(&bootstrap).with_context(|| format!("find {}", bootstrap.display()))?.len();
@@ -101,6 +102,23 @@ fn on_this_machine(
         fs::copy(&binary, target.join("bootstrap")).with_context(|| format!("copy {}", binary.display()))?;
     }
     Ok(())
+}
+
+/// Writes the licences of the crates in each bootstrap beside it, so that the function's zip contains them.
+fn write_notices(
+    workspace: &Workspace,
+    functions: &[String],
+    architecture: Architecture,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    let python = on_path("python3").context("python3 is missing: install Python 3.10 or later")?;
+    let mut command = workspace.command(python);
+    command.args(["-B", "infra/local/crate_notice.py"]);
+    command.arg(match architecture {
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
+    });
+    process::run(command.arg(directory).args(functions), "infra/local/crate_notice.py")
 }
 
 /// Copies built binaries to the paths that a template expects, `<directory>/<function>/bootstrap`, without symbols.

@@ -10,6 +10,8 @@ use crate::{json, process, setup, ui, upgrade};
 
 /// Runs the end-to-end tests; REELHOOK_RUN is the path of the stack's run.json.
 pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
+    // Has the compiler of the example in TypeScript.
+    setup::browser(context.workspace)?;
     let program = source::end_to_end_binary(context)?;
     let directory = context.workspace.root.join("tests");
     let started = context.stack()?;

@@ -14,7 +14,7 @@ use crate::{process, rules, setup};
 /// The package whose tests need a deployed stack.
 const END_TO_END: &str = "reelhook-tests";
 /// Directories with Python code.
-const PYTHON: [&str; 3] = ["infra/local", "infra/verify", "docs/receivers"];
+const PYTHON: [&str; 4] = ["infra/local", "infra/verify", "docs/receivers", "examples"];
 
 pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
@@ -62,7 +62,7 @@ pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     command.args(["-m", "unittest", "discover", "--start-directory", "infra/local", "--pattern", "test_*.py"]);
     process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), "tests of infra/local")?;
     let node = on_path("node").context("node is missing: install Node.js 20 or later")?;
-    for script in files(workspace, &["infra/verify", "docs/receivers"], "mjs")? {
+    for script in files(workspace, &["infra/verify", "docs/receivers", "examples"], "mjs")? {
         process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;
     }
     let (npm, browser) = setup::browser(workspace)?;
@@ -98,7 +98,7 @@ pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files with this extension below these directories.
+/// The files with this extension below these directories, without those of installed packages.
 fn files(
     workspace: &crate::workspace::Workspace,
     directories: &[&str],
@@ -109,6 +109,9 @@ fn files(
     while let Some(directory) = left.pop() {
         for entry in fs::read_dir(&directory).with_context(|| format!("list {}", directory.display()))?.flatten() {
             let path = entry.path();
+            if path.ends_with("node_modules") {
+                continue;
+            }
             if path.is_dir() {
                 left.push(path);
             } else if path.extension().is_some_and(|found| found == extension) {
