@@ -2,6 +2,7 @@
 //! examples that tests received.
 
 pub mod common;
+pub mod conformance;
 pub mod document;
 pub mod examples;
 pub mod families;
