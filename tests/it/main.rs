@@ -9,6 +9,7 @@ mod callbacks;
 mod control;
 mod cost;
 mod deliveries;
+mod description;
 mod destinations;
 mod documents;
 mod edge;
