@@ -15,6 +15,7 @@ mod documents;
 mod edge;
 mod endpoints;
 mod errors;
+mod examples;
 mod gui;
 mod hooks;
 mod input;
