@@ -11,6 +11,7 @@ use reelhook_domain::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::examples::assert_same_errors;
 use crate::limits::use_up_calls;
 use crate::stack::{JsonText, Stack, read};
 
@@ -24,10 +25,11 @@ fn documented() -> BTreeMap<String, u16> {
     rows.filter_map(|(code, rest)| Some((code.to_owned(), rest.split(' ').next()?.parse().ok()?))).collect()
 }
 
-/// The errors seen so far, by code.
+/// The errors seen so far: statuses by code, and the first body of each code by its form.
 struct Seen<'a> {
     stack: &'a Stack,
     codes: BTreeMap<String, u16>,
+    bodies: BTreeMap<&'static str, BTreeMap<String, Value>>,
 }
 
 impl Seen<'_> {
@@ -37,7 +39,7 @@ impl Seen<'_> {
         assert_eq!(answer["success"], false, "{answer}");
         let sentences = [&answer["message"], &answer["error"], &answer["request_id"]];
         assert!(sentences.iter().all(|text| text.as_str().is_some_and(|text| !text.is_empty())), "{answer}");
-        self.codes.insert(code.to_owned(), status);
+        self.keep("streamgank", code, status, answer);
     }
 
     /// Expects an error in VidBuilder's format.
@@ -46,7 +48,12 @@ impl Seen<'_> {
         assert_eq!(answer["code"], code, "{status}: {answer}");
         let sentences = [&answer["error"], &answer["request_id"]];
         assert!(sentences.iter().all(|text| text.as_str().is_some_and(|text| !text.is_empty())), "{answer}");
+        self.keep("vidbuilder", code, status, answer);
+    }
+
+    fn keep(&mut self, form: &'static str, code: &str, status: u16, body: Value) {
         self.codes.insert(code.to_owned(), status);
+        self.bodies.entry(form).or_default().entry(code.to_owned()).or_insert(body);
     }
 
     async fn post(&mut self, path: &str, body: Value, code: &str) {
@@ -61,17 +68,19 @@ impl Seen<'_> {
 #[tokio::test]
 async fn every_documented_error_has_its_code_its_status_and_both_sentences() {
     let stack = Stack::open().await;
-    let mut seen = Seen { stack: &stack, codes: BTreeMap::new() };
+    let mut seen = Seen { stack: &stack, codes: BTreeMap::new(), bodies: BTreeMap::new() };
     bad_requests(&mut seen).await;
     callers(&mut seen).await;
     jobs(&mut seen).await;
     renders(&mut seen).await;
     videos(&mut seen).await;
+    requests_for_videos(&mut seen).await;
     limits(&mut seen).await;
     stack.aws.remove_jobs("job_errors_", 2).await;
     let mut expected = documented();
     expected.retain(|code, _| !BROKEN.contains(&code.as_str()));
     assert_eq!(seen.codes, expected);
+    assert_same_errors(&stack, &seen.bodies).await;
 }
 
 async fn bad_requests(seen: &mut Seen<'_>) {
@@ -229,6 +238,42 @@ async fn videos(seen: &mut Seen<'_>) {
     seen.video(wait, "video_failed").await;
 }
 
+/// Errors of any request, in VidBuilder's format.
+async fn requests_for_videos(seen: &mut Seen<'_>) {
+    let stack = seen.stack;
+    let url = format!("{}/api/generate-video-async", stack.api);
+    let sent = |coding: &str, content_type: &str, body: &str| {
+        let request = stack.http.post(&url).header("x-api-key", &stack.key).header("content-type", content_type);
+        let request = if coding.is_empty() { request } else { request.header("content-encoding", coding) };
+        request.body(body.to_owned())
+    };
+    let large = format!("\"{}\"", "x".repeat(1024 * 1024));
+    for (coding, content_type, body, code) in [
+        ("", "application/json", "{", "bad_json"),
+        ("", "application/json", "[]", "no_object"),
+        ("", "application/json", &large, "body_too_large"),
+        ("br", "application/json", "{}", "unsupported_encoding"),
+        ("gzip", "application/octet-stream", "{}", "bad_encoding"),
+    ] {
+        seen.video(sent(coding, content_type, body), code).await;
+    }
+    seen.video(stack.request(Method::GET, "/api/videos?limit=0"), "bad_field").await;
+    seen.video(stack.request(Method::GET, "/api/job-status/unknown"), "job_not_found").await;
+    seen.video(stack.http.post(&url).json_text(&json!({})), "unauthorized").await;
+    seen.video(stack.http.post(&url).basic_auth("anyone", Some(&stack.key)).body("scenes=1"), "foreign_page").await;
+    let hook = format!("{}/hooks/errors", stack.studio);
+    let keyed = |key: &str, seconds: u8| {
+        let body = json!({ "scenes": [{ "type": "stats", "duration": seconds }], "webhookUrl": hook });
+        stack.http.post(&url).header("x-api-key", &stack.key).header("idempotency-key", key).json_text(&body)
+    };
+    seen.video(keyed(&"k".repeat(256), 1), "bad_idempotency_key").await;
+    let (status, first) = read(keyed("video of errors", 1).send().await.expect("an answer")).await;
+    assert_eq!(status, 202, "{first}");
+    seen.video(keyed("video of errors", 2), "idempotency_key_reused").await;
+    let cancel = format!("/api/job/{}/cancel", first["jobId"].as_str().expect("an id"));
+    assert_eq!(stack.post(&cancel, &json!({})).await.0, 200);
+}
+
 async fn limits(seen: &mut Seen<'_>) {
     let stack = seen.stack;
     let watched = stack.submit("step_ms=5&stall=3").await;
@@ -246,13 +291,15 @@ async fn limits(seen: &mut Seen<'_>) {
     // A key that no other test uses (infra/local/test-profile.json).
     let key = "rk_errors";
     use_up_calls(stack, key).await;
-    let url = format!("{}/api/queue/status", stack.api);
-    let call = || stack.http.get(&url).header("x-api-key", key);
-    // An instance may still have a lease on a few calls.
-    for _ in 0..20 {
-        if call().send().await.expect("an answer").status() == 429 {
-            break;
+    let call = |path: &str| stack.http.get(format!("{}{path}", stack.api)).header("x-api-key", key);
+    for path in ["/api/queue/status", "/api/videos"] {
+        // An instance may still have a lease on a few calls.
+        for _ in 0..20 {
+            if call(path).send().await.expect("an answer").status() == 429 {
+                break;
+            }
         }
     }
-    seen.answer(call(), "rate_limited").await;
+    seen.answer(call("/api/queue/status"), "rate_limited").await;
+    seen.video(call("/api/videos"), "rate_limited").await;
 }

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
+use crate::description;
 
 /// The deadline of every wait; exceeding it fails the test.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -63,6 +64,7 @@ impl Stack {
         let aws = Aws::open(&text("emulator_url"), &run).await;
         // The API may have another address, such as that of `cargo xtask edge`.
         let api = std::env::var("REELHOOK_API").unwrap_or_else(|_| text("api_url"));
+        description::compare_answers_of(&api);
         Self { api, studio: text("studio_url"), key: text("api_key"), aws, http, local }
     }
 
@@ -233,8 +235,14 @@ impl JsonText for RequestBuilder {
     }
 }
 
+/// The status and the body of an answer. JSON of the API must be as it is described.
 pub async fn read(response: Response) -> (u16, Value) {
-    let status = response.status().as_u16();
+    let (status, url) = (response.status().as_u16(), response.url().clone());
+    let content_type = response.headers().get("content-type").map(|value| value.as_bytes().to_owned());
     let text = response.text().await.unwrap_or_default();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let Ok(body) = serde_json::from_str(&text) else { return (status, Value::String(text)) };
+    if content_type.is_some_and(|value| value.starts_with(b"application/json")) {
+        description::assert_described(url.as_str(), status, &body);
+    }
+    (status, body)
 }

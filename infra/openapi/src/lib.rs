@@ -3,6 +3,7 @@
 
 pub mod callback;
 pub mod common;
+pub mod conformance;
 pub mod document;
 pub mod examples;
 pub mod families;

@@ -1,8 +1,18 @@
-//! Tests of the description: it is valid, it has every route, and its examples fit its schemas.
+//! Tests of the description: it is valid, it has every example, and its examples fit its schemas.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::conformance::Conformance;
 use crate::document::describe;
+use crate::examples::Examples;
+
+/// Answers without an example: the operation, the status, and why.
+const WITHOUT_EXAMPLE: [(&str, &str, &str); 2] = [
+    ("getOpenApi", "200", "the answer is this description"),
+    ("recoverDeliveries", "202", "only a recovery of thousands of deliveries takes longer than its first call"),
+];
+/// Codes without an example: of a broken or a full stack, or of one that requires no key. Unit tests provoke them.
+const NOT_PROVOKED: [&str; 5] = ["busy", "foreign_host", "internal", "no_secrets_key", "too_many_endpoints"];
 
 #[test]
 fn every_reference_resolves() {
@@ -22,4 +32,77 @@ fn every_reference_resolves() {
         }
     }
     assert!(checked > 5, "{checked}");
+}
+
+/// The operations of a description, by id.
+fn operations(document: &Value) -> Map<String, Value> {
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.values().filter_map(Value::as_object).flat_map(Map::values);
+    operations.map(|one| (one["operationId"].as_str().expect("an id").to_owned(), one.clone())).collect()
+}
+
+/// The content of a body or an answer that has examples.
+fn content(of: &Value) -> Option<&Value> {
+    let content = &of["content"];
+    content.get("application/json").or_else(|| content.get("text/event-stream"))
+}
+
+#[test]
+fn every_operation_every_code_and_every_webhook_has_an_example() {
+    let document = describe().unwrap();
+    let mut missing = Vec::new();
+    for (id, operation) in operations(&document) {
+        let body = content(&operation["requestBody"]);
+        missing.extend(body.filter(|body| body.get("example").is_none()).map(|_| format!("{id}: request")));
+        for (status, answer) in operation["responses"].as_object().expect("responses") {
+            let Some(content) = content(answer) else { continue };
+            if status.starts_with('2') {
+                let is_exception = WITHOUT_EXAMPLE.iter().any(|(known, of, _)| (*known, *of) == (&*id, &**status));
+                if content.get("example").is_some() == is_exception {
+                    missing.push(format!("{id}: {status}{}", if is_exception { " is no exception" } else { "" }));
+                }
+                continue;
+            }
+            // The description of an error lists its codes: "`a`, `b` or `c`".
+            let codes = answer["description"].as_str().expect("codes").split('`').skip(1).step_by(2);
+            let without = codes.filter(|code| content["examples"].get(code).is_none() && !NOT_PROVOKED.contains(code));
+            missing.extend(without.map(|code| format!("{id}: {status} {code}")));
+        }
+    }
+    for (event, webhook) in document["webhooks"].as_object().expect("webhooks") {
+        if webhook.pointer("/post/requestBody/content/application~1json/example").is_none() {
+            missing.push(event.clone());
+        }
+    }
+    assert!(missing.is_empty(), "run the end-to-end test `examples` with REELHOOK_UPDATE_DOCS=1: {missing:#?}");
+}
+
+#[test]
+fn every_example_fits_its_schema() {
+    let document = describe().unwrap();
+    let (examples, conformance) = (Examples::read().unwrap(), Conformance::new(document.clone()));
+    let mut faults = Vec::new();
+    let mut check = |name: String, result: anyhow::Result<()>| {
+        faults.extend(result.err().map(|fault| format!("{name}: {fault}")));
+    };
+    for (id, example) in &examples.operations {
+        if let Some(body) = &example.request {
+            check(format!("{id}, request"), conformance.request(id, body));
+        }
+        for (status, body) in &example.answers {
+            check(format!("{id}, {status}"), conformance.answer(id, status, body));
+        }
+    }
+    for (event, body) in &examples.webhooks {
+        check(event.clone(), conformance.webhook(event, body));
+    }
+    for (id, operation) in operations(&document) {
+        for (status, answer) in operation["responses"].as_object().expect("responses") {
+            let errors = answer.pointer("/content/application~1json/examples").and_then(Value::as_object);
+            for (code, error) in errors.into_iter().flatten() {
+                check(format!("{id}, {status}, {code}"), conformance.answer(&id, status, &error["value"]));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
 }
