@@ -9,7 +9,7 @@ declare global {
     type Attempt = Schemas["Attempt"];
     type Delivery = Schemas["Delivery"];
     type Deliveries = Schemas["DeliveryList"];
-    type DeliveryDetails = Schemas["DeliveryTold"];
+    type DeliveryDetails = Schemas["DeliveryDetails"];
     type DeliveryStatus = Delivery["status"];
     type Endpoint = Schemas["WebhookEndpoint"];
     type EndpointFields = Schemas["EndpointPatch"] & { secret?: string };
@@ -17,7 +17,7 @@ declare global {
     type EndpointSecret = Schemas["EndpointSecret"];
     type EventType = Schemas["EventTypes"]["eventTypes"][number];
     type GenerateRequest = Schemas["GenerateRequest"];
-    type Job = Schemas["JobSummary"];
+    type Job = Schemas["Job"];
     type JobParameters = Schemas["JobParameters"];
     type JobStatus = Schemas["JobStatus"];
     type JobStreamEvent = Schemas["JobStreamEvent"];

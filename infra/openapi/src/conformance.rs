@@ -122,7 +122,12 @@ impl Conformance {
 
     /// The path of the schema of a body or an answer; none if it has no content of [`MEDIA_TYPES`].
     fn schema_of(&self, owner: &str) -> Option<String> {
-        let content = &self.document.pointer(owner)?["content"];
+        let described = self.document.pointer(owner)?;
+        // Several operations share an error.
+        if let Some(shared) = described.get("$ref").and_then(Value::as_str) {
+            return self.schema_of(shared.strip_prefix('#')?);
+        }
+        let content = &described["content"];
         let media_type = MEDIA_TYPES.into_iter().find(|known| content.get(*known).is_some())?;
         Some(format!("{owner}/content/{}/schema", escaped(media_type)))
     }

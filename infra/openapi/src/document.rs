@@ -14,6 +14,7 @@ use crate::examples::Examples;
 use crate::families;
 use crate::operation::{Access, Answer, Callback, Content, Errors, Operation, Parameter, SchemaOf, Webhook};
 use crate::polish::{not_null, polish};
+use crate::shared_responses::share;
 
 /// Where the schemas are in the document.
 const SCHEMAS: &str = "/components/schemas";
@@ -59,6 +60,9 @@ pub fn describe() -> anyhow::Result<Value> {
     let webhooks: Map<String, Value> =
         families::webhooks().iter().map(|webhook| (webhook.event.to_string(), builder.webhook(webhook))).collect();
     let headers = common::headers();
+    let responses = share(&mut paths);
+    let examples: Map<String, Value> =
+        builder.examples.errors().map(|(name, body)| (name, json!({ "value": body }))).collect();
     let schemas = merged(builder.requests.take_definitions(true), builder.answers.take_definitions(true))?;
     Ok(json!({
         "openapi": "3.1.0",
@@ -71,6 +75,8 @@ pub fn describe() -> anyhow::Result<Value> {
         "components": {
             "securitySchemes": common::security_schemes(),
             "headers": headers,
+            "responses": responses,
+            "examples": examples,
             "schemas": schemas,
         },
     }))
@@ -221,7 +227,8 @@ impl Builder {
         };
         let examples: Map<String, Value> = codes
             .iter()
-            .filter_map(|code| Some(((*code).to_owned(), json!({ "value": self.examples.error(name, code)? }))))
+            .filter(|code| self.examples.error(name, code).is_some())
+            .map(|code| ((*code).to_owned(), json!({ "$ref": format!("#/components/examples/{name}.{code}") })))
             .collect();
         let mut content = json!({ "schema": schema });
         if !examples.is_empty() {

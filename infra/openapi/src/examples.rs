@@ -89,6 +89,13 @@ impl Examples {
         self.errors.get(form)?.get(code)
     }
 
+    /// The bodies of all errors, by form and code.
+    pub fn errors(&self) -> impl Iterator<Item = (String, &Value)> {
+        self.errors
+            .iter()
+            .flat_map(|(form, bodies)| bodies.iter().map(move |(code, body)| (format!("{form}.{code}"), body)))
+    }
+
     /// The body of a webhook.
     pub fn webhook(&self, event: &str) -> Option<&Value> {
         self.webhooks.get(event)

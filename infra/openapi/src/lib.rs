@@ -9,6 +9,7 @@ pub mod examples;
 pub mod families;
 pub mod operation;
 pub mod polish;
+pub mod shared_responses;
 
 /// The description as JSON text.
 ///

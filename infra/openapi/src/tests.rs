@@ -41,6 +41,12 @@ fn operations(document: &Value) -> Map<String, Value> {
     operations.map(|one| (one["operationId"].as_str().expect("an id").to_owned(), one.clone())).collect()
 }
 
+/// What a value refers to, or the value.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let reference = value.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#'));
+    reference.map_or(value, |pointer| document.pointer(pointer).expect("a local reference"))
+}
+
 /// The content of a body or an answer that has examples.
 fn content(of: &Value) -> Option<&Value> {
     let content = &of["content"];
@@ -55,6 +61,7 @@ fn every_operation_every_code_and_every_webhook_has_an_example() {
         let body = content(&operation["requestBody"]);
         missing.extend(body.filter(|body| body.get("example").is_none()).map(|_| format!("{id}: request")));
         for (status, answer) in operation["responses"].as_object().expect("responses") {
+            let answer = resolved(&document, answer);
             let Some(content) = content(answer) else { continue };
             if status.starts_with('2') {
                 let is_exception = WITHOUT_EXAMPLE.iter().any(|(known, of, _)| (*known, *of) == (&*id, &**status));
@@ -98,11 +105,21 @@ fn every_example_fits_its_schema() {
     }
     for (id, operation) in operations(&document) {
         for (status, answer) in operation["responses"].as_object().expect("responses") {
-            let errors = answer.pointer("/content/application~1json/examples").and_then(Value::as_object);
+            let errors =
+                resolved(&document, answer).pointer("/content/application~1json/examples").and_then(Value::as_object);
             for (code, error) in errors.into_iter().flatten() {
-                check(format!("{id}, {status}, {code}"), conformance.answer(&id, status, &error["value"]));
+                check(
+                    format!("{id}, {status}, {code}"),
+                    conformance.answer(&id, status, &resolved(&document, error)["value"]),
+                );
             }
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn the_served_description_is_up_to_date() {
+    let served = include_str!("../../../functions/pages/openapi/openapi.json");
+    assert!(served == crate::text().unwrap(), "run `cargo xtask openapi`");
 }

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::content;
-use crate::numbers::whole_of;
 use crate::origin::Origin;
 use crate::problem::{Problem, RequestProblem, bad};
-use crate::times;
 use crate::typed;
+use crate::typed::numbers::whole_of;
+use crate::typed::times;
 
 /// The maximum size of a JSON body, in bytes (contract.md, Errors).
 const BODY_LIMIT: usize = 1024 * 1024;

@@ -5,6 +5,8 @@
 
 mod deserializer;
 pub mod fields;
+pub(crate) mod numbers;
+pub(crate) mod times;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

@@ -27,7 +27,7 @@ const EXTRACTED_LIMIT: usize = 16 * 1024;
 /// Headers in which workers send a plain HMAC of the body.
 const SIGNATURES: [&str; 2] = ["x-streamgank-signature", "x-webhook-signature"];
 
-/// A worker's report about a step; other members, such as `timestamp`, are ignored.
+/// A worker's report about a step. Other members are ignored.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "StepUpdate")]
 pub struct StepReport {
@@ -56,6 +56,9 @@ pub struct StepReport {
     /// Why the step failed, if `details` have no `error`; shortened to 4,096 bytes.
     #[serde(default)]
     error: LenientText,
+    /// When it happened, ISO 8601 or Unix seconds, for the worker's own records: the server's time counts.
+    #[serde(rename = "timestamp")]
+    _timestamp: Option<Value>,
 }
 
 /// The report was processed.

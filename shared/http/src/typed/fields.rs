@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 pub use self::parsed::{FieldValue, Integer, LenientText, Parsed, QueryTime, WebUrlText, with_cursor};
-use crate::numbers::{decimal, whole};
-use crate::times;
 use crate::typed::deserializer::JsonReader;
+use crate::typed::numbers::{decimal, whole};
+use crate::typed::times;
 
 /// A field of a change (RFC 7396): absent leaves the value as it is, null resets it to its default. Its field needs
 /// `#[serde(default)]`.

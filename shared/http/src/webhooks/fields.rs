@@ -20,8 +20,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::numbers::whole;
 use crate::typed::fields::{FieldValue, Whole};
+use crate::typed::numbers::whole;
 
 /// Characters of a URL.
 pub const URL_LIMIT: usize = 2048;

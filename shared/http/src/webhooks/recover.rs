@@ -18,8 +18,8 @@ use crate::idempotency::key;
 use crate::metadata;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
-use crate::times;
 use crate::typed::fields::{Flag, Moment, Parsed};
+use crate::typed::times;
 use crate::webhooks::fields::{Checked, DeliveryStatuses, EndpointName};
 use crate::webhooks::problem::WebhookProblem;
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::read;
-use crate::numbers::whole;
-use crate::times;
+use crate::typed::numbers::whole;
+use crate::typed::times;
 
 /// A text that the domain parses.
 #[derive(Debug, Clone, PartialEq, Eq)]
