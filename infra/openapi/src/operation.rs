@@ -41,7 +41,7 @@ pub enum Errors {
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// Where it is: `path`, `header` or `cookie`.
+    /// Where it is: `path`, `query`, `header` or `cookie`.
     pub place: &'static str,
     /// A sentence about it.
     pub about: &'static str,
@@ -156,6 +156,12 @@ impl Operation {
     /// A cookie of the request, which is optional.
     pub fn cookie<T: JsonSchema>(mut self, name: &'static str, about: &'static str) -> Self {
         self.parameters.push(Parameter { name, place: "cookie", about, schema: schema_of::<T> });
+        self
+    }
+
+    /// A query parameter that is read beside a type, which is optional.
+    pub fn query_parameter<T: JsonSchema>(mut self, name: &'static str, about: &'static str) -> Self {
+        self.parameters.push(Parameter { name, place: "query", about, schema: schema_of::<T> });
         self
     }
 

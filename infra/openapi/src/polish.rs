@@ -29,10 +29,10 @@ pub fn not_null(mut schema: Value) -> Value {
     }
     if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
         values.retain(|value| !value.is_null());
-        if let [Value::Bool(one)] = values.as_slice() {
-            let one = *one;
+        // Generators of clients stumble over an optional constant.
+        if let [Value::Bool(_)] = values.as_slice() {
             schema.as_object_mut().into_iter().for_each(|schema| drop(schema.remove("enum")));
-            schema["const"] = json!(one);
+            schema["type"] = json!("boolean");
         }
     }
     let Some(kinds) = schema.get_mut("anyOf").and_then(Value::as_array_mut) else { return schema };
@@ -113,7 +113,7 @@ mod tests {
             "a": { "type": ["integer", "null"] },
             "b": { "type": "integer" },
             "c": { "$ref": "#/x", "description": "One line." },
-            "d": { "const": true },
+            "d": { "type": "boolean" },
         });
         assert_eq!(schema["properties"], expected);
     }

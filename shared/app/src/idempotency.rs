@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::store::StoreError;
 
-/// How long a record is kept (contract.md).
+/// How long a record is kept (docs/contract/requests.md, Idempotency).
 const RECORD_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Computes the former form of a value.

@@ -1,5 +1,5 @@
-//! The rate limit of a caller over all instances: calls are leased in batches, not counted one by one (contract.md,
-//! Limits).
+//! The rate limit of a caller over all instances: calls are leased in batches, not counted one by one
+//! (docs/contract/access.md, Limits).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};

@@ -1,4 +1,5 @@
-//! Watching an aggregate of any kind: its live events since a cursor, each once, in order and without gaps (contract.md, Live updates).
+//! Watching an aggregate of any kind: its live events since a cursor, each once, in order and without gaps
+//! (docs/contract/live.md, Positions).
 
 use crate::views::dialect::Dialect;
 use std::time::Duration;

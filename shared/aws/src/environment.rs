@@ -143,7 +143,7 @@ impl Environment {
         self.parsed("MAX_WORKERS", 3)
     }
 
-    /// PUBLIC_BASE_URL, or one of the names that the four original systems used (contract.md, Settings).
+    /// PUBLIC_BASE_URL, or one of the names that the four original systems used (docs/contract/README.md, Settings).
     pub fn public_base(&mut self) -> Option<reelhook_app::Url> {
         ["PUBLIC_BASE_URL", "API_BASE_URL", "NEXT_PUBLIC_APP_URL", "WEBHOOK_BASE_URL"]
             .into_iter()

@@ -1,5 +1,5 @@
 //! Authenticates callers by API key (Bearer, Basic or X-API-Key) or session cookie. Keys are stored as hashes and
-//! compared in constant time (contract.md, Who may call).
+//! compared in constant time (docs/contract/access.md, API keys).
 
 mod api_keys;
 pub mod session;

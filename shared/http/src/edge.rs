@@ -48,7 +48,7 @@ impl Edge {
         }
     }
 
-    /// Writes the caller of an admitted or refused request to the audit log (contract.md, Who may call).
+    /// Writes the caller of an admitted or refused request to the audit log (docs/contract/access.md, Audit log).
     pub fn audit(&self, request: &ApiRequest, what: &'static str) {
         request.audit(&self.address(request), what);
     }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_domain::{Timestamp, brief};
+use reelhook_domain::brief;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -17,9 +17,8 @@ use crate::origin::Origin;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::typed;
 use crate::typed::numbers::whole_of;
-use crate::typed::times;
 
-/// The maximum size of a JSON body, in bytes (contract.md, Errors).
+/// The maximum size of a JSON body, in bytes (docs/contract/requests.md, Bodies).
 const BODY_LIMIT: usize = 1024 * 1024;
 /// The maximum length of a request id, in bytes.
 const ID_LIMIT: usize = 128;
@@ -101,8 +100,8 @@ impl ApiRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Writes the caller of an admitted or refused request to the audit log (contract.md, Who may call); `source_ip` is
-    /// the caller's address.
+    /// Writes the caller of an admitted or refused request to the audit log (docs/contract/access.md, Audit log);
+    /// `source_ip` is the caller's address.
     pub fn audit(&self, source_ip: &str, what: &'static str) {
         let (source_ip, user_agent) = (brief(source_ip), self.header("user-agent").map(brief));
         tracing::info!(target: "audit", audit = true, source_ip, user_agent, "{what}");
@@ -177,22 +176,6 @@ impl ApiRequest {
         let limit = whole_of(text).and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.filter(|limit| (1..=most).contains(limit));
         limit.ok_or_else(|| bad("limit", format!("a whole number from 1 to {most}")))
-    }
-
-    /// The optional query parameters `from` and `to`.
-    ///
-    /// # Errors
-    /// [`RequestProblem::BadField`] for a value that is not a time, or if `from` is after `to`.
-    pub fn times(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
-        let time = |name: &'static str| {
-            let given = self.query(name).filter(|text| !text.is_empty());
-            given.map(|text| times::read_query(text).ok_or_else(|| bad(name, times::RIGHT))).transpose()
-        };
-        let (from, to) = (time("from")?, time("to")?);
-        if from.zip(to).is_some_and(|(from, to)| from > to) {
-            return Err(bad("from", "a time before `to`"));
-        }
-        Ok((from, to))
     }
 
     /// The query parameter `cursor`: base64url of a text that `read` parses.

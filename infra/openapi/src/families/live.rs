@@ -57,6 +57,10 @@ fn stream(route: &'static str, id: &'static str, summary: &'static str) -> Opera
             "Last-Event-ID",
             "The `id` of the last event that the client received: the stream goes on after it",
         )
+        .query_parameter::<Text<128>>(
+            "lastEventId",
+            "The same for clients that can't set headers; 0 is before all events",
+        )
         .cookie::<String>("seen", SEEN)
         .codes(&["too_many_streams"])
 }

@@ -1,4 +1,4 @@
-//! The catalogue: the platforms and genres of a country, and the best movies for a choice (contract.md, StreamGank).
+//! The catalogue: the platforms and genres of a country, and the best movies for a choice (docs/contract/catalog.md).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

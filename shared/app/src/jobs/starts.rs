@@ -1,5 +1,5 @@
 //! Starts of runs: claim a slot and a job in one transaction, send the job to the external worker, record its response
-//! (architecture.md).
+//! (ARCHITECTURE.md, A generate request).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Step reports of workers: large details are stored in S3 before the job is saved (architecture.md, Writes).
+//! Step reports of workers: large details are stored in S3 before the job is saved (ARCHITECTURE.md, The tables).
 
 use async_trait::async_trait;
 use reelhook_domain::{Decision, Event, Job, JobId, Policy, StepUpdate, decide};

@@ -44,7 +44,7 @@ impl AssetSource for AssetLoader<'_> {
         }
         let bytes = match image {
             ImageRef::Key(key) => self.images.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
-                DrawError::Input(format!("the image `{key}` was not uploaded, or is larger than 10 MB"))
+                DrawError::Input(format!("the image `{key}` was not uploaded, or is larger than 10 MiB"))
             })?,
             ImageRef::Url(url) => fetch::fetch_asset(self.http, url).await?,
         };

@@ -10,7 +10,7 @@ use crate::digest::sha256_hex;
 use crate::store::StoreError;
 use crate::views::vidbuilder;
 
-/// The maximum size of an image, in bytes (contract.md, VidBuilder).
+/// The maximum size of an image, in bytes (docs/contract/videos.md, Images).
 pub const IMAGE_LIMIT: usize = 10 * 1024 * 1024;
 
 /// Stores the film specifications of jobs.
@@ -88,7 +88,7 @@ pub fn scene_key(hash: &str) -> String {
     format!("scenes/{hash}.mp4")
 }
 
-/// The key of a video (contract.md, VidBuilder), by the day on which its job was created.
+/// The key of a video (docs/contract/videos.md, Downloads), by the day on which its job was created.
 pub fn video_key(job: &JobId, created: Timestamp, rendition: Rendition) -> String {
     format!("videos/{}/{}/{job}.mp4", created.day(), vidbuilder::name(rendition))
 }

@@ -1,4 +1,4 @@
-//! Renders films with Creatomate: writes its RenderScript, submits a render, polls it and fetches the video (facts.md).
+//! Renders films with Creatomate: writes its RenderScript, submits a render, polls it and fetches the video.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ impl CreatomateRenderer<'_> {
             OutboundResponse { status: 200, cut_short: Some(error), .. } => Err(failed(error.code().to_owned())),
             OutboundResponse { status: 200, truncated: false, body, .. } => Ok(body),
             OutboundResponse { truncated: true, .. } => {
-                Err(DrawError::Input("the video is larger than 512 MB".to_owned()))
+                Err(DrawError::Input("the video is larger than 512 MiB".to_owned()))
             }
             OutboundResponse { status, .. } => Err(failed(format!("status {status}"))),
         }

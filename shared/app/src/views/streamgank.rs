@@ -1,4 +1,4 @@
-//! StreamGank's view: jobs in the API, log lines, live events and webhook data (contract.md; seeds 000, 001).
+//! StreamGank's view: jobs in the API, log lines, live events and webhook data (docs/contract/jobs.md; seeds 000, 001).
 
 mod job;
 mod live;

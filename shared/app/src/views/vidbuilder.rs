@@ -1,4 +1,4 @@
-//! VidBuilder's view: answers, status, and the notifications to `webhookUrl` (contract.md; seed 002).
+//! VidBuilder's view: answers, status, and the notifications to `webhookUrl` (docs/contract/videos.md; seed 002).
 
 mod files;
 mod notification;

@@ -1,4 +1,4 @@
-//! The settings of outbound webhooks (seed 001, contract.md): endpoints, their events and their policy.
+//! The settings of outbound webhooks (seed 001, docs/contract/webhooks.md): endpoints, their events and their policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::webhooks::endpoints::policies::{
 };
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers, endpoint_id, receiver_url};
 
-/// The settings of outbound webhooks (seed 001, contract.md).
+/// The settings of outbound webhooks (seed 001, docs/contract/webhooks.md).
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
     /// WEBHOOK_URLS.

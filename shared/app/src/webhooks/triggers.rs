@@ -1,4 +1,5 @@
-//! Manual webhooks: a test of any URL, and an event that an operator triggers (contract.md, Outbound webhooks).
+//! Manual webhooks: a test of any URL, and an event that an operator triggers (docs/contract/webhooks.md, Status and
+//! tests).
 
 use std::time::Duration;
 

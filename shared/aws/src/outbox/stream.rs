@@ -1,4 +1,4 @@
-//! Reads records of a stream as versions of aggregates, and classifies those that are none (architecture.md, The outbox: rules).
+//! Reads records of a stream as versions of aggregates, and classifies those that are none.
 
 use std::time::Duration;
 

@@ -74,7 +74,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
 
 /// Decides what `event` does to `job` at `now`.
 ///
-/// Contract: contract.md, "StreamGank: jobs". Each `Apply` is the next version, and only an `Apply` has effects.
+/// Contract: docs/contract/jobs.md. Each `Apply` is the next version, and only an `Apply` has effects.
 pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
     if job.deleted_at.is_some() {
         return match event {

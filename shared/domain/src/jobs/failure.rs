@@ -1,4 +1,4 @@
-//! Classes of failures: whether and when a failed run is retried (contract.md, Attempts, final states, timers).
+//! Classes of failures: whether and when a failed run is retried (docs/contract/jobs.md, Failure classes).
 
 use std::time::Duration;
 

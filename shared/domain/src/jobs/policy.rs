@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::jobs::activity::Captions;
 use crate::pieces::PiecePolicy;
 
-/// Timers and limits of jobs (contract.md, Attempts, final states, timers).
+/// Timers and limits of jobs (docs/contract/jobs.md, Timers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The time limit of a run that is processing (30 min).

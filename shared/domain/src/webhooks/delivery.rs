@@ -1,4 +1,4 @@
-//! A delivery, one event to one endpoint: the rules of claim, retry and end (contract.md, Outbound webhooks).
+//! A delivery, one event to one endpoint: the rules of claim, retry and end (docs/contract/webhooks.md, Retries).
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Events that webhook endpoints can subscribe to, and the filters they use (seed 001; contract.md, Outbound webhooks).
+//! Events that webhook endpoints can subscribe to, and the filters they use (seed 001; docs/contract/webhooks.md,
+//! Events).
 
 use std::fmt;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Timestamp;
 
-/// The waits of the short schedule (contract.md, VidBuilder), in seconds.
+/// The waits of the short schedule (docs/contract/videos.md, Notifications), in seconds.
 const SHORT: [u64; 3] = [30, 120, 300];
 /// The waits that Standard Webhooks 1.0.0 recommends, in seconds: ten attempts over three days.
 const STANDARD: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];

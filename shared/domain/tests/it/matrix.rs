@@ -1,4 +1,4 @@
-//! Every state x every event, a snapshot for each state, reviewed line by line against contract.md.
+//! Every state x every event, a snapshot for each state, reviewed line by line against docs/contract/jobs.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Routes of the catalogue: platforms, genres, templates and the movie preview (contract.md, StreamGank: jobs).
+//! Routes of the catalogue: platforms, genres, templates and the movie preview (docs/contract/catalog.md).
 
 mod answers;
 mod preview;

@@ -1,4 +1,4 @@
-//! Commands to one job: cancel, retry, complete, delete, monitor its render (contract.md, StreamGank: jobs).
+//! Commands to one job: cancel, retry, complete, delete, monitor its render (docs/contract/jobs.md, Commands).
 
 use reelhook_app::change::Changed;
 use reelhook_app::views::streamgank::{JobView, job};

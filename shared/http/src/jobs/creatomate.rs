@@ -1,5 +1,5 @@
-//! POST /api/webhooks/creatomate: authenticates and reads render callbacks, and builds the answers (contract.md,
-//! Renders).
+//! POST /api/webhooks/creatomate: authenticates and reads render callbacks, and builds the answers
+//! (docs/contract/renders.md, Callbacks).
 
 use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received};
 use reelhook_app::views::wire::{JobIdText, No, RenderIdText, Yes};

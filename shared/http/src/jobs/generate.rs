@@ -123,7 +123,7 @@ pub fn answer(made: &Job, counts: &QueueCounts) -> String {
     serde_json::to_string(&answer).expect("the members of an answer have names")
 }
 
-/// The catalogue's name of a platform (contract.md, platform aliases).
+/// The catalogue's name of a platform (docs/contract/jobs.md, Creating).
 pub fn platform_alias(platform: &str) -> &str {
     match platform {
         "amazon" | "Prime Video" => "Prime",

@@ -1,4 +1,4 @@
-//! Logs: a job's lines, its archive, search over all jobs, and statistics (contract.md, StreamGank: jobs).
+//! Logs: a job's lines, its archive, search over all jobs, and statistics (docs/contract/jobs.md, Logs).
 
 use std::borrow::Cow;
 

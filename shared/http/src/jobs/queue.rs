@@ -1,4 +1,4 @@
-//! Routes of the queue: its counts, its paginated list, and its switches (contract.md, StreamGank: jobs).
+//! Routes of the queue: its counts, its paginated list, and its switches (docs/contract/jobs.md, Queue).
 
 use reelhook_app::digest::sha256_hex;
 use reelhook_app::jobs::queue::{Cursor, JobFilter, Listed, QueueStatus};

@@ -1,5 +1,5 @@
 //! POST /api/webhooks/step-update: authenticates and reads reports of external workers, and builds the answers
-//! (contract.md, Steps).
+//! (docs/contract/workers.md, Step reports).
 
 use reelhook_app::change::Changed;
 use reelhook_app::views::captions::step_name;

@@ -22,10 +22,10 @@ problems! {
         BadEncoding(coding: &'static str) = 400 "bad_encoding"
             format!("The body is not valid {coding}, which its `Content-Encoding` names");
         /// The Idempotency-Key is empty, too long, or not visible ASCII.
-        BadIdempotencyKey = 400 "bad_idempotency_key" "`Idempotency-Key` must have 1 to 255 visible ASCII characters";
+        BadIdempotencyKey = 400 "bad_idempotency_key" "`Idempotency-Key` must have 1 to 255 ASCII characters: visible ones and spaces";
         /// The Idempotency-Key was used with another body.
         KeyReused = 422 "idempotency_key_reused"
-            "This `Idempotency-Key` was used with another body; use a new key for a new request";
+            "This `Idempotency-Key` was used for another request; use a new key";
         /// The request has no valid credentials.
         Unauthorized = 401 "unauthorized" "A valid API key, signature or callback token is required";
         /// The user name and password, or the API key, are not valid.

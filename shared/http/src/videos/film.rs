@@ -1,4 +1,4 @@
-//! Reads a film specification in VidBuilder's format and checks its limits (contract.md, VidBuilder).
+//! Reads a film specification in VidBuilder's format and checks its limits (docs/contract/videos.md, Configuration).
 
 use std::collections::BTreeSet;
 

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::videos::problem::VideoProblem;
 
-/// The maximum size of a form, in bytes (contract.md, VidBuilder).
+/// The maximum size of a form, in bytes (docs/contract/videos.md, Forms).
 const FORM_LIMIT: usize = 4 * 1024 * 1024;
 /// The maximum number of parts in a form.
 const MOST_PARTS: usize = 200;

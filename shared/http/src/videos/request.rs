@@ -1,4 +1,4 @@
-//! Reads a request for a video, in JSON or as a form with images (contract.md, VidBuilder; seed 002).
+//! Reads a request for a video, in JSON or as a form with images (docs/contract/videos.md, Requesting; seed 002).
 
 use std::borrow::Cow;
 
@@ -120,7 +120,7 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     }
     if parts.files.len() > MOST_IMAGES {
         let right = format!("at most {MOST_IMAGES} images");
-        return Err(bad("images".to_owned(), right));
+        return Err(bad("images", right));
     }
     Ok(parts)
 }

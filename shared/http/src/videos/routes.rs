@@ -1,4 +1,4 @@
-//! VidBuilder's routes: reads requests (contract.md, VidBuilder; seed 002).
+//! VidBuilder's routes: reads requests (docs/contract/videos.md; seed 002).
 
 use reelhook_app::jobs::queue::{Cursor, JobFilter};
 use reelhook_app::videos::films::link_subject;

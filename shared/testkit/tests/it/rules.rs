@@ -1,4 +1,4 @@
-//! The shape of the workspace (architecture.md, Invariants; style.md): who may depend on whom, and how files look. How
+//! The shape of the workspace (ARCHITECTURE.md, Invariants): who may depend on whom, and how files look. How
 //! large they may become is checked by `cargo xtask rules`.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Renders at Creatomate: their callbacks, and checks of their state (contract.md, Renders; facts.md, Creatomate).
+//! Renders at Creatomate: their callbacks, and checks of their state (docs/contract/renders.md).
 
 mod callback;
 mod checks;

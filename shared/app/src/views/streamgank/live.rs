@@ -1,4 +1,4 @@
-//! The events of a job's stream (contract.md, Live updates).
+//! The events of a job's stream (docs/contract/live.md, Job stream).
 
 use reelhook_domain::{JobId, Live, Subject, Timestamp};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! The data of webhooks about a job in StreamGank's format (contract.md, Webhooks; seed 001).
+//! The data of webhooks about a job in StreamGank's format (docs/contract/jobs.md, Webhooks; seed 001).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Events as messages of chat services: Slack's blocks and Discord's embeds, within their limits (facts.md).
+//! Events as messages of chat services: Slack's blocks and Discord's embeds, within the limits that these services document.
 
 use reelhook_domain::{OutboundEvent, Timestamp};
 use serde_json::{Value, json};

@@ -120,7 +120,7 @@ fn thin(data: &Value) -> Value {
     thin
 }
 
-/// Builds the webhook that is sent (contract.md, Outbound webhooks; Standard Webhooks 1.0.0).
+/// Builds the webhook that is sent (docs/contract/webhooks.md; Standard Webhooks 1.0.0).
 pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint, now: Timestamp) -> OutboundWebhook {
     let deadline = endpoint.policy.timeout;
     if let (Destination::Web(url), service @ (ReceiverKind::Slack | ReceiverKind::Discord)) =
@@ -160,8 +160,8 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
     })
 }
 
-/// The notification to a client's own URL (contract.md, VidBuilder): the data alone, with a hexadecimal signature beside
-/// that of Standard Webhooks.
+/// The notification to a client's own URL (docs/contract/videos.md, Notifications): the data alone, with a hexadecimal
+/// signature beside that of Standard Webhooks.
 fn notification(
     delivery: &Delivery,
     event: &EventRow,

@@ -1,4 +1,4 @@
-//! The way of a delivery (contract.md): load, admit, claim, send, record, and the health of its endpoint.
+//! The way of a delivery (docs/contract/webhooks.md): load, admit, claim, send, record, and the health of its endpoint.
 //!
 //! A batch makes few calls: one to load, one for each endpoint's admission, one to claim, and one to record all attempts
 //! that end while the call before is in progress. No attempt waits for another endpoint.

@@ -1,5 +1,5 @@
-//! The kind of a receiver: the form of its webhooks, and what its responses mean (contract.md, Outbound webhooks; facts.md,
-//! Slack, Discord).
+//! The kind of a receiver: the form of its webhooks, and what its responses mean (docs/contract/webhooks.md, Chat
+//! services).
 
 use reelhook_domain::ResponseClass;
 

@@ -1,4 +1,5 @@
-//! Callbacks and checks of renders (contract.md, Renders), with the one exception to the rule that final states stay.
+//! Callbacks and checks of renders (docs/contract/renders.md), with the one exception to the rule that final states
+//! stay.
 
 use std::time::Duration;
 

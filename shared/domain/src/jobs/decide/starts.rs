@@ -9,7 +9,7 @@ use crate::jobs::run::Claim;
 use crate::jobs::status::Status;
 use crate::{Effect, LogEvent, LogLevel, WebUrl};
 
-/// The maximum size of a stored error, in bytes (architecture.md, Writes).
+/// The maximum size of a stored error, in bytes (ARCHITECTURE.md, The tables).
 const ERROR_LIMIT: usize = 4096;
 
 pub(super) fn claim(mut change: Change<'_>) -> Decision {

@@ -1,4 +1,4 @@
-//! A worker's reports of its steps (contract.md, Steps), checked in the contract's order.
+//! A worker's reports of its steps (docs/contract/workers.md, Checks and answers), checked in the contract's order.
 
 use serde_json::json;
 
