@@ -129,6 +129,8 @@ class Preflight(unittest.TestCase):
         _, command = self.run_preflight(dev, environment="dev", WorkerUrl="https://worker.example/?a=1&b=2")
         path, worker = "SettingsPath=/reelhook/dev", "'WorkerUrl=https://worker.example/?a=1&b=2'"
         self.assertEqual(command, f"sam deploy --config-env dev --parameter-overrides {path} {worker}")
+        _, command = self.run_preflight(Stack("UPDATE_COMPLETE"), PublicBaseUrl="")
+        self.assertEqual(command, "sam deploy --parameter-overrides 'PublicBaseUrl=\"\"'")
         _, command = self.run_preflight(environment="small", MaxViewers="1")
         self.assertRegex(command, "--config-env small .* MaxViewers=1 MaxWaiters=1 .* RenderConcurrency=2$")
         self.aws.executions = self.aws.unreserved = 10

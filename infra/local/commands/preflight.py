@@ -63,7 +63,9 @@ class Deployment:
         """The deployment command with more parameters. They replace the environment's, so it repeats those as well."""
         environment = environment or self.environment
         named = self.given | (more or {})
-        pairs = [shlex.quote(f"{name}={value}") for name, value in (self.listed(environment) | named).items()] if named else []
+        values = self.listed(environment) | named if named else {}
+        # SAM refuses `NAME=`: an empty value is written `NAME=""`.
+        pairs = [shlex.quote(f'{name}=""' if value == "" else f"{name}={value}") for name, value in values.items()]
         flag = "" if environment == "default" else f" --config-env {environment}"
         flag += "" if self.sams_stack() == self.stack.name else f" --stack-name {self.stack.name}"
         return f"sam deploy{flag}" + (f" --parameter-overrides {' '.join(pairs)}" if pairs else "")
