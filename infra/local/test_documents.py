@@ -41,7 +41,7 @@ class Documents(unittest.TestCase):
         self.assertEqual(documents.too_long(TEXTS, "README.md", README_LINES), [])
 
     def test_marked_blocks_are_run(self):
-        sources = [ROOT / "tests/it" / name for name in ("documents.rs", "examples.rs")]
+        sources = [ROOT / "tests/it" / name for name in ("documents.rs", "programs.rs")]
         source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
         self.assertEqual(documents.wrong_blocks(TEXTS, source), [])
 
