@@ -1,4 +1,4 @@
-//! The data of webhooks about a job in StreamGank's format (docs/contract/jobs.md, Webhooks; seed 001).
+//! The data of webhooks about a job in StreamGank's format (docs/contract/webhooks.md, Data of a job).
 
 use std::collections::BTreeMap;
 
