@@ -77,7 +77,9 @@ async fn a_receiver_that_unsubscribes_is_disabled() {
         .eventually("a disabled endpoint", || async {
             let (_, answer) = stack.get(ENDPOINTS).await;
             let mut endpoints = answer["endpoints"].as_array().expect("a list").iter();
-            endpoints.any(|endpoint| endpoint["url"] == RECEIVER && endpoint["status"] == "disabled").then_some(())
+            endpoints
+                .any(|endpoint| endpoint["url"] == RECEIVER && endpoint["health"]["status"] == "disabled")
+                .then_some(())
         })
         .await;
     forget_receiver(&stack).await;
