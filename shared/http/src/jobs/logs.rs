@@ -222,7 +222,7 @@ impl Route {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`routes::unknown`]; [`JobProblem::NotFound`] for an invalid id; [`RequestProblem::BadField`] for an invalid parameter.
+    /// [`routes::unknown`]; [`JobProblem::NotFound`] for an invalid id; [`Problem`] names an invalid parameter.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         let id = |text: &str| JobId::parse(text).map_err(|_| Problem::Job(JobProblem::NotFound));
         match (request.method.as_str(), &request.segments()[..]) {
