@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
-use crate::idempotency::key;
+use crate::idempotency::key_of_body;
 use crate::jobs::problem::JobProblem;
 use crate::metadata;
 use crate::problem::Problem;
@@ -99,7 +99,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         "pauseAfterExtraction": pause,
     });
     let metadata = metadata::read(given.metadata.as_ref())?;
-    let key = key(request, &caller)?;
+    let key = key_of_body(request, &caller, &body)?;
     Ok(Submission {
         kind: JobKind::Workflow,
         request: Request { input, pause_after_extraction: pause, callback: None, metadata },
