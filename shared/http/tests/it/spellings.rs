@@ -45,7 +45,7 @@ fn in_queries() {
 #[test]
 fn a_plus_in_a_query_is_a_space_but_in_a_zone() {
     let search = |query: &str| match logs::Route::read(&get_request("/api/logs/search", query)) {
-        Ok(logs::Route::Search(search)) => search,
+        Ok(logs::Route::Search(search, _)) => search,
         other => panic!("{query}: {other:?}"),
     };
     assert_eq!(search("messageContains=step+1").contains.as_deref(), Some("step 1"));
