@@ -74,7 +74,7 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
             }
             archive_answer(&id, SystemClock.now())
         }
-        Route::Search(search) => search_answer(request, &logs::search(&deps.lines, &search, now).await?, now),
+        Route::Search(search, filters) => search_answer(&filters, &logs::search(&deps.lines, &search, now).await?, now),
         Route::Stats => {
             let (totals, active) = tokio::try_join!(deps.counters.totals(), deps.jobs.active_counts())?;
             let (ended, log) = totals;

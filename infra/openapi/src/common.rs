@@ -40,102 +40,11 @@ impl JsonSchema for IdempotencyKey {
     }
 }
 
-/// An error in StreamGank's form.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Error {
-    /// False.
-    success: False,
-    /// A sentence; it may change.
-    message: String,
-    /// The same sentence, or a more precise one.
-    error: String,
-    /// A stable word; docs/errors.md lists them all.
-    code: Code,
-    /// The gateway's id of the request.
-    #[serde(rename = "request_id")]
-    request_id: String,
-    /// Only with `missing_parameters`: the input; a text, cut at 1 KiB, if it is longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received: Option<Value>,
-    /// Only with `rate_limited`: seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-}
-
-/// An error in VidBuilder's form.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct VideoError {
-    /// A sentence; it may change.
-    error: String,
-    /// A stable word; docs/errors.md lists them all.
-    code: Code,
-    /// The gateway's id of the request.
-    #[serde(rename = "request_id")]
-    request_id: String,
-    /// What exactly is wrong, or what would be right: with `webhook_url_missing`, `webhook_url_format`,
-    /// `webhook_url_protocol` and `bad_config`; with `video_failed` the reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    /// Another way: with `webhook_url_missing` and `form_too_large`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-    /// Only with `no_scenes`: the input; a text, cut at 1 KiB, if it is longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received_config: Option<Value>,
-    /// Only with `webhook_url_format` and `webhook_url_protocol`: the input; a text, cut at 1 KiB, if it is longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received_url: Option<Value>,
-    /// Only with `job_not_found` and `video_failed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    job_id: Option<String>,
-    /// Only with `rate_limited`: seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-}
-
 /// An error that API Gateway itself answers with.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct GatewayError {
     /// A sentence.
     message: String,
-}
-
-/// False.
-#[derive(Debug, Serialize)]
-struct False;
-
-impl JsonSchema for False {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "False".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "const": false })
-    }
-}
-
-/// The stable code of an error.
-#[derive(Debug, Serialize)]
-struct Code;
-
-impl JsonSchema for Code {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Code".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" })
-    }
 }
 
 /// The names of an error's headers.

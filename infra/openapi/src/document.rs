@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, bail};
 use reelhook_app::webhooks::wire::ThinData;
-use reelhook_http::problem::Problem;
+use reelhook_http::problem::{ErrorBody, Problem};
+use reelhook_http::videos::problem::VideoErrorBody;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -215,8 +216,8 @@ impl Builder {
 
     fn error(&mut self, form: Errors, status: u16, codes: &[&'static str]) -> Value {
         let (schema, name) = match form {
-            Errors::StreamGank | Errors::Page => (self.answers.subschema_for::<common::Error>(), "streamgank"),
-            Errors::VidBuilder => (self.answers.subschema_for::<common::VideoError>(), "vidbuilder"),
+            Errors::StreamGank | Errors::Page => (self.answers.subschema_for::<ErrorBody<'static>>(), "streamgank"),
+            Errors::VidBuilder => (self.answers.subschema_for::<VideoErrorBody<'static>>(), "vidbuilder"),
         };
         // API Gateway has errors of its own.
         let schema = match status {

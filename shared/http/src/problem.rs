@@ -6,7 +6,10 @@ mod table;
 use reelhook_app::change::ChangeError;
 use reelhook_app::limits::Limited;
 use reelhook_app::store::StoreError;
-use serde_json::{Value, json};
+use reelhook_app::views::wire::No;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 pub use self::request::RequestProblem;
 pub(crate) use self::table::problems;
@@ -29,6 +32,31 @@ pub enum Problem {
     Webhook(WebhookProblem),
     /// Of a video from scenes.
     Video(VideoProblem),
+}
+
+/// An error in StreamGank's form.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Error")]
+pub struct ErrorBody<'a> {
+    /// False.
+    success: No,
+    /// A sentence; it may change.
+    message: String,
+    /// The same sentence, or a more precise one.
+    error: String,
+    /// A stable word; docs/errors.md lists them all.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9_]*$"))]
+    code: &'static str,
+    /// The gateway's id of the request.
+    #[serde(rename = "request_id")]
+    request_id: &'a str,
+    /// Only with `missing_parameters`: the input; a text, cut at 1 KiB, if it is longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<Value>,
+    /// Only with `rate_limited`: seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 /// A field that has the wrong type or a value out of range: its path, and what would be right after "must be".
@@ -61,23 +89,18 @@ impl Problem {
 
     /// The error in StreamGank's format. The sentence is in `message` and in `error`, because clients read either.
     pub fn streamgank(&self, request_id: &str) -> ApiAnswer {
-        let (status, code, sentence) = self.parts();
-        let mut body = json!({
-            "success": false,
-            "message": sentence,
-            "error": sentence,
-            "code": code,
-            "request_id": request_id,
-        });
+        let (status, code, message) = self.parts();
+        let error = message.clone();
+        let mut body = ErrorBody { success: No, message, error, code, request_id, received: None, retry_after: None };
         match self {
-            Self::Job(JobProblem::MissingParameters(received)) => body["received"] = Self::echo(received),
+            Self::Job(JobProblem::MissingParameters(received)) => body.received = Some(Self::echo(received)),
             Self::Job(JobProblem::CannotDelete(status)) => {
                 let name = status.name();
-                body["error"] = json!(format!(
+                body.error = format!(
                     "Cannot delete job with status: {name}. Only completed, failed, or cancelled jobs can be deleted."
-                ));
+                );
             }
-            Self::Request(RequestProblem::RateLimited(retry_after)) => body["retryAfter"] = json!(retry_after),
+            Self::Request(RequestProblem::RateLimited(retry_after)) => body.retry_after = Some(*retry_after),
             Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) => {}
         }
         self.headers(ApiAnswer::json(status, &body))

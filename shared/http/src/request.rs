@@ -16,7 +16,6 @@ use crate::content;
 use crate::origin::Origin;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::typed;
-use crate::typed::numbers::whole_of;
 
 /// The maximum size of a JSON body, in bytes (docs/contract/requests.md, Bodies).
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -165,17 +164,6 @@ impl ApiRequest {
     /// All query parameters.
     pub(crate) fn queries(&self) -> impl Iterator<Item = (&str, &str)> {
         self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// The query parameter `limit`, from 1 to `most`.
-    ///
-    /// # Errors
-    /// [`RequestProblem::BadField`].
-    pub fn limit(&self, default: usize, most: usize) -> Result<usize, Problem> {
-        let Some(text) = self.query("limit").filter(|text| !text.is_empty()) else { return Ok(default) };
-        let limit = whole_of(text).and_then(|limit| usize::try_from(limit).ok());
-        let limit = limit.filter(|limit| (1..=most).contains(limit));
-        limit.ok_or_else(|| bad("limit", format!("a whole number from 1 to {most}")))
     }
 
     /// The query parameter `cursor`: base64url of a text that `read` parses.

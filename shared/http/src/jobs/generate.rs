@@ -1,7 +1,7 @@
 //! POST /api/generate in StreamGank's format: reads the submission and builds the answer.
 
 use reelhook_app::jobs::submit::Submission;
-use reelhook_app::views::streamgank::{JobView, QueueCounts, QueueStatusShort, job, queue_status};
+use reelhook_app::views::streamgank::{JobView, QueueCounts, QueueStatusShort, WorkflowParameters, job, queue_status};
 use reelhook_app::views::wire::{JobIdText, MetadataText, Yes};
 use reelhook_domain::{Job, JobKind, Request};
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
-use crate::idempotency::key;
+use crate::idempotency::key_of_body;
 use crate::jobs::problem::JobProblem;
 use crate::metadata;
 use crate::problem::Problem;
@@ -90,16 +90,16 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         return Err(Problem::Job(JobProblem::MissingParameters(received)));
     };
     let pause = given.pause_after_extraction.is_some_and(|pause| pause.0);
-    let input = json!({
-        "country": country,
-        "platform": platform_alias(&platform),
-        "genre": genre,
-        "contentType": filled(given.content_type).and_then(content_type),
-        "template": filled(given.template).unwrap_or_else(|| "auto".to_owned()),
-        "pauseAfterExtraction": pause,
+    let input = json!(WorkflowParameters {
+        country,
+        platform: platform_alias(&platform).to_owned(),
+        genre,
+        content_type: filled(given.content_type).and_then(content_type),
+        template: filled(given.template).unwrap_or_else(|| "auto".to_owned()),
+        pause_after_extraction: pause,
     });
     let metadata = metadata::read(given.metadata.as_ref())?;
-    let key = key(request, &caller)?;
+    let key = key_of_body(request, &caller, &body)?;
     Ok(Submission {
         kind: JobKind::Workflow,
         request: Request { input, pause_after_extraction: pause, callback: None, metadata },

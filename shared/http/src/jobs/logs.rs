@@ -1,7 +1,5 @@
 //! Logs: a job's lines, its archive, search over all jobs, and statistics (docs/contract/jobs.md, Logs).
 
-use std::borrow::Cow;
-
 use reelhook_app::jobs::logs::{Found, Search};
 use reelhook_app::views::streamgank::{LogEntryView, LogLevelName};
 use reelhook_app::views::wire::{JobIdText, Time, Yes};
@@ -130,7 +128,7 @@ struct LogSearchData<'a> {
     /// The number of lines.
     count: usize,
     /// The parameters as they were written.
-    filters: LogFilters<'a>,
+    filters: &'a LogFilters,
     /// When the search was made.
     search_time: Time,
     /// The cursor for older lines; absent if all were examined.
@@ -141,25 +139,31 @@ struct LogSearchData<'a> {
     partial: Option<Yes>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+/// The parameters of a search as they were written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
-struct LogFilters<'a> {
+pub struct LogFilters {
     #[serde(skip_serializing_if = "Option::is_none")]
-    job_id: Option<&'a str>,
+    job_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    event_type: Option<&'a str>,
+    event_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "LogLevelName")]
-    level: Option<&'a str>,
+    level: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message_contains: Option<&'a str>,
+    message_contains: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'a str>,
+    from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a str>,
+    to: Option<String>,
     /// The limit; `100` if it was not given.
-    limit: Cow<'a, str>,
+    #[serde(default = "default_limit")]
+    limit: String,
+}
+
+fn default_limit() -> String {
+    SEARCHED.to_string()
 }
 
 /// The numbers of logs and of their lines.
@@ -213,7 +217,7 @@ pub enum Route {
     /// POST /api/queue/job/{id}/logs/archive
     Archive(JobId),
     /// GET /api/logs/search
-    Search(Box<Search>),
+    Search(Box<Search>, Box<LogFilters>),
     /// GET /api/logs/stats
     Stats,
 }
@@ -222,7 +226,7 @@ impl Route {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`routes::unknown`]; [`JobProblem::NotFound`] for an invalid id; [`RequestProblem::BadField`] for an invalid parameter.
+    /// [`routes::unknown`]; [`JobProblem::NotFound`] for an invalid id; [`Problem`] names an invalid parameter.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         let id = |text: &str| JobId::parse(text).map_err(|_| Problem::Job(JobProblem::NotFound));
         match (request.method.as_str(), &request.segments()[..]) {
@@ -233,7 +237,9 @@ impl Route {
                 Ok(Self::StoredLog(job, given.limit.map_or(LINES, Whole::get)))
             }
             ("POST", ["api", "queue", "job", job, "logs", "archive"]) => Ok(Self::Archive(id(job)?)),
-            ("GET", ["api", "logs", "search"]) => Ok(Self::Search(Box::new(read_search(request)?))),
+            ("GET", ["api", "logs", "search"]) => {
+                Ok(Self::Search(Box::new(read_search(request)?), Box::new(request.parameters()?)))
+            }
             ("GET", ["api", "logs", "stats"]) => Ok(Self::Stats),
             _ => Err(routes::unknown(request)),
         }
@@ -291,17 +297,7 @@ pub fn archive_answer(id: &JobId, now: Timestamp) -> ApiAnswer {
 }
 
 /// The result of a search, with its parameters as they were written and its time.
-pub fn search_answer(request: &ApiRequest, found: &Found, now: Timestamp) -> ApiAnswer {
-    let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
-    let filters = LogFilters {
-        job_id: given("jobId"),
-        event_type: given("eventType"),
-        level: given("level"),
-        message_contains: given("messageContains"),
-        from: given("from"),
-        to: given("to"),
-        limit: given("limit").map_or_else(|| SEARCHED.to_string().into(), Cow::Borrowed),
-    };
+pub fn search_answer(filters: &LogFilters, found: &Found, now: Timestamp) -> ApiAnswer {
     let data = LogSearchData {
         logs: &found.lines,
         count: found.lines.len(),
@@ -338,6 +334,13 @@ mod tests {
     fn route_of(query: &str) -> Result<Route, Problem> {
         let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
         Route::read(&get_request("/api/logs/search", &pairs))
+    }
+
+    fn filters(query: &[(&str, &str)]) -> LogFilters {
+        match Route::read(&get_request("/api/logs/search", query)) {
+            Ok(Route::Search(_, filters)) => *filters,
+            other => panic!("{query:?}: {other:?}"),
+        }
     }
 
     #[test]
@@ -381,7 +384,7 @@ mod tests {
     fn an_answer_repeats_the_parameters_as_written() {
         let answer = |query: &[(&str, &str)]| {
             let now = Timestamp(1_704_110_400_000);
-            let answer = search_answer(&get_request("/api/logs/search", query), &Found::default(), now);
+            let answer = search_answer(&filters(query), &Found::default(), now);
             let body: Value = serde_json::from_str(&answer.body).unwrap();
             assert_eq!(body["data"]["searchTime"], "2024-01-01T12:00:00.000Z");
             body["data"]["filters"].clone()
@@ -406,7 +409,7 @@ mod tests {
         let cursor = ApiRequest::write_cursor("1704110400000.job_1_a.0000000002.00");
         let route =
             route_of(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
-        let Route::Search(search) = route else { panic!("{route:?}") };
+        let Route::Search(search, _) = route else { panic!("{route:?}") };
         assert_eq!((search.level, search.event_type.as_deref()), (Some(LogLevel::Error), Some("job_failed")));
         assert_eq!((search.limit, search.from), (5, Some(Timestamp(1_704_067_200_000))));
         assert_eq!(search.before.as_deref(), Some("1704110400000.job_1_a.0000000002.00"));
@@ -424,8 +427,8 @@ mod tests {
         assert_eq!(archive_answer(&id, now).body, archived);
         let found = Found { lines: lines.to_vec(), next: Some("x".to_owned()), partial: true };
         let searched = r#"{"success":true,"data":{"logs":[{"message":"a"}],"count":1,"filters":{"jobId":"job_1","limit":"5"},"searchTime":"2024-01-01T12:00:00.000Z","nextCursor":"eA","partial":true}}"#;
-        let request = get_request("/api/logs/search", &[("limit", "5"), ("jobId", "job_1")]);
-        assert_eq!(search_answer(&request, &found, now).body, searched);
+        let filters = filters(&[("limit", "5"), ("jobId", "job_1")]);
+        assert_eq!(search_answer(&filters, &found, now).body, searched);
         let tally = LogTally { info: 1, success: 2, warning: 3, error: 4, bytes: 1_572_864, archived: 5 };
         let stats = r#"{"success":true,"data":{"active_log_files":6,"archived_log_files":5,"total_entries":10,"by_level":{"info":1,"success":2,"warning":3,"error":4},"total_size_mb":1.5,"timestamp":"2024-01-01T12:00:00.000Z"}}"#;
         assert_eq!(stats_answer(6, &tally, now).body, stats);

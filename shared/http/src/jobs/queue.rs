@@ -239,7 +239,7 @@ impl Route {
     /// Reads the route; none for another route.
     ///
     /// # Errors
-    /// [`RequestProblem::BadField`] names the wrong parameter.
+    /// [`Problem`] names the wrong parameter.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "queue", "status"]) => Self::Status,

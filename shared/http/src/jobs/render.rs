@@ -23,8 +23,7 @@ pub struct RenderStatus<'a> {
     #[schemars(with = "RenderIdText")]
     creatomate_id: &'a str,
     /// `planned`, `waiting`, `transcribing`, `rendering`, `succeeded`, `failed` or `cancelled`.
-    #[schemars(with = "String")]
-    status: &'a Value,
+    status: &'a str,
     /// The URL of the video; null unless the render succeeded.
     #[schemars(url)]
     video_url: Option<&'a str>,
@@ -50,16 +49,17 @@ pub fn read_render_lookup(request: &ApiRequest) -> Result<Option<RenderId>, Prob
     }
 }
 
-/// The answer. It omits Reelhook's callback URL and the metadata that Reelhook sent to Creatomate.
+/// The answer with a render that has a status. It omits Reelhook's callback URL and the metadata that Reelhook sent to
+/// Creatomate.
 pub fn render_lookup_answer(render: &RenderId, found: &Value) -> ApiAnswer {
     let mut data = found.clone();
     if let Some(data) = data.as_object_mut() {
         data.remove("webhook_url");
         data.remove("metadata");
     }
-    let video_url = found["url"].as_str().filter(|_| found["status"] == "succeeded");
+    let status = found["status"].as_str().unwrap_or_default();
+    let video_url = found["url"].as_str().filter(|_| status == "succeeded");
     let creatomate_id = render.as_str();
-    let status = &found["status"];
     ApiAnswer::json(200, &RenderStatus { success: Yes, creatomate_id, status, video_url, data, source: "direct_api" })
 }
 
@@ -81,7 +81,7 @@ mod tests {
         // What is removed may change the order of the rest.
         let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(parsed(&body(found)), parsed(expected));
-        let expected = r#"{"success":true,"creatomateId":"r1","status":null,"videoUrl":null,"data":{"url":"https://cdn.example/v.mp4"},"source":"direct_api"}"#;
-        assert_eq!(body(json!({ "url": "https://cdn.example/v.mp4" })), expected);
+        let expected = r#"{"success":true,"creatomateId":"r1","status":"failed","videoUrl":null,"data":{"status":"failed","url":"https://cdn.example/v.mp4"},"source":"direct_api"}"#;
+        assert_eq!(body(json!({ "status": "failed", "url": "https://cdn.example/v.mp4" })), expected);
     }
 }

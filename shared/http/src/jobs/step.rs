@@ -7,7 +7,7 @@ use reelhook_app::views::streamgank::StepStatusName;
 use reelhook_app::views::wire::{No, Yes};
 use reelhook_domain::{Ignored, JobId, RenderId, StepUpdate, Timestamp, WebUrl, cut};
 use reelhook_signing::{RunClaims, SigningKeys, standard, streamgank};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +18,7 @@ use crate::jobs::problem::JobProblem;
 use crate::jobs::render::RENDER_ID;
 use crate::problem::{Problem, RequestProblem, bad};
 use crate::request::ApiRequest;
+use crate::typed;
 use crate::typed::fields::{Decimal, Integer, LenientText, Parsed, Shortened, Whole};
 
 /// The maximum length of a step's error, in bytes.
@@ -42,8 +43,8 @@ pub struct StepReport {
     status: StepStatusName,
     /// Seconds.
     duration: Option<Decimal>,
-    /// Any JSON, usually an object. These of its members count: `creatomate_id`, `video_url`, `error`, and in step 1
-    /// `extracted_movies`, `extractedMovies` or `movies`.
+    /// Any JSON, usually an object. It is stored as it is.
+    #[schemars(with = "Option<StepDetails>")]
     details: Option<Value>,
     /// The worker's key for the step, shortened to 64 characters.
     #[serde(default)]
@@ -59,6 +60,61 @@ pub struct StepReport {
     /// When it happened, ISO 8601 or Unix seconds, for the worker's own records: the server's time counts.
     #[serde(rename = "timestamp")]
     _timestamp: Option<Value>,
+}
+
+/// What counts in the details of a step. Other members, and members of another type, are only stored.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(transform = of_any_type)]
+pub struct StepDetails {
+    /// The id of the render that the step submitted.
+    #[serde(default)]
+    creatomate_id: LenientText,
+    /// The video that the step made: an http or https URL.
+    #[serde(default)]
+    video_url: LenientText,
+    /// Why the step failed; shortened to 4,096 bytes.
+    #[serde(default)]
+    error: LenientText,
+    /// The movies that step 1 extracted: a text, or other JSON that becomes text; shortened to 16 KiB.
+    extracted_movies: Option<Value>,
+    /// The same as `extracted_movies`, if that is absent or null.
+    #[serde(rename = "extractedMovies")]
+    extracted: Option<Value>,
+    /// The same as `extracted_movies`, if both are absent or null.
+    movies: Option<Value>,
+}
+
+/// Details of any type are valid.
+fn of_any_type(schema: &mut Schema) {
+    schema.remove("type");
+}
+
+impl StepDetails {
+    /// What counts in these details; nothing if they are no object.
+    fn of(details: &Value) -> Self {
+        typed::read(details).unwrap_or_default()
+    }
+
+    /// The render that the step submitted.
+    fn render_id(&self) -> Result<Option<RenderId>, Problem> {
+        let id = self.creatomate_id.filled().map(RenderId::parse);
+        id.transpose().map_err(|_| bad("details.creatomate_id", RENDER_ID))
+    }
+
+    /// The video that the step made.
+    fn video_url(&self) -> Result<Option<WebUrl>, Problem> {
+        let wrong = || bad("details.video_url", "an http or https URL");
+        self.video_url.filled().map(|url| WebUrl::parse(url).ok_or_else(wrong)).transpose()
+    }
+
+    /// The movies that step 1 extracted, as text.
+    fn extracted(&self) -> Option<String> {
+        let text = match self.extracted_movies.as_ref().or(self.extracted.as_ref()).or(self.movies.as_ref())? {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Some(cut(&text, EXTRACTED_LIMIT).to_owned())
+    }
 }
 
 /// The report was processed.
@@ -185,7 +241,8 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
     let number: u8 = given.step_number.get();
     let details = given.details.unwrap_or_default();
     let name = given.step_name.0.unwrap_or_else(|| step_name(number).to_owned());
-    let error = details["error"].as_str().or(given.error.text()).map(|error| cut(error, ERROR_LIMIT).to_owned());
+    let known = StepDetails::of(&details);
+    let error = known.error.text().or(given.error.text()).map(|error| cut(error, ERROR_LIMIT).to_owned());
     let update = StepUpdate {
         number,
         workflow_failed: name == "Workflow Failed",
@@ -195,38 +252,13 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
         stage: given.workflow_stage.0,
         sequence: given.sequence.map_or(now.millis(), |sequence| sequence.0),
         duration: given.duration.map(|duration| duration.0),
-        render_id: render_id(&details)?,
-        video_url: video_url(&details)?,
-        extracted: extracted(&details).filter(|_| number == 1),
+        render_id: known.render_id()?,
+        video_url: known.video_url()?,
+        extracted: known.extracted().filter(|_| number == 1),
         error,
         details: (!details.is_null()).then_some(details),
     };
     Ok(Report { job_id, attempt, update })
-}
-
-/// The render that a step submitted.
-fn render_id(details: &Value) -> Result<Option<RenderId>, Problem> {
-    let id = details["creatomate_id"].as_str().filter(|id| !id.is_empty());
-    id.map(RenderId::parse).transpose().map_err(|_| bad("details.creatomate_id", RENDER_ID))
-}
-
-/// The video that a step made.
-fn video_url(details: &Value) -> Result<Option<WebUrl>, Problem> {
-    let url = details["video_url"].as_str().filter(|url| !url.is_empty());
-    let wrong = || bad("details.video_url", "an http or https URL");
-    url.map(|url| WebUrl::parse(url).ok_or_else(wrong)).transpose()
-}
-
-/// The movies that step 1 extracted, as text.
-fn extracted(details: &Value) -> Option<String> {
-    let text = match [&details["extracted_movies"], &details["extractedMovies"], &details["movies"]]
-        .into_iter()
-        .find(|value| !value.is_null())?
-    {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    Some(cut(&text, EXTRACTED_LIMIT).to_owned())
 }
 
 /// The answer that workers expect: 200 for every valid report.
@@ -410,8 +442,26 @@ mod tests {
 
     #[test]
     fn extracted_movies_are_kept_as_text() {
-        assert_eq!(extracted(&json!({ "extracted_movies": "A, B" })).as_deref(), Some("A, B"));
-        assert_eq!(extracted(&json!({ "movies": ["A"] })).as_deref(), Some("[\"A\"]"));
-        assert_eq!(extracted(&json!({ "count": 3 })), None);
+        let extracted = |details: Value| StepDetails::of(&details).extracted();
+        assert_eq!(extracted(json!({ "extracted_movies": "A, B" })).as_deref(), Some("A, B"));
+        assert_eq!(extracted(json!({ "movies": ["A"] })).as_deref(), Some("[\"A\"]"));
+        assert_eq!(extracted(json!({ "extracted_movies": null, "extractedMovies": 3 })).as_deref(), Some("3"));
+        assert_eq!(extracted(json!({ "count": 3 })), None);
+    }
+
+    #[test]
+    fn details_of_any_type_are_accepted() {
+        for details in
+            [json!("disk"), json!(["A"]), json!(7), json!({ "error": {}, "creatomate_id": 5, "video_url": [] })]
+        {
+            let mut body = json!({ "job_id": "job_1", "step_number": 1, "status": "started" });
+            body["details"] = details.clone();
+            let update = read_report(&body).unwrap();
+            assert_eq!((update.error, update.render_id, update.video_url, update.extracted), (None, None, None, None));
+            assert_eq!(update.details, Some(details));
+        }
+        let schema = schemars::schema_for!(StepReport);
+        let known = &schema.as_value()["$defs"]["StepDetails"];
+        assert!(known.get("type").is_none() && known["properties"].get("video_url").is_some(), "{known}");
     }
 }

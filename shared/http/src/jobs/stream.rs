@@ -40,7 +40,7 @@ pub struct StreamToken<'a> {
 /// Admits a viewer with a key, or with a token for the requested stream.
 ///
 /// # Errors
-/// [`RequestProblem::Request(RequestProblem::Unauthorized)`].
+/// [`RequestProblem::Unauthorized`].
 pub fn admit(
     request: &ApiRequest,
     route: &Route,

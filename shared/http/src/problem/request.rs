@@ -21,7 +21,7 @@ problems! {
         /// The body is not in the content coding that its header names.
         BadEncoding(coding: &'static str) = 400 "bad_encoding"
             format!("The body is not valid {coding}, which its `Content-Encoding` names");
-        /// The Idempotency-Key is empty, too long, or not visible ASCII.
+        /// The Idempotency-Key is empty, too long, or has other characters than spaces and visible ASCII.
         BadIdempotencyKey = 400 "bad_idempotency_key" "`Idempotency-Key` must have 1 to 255 ASCII characters: visible ones and spaces";
         /// The Idempotency-Key was used with another body.
         KeyReused = 422 "idempotency_key_reused"

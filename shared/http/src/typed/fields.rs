@@ -3,6 +3,7 @@
 mod parsed;
 
 use std::borrow::Cow;
+use std::fmt::Debug;
 
 use reelhook_domain::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -29,11 +30,6 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// Whether the field is present.
-    pub fn is_present(&self) -> bool {
-        !matches!(self, Self::Absent)
-    }
-
     /// The value; none if it is absent or null.
     pub fn value(&self) -> Option<&T> {
         match self {
@@ -187,8 +183,8 @@ pub struct Whole<const LEAST: i64, const MOST: i64>(i64);
 
 impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
     /// The number as another type of integer, which must have room for `LEAST` to `MOST`.
-    pub fn get<N: TryFrom<i64> + Default>(self) -> N {
-        N::try_from(self.0).unwrap_or_default()
+    pub fn get<N: TryFrom<i64, Error: Debug>>(self) -> N {
+        N::try_from(self.0).expect("the type has room for the bounds")
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn whole(value: &Value) -> Option<i64> {
 }
 
 /// A whole number from a text: `3` or `3.0`.
-pub(crate) fn whole_of(text: &str) -> Option<i64> {
+fn whole_of(text: &str) -> Option<i64> {
     let text = text.trim();
     text.parse().ok().or_else(|| whole_float(text.parse().ok()?))
 }

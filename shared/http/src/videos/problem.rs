@@ -1,6 +1,10 @@
 //! Problems of videos that are made from scenes, and of their music; and all problems in VidBuilder's format.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::answer::ApiAnswer;
 use crate::problem::{Problem, RequestProblem, problems};
@@ -37,31 +41,67 @@ problems! {
     }
 }
 
+/// An error in VidBuilder's form.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "VideoError")]
+pub struct VideoErrorBody<'a> {
+    /// A sentence; it may change.
+    error: String,
+    /// A stable word; docs/errors.md lists them all.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9_]*$"))]
+    code: &'static str,
+    /// The gateway's id of the request.
+    #[serde(rename = "request_id")]
+    request_id: &'a str,
+    /// Only with `job_not_found` and `video_failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<&'a str>,
+    /// What exactly is wrong, or what would be right: with `webhook_url_missing`, `webhook_url_format`,
+    /// `webhook_url_protocol` and `bad_config`; with `video_failed` the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    message: Option<Cow<'a, str>>,
+    /// Another way: with `webhook_url_missing` and `form_too_large`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
+    /// Only with `no_scenes`: the input; a text, cut at 1 KiB, if it is longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_config: Option<Value>,
+    /// Only with `webhook_url_format` and `webhook_url_protocol`: the input; a text, cut at 1 KiB, if it is longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_url: Option<Value>,
+    /// Only with `rate_limited`: seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
 impl VideoProblem {
     /// Adds what VidBuilder's answers say beside the sentence.
-    fn describe(&self, body: &mut Value) {
+    fn describe<'a>(&'a self, body: &mut VideoErrorBody<'a>) {
         match self {
-            Self::NoScenes(received) => body["receivedConfig"] = Problem::echo(received),
+            Self::NoScenes(received) => body.received_config = Some(Problem::echo(received)),
             Self::CallbackMissing => {
-                body["message"] = json!("Please provide a webhookUrl in your request body to receive status updates.");
-                body["hint"] = json!("Use /api/generate-flexible-video for synchronous generation without webhooks.");
+                body.message =
+                    Some("Please provide a webhookUrl in your request body to receive status updates.".into());
+                body.hint = Some("Use /api/generate-flexible-video for synchronous generation without webhooks.");
             }
             Self::CallbackFormat(received) => {
-                body["message"] = json!("Please provide a valid HTTP/HTTPS URL.");
-                body["receivedUrl"] = Problem::echo(received);
+                body.message = Some("Please provide a valid HTTP/HTTPS URL.".into());
+                body.received_url = Some(Problem::echo(received));
             }
             Self::CallbackProtocol(received, right) => {
-                body["message"] = json!(format!("Please provide {right}."));
-                body["receivedUrl"] = Problem::echo(received);
+                body.message = Some(format!("Please provide {right}.").into());
+                body.received_url = Some(Problem::echo(received));
             }
-            Self::BadConfig(why) => body["message"] = json!(why),
+            Self::BadConfig(why) => body.message = Some(why.into()),
             Self::FormTooLarge => {
-                body["hint"] = json!("Upload large images by POST /api/uploads, and name their keys.");
+                body.hint = Some("Upload large images by POST /api/uploads, and name their keys.");
             }
-            Self::NoJob(id) => body["jobId"] = json!(id),
+            Self::NoJob(id) => body.job_id = Some(id),
             Self::Failed(job_id, error) => {
-                body["jobId"] = json!(job_id);
-                body["message"] = json!(error);
+                body.job_id = Some(job_id);
+                body.message = Some(error.into());
             }
             Self::BadForm(_) | Self::NotFound | Self::Gone | Self::TrackNotFound => {}
         }
@@ -71,11 +111,21 @@ impl VideoProblem {
 impl Problem {
     /// The error in VidBuilder's format.
     pub fn vidbuilder(&self, request_id: &str) -> ApiAnswer {
-        let (status, code, sentence) = self.parts();
-        let mut body = json!({ "error": sentence, "code": code, "request_id": request_id });
+        let (status, code, error) = self.parts();
+        let mut body = VideoErrorBody {
+            error,
+            code,
+            request_id,
+            job_id: None,
+            message: None,
+            hint: None,
+            received_config: None,
+            received_url: None,
+            retry_after: None,
+        };
         match self {
             Self::Video(problem) => problem.describe(&mut body),
-            Self::Request(RequestProblem::RateLimited(retry_after)) => body["retryAfter"] = json!(retry_after),
+            Self::Request(RequestProblem::RateLimited(retry_after)) => body.retry_after = Some(*retry_after),
             Self::Request(_) | Self::Job(_) | Self::Webhook(_) => {}
         }
         self.headers(ApiAnswer::json(status, &body))

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use reelhook_app::Url;
 use reelhook_app::videos::requests::VideoRequest;
 use reelhook_app::videos::uploads::{Upload, sniff};
+use reelhook_app::views::streamgank::VideoParameters;
 use reelhook_app::webhooks::endpoints::check_receiver;
 use reelhook_domain::WebUrl;
 use reelhook_domain::videos::render::Renderer;
@@ -76,14 +77,14 @@ pub async fn read(
         uploads.push((upload, file.bytes.to_vec()));
     }
     let parsed = crate::videos::film::read(&config, &attached, renderer, track)?;
-    let input = json!({
-        "title": parsed.film.title,
-        "type": first_text(&config, "", &["type"])?.map_or_else(|| "flexible".to_owned(), |(_, named)| named),
-        "theme": parsed.film.theme,
-        "quality": parsed.film.quality,
-        "music": parsed.film.music.as_ref().map(|music| &music.track),
-        "generateReels": parsed.film.reels,
-        "scenes": parsed.film.scenes.len(),
+    let input = json!(VideoParameters {
+        title: parsed.film.title.clone(),
+        r#type: first_text(&config, "", &["type"])?.map_or_else(|| "flexible".to_owned(), |(_, named)| named),
+        theme: parsed.film.theme,
+        quality: parsed.film.quality,
+        music: parsed.film.music.as_ref().map(|music| music.track.clone()),
+        generate_reels: parsed.film.reels,
+        scenes: parsed.film.scenes.len(),
     });
     Ok(VideoRequest {
         film: parsed.film,

@@ -3,8 +3,8 @@
 use lambda_http::Body;
 use reelhook_domain::Timestamp;
 use reelhook_http::access::Caller;
-use reelhook_http::jobs::logs;
 use reelhook_http::jobs::step::{self, Reporter};
+use reelhook_http::jobs::{logs, queue};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::videos::routes::read_upload;
@@ -25,7 +25,12 @@ fn read_route(path: &str, body: &Value) -> Result<Option<endpoints::Route>, Prob
 
 #[test]
 fn in_queries() {
-    let limit = |query: &str| get_request("/api/queue/jobs", query).limit(200, 500);
+    let limit = |query: &str| -> Result<usize, Problem> {
+        match queue::Route::read(&get_request("/api/queue/jobs", query))? {
+            Some(queue::Route::List { limit, .. }) => Ok(limit),
+            other => panic!("{query}: {other:?}"),
+        }
+    };
     for query in ["limit=10", "limit=10.0", "limit=%2010", "limit=+10", "limit=1e1"] {
         assert_eq!(limit(query), Ok(10), "{query}");
     }
@@ -40,7 +45,7 @@ fn in_queries() {
 #[test]
 fn a_plus_in_a_query_is_a_space_but_in_a_zone() {
     let search = |query: &str| match logs::Route::read(&get_request("/api/logs/search", query)) {
-        Ok(logs::Route::Search(search)) => search,
+        Ok(logs::Route::Search(search, _)) => search,
         other => panic!("{query}: {other:?}"),
     };
     assert_eq!(search("messageContains=step+1").contains.as_deref(), Some("step 1"));

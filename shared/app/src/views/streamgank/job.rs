@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use reelhook_domain::videos::film::{Quality, Theme};
 use reelhook_domain::{Incomplete, Job, Metadata, RenderId, Status, StepRecord, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -78,10 +79,11 @@ pub struct VideoParameters {
     /// The type that the request names.
     pub r#type: String,
     /// The theme.
-    pub theme: String,
+    #[schemars(with = "String")]
+    pub theme: Theme,
     /// The quality.
-    #[schemars(extend("enum" = ["720p", "1080p", "4k"]))]
-    pub quality: String,
+    #[schemars(with = "String", extend("enum" = ["720p", "1080p", "4k"]))]
+    pub quality: Quality,
     /// The id of the music track.
     pub music: Option<String>,
     /// Whether there is a vertical rendition.
