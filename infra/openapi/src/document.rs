@@ -103,7 +103,7 @@ impl Builder {
         if let Some(about) = of.about {
             described["description"] = json!(about);
         }
-        if of.access != Access::Key {
+        if !matches!(of.access, Access::Key | Access::Page) {
             described["security"] = security(of.access);
         }
         let mut parameters: Vec<Value> = of.parameters.iter().map(|one| self.parameter(one)).collect();
@@ -192,14 +192,16 @@ impl Builder {
         }
         codes.extend(match of.access {
             Access::Open => &[][..],
-            Access::Key | Access::Link | Access::Stream | Access::Worker if of.changes() => {
+            // Pages and streams count for no rate limit. With AUTH=none, reads from pages of other origins are refused, too.
+            Access::Page => &["foreign_page", "foreign_host"],
+            Access::Stream => &["unauthorized", "foreign_page", "foreign_host"],
+            Access::Key | Access::Link | Access::Worker => {
                 &["unauthorized", "foreign_page", "foreign_host", "rate_limited"]
             }
-            // Streams count for no rate limit.
-            Access::Stream => &["unauthorized", "foreign_host"],
-            Access::Key | Access::Link | Access::Worker => &["unauthorized", "foreign_host", "rate_limited"],
         });
-        codes.extend(["internal", "busy"]);
+        if !of.is_stateless {
+            codes.extend(["internal", "busy"]);
+        }
         let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
         for code in codes {
             let statuses = self.statuses.get(code).with_context(|| format!("unknown code `{code}`"))?;
@@ -309,7 +311,7 @@ fn security(access: Access) -> Value {
     let mut schemes = vec!["bearer", "basic", "apiKey", "session"];
     match access {
         Access::Open => return json!([]),
-        Access::Key => {}
+        Access::Key | Access::Page => {}
         Access::Link => schemes.push("linkToken"),
         Access::Stream => schemes.push("streamToken"),
         Access::Worker => schemes.extend(["streamgankSignature", "webhookSignature", "standardWebhooks"]),

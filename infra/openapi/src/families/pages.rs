@@ -7,7 +7,7 @@ use reelhook_http::access::session::{NextPage, SignInForm, SignInRequest, Signed
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::jobs::{SAME_VERSION, VERSIONS};
-use crate::operation::{Access, Operation, operation, schema_of};
+use crate::operation::{Access, Operation, operation};
 
 /// The operations of pages.
 pub fn operations() -> Vec<Operation> {
@@ -20,17 +20,16 @@ pub fn operations() -> Vec<Operation> {
         page("GET /webhooks/deliveries", "showDeliveries", "Show the deliveries of webhooks"),
         page("GET /webhooks/deliveries/{id}", "showDelivery", "Show a delivery and its attempts")
             .path::<DeliveryId>("id", "The delivery"),
-        Operation {
-            // Another path counts as `/`, so no parameter is wrong.
-            query: Some(schema_of::<NextPage>),
-            ..operation("pages", "GET /login", "showLogin", "Show the sign-in page")
-                .access(Access::Open)
-                .answer_with::<String>(200, "The page, which needs no script", "text/html", &[])
-                .empty_answer(303, "The browser is signed in already: a redirect to `next`", &["Location"])
-        },
+        operation("pages", "GET /login", "showLogin", "Show the sign-in page")
+            .access(Access::Open)
+            .stateless()
+            .lenient_query::<NextPage>()
+            .answer_with::<String>(200, "The page, which needs no script", "text/html", &[])
+            .empty_answer(303, "The browser is signed in already: a redirect to `next`", &["Location"]),
         operation("pages", "POST /login", "signIn", "Sign in")
             .about(SIGN_IN)
             .access(Access::Open)
+            .stateless()
             .pages()
             .form::<SignInForm>("application/x-www-form-urlencoded")
             .body::<SignInRequest>()
@@ -43,6 +42,7 @@ pub fn operations() -> Vec<Operation> {
                  change SESSION_SECRET.",
             )
             .access(Access::Open)
+            .stateless()
             .answer_with::<SignedOut>(200, "Signed out by JSON", "application/json", &["Set-Cookie"])
             .empty_answer(303, "Signed out by a form: a redirect to `/login`", &["Set-Cookie", "Location"])
             .codes(&["foreign_page"]),
@@ -52,6 +52,8 @@ pub fn operations() -> Vec<Operation> {
 /// A page.
 fn page(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
     operation("pages", route, id, summary)
+        .access(Access::Page)
+        .stateless()
         .header::<String>("If-None-Match", VERSIONS)
         .answer_with::<String>(200, "The page", "text/html", &["ETag"])
         .empty_answer(303, "No session: a redirect to `/login`, which leads back to the page", &["Location"])

@@ -77,6 +77,7 @@ pub fn operations() -> Vec<Operation> {
             .answer::<MusicTracks>(200, "All tracks"),
         of_videos("GET /api/music-tracks/{name}", "getMusicTrack", "Get a music track")
             .access(Access::Link)
+            .stateless()
             .path::<Text<128>>(
                 "name",
                 "The file name, the file name without `.mp3`, or the id; a signed link is for the file name",
