@@ -1,10 +1,8 @@
 //! Pages for browsers, sign-in and sign-out.
 
-use std::borrow::Cow;
-
 use reelhook_app::views::wire::JobIdText;
+use reelhook_app::webhooks::wire::DeliveryIdText;
 use reelhook_http::access::session::{NextPage, SignInForm, SignInRequest, SignedIn, SignedOut};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::jobs::{SAME_VERSION, VERSIONS};
 use crate::operation::{Access, Operation, operation};
@@ -19,7 +17,7 @@ pub fn operations() -> Vec<Operation> {
         page("GET /webhooks", "showWebhooks", "Show the webhook endpoints"),
         page("GET /webhooks/deliveries", "showDeliveries", "Show the deliveries of webhooks"),
         page("GET /webhooks/deliveries/{id}", "showDelivery", "Show a delivery and its attempts")
-            .path::<DeliveryId>("id", "The delivery"),
+            .path::<DeliveryIdText>("id", "The delivery"),
         operation("pages", "GET /login", "showLogin", "Show the sign-in page")
             .access(Access::Open)
             .stateless()
@@ -58,27 +56,6 @@ fn page(route: &'static str, id: &'static str, summary: &'static str) -> Operati
         .answer_with::<String>(200, "The page", "text/html", &["ETag"])
         .empty_answer(303, "No session: a redirect to `/login`, which leads back to the page", &["Location"])
         .empty_answer(304, SAME_VERSION, &["ETag"])
-}
-
-/// The id of a delivery.
-struct DeliveryId;
-
-impl JsonSchema for DeliveryId {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "DeliveryId".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "uuid",
-            "examples": ["5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a"],
-        })
-    }
 }
 
 /// The session, and the limit of sign-ins.
