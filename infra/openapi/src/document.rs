@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use reelhook_app::webhooks::wire::ThinData;
 use reelhook_http::problem::Problem;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::callback;
+use crate::codes;
 use crate::common;
 use crate::examples::Examples;
 use crate::families;
 use crate::operation::{Access, Answer, Callback, Content, Errors, Operation, Parameter, SchemaOf, Webhook};
 use crate::polish::{not_null, polish};
-use crate::shared_responses::share;
 
 /// Where the schemas are in the document.
 const SCHEMAS: &str = "/components/schemas";
@@ -26,6 +26,8 @@ struct Builder {
     /// Describes what Reelhook sends: fields are there unless they are skipped.
     answers: SchemaGenerator,
     examples: Examples,
+    /// The responses with errors, by name.
+    errors: BTreeMap<String, Value>,
     /// Statuses by code.
     statuses: BTreeMap<&'static str, BTreeSet<u16>>,
 }
@@ -49,6 +51,7 @@ pub fn describe() -> anyhow::Result<Value> {
         requests: settings().for_deserialize().into_generator(),
         answers: settings().for_serialize().into_generator(),
         examples: Examples::read()?,
+        errors: BTreeMap::new(),
         statuses,
     };
     let mut paths = Map::new();
@@ -60,7 +63,6 @@ pub fn describe() -> anyhow::Result<Value> {
     let webhooks: Map<String, Value> =
         families::webhooks().iter().map(|webhook| (webhook.event.to_string(), builder.webhook(webhook))).collect();
     let headers = common::headers();
-    let responses = share(&mut paths);
     let examples: Map<String, Value> =
         builder.examples.errors().map(|(name, body)| (name, json!({ "value": body }))).collect();
     let schemas = merged(builder.requests.take_definitions(true), builder.answers.take_definitions(true))?;
@@ -75,7 +77,7 @@ pub fn describe() -> anyhow::Result<Value> {
         "components": {
             "securitySchemes": common::security_schemes(),
             "headers": headers,
-            "responses": responses,
+            "responses": builder.errors,
             "examples": examples,
             "schemas": schemas,
         },
@@ -124,7 +126,7 @@ impl Builder {
             responses.insert(answer.status.to_string(), self.answer(of.id, answer));
         }
         for (status, codes) in self.codes(of)? {
-            responses.insert(status.to_string(), self.error(of.errors, status, &codes));
+            responses.insert(status.to_string(), self.error(of.errors, status, &codes)?);
         }
         described["responses"] = Value::Object(responses);
         if !of.callbacks.is_empty() {
@@ -192,7 +194,7 @@ impl Builder {
         }
         codes.extend(match of.access {
             Access::Open => &[][..],
-            // Pages and streams count for no rate limit. With AUTH=none, reads from pages of other origins are refused, too.
+            // Pages and streams count for no rate limit. With AUTH=none, pages of other origins can't read either.
             Access::Page => &["foreign_page", "foreign_host"],
             Access::Stream => &["unauthorized", "foreign_page", "foreign_host"],
             Access::Key | Access::Link | Access::Worker => {
@@ -215,7 +217,8 @@ impl Builder {
         Ok(by_status)
     }
 
-    fn error(&mut self, form: Errors, status: u16, codes: &[&'static str]) -> Value {
+    /// A reference to the response with an error that has one of these codes.
+    fn error(&mut self, form: Errors, status: u16, codes: &[&'static str]) -> anyhow::Result<Value> {
         let (schema, name) = match form {
             Errors::StreamGank | Errors::Page => (self.answers.subschema_for::<common::Error>(), "streamgank"),
             Errors::VidBuilder => (self.answers.subschema_for::<common::VideoError>(), "vidbuilder"),
@@ -236,7 +239,7 @@ impl Builder {
         if !examples.is_empty() {
             content["examples"] = Value::Object(examples);
         }
-        let mut described = json!({ "description": listed(codes), "content": { "application/json": content } });
+        let mut described = json!({ "description": codes::listed(codes), "content": { "application/json": content } });
         if form == Errors::Page {
             described["content"]["text/html"] = json!({ "schema": { "type": "string" } });
         }
@@ -245,7 +248,10 @@ impl Builder {
         if !headers.is_empty() {
             described["headers"] = Value::Object(headers);
         }
-        described
+        let name = codes::response_name(form, codes);
+        let known = self.errors.entry(name.clone()).or_insert_with(|| described.clone());
+        ensure!(*known == described, "two responses are named `{name}`");
+        Ok(json!({ "$ref": format!("#/components/responses/{name}") }))
     }
 
     /// The body of a callback: the data of an event.
@@ -270,11 +276,10 @@ impl Builder {
         if let Some(example) = self.examples.webhook(of.event) {
             content["example"] = example.clone();
         }
-        let name: String = of.event.split(['.', '_']).map(capitalized).collect();
         json!({
             "post": {
                 "tags": ["webhooks"],
-                "operationId": format!("on{name}"),
+                "operationId": format!("on{}", codes::pascal_case(of.event)),
                 "summary": of.about,
                 "security": [],
                 "parameters": common::webhook_headers(),
@@ -291,20 +296,6 @@ impl Builder {
 
 fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
-}
-
-/// Codes as text: "`a`, `b` or `c`".
-fn listed(codes: &[&str]) -> String {
-    match codes {
-        [] => String::new(),
-        [one] => format!("`{one}`"),
-        [first @ .., last] => format!("`{}` or `{last}`", first.join("`, `")),
-    }
-}
-
-fn capitalized(word: &str) -> String {
-    let (first, rest) = word.split_at(word.len().min(1));
-    first.to_uppercase() + rest
 }
 
 fn security(access: Access) -> Value {
