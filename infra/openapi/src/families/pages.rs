@@ -4,7 +4,7 @@ use reelhook_app::views::wire::JobIdText;
 use reelhook_app::webhooks::wire::DeliveryIdText;
 use reelhook_http::access::session::{NextPage, SignInForm, SignInRequest, SignedIn, SignedOut};
 
-use super::jobs::{SAME_VERSION, VERSIONS};
+use super::jobs::{SAME_VERSION, TAGGED, VERSIONS};
 use crate::operation::{Access, Operation, operation};
 
 /// The operations of pages.
@@ -53,9 +53,9 @@ fn page(route: &'static str, id: &'static str, summary: &'static str) -> Operati
         .access(Access::Page)
         .stateless()
         .header::<String>("If-None-Match", VERSIONS)
-        .answer_with::<String>(200, "The page", "text/html", &["ETag"])
+        .answer_with::<String>(200, "The page", "text/html", TAGGED)
         .empty_answer(303, "No session: a redirect to `/login`, which leads back to the page", &["Location"])
-        .empty_answer(304, SAME_VERSION, &["ETag"])
+        .empty_answer(304, SAME_VERSION, TAGGED)
 }
 
 /// The session, and the limit of sign-ins.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use reelhook_http::answer::service::{Health, TestAnswer};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::jobs::{SAME_VERSION, VERSIONS};
+use super::jobs::{SAME_VERSION, TAGGED, VERSIONS};
 use crate::operation::{Access, Operation, operation};
 
 /// The operations about the API itself.
@@ -20,8 +20,8 @@ pub fn operations() -> Vec<Operation> {
             .access(Access::Open)
             .stateless()
             .header::<String>("If-None-Match", VERSIONS)
-            .answer_with::<Document>(200, "The document, in OpenAPI 3.1", "application/json", &["ETag"])
-            .empty_answer(304, SAME_VERSION, &["ETag"]),
+            .answer_with::<Document>(200, "The document, in OpenAPI 3.1", "application/json", TAGGED)
+            .empty_answer(304, SAME_VERSION, TAGGED),
     ]
 }
 
