@@ -239,7 +239,7 @@ pub fn security_schemes() -> Value {
     })
 }
 
-/// The headers of a webhook: those of Standard Webhooks, the user agent, and those that only the StreamGank envelope has.
+/// The headers of a webhook: of Standard Webhooks, of every request, and of the StreamGank envelope alone.
 pub fn webhook_headers() -> Value {
     let header = |name: &str, required: bool, about: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": about, "schema": schema });
     let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
