@@ -229,6 +229,8 @@ impl Files {
             login: LOGIN.text(&origin, sign_out),
             style: File::new("text/css; charset=utf-8", include_str!("../assets/style.css")),
             icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg")),
+            // With its line breaks, for people who read it or search it with `curl`: clients that accept gzip load 64
+            // KB instead of 53, and a cold start does not read it.
             description: File::new("application/json", include_str!("../openapi/openapi.json")),
             scripts: SCRIPTS.map(|(path, text)| (path, File::new(SCRIPT, text))).into(),
             policy: policy(&origin),

@@ -82,7 +82,8 @@ pub fn headers() -> Map<String, Value> {
         (
             "Set-Cookie",
             text(
-                "The session: `HttpOnly`, `SameSite=Lax`, over https `Secure`",
+                "The session: `HttpOnly`, `SameSite=Lax`, over https `Secure`. Of a stream, the cookie `seen`: for its \
+                 path only, `HttpOnly`, `SameSite=Strict`, over https `Secure`",
                 "__Host-reelhook_session=c1.1704153600.c2ln; Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Lax",
             ),
         ),
@@ -147,7 +148,7 @@ pub fn security_schemes() -> Value {
     })
 }
 
-/// The headers of a webhook: those of Standard Webhooks, and those that only the StreamGank envelope has.
+/// The headers of a webhook: of Standard Webhooks, of every request, and of the StreamGank envelope alone.
 pub fn webhook_headers() -> Value {
     let header = |name: &str, required: bool, about: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": about, "schema": schema });
     let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
@@ -172,6 +173,12 @@ pub fn webhook_headers() -> Value {
             false,
             "Sent again after the delivery had ended. Not signed",
             json!({ "const": "true" })
+        ),
+        header(
+            "User-Agent",
+            true,
+            "`Reelhook/<version>`; with StreamGank's envelope `StreamGank-Webhook/1.0`",
+            json!({ "type": "string", "examples": ["Reelhook/1.0.0"] }),
         ),
         header("X-StreamGank-Event", false, "StreamGank's envelope only: its `event`", json!({ "type": "string" })),
         header(

@@ -10,11 +10,16 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
 use self::strict::Strict;
+use crate::codes;
 
 /// The media types whose content has examples.
 const MEDIA_TYPES: [&str; 2] = ["application/json", "text/event-stream"];
 /// The forms of errors, one of which an error has that its operation does not name: 404 for an unknown route, 405.
 const ERRORS: [&str; 3] = ["Error", "VideoError", "GatewayError"];
+/// The code of a path that has no route although it looks like one: the gateway decodes `%2F` in a parameter to `/`.
+const NO_ROUTE: &str = "unknown_route";
+/// The codes of a method that the path does not have: credentials and limits are checked before the method.
+const NO_METHOD: [&str; 5] = ["method_not_allowed", "unauthorized", "foreign_page", "foreign_host", "rate_limited"];
 
 /// The description, with which bodies are compared.
 pub struct Conformance {
@@ -79,7 +84,7 @@ impl Conformance {
     /// description are not compared.
     ///
     /// # Errors
-    /// Names each member that does not fit, or that the status is not described.
+    /// Names each member that does not fit, or says that the status or the code is not described.
     pub fn received(&self, path: &str, status: u16, body: &Value) -> anyhow::Result<()> {
         let mut owners: Vec<(usize, String)> = Vec::new();
         for (template, method, _) in self.operations() {
@@ -87,8 +92,15 @@ impl Conformance {
             owners.extend(literal_segments(template, path).map(|literal| (literal, owner)));
         }
         let Some(most) = owners.iter().map(|(literal, _)| *literal).max() else { return Ok(()) };
-        let of_path = owners.iter().filter(|(literal, _)| *literal == most);
-        let mut schemas: Vec<String> = of_path.filter_map(|(_, owner)| self.schema_of(owner)).collect();
+        owners.retain(|(literal, _)| *literal == most);
+        if let Some(code) = body.get("code").and_then(Value::as_str).filter(|_| status >= 400) {
+            let responses: Vec<&Value> = owners.iter().filter_map(|(_, owner)| self.response(owner)).collect();
+            let mut listed = responses.iter().flat_map(|response| codes::of_response(response));
+            let is_known =
+                if responses.is_empty() { NO_METHOD.contains(&code) } else { listed.any(|known| known == code) };
+            ensure!(is_known || code == NO_ROUTE, "the code `{code}` of {path}, {status}, is not described");
+        }
+        let mut schemas: Vec<String> = owners.iter().filter_map(|(_, owner)| self.schema_of(owner)).collect();
         if schemas.is_empty() && status >= 400 {
             let known = ERRORS.iter().filter(|name| self.document["components"]["schemas"].get(**name).is_some());
             schemas = known.map(|name| format!("/components/schemas/{name}")).collect();
@@ -118,6 +130,15 @@ impl Conformance {
     fn place(&self, operation: &str) -> anyhow::Result<String> {
         let route = self.route(operation).with_context(|| format!("there is no operation `{operation}`"))?;
         Ok(format!("/paths/{}/{}", escaped(route.path), route.method))
+    }
+
+    /// The response at a path of the document, or the one that it refers to.
+    fn response(&self, owner: &str) -> Option<&Value> {
+        let described = self.document.pointer(owner)?;
+        match described.get("$ref").and_then(Value::as_str) {
+            Some(shared) => self.document.pointer(shared.strip_prefix('#')?),
+            None => Some(described),
+        }
     }
 
     /// The path of the schema of a body or an answer; none if it has no content of [`MEDIA_TYPES`].
@@ -188,10 +209,13 @@ mod tests {
         let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
         let answer = |name: &str| json!({ "content": { "application/json": { "schema": reference(name) } } });
         let jobs = json!({ "type": "array", "items": reference("Job") });
+        let mut missing = answer("Error");
+        missing["description"] = json!("`job_not_found` or `job_gone`");
+        let error = json!({ "properties": { "error": { "type": "string" }, "code": true }, "required": ["error"] });
         Conformance::new(json!({
             "paths": {
                 "/jobs/{id}": {
-                    "get": { "operationId": "getJob", "responses": { "200": answer("Job"), "404": answer("Error") } },
+                    "get": { "operationId": "getJob", "responses": { "200": answer("Job"), "404": missing } },
                     "delete": { "operationId": "deleteJob", "security": [], "responses": { "200": answer("Deleted") } },
                 },
                 "/jobs/all": { "get": { "operationId": "listJobs", "responses": { "200": answer("Jobs") } } },
@@ -201,7 +225,7 @@ mod tests {
                 "Named": text("name"),
                 "Deleted": text("deleted"),
                 "Jobs": { "type": "object", "properties": { "jobs": jobs } },
-                "Error": text("error"),
+                "Error": error,
             } },
         }))
     }
@@ -223,6 +247,12 @@ mod tests {
         check("/jobs/all", 200, json!({ "jobs": [{ "name": "a", "status": "done" }] }), None);
         check("/jobs/all", 200, json!({ "jobs": [{ "name": "a", "status": "done", "more": 1 }] }), Some("`/jobs/0`"));
         check("/jobs/all", 200, json!({ "name": "a", "status": "done" }), Some("'name'"));
+        check("/jobs/1", 404, json!({ "error": "no", "code": "job_gone" }), None);
+        check("/jobs/1", 404, json!({ "error": "no", "code": "unknown_route" }), None);
+        check("/jobs/1", 404, json!({ "error": "no", "code": "job_over" }), Some("`job_over` of /jobs/1, 404"));
+        check("/jobs/1", 404, json!({ "error": "no", "code": "unauthorized" }), Some("`unauthorized` of /jobs/1"));
+        check("/jobs/1", 401, json!({ "error": "no", "code": "unauthorized" }), None);
+        check("/jobs/1", 409, json!({ "error": "no", "code": "job_gone" }), Some("`job_gone` of /jobs/1, 409"));
         check("/jobs/1", 405, json!({ "error": "no" }), None);
         check("/jobs/1", 405, json!({ "message": "no" }), Some("error"));
         check("/jobs/1", 201, json!({}), Some("201 of /jobs/1 is not described"));

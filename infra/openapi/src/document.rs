@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use reelhook_app::webhooks::wire::ThinData;
 use reelhook_http::problem::{ErrorBody, Problem};
 use reelhook_http::videos::problem::VideoErrorBody;
@@ -10,12 +10,12 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::callback;
+use crate::codes;
 use crate::common;
 use crate::examples::Examples;
 use crate::families;
 use crate::operation::{Access, Answer, Callback, Content, Errors, Operation, Parameter, SchemaOf, Webhook};
 use crate::polish::{not_null, polish};
-use crate::shared_responses::share;
 
 /// Where the schemas are in the document.
 const SCHEMAS: &str = "/components/schemas";
@@ -27,6 +27,8 @@ struct Builder {
     /// Describes what Reelhook sends: fields are there unless they are skipped.
     answers: SchemaGenerator,
     examples: Examples,
+    /// The responses with errors, by name.
+    errors: BTreeMap<String, Value>,
     /// Statuses by code.
     statuses: BTreeMap<&'static str, BTreeSet<u16>>,
 }
@@ -50,6 +52,7 @@ pub fn describe() -> anyhow::Result<Value> {
         requests: settings().for_deserialize().into_generator(),
         answers: settings().for_serialize().into_generator(),
         examples: Examples::read()?,
+        errors: BTreeMap::new(),
         statuses,
     };
     let mut paths = Map::new();
@@ -61,7 +64,6 @@ pub fn describe() -> anyhow::Result<Value> {
     let webhooks: Map<String, Value> =
         families::webhooks().iter().map(|webhook| (webhook.event.to_string(), builder.webhook(webhook))).collect();
     let headers = common::headers();
-    let responses = share(&mut paths);
     let examples: Map<String, Value> =
         builder.examples.errors().map(|(name, body)| (name, json!({ "value": body }))).collect();
     let schemas = merged(builder.requests.take_definitions(true), builder.answers.take_definitions(true))?;
@@ -76,7 +78,7 @@ pub fn describe() -> anyhow::Result<Value> {
         "components": {
             "securitySchemes": common::security_schemes(),
             "headers": headers,
-            "responses": responses,
+            "responses": builder.errors,
             "examples": examples,
             "schemas": schemas,
         },
@@ -104,7 +106,7 @@ impl Builder {
         if let Some(about) = of.about {
             described["description"] = json!(about);
         }
-        if of.access != Access::Key {
+        if !matches!(of.access, Access::Key | Access::Page) {
             described["security"] = security(of.access);
         }
         let mut parameters: Vec<Value> = of.parameters.iter().map(|one| self.parameter(one)).collect();
@@ -125,7 +127,7 @@ impl Builder {
             responses.insert(answer.status.to_string(), self.answer(of.id, answer));
         }
         for (status, codes) in self.codes(of)? {
-            responses.insert(status.to_string(), self.error(of.errors, status, &codes));
+            responses.insert(status.to_string(), self.error(of.errors, status, &codes)?);
         }
         described["responses"] = Value::Object(responses);
         if !of.callbacks.is_empty() {
@@ -193,14 +195,16 @@ impl Builder {
         }
         codes.extend(match of.access {
             Access::Open => &[][..],
-            Access::Key | Access::Link | Access::Stream | Access::Worker if of.changes() => {
+            // Pages and streams count for no rate limit. With AUTH=none, pages of other origins can't read either.
+            Access::Page => &["foreign_page", "foreign_host"],
+            Access::Stream => &["unauthorized", "foreign_page", "foreign_host"],
+            Access::Key | Access::Link | Access::Worker => {
                 &["unauthorized", "foreign_page", "foreign_host", "rate_limited"]
             }
-            // Streams count for no rate limit.
-            Access::Stream => &["unauthorized", "foreign_host"],
-            Access::Key | Access::Link | Access::Worker => &["unauthorized", "foreign_host", "rate_limited"],
         });
-        codes.extend(["internal", "busy"]);
+        if !of.is_stateless {
+            codes.extend(["internal", "busy"]);
+        }
         let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
         for code in codes {
             let statuses = self.statuses.get(code).with_context(|| format!("unknown code `{code}`"))?;
@@ -214,7 +218,8 @@ impl Builder {
         Ok(by_status)
     }
 
-    fn error(&mut self, form: Errors, status: u16, codes: &[&'static str]) -> Value {
+    /// A reference to the response with an error that has one of these codes.
+    fn error(&mut self, form: Errors, status: u16, codes: &[&'static str]) -> anyhow::Result<Value> {
         let (schema, name) = match form {
             Errors::StreamGank | Errors::Page => (self.answers.subschema_for::<ErrorBody<'static>>(), "streamgank"),
             Errors::VidBuilder => (self.answers.subschema_for::<VideoErrorBody<'static>>(), "vidbuilder"),
@@ -235,7 +240,7 @@ impl Builder {
         if !examples.is_empty() {
             content["examples"] = Value::Object(examples);
         }
-        let mut described = json!({ "description": listed(codes), "content": { "application/json": content } });
+        let mut described = json!({ "description": codes::listed(codes), "content": { "application/json": content } });
         if form == Errors::Page {
             described["content"]["text/html"] = json!({ "schema": { "type": "string" } });
         }
@@ -244,7 +249,10 @@ impl Builder {
         if !headers.is_empty() {
             described["headers"] = Value::Object(headers);
         }
-        described
+        let name = codes::response_name(form, codes);
+        let known = self.errors.entry(name.clone()).or_insert_with(|| described.clone());
+        ensure!(*known == described, "two responses are named `{name}`");
+        Ok(json!({ "$ref": format!("#/components/responses/{name}") }))
     }
 
     /// The body of a callback: the data of an event.
@@ -269,11 +277,10 @@ impl Builder {
         if let Some(example) = self.examples.webhook(of.event) {
             content["example"] = example.clone();
         }
-        let name: String = of.event.split(['.', '_']).map(capitalized).collect();
         json!({
             "post": {
                 "tags": ["webhooks"],
-                "operationId": format!("on{name}"),
+                "operationId": format!("on{}", codes::pascal_case(of.event)),
                 "summary": of.about,
                 "security": [],
                 "parameters": common::webhook_headers(),
@@ -292,25 +299,11 @@ fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-/// Codes as text: "`a`, `b` or `c`".
-fn listed(codes: &[&str]) -> String {
-    match codes {
-        [] => String::new(),
-        [one] => format!("`{one}`"),
-        [first @ .., last] => format!("`{}` or `{last}`", first.join("`, `")),
-    }
-}
-
-fn capitalized(word: &str) -> String {
-    let (first, rest) = word.split_at(word.len().min(1));
-    first.to_uppercase() + rest
-}
-
 fn security(access: Access) -> Value {
     let mut schemes = vec!["bearer", "basic", "apiKey", "session"];
     match access {
         Access::Open => return json!([]),
-        Access::Key => {}
+        Access::Key | Access::Page => {}
         Access::Link => schemes.push("linkToken"),
         Access::Stream => schemes.push("streamToken"),
         Access::Worker => schemes.extend(["streamgankSignature", "webhookSignature", "standardWebhooks"]),

@@ -1,4 +1,8 @@
 //! Examples of the description: bodies that the end-to-end tests sent and received (tests/it/examples.rs).
+//!
+//! Ids, times, tokens and secrets are found by their form (`text`), measured values by the names of their members
+//! (`measured`). A new family adds a rule for what differs between two recordings: a form to `text`, or a name to
+//! `measured`, with a member that is beside it if the same name elsewhere has a value that never differs.
 
 mod measured;
 mod stable;

@@ -2,6 +2,7 @@
 //! examples that tests received.
 
 pub mod callback;
+pub mod codes;
 pub mod common;
 pub mod conformance;
 pub mod document;
@@ -9,7 +10,6 @@ pub mod examples;
 pub mod families;
 pub mod operation;
 pub mod polish;
-pub mod shared_responses;
 
 /// The description as JSON text.
 ///

@@ -18,6 +18,8 @@ pub enum Access {
     Key,
     /// None: the route is open, or the path has a token.
     Open,
+    /// An API key or a session; without them, the answer is a redirect to the sign-in page.
+    Page,
     /// An API key, a session, or a signed link.
     Link,
     /// An API key, a session, or a stream token.
@@ -85,6 +87,7 @@ pub struct Operation {
     pub(crate) body_is_optional: bool,
     pub(crate) answers: Vec<Answer>,
     pub(crate) codes: Vec<&'static str>,
+    pub(crate) is_stateless: bool,
     pub(crate) callbacks: Vec<Callback>,
 }
 
@@ -106,6 +109,7 @@ pub fn operation(tag: &'static str, route: &'static str, id: &'static str, summa
         body_is_optional: false,
         answers: Vec::new(),
         codes: Vec::new(),
+        is_stateless: false,
         callbacks: Vec::new(),
     }
 }
@@ -167,8 +171,13 @@ impl Operation {
 
     /// The type of its query parameters.
     pub fn query<T: JsonSchema>(mut self) -> Self {
-        self.query = Some(schema_of::<T>);
         self.codes.push("bad_field");
+        self.lenient_query::<T>()
+    }
+
+    /// The type of its query parameters, none of which is refused.
+    pub fn lenient_query<T: JsonSchema>(mut self) -> Self {
+        self.query = Some(schema_of::<T>);
         self
     }
 
@@ -226,9 +235,10 @@ impl Operation {
         self
     }
 
-    /// Whether it changes something.
-    pub(crate) fn changes(&self) -> bool {
-        self.method != "GET"
+    /// It uses no store, which could be busy or fail.
+    pub fn stateless(mut self) -> Self {
+        self.is_stateless = true;
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::codes;
 use crate::conformance::Conformance;
 use crate::document::describe;
 use crate::examples::Examples;
@@ -70,9 +71,8 @@ fn every_operation_every_code_and_every_webhook_has_an_example() {
                 }
                 continue;
             }
-            // The description of an error lists its codes: "`a`, `b` or `c`".
-            let codes = answer["description"].as_str().expect("codes").split('`').skip(1).step_by(2);
-            let without = codes.filter(|code| content["examples"].get(code).is_none() && !NOT_PROVOKED.contains(code));
+            let without = codes::of_response(answer)
+                .filter(|code| content["examples"].get(code).is_none() && !NOT_PROVOKED.contains(code));
             missing.extend(without.map(|code| format!("{id}: {status} {code}")));
         }
     }

@@ -21,6 +21,7 @@ pub fn operations() -> Vec<Operation> {
             .answer::<Genres>(200, "The genres"),
         of_catalogue("GET /api/templates", "listTemplates", "List the templates that forms show")
             .about("Beside these, a job may name `auto`, which depends on the genre.")
+            .stateless()
             .answer::<Templates>(200, "The templates"),
     ]
 }
@@ -32,6 +33,7 @@ fn of_catalogue(route: &'static str, id: &'static str, summary: &'static str) ->
 /// An operation about a country.
 fn of_country(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
     of_catalogue(route, id, summary)
+        .stateless()
         .path::<Country>("country", "The country, such as `US` or `FR`; an unknown one gets the lists of the US")
         .codes(&["bad_field"])
 }

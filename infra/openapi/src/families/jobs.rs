@@ -18,17 +18,17 @@ pub fn operations() -> Vec<Operation> {
             .codes(&["missing_parameters"]),
         of_job("GET /api/job/{id}", "getJob", "Get a job")
             .header::<String>("If-None-Match", VERSIONS)
-            .answer_with::<JobAnswer>(200, "The job", "application/json", &["ETag"])
-            .empty_answer(304, SAME_VERSION, &["ETag"]),
+            .answer_with::<JobAnswer>(200, "The job", "application/json", TAGGED)
+            .empty_answer(304, SAME_VERSION, TAGGED),
         of_job("GET /api/job/{id}/details", "getJobDetails", "Get a job with its duration")
             .header::<String>("If-None-Match", VERSIONS)
             .answer_with::<JobDetailsAnswer>(
                 200,
                 "The job. It has an ETag only once it has ended, because the duration of a running job changes",
                 "application/json",
-                &["ETag"],
+                TAGGED,
             )
-            .empty_answer(304, SAME_VERSION, &["ETag"]),
+            .empty_answer(304, SAME_VERSION, TAGGED),
         of_job("POST /api/job/{id}/cancel", "cancelJob", "Cancel a job")
             .about(CANCEL)
             .answer::<JobDone>(200, "The job is cancelled")
@@ -97,5 +97,7 @@ pub(super) const ONCE: &str = "Within 24 h, the same key and body of a caller ge
 const CANCEL: &str = "A job that is cancelled already stays so. Reelhook notifies the worker at its `cancel_url`.";
 /// The header `If-None-Match`.
 pub(super) const VERSIONS: &str = "The ETags of versions that the caller has";
+/// The headers of an answer that the caller may store, and of 304.
+pub(super) const TAGGED: &[&str] = &["ETag", "Cache-Control"];
 /// The answer 304.
 pub(super) const SAME_VERSION: &str = "The caller has this version";

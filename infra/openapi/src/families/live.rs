@@ -22,13 +22,13 @@ pub fn operations() -> Vec<Operation> {
                 200,
                 "Events without a name; their data is a `JobStreamEvent`",
                 "text/event-stream",
-                &[],
+                &["Set-Cookie"],
             )
             .empty_answer(
                 204,
                 "The job has ended, and `Last-Event-ID` is its last event: the client stops. If the client sends the \
                  cookie, too, only if no command can continue the job",
-                &[],
+                &["Set-Cookie"],
             )
             .codes(&["job_not_found"]),
         stream("GET /api/queue/status/stream", "streamQueue", "Follow the numbers of the queue")
@@ -37,7 +37,7 @@ pub fn operations() -> Vec<Operation> {
             200,
             "Events `status`, at most one a second, whose data is a `QueueStreamStatus`, and events `heartbeat`",
             "text/event-stream",
-            &[],
+            &["Set-Cookie"],
         ),
         operation("live", "POST /api/stream-token", "makeStreamToken", "Issue a token for a stream")
             .about(

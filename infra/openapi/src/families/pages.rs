@@ -1,13 +1,11 @@
 //! Pages for browsers, sign-in and sign-out.
 
-use std::borrow::Cow;
-
 use reelhook_app::views::wire::JobIdText;
+use reelhook_app::webhooks::wire::DeliveryIdText;
 use reelhook_http::access::session::{NextPage, SignInForm, SignInRequest, SignedIn, SignedOut};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::jobs::{SAME_VERSION, VERSIONS};
-use crate::operation::{Access, Operation, operation, schema_of};
+use super::jobs::{SAME_VERSION, TAGGED, VERSIONS};
+use crate::operation::{Access, Operation, operation};
 
 /// The operations of pages.
 pub fn operations() -> Vec<Operation> {
@@ -19,18 +17,17 @@ pub fn operations() -> Vec<Operation> {
         page("GET /webhooks", "showWebhooks", "Show the webhook endpoints"),
         page("GET /webhooks/deliveries", "showDeliveries", "Show the deliveries of webhooks"),
         page("GET /webhooks/deliveries/{id}", "showDelivery", "Show a delivery and its attempts")
-            .path::<DeliveryId>("id", "The delivery"),
-        Operation {
-            // Another path counts as `/`, so no parameter is wrong.
-            query: Some(schema_of::<NextPage>),
-            ..operation("pages", "GET /login", "showLogin", "Show the sign-in page")
-                .access(Access::Open)
-                .answer_with::<String>(200, "The page, which needs no script", "text/html", &[])
-                .empty_answer(303, "The browser is signed in already: a redirect to `next`", &["Location"])
-        },
+            .path::<DeliveryIdText>("id", "The delivery"),
+        operation("pages", "GET /login", "showLogin", "Show the sign-in page")
+            .access(Access::Open)
+            .stateless()
+            .lenient_query::<NextPage>()
+            .answer_with::<String>(200, "The page, which needs no script", "text/html", &[])
+            .empty_answer(303, "The browser is signed in already: a redirect to `next`", &["Location"]),
         operation("pages", "POST /login", "signIn", "Sign in")
             .about(SIGN_IN)
             .access(Access::Open)
+            .stateless()
             .pages()
             .form::<SignInForm>("application/x-www-form-urlencoded")
             .body::<SignInRequest>()
@@ -43,6 +40,7 @@ pub fn operations() -> Vec<Operation> {
                  change SESSION_SECRET.",
             )
             .access(Access::Open)
+            .stateless()
             .answer_with::<SignedOut>(200, "Signed out by JSON", "application/json", &["Set-Cookie"])
             .empty_answer(303, "Signed out by a form: a redirect to `/login`", &["Set-Cookie", "Location"])
             .codes(&["foreign_page"]),
@@ -52,31 +50,12 @@ pub fn operations() -> Vec<Operation> {
 /// A page.
 fn page(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
     operation("pages", route, id, summary)
+        .access(Access::Page)
+        .stateless()
         .header::<String>("If-None-Match", VERSIONS)
-        .answer_with::<String>(200, "The page", "text/html", &["ETag"])
+        .answer_with::<String>(200, "The page", "text/html", TAGGED)
         .empty_answer(303, "No session: a redirect to `/login`, which leads back to the page", &["Location"])
-        .empty_answer(304, SAME_VERSION, &["ETag"])
-}
-
-/// The id of a delivery.
-struct DeliveryId;
-
-impl JsonSchema for DeliveryId {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "DeliveryId".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "uuid",
-            "examples": ["5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a"],
-        })
-    }
+        .empty_answer(304, SAME_VERSION, TAGGED)
 }
 
 /// The session, and the limit of sign-ins.

@@ -18,7 +18,8 @@ pub fn operations() -> Vec<Operation> {
                  `/api/queue/status` and the positions in the queue cover all families, because they share the \
                  queue.\n\nParameters `metadata.<name>=<value>` select jobs whose metadata has all of these members. \
                  Such a request examines at most 1,000 jobs: a page may have fewer jobs than `limit`, or none, and a \
-                 `nextCursor`.",
+                 `nextCursor`. They are not in the list of parameters, because some generated clients write them as \
+                 `metadata[<name>]=<value>`: append them to the query yourself.",
             )
             .query::<JobListQuery>()
             .answer::<JobList>(200, "A page of jobs"),

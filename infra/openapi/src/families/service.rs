@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use reelhook_http::answer::service::{Health, TestAnswer};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::jobs::{SAME_VERSION, VERSIONS};
+use super::jobs::{SAME_VERSION, TAGGED, VERSIONS};
 use crate::operation::{Access, Operation, operation};
 
 /// The operations about the API itself.
@@ -14,18 +14,21 @@ pub fn operations() -> Vec<Operation> {
         health("GET /health", "getHealth"),
         health("GET /api/health", "getApiHealth"),
         operation("service", "GET /api/test", "getTest", "Call the test route, which is disabled as in the original")
+            .stateless()
             .answer::<TestAnswer>(200, "The route is disabled"),
         operation("service", "GET /openapi.json", "getOpenApi", "Get this document")
             .access(Access::Open)
+            .stateless()
             .header::<String>("If-None-Match", VERSIONS)
-            .answer_with::<Document>(200, "The document, in OpenAPI 3.1", "application/json", &["ETag"])
-            .empty_answer(304, SAME_VERSION, &["ETag"]),
+            .answer_with::<Document>(200, "The document, in OpenAPI 3.1", "application/json", TAGGED)
+            .empty_answer(304, SAME_VERSION, TAGGED),
     ]
 }
 
 fn health(route: &'static str, id: &'static str) -> Operation {
     operation("service", route, id, "Get the health of the API")
         .access(Access::Open)
+        .stateless()
         .answer::<Health>(200, "The API is healthy")
 }
 

@@ -58,7 +58,8 @@ pub fn operations() -> Vec<Operation> {
                 "The list has the videos of VidBuilder's jobs. A page examines `limit` completed jobs and has those \
                  that still have their video, so it may have fewer than `limit`, or none, and a \
                  `nextCursor`.\n\nParameters `metadata.<name>=<value>` select videos whose metadata has all of these \
-                 members. Such a request examines at most 1,000 jobs.",
+                 members. Such a request examines at most 1,000 jobs. They are not in the list of parameters, because \
+                 some generated clients write them as `metadata[<name>]=<value>`: append them to the query yourself.",
             )
             .query::<VideoListQuery>()
             .answer::<VideoList>(200, "A page of videos"),
@@ -77,6 +78,7 @@ pub fn operations() -> Vec<Operation> {
             .answer::<MusicTracks>(200, "All tracks"),
         of_videos("GET /api/music-tracks/{name}", "getMusicTrack", "Get a music track")
             .access(Access::Link)
+            .stateless()
             .path::<Text<128>>(
                 "name",
                 "The file name, the file name without `.mp3`, or the id; a signed link is for the file name",

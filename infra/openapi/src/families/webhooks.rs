@@ -22,6 +22,7 @@ fn of_all_endpoints() -> Vec<Operation> {
     vec![
         operation("catalogue", "POST /api/validate-url", "validateUrl", "Check whether a page can be fetched")
             .about("Reelhook fetches the page. Private and local addresses look like unknown names.")
+            .stateless()
             .body::<UrlRequest>()
             .answer::<UrlChecked>(200, "The result; a page that can't be fetched is `valid: false`")
             .codes(&["url_missing"]),
@@ -33,6 +34,7 @@ fn of_all_endpoints() -> Vec<Operation> {
                  get it in their own format. `POST /api/webhooks/endpoints/{id}/test` sends a test to an endpoint like \
                  all its webhooks.",
             )
+            .stateless()
             .body::<UrlRequest>()
             .answer::<WebhookTested>(200, "The result")
             .codes(&["url_missing"]),
@@ -51,6 +53,7 @@ fn of_all_endpoints() -> Vec<Operation> {
 fn keys() -> Vec<Operation> {
     vec![
         operation("webhooks", "GET /api/webhooks/event-types", "listEventTypes", "List all events, with examples")
+            .stateless()
             .answer::<EventTypes>(200, "The events"),
         operation(
             "webhooks",
@@ -64,7 +67,7 @@ fn keys() -> Vec<Operation> {
                  `endpointId` they are current; the list of all may be a minute old.",
         )
         .access(Access::Open)
-        .query::<WebhookKeysQuery>()
+        .lenient_query::<WebhookKeysQuery>()
         .answer_with::<WebhookKeys>(200, "The keys that verify webhooks now", "application/json", &["Cache-Control"])
         .codes(&["rate_limited"]),
     ]

@@ -48,7 +48,7 @@ pub fn operations() -> Vec<Operation> {
             .body::<EndpointPatch>()
             .answer_with::<EndpointChanged>(200, "The changed endpoint", "application/json", &["ETag"])
             .codes(&["url_missing", "unknown_field", "endpoint_configured", "version_mismatch"]),
-        of_endpoint("DELETE /api/webhooks/endpoints/{id}", "deleteEndpoint", "Delete an endpoint")
+        of_any_endpoint("DELETE /api/webhooks/endpoints/{id}", "deleteEndpoint", "Delete an endpoint")
             .about(
                 "Its pending deliveries end as `stopped` when they are due, and can't be sent again. Its id is not \
                  used again. An endpoint that no ENDPOINT_SECRETS_KEY decrypts can be deleted, too.",
@@ -114,9 +114,14 @@ const CHANGE: &str = "Pending webhooks are sent as the endpoint is then. Its `ty
                       the same as `POST /api/webhooks/endpoints/{id}/enable`. Of an endpoint of WEBHOOK_URLS only \
                       `enabled` can change.";
 
-/// An operation about one endpoint.
+/// An operation about one endpoint, whose secrets are decrypted.
 fn of_endpoint(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    of_any_endpoint(route, id, summary).codes(&["no_secrets_key"])
+}
+
+/// An operation about one endpoint, even if no ENDPOINT_SECRETS_KEY decrypts it.
+fn of_any_endpoint(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
     operation("webhooks", route, id, summary)
         .path::<EndpointNameText>("id", "The id of the endpoint, or its name such as `webhook_1`")
-        .codes(&["endpoint_not_found", "no_secrets_key"])
+        .codes(&["endpoint_not_found"])
 }
