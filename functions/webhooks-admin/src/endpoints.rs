@@ -297,6 +297,6 @@ impl EndpointHandler<'_> {
         traceparent: Option<&str>,
     ) -> Result<DeliveryId, Problem> {
         let ports = NotifyPorts { store: self.events, hints: self.recover.hints, grace: self.recover.grace };
-        Ok(test_endpoint(&ports, &Subscriber::only(endpoint), at, random, traceparent).await?)
+        Ok(test_endpoint(&ports, &Subscriber::only(endpoint), endpoint.form.format, at, random, traceparent).await?)
     }
 }

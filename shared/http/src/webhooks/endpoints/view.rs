@@ -279,6 +279,7 @@ fn health<'a>(endpoint: &Endpoint, state: &'a EndpointState, now: Timestamp) -> 
 
 #[cfg(test)]
 mod tests {
+    use reelhook_app::webhooks::endpoints::Form;
     use reelhook_app::webhooks::previews::example_endpoint;
     use reelhook_app::webhooks::settings::WebhookSettings;
     use reelhook_domain::EventPattern;
@@ -291,6 +292,7 @@ mod tests {
         let endpoint = Endpoint {
             headers: vec![("X-Team".to_owned(), "x-token".to_owned())],
             permanent: BTreeSet::from([410, 404]),
+            form: Form::default(),
             ..example_endpoint(&settings)
         };
         let events = EventFilter::new(EventPattern::parse("job.*"));
