@@ -139,11 +139,11 @@ impl Deps {
 /// # Errors
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    if let Some(of) = read_keys_request(request) {
+    if let Some(query) = read_keys_request(request)? {
         let network = deps.api.settings.get().await.own.edge.network(request);
         deps.api.limits.admit(&format!("keys {network}")).await?;
         // A malformed id has no keys.
-        let of = of.map(|id| EndpointId::parse(id).ok());
+        let of = query.endpoint_id.map(|id| EndpointId::parse(&id).ok());
         return public_keys(deps, of).await;
     }
     let caller = deps.api.admit(request).await?;
