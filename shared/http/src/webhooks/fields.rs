@@ -415,25 +415,3 @@ impl JsonSchema for EndpointNameText {
         })
     }
 }
-
-/// Describes a change of metadata: null removes a member.
-#[derive(Debug)]
-pub struct MetadataChangesText;
-
-impl JsonSchema for MetadataChangesText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "MetadataChanges".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "propertyNames": { "pattern": "^[A-Za-z0-9_.-]{1,40}$" },
-            "additionalProperties": { "type": ["string", "null"], "maxLength": 500 },
-        })
-    }
-}

@@ -83,6 +83,7 @@ fn what_is_wrong_with_metadata_is_refused_with_its_path() {
             (r#"{"order": null}"#, "`metadata.order` must be a text"),
             (r#"{"order": {"id": "42"}}"#, "`metadata.order` must be a text"),
             (r#"{"the order": "42"}"#, "`metadata.the order` must be a member whose name"),
+            (r#"{"the\norder": "42"}"#, "`metadata.the?order` must be a member whose name"),
         ] {
             let (status, code, sentence) = read(path, body, member).unwrap_err().parts();
             assert_eq!((status, code), (400, "bad_field"), "{path}: {member}");

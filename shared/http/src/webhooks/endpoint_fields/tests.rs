@@ -1,6 +1,6 @@
 //! Tests of bodies about endpoints: what merges, what is refused, and the path in every error.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::typed;
