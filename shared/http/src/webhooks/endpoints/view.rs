@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reelhook_app::views::wire::{MetadataText, Time};
 use reelhook_app::webhooks::endpoints::policies::ScheduleName;
@@ -16,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::webhooks::fields::{Concurrency, EndpointType, HIDDEN, RateMax, SignatureKind, TimeoutMs, WindowMs};
+use crate::webhooks::ms;
 
 /// The destination of webhooks, its events and settings, and its health.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -231,10 +231,6 @@ impl EndpointView {
     pub(super) fn tag(&self) -> Option<String> {
         self.registration.as_ref().map(|one| format!("\"{}\"", one.version))
     }
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The signatures of its webhooks: those to chat services and event buses have none.
