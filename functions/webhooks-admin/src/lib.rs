@@ -91,7 +91,7 @@ pub struct Deps {
     http: GuardedClient,
     registrations: RegistrationTable,
     endpoints: EndpointTable,
-    reach: DestinationRules,
+    rules: DestinationRules,
     policy: Policy,
 }
 
@@ -104,12 +104,12 @@ impl Deps {
         let (endpoints, hints) = (resources.endpoints(), resources.queues().deliveries());
         let no_endpoint = [EndpointId::parse("warm-up")?];
         let agent = user_agent(resources.environment.public_base().as_ref());
-        let reach = DestinationRules {
+        let rules = DestinationRules {
             allow_http: resources.environment.allows_http(),
             destinations: resources.environment.list("DESTINATIONS"),
             region: resources.environment.required("AWS_REGION"),
         };
-        let allow_http = reach.allow_http;
+        let allow_http = rules.allow_http;
         let settings = SettingsReader::new(SETTINGS, move |raw, site| {
             let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
             let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
@@ -126,7 +126,7 @@ impl Deps {
             registrations: RegistrationTable::new(endpoints.clone()),
             hints,
             http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
-            reach,
+            rules,
             policy: resources.environment.policy(),
             api: Api::for_callers(resources, settings, endpoints.states(&no_endpoint)).await?,
             endpoints,
@@ -158,10 +158,10 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         route.note(&caller);
         return handle_recoveries(deps, route).await;
     }
-    if let Some(route) = EndpointRoute::read(request, &caller, &deps.reach)? {
+    if let Some(route) = EndpointRoute::read(request, &caller, &deps.rules)? {
         return endpoints::answer(&endpoint_handler(deps, secrets), route, request.traceparent(), &fingerprint).await;
     }
-    match Route::read(request, caller, deps.reach.allow_http)? {
+    match Route::read(request, caller, deps.rules.allow_http)? {
         Route::Status => {
             let endpoints = endpoint_handler(deps, secrets).all().await?;
             Ok(status_answer(&secrets.webhooks, &endpoints, SystemClock.now()))

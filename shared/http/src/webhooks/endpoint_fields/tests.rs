@@ -7,7 +7,7 @@ use crate::typed;
 
 const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:hooks";
 
-fn reach() -> DestinationRules {
+fn rules() -> DestinationRules {
     let elsewhere = "arn:aws:sqs:us-east-1:123456789012:hooks".to_owned();
     DestinationRules {
         allow_http: false,
@@ -18,7 +18,7 @@ fn reach() -> DestinationRules {
 
 fn merged(fields: &mut Fields, body: &Value) -> Result<(), String> {
     let patch = typed::read::<EndpointPatch>(body);
-    patch.and_then(|patch| patch.apply(fields, &reach())).map_err(|problem| problem.parts().2)
+    patch.and_then(|patch| patch.apply(fields, &rules())).map_err(|problem| problem.parts().2)
 }
 
 fn hook(body: Value) -> Result<Fields, String> {
