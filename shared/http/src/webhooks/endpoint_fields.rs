@@ -279,7 +279,7 @@ impl EndpointPatch {
         if is.is_some_and(|is| is != kind) {
             return Err(bad("type", "as it was registered; register another endpoint"));
         }
-        let left_out = |field: &str| format!("left out for the type `{}`, which has `{field}`", kind.name());
+        let left_out = |field: &str| format!("left out for the type `{kind}`, which has `{field}`");
         match kind {
             EndpointType::Http if self.arn.value().is_some() => Err(bad("arn", left_out("url"))),
             EndpointType::Http => match &self.url {

@@ -111,14 +111,12 @@ impl EndpointType {
             Destination::Bus(_) => Self::EventBridge,
         }
     }
+}
 
+impl fmt::Display for EndpointType {
     /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Sqs => "sqs",
-            Self::EventBridge => "eventbridge",
-        }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
