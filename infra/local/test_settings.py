@@ -38,6 +38,8 @@ def in_code(crate):
     """The settings that a function reads, in order."""
     source = read(f"functions/{crate}/src/lib.rs")
     own = names_in(source) or []
+    if "WebhookSecrets::SETTINGS" in source:
+        own += names_in(read("shared/aws/src/webhooks/secrets.rs"))
     keys = names_in(read("shared/http/src/access.rs")) if CHECKS_KEYS.search(source) else []
     return [name for name in keys if name not in own] + own
 

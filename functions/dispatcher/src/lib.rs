@@ -5,51 +5,18 @@ use lambda_runtime::LambdaEvent;
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::endpoints::cache::EndpointCache;
-use reelhook_app::webhooks::endpoints::registrations::Vault;
-use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::transport::Transports;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::resources::Resources;
-use reelhook_aws::settings::{OPTIONS, Raw, Settings, required};
+use reelhook_aws::settings::{Raw, Settings};
 use reelhook_aws::start::{SystemClock, Verdict, batch};
 use reelhook_aws::webhooks::cloud_transport::CloudTransport;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
+use reelhook_aws::webhooks::secrets::WebhookSecrets;
 use reelhook_domain::Policy;
 use reelhook_outbound::{AllowList, GuardedClient};
-use reelhook_signing::SigningKeys;
-
-/// Configured endpoints, and the key that seals the secrets of registered ones.
-struct Secrets {
-    webhooks: WebhookSettings,
-    vault: Option<Vault>,
-}
-
-const SETTINGS: &[&str] = &[
-    "WEBHOOK_URLS",
-    "WEBHOOK_EVENTS",
-    "WEBHOOK_SECRET_KEY",
-    "ENDPOINT_SECRETS_KEY",
-    // One call reads the names up to here; the others are in the options.
-    OPTIONS,
-    "WEBHOOK_HEADERS",
-    "WEBHOOK_TIMEOUT",
-    "WEBHOOK_SCHEDULE",
-    "WEBHOOK_MAX_RETRIES",
-    "WEBHOOK_RETRY_DELAY",
-    "WEBHOOK_MAX_RETRY_DELAY",
-    "WEBHOOK_RATE_LIMIT_WINDOW",
-    "WEBHOOK_RATE_LIMIT_MAX",
-    "WEBHOOK_ENDPOINT_POLICIES",
-    "WEBHOOK_CONCURRENCY",
-    "WEBHOOK_CIRCUIT_FAILURES",
-    "WEBHOOK_CIRCUIT_DELAY",
-    "WEBHOOK_CIRCUIT_MAX_DELAY",
-    "WEBHOOK_DISABLE_AFTER",
-    "WEBHOOK_DISABLE_AFTER_FAILURES",
-    "WEBHOOK_PERMANENT_STATUSES",
-];
 
 /// The dependencies of the function.
 pub struct Deps {
@@ -59,7 +26,7 @@ pub struct Deps {
     endpoint_cache: EndpointCache,
     hints: Queue<DeliveryMessage>,
     transports: Transports<GuardedClient, CloudTransport>,
-    secrets: Settings<Secrets>,
+    secrets: Settings<WebhookSecrets>,
     policy: Policy,
 }
 
@@ -70,18 +37,8 @@ impl Deps {
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
         let (endpoints, hints) = (resources.endpoints(), resources.queues().deliveries());
-        let (allow_http, unsigned) = (resources.environment.allows_http(), resources.environment.needs_no_keys());
-        let parse = move |raw: &Raw| -> anyhow::Result<Secrets> {
-            let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
-            let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
-            if !unsigned {
-                required(&[
-                    ("WEBHOOK_SECRET_KEY", webhooks.secret.is_some()),
-                    ("ENDPOINT_SECRETS_KEY", vault.is_some()),
-                ])?;
-            }
-            Ok(Secrets { webhooks, vault })
-        };
+        let (allow_http, keys_required) = (resources.environment.allows_http(), !resources.environment.needs_no_keys());
+        let parse = move |raw: &Raw| WebhookSecrets::read(raw, allow_http, keys_required);
         Ok(Self {
             deliveries: resources.deliveries(),
             registrations: RegistrationTable::new(endpoints.clone()),
@@ -93,7 +50,7 @@ impl Deps {
                 cloud: resources.cloud_transport(),
             },
             policy: resources.environment.policy(),
-            secrets: resources.settings(SETTINGS, parse)?.await?,
+            secrets: resources.settings(WebhookSecrets::SETTINGS, parse)?.await?,
         })
     }
 }
@@ -121,7 +78,7 @@ async fn process(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
         vault: secrets.vault.as_ref(),
         transport: &deps.transports,
         clock: &SystemClock,
-        settings: &secrets.webhooks,
+        settings: &secrets.settings,
         grace: deps.policy.hint_grace,
     };
     let hints: Vec<_> = messages

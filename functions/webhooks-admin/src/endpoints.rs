@@ -21,7 +21,7 @@ use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Time
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::webhooks::endpoints::{
-    EndpointView, Patch, Route, changed_answer, enable_answer, event_types_answer, list_answer, one_answer,
+    EndpointChange, EndpointView, Route, changed_answer, enable_answer, event_types_answer, list_answer, one_answer,
     preview_answer, registered_answer, removed_answer, secrets_answer, test_answer,
 };
 use reelhook_http::webhooks::problem::WebhookProblem;
@@ -243,7 +243,7 @@ impl EndpointHandler<'_> {
         Ok(registered_answer(&shown, test, self.recover.clock.now()))
     }
 
-    async fn change(&self, name: &str, patch: &Patch, caller: &str) -> Result<ApiAnswer, Problem> {
+    async fn change(&self, name: &str, patch: &EndpointChange, caller: &str) -> Result<ApiAnswer, Problem> {
         let shown = self.find(name).await?;
         if patch.seen.is_some() && shown.registration.is_none() {
             // Endpoints of the settings have no version.
@@ -297,6 +297,6 @@ impl EndpointHandler<'_> {
         traceparent: Option<&str>,
     ) -> Result<DeliveryId, Problem> {
         let ports = NotifyPorts { store: self.events, hints: self.recover.hints, grace: self.recover.grace };
-        Ok(test_endpoint(&ports, &Subscriber::only(endpoint), at, random, traceparent).await?)
+        Ok(test_endpoint(&ports, &Subscriber::only(endpoint), endpoint.form.format, at, random, traceparent).await?)
     }
 }

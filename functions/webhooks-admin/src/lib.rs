@@ -12,18 +12,17 @@ use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, ReplayPorts, Replayed, list, replay};
-use reelhook_app::webhooks::endpoints::registrations::{RegistrationStore, Vault};
+use reelhook_app::webhooks::endpoints::registrations::RegistrationStore;
 use reelhook_app::webhooks::recover::{self, RecoverPorts, RecoveryStore, Started};
-use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_app::webhooks::triggers::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::webhooks::validate::validate;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::resources::Resources;
-use reelhook_aws::settings::{OPTIONS, required};
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
+use reelhook_aws::webhooks::secrets::WebhookSecrets;
 use reelhook_aws::webhooks::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::answer::ApiAnswer;
@@ -40,7 +39,6 @@ use reelhook_http::webhooks::hooks::{
 use reelhook_http::webhooks::problem::WebhookProblem;
 use reelhook_http::webhooks::recover::{Route as RecoveryRoute, one_answer, recoveries_answer, recovery_answer};
 use reelhook_outbound::{AllowList, GuardedClient};
-use reelhook_signing::SigningKeys;
 
 use crate::endpoints::EndpointHandler;
 
@@ -49,38 +47,14 @@ const RECOVERY_BUDGET: Duration = Duration::from_secs(5);
 /// The recoveries of a list.
 const RECOVERIES_SHOWN: usize = 20;
 
-/// The settings of webhooks, the keys that seal secrets of endpoints, and the secret of the domain in front of the API.
+/// The settings of webhooks, and the secret of the domain in front of the API.
 pub struct Secrets {
-    webhooks: WebhookSettings,
-    vault: Option<Vault>,
+    webhooks: WebhookSecrets,
     edge: Edge,
 }
 
-const SETTINGS: &[&str] = &[
-    "WEBHOOK_URLS",
-    "WEBHOOK_EVENTS",
-    "WEBHOOK_SECRET_KEY",
-    "ENDPOINT_SECRETS_KEY",
-    Edge::SETTING,
-    // One call reads the names up to here and the credentials of callers; the others are in the options.
-    OPTIONS,
-    "WEBHOOK_HEADERS",
-    "WEBHOOK_TIMEOUT",
-    "WEBHOOK_SCHEDULE",
-    "WEBHOOK_PERMANENT_STATUSES",
-    "WEBHOOK_MAX_RETRIES",
-    "WEBHOOK_RETRY_DELAY",
-    "WEBHOOK_MAX_RETRY_DELAY",
-    "WEBHOOK_RATE_LIMIT_WINDOW",
-    "WEBHOOK_RATE_LIMIT_MAX",
-    "WEBHOOK_ENDPOINT_POLICIES",
-    "WEBHOOK_CONCURRENCY",
-    "WEBHOOK_CIRCUIT_FAILURES",
-    "WEBHOOK_CIRCUIT_DELAY",
-    "WEBHOOK_CIRCUIT_MAX_DELAY",
-    "WEBHOOK_DISABLE_AFTER",
-    "WEBHOOK_DISABLE_AFTER_FAILURES",
-];
+/// One call reads it with the credentials of callers and the first settings of webhooks.
+const SETTINGS: &[&str] = &[Edge::SETTING];
 
 /// The dependencies of the function.
 pub struct Deps {
@@ -91,7 +65,7 @@ pub struct Deps {
     http: GuardedClient,
     registrations: RegistrationTable,
     endpoints: EndpointTable,
-    reach: DestinationRules,
+    rules: DestinationRules,
     policy: Policy,
 }
 
@@ -104,29 +78,22 @@ impl Deps {
         let (endpoints, hints) = (resources.endpoints(), resources.queues().deliveries());
         let no_endpoint = [EndpointId::parse("warm-up")?];
         let agent = user_agent(resources.environment.public_base().as_ref());
-        let reach = DestinationRules {
+        let rules = DestinationRules {
             allow_http: resources.environment.allows_http(),
             destinations: resources.environment.list("DESTINATIONS"),
             region: resources.environment.required("AWS_REGION"),
         };
-        let allow_http = reach.allow_http;
-        let settings = SettingsReader::new(SETTINGS, move |raw, site| {
-            let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
-            let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
-            if site.mode() == Mode::Required {
-                required(&[
-                    ("WEBHOOK_SECRET_KEY", webhooks.secret.is_some()),
-                    ("ENDPOINT_SECRETS_KEY", vault.is_some()),
-                ])?;
-            }
-            Ok(Secrets { webhooks, vault, edge: Edge::read(&|name| raw.text(name)) })
+        let allow_http = rules.allow_http;
+        let settings = SettingsReader::new(&[SETTINGS, WebhookSecrets::SETTINGS].concat(), move |raw, site| {
+            let webhooks = WebhookSecrets::read(raw, allow_http, site.mode() == Mode::Required)?;
+            Ok(Secrets { webhooks, edge: Edge::read(&|name| raw.text(name)) })
         });
         Ok(Self {
             tables: TriggerTables { deliveries: resources.deliveries(), counters: resources.counters() },
             registrations: RegistrationTable::new(endpoints.clone()),
             hints,
             http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
-            reach,
+            rules,
             policy: resources.environment.policy(),
             api: Api::for_callers(resources, settings, endpoints.states(&no_endpoint)).await?,
             endpoints,
@@ -139,11 +106,11 @@ impl Deps {
 /// # Errors
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    if let Some(of) = read_keys_request(request) {
+    if let Some(query) = read_keys_request(request)? {
         let network = deps.api.settings.get().await.own.edge.network(request);
         deps.api.limits.admit(&format!("keys {network}")).await?;
         // A malformed id has no keys.
-        let of = of.map(|id| EndpointId::parse(id).ok());
+        let of = query.endpoint_id.map(|id| EndpointId::parse(&id).ok());
         return public_keys(deps, of).await;
     }
     let caller = deps.api.admit(request).await?;
@@ -158,16 +125,17 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         route.note(&caller);
         return handle_recoveries(deps, route).await;
     }
-    if let Some(route) = EndpointRoute::read(request, &caller, &deps.reach)? {
+    if let Some(route) = EndpointRoute::read(request, &caller, &deps.rules)? {
         return endpoints::answer(&endpoint_handler(deps, secrets), route, request.traceparent(), &fingerprint).await;
     }
-    match Route::read(request, caller, deps.reach.allow_http)? {
+    match Route::read(request, caller, deps.rules.allow_http)? {
         Route::Status => {
             let endpoints = endpoint_handler(deps, secrets).all().await?;
-            Ok(status_answer(&secrets.webhooks, &endpoints, SystemClock.now()))
+            Ok(status_answer(&secrets.webhooks.settings, &endpoints, SystemClock.now()))
         }
         Route::Test(url) => {
-            let tested = triggers::test(&deps.http, &SystemClock, secrets.webhooks.secret.as_ref(), &url).await;
+            let tested =
+                triggers::test(&deps.http, &SystemClock, secrets.webhooks.settings.secret.as_ref(), &url).await;
             note_test(&fingerprint, &url, &tested);
             Ok(test_answer(&tested, SystemClock.now()))
         }
@@ -218,8 +186,8 @@ fn endpoint_handler<'a>(deps: &'a Deps, secrets: &'a Secrets) -> EndpointHandler
         events: &deps.tables,
         records: &deps.tables,
         recover: recover_ports(deps),
-        settings: &secrets.webhooks,
-        vault: secrets.vault.as_ref(),
+        settings: &secrets.webhooks.settings,
+        vault: secrets.webhooks.vault.as_ref(),
     }
 }
 
@@ -261,7 +229,7 @@ async fn trigger_event(
     trigger: Trigger,
     key: Option<IdempotencyKey>,
 ) -> Result<ApiAnswer, Problem> {
-    let subscriptions = Subscriptions::new(&secrets.webhooks, deps.registrations.subscribers().await?);
+    let subscriptions = Subscriptions::new(&secrets.webhooks.settings, deps.registrations.subscribers().await?);
     let ports = TriggerPorts {
         store: &deps.tables,
         hints: &deps.hints,

@@ -5,9 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, ensure};
 use reelhook_app::Url;
 use reelhook_app::outbox::messages::DeliveryMessage;
-use reelhook_app::views::streamgank::envelope;
 use reelhook_app::webhooks::endpoints::endpoint_id;
 use reelhook_app::webhooks::events::EventRow;
+use reelhook_app::webhooks::wire::StreamGankEnvelope;
 use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Timestamp};
 use reelhook_signing::js_json;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ impl Webhooks {
 
     /// The body, which all webhooks share.
     pub fn body(&self) -> String {
-        js_json::to_string(&envelope(EVENT.name(), self.data.clone(), self.made_at, ENDPOINT_NAME))
+        js_json::to_string(&json!(StreamGankEnvelope::new(EVENT.name(), &self.data, self.made_at, ENDPOINT_NAME)))
     }
 
     /// The queue message of a delivery.

@@ -1,6 +1,5 @@
 //! What all operations have in common: the document's head, credentials, headers, and the forms of errors and webhooks.
 
-use reelhook_app::views::wire::Time;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -194,30 +193,4 @@ pub fn webhook_headers() -> Value {
             text("^sha256=[0-9a-f]{64}$"),
         ),
     ])
-}
-
-/// A webhook in the neutral form of Standard Webhooks: the default of registered endpoints.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct StandardPayload {
-    /// The name of the event.
-    r#type: String,
-    /// When it happened.
-    timestamp: Time,
-    /// What happened; new members may be added.
-    data: Map<String, Value>,
-}
-
-/// A webhook in StreamGank's form: to the endpoints of WEBHOOK_URLS, and to registered ones that choose it.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct StreamGankEnvelope {
-    /// The name of the event.
-    event: String,
-    /// What happened; new members may be added.
-    data: Map<String, Value>,
-    /// When it happened.
-    timestamp: Time,
-    /// The name of the endpoint.
-    webhook_id: String,
-    /// `streamgank`.
-    source: String,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, bail, ensure};
-use reelhook_app::webhooks::wire::ThinData;
+use reelhook_app::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData};
 use reelhook_http::problem::{ErrorBody, Problem};
 use reelhook_http::videos::problem::VideoErrorBody;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -267,8 +267,8 @@ impl Builder {
     fn webhook(&mut self, of: &Webhook) -> Value {
         let (data, thin) = ((of.data)(&mut self.answers), self.answers.subschema_for::<ThinData>());
         let data = json!({ "anyOf": [data, thin] });
-        let standard = self.answers.subschema_for::<common::StandardPayload>();
-        let envelope = self.answers.subschema_for::<common::StreamGankEnvelope>();
+        let standard = self.answers.subschema_for::<StandardPayload>();
+        let envelope = self.answers.subschema_for::<StreamGankEnvelope>();
         let standard =
             json!({ "allOf": [standard, { "properties": { "type": { "const": of.event }, "data": data } }] });
         let envelope =

@@ -31,7 +31,6 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_domain::videos::film::Film;
 use reelhook_domain::{JobId, Metadata, Policy, Timestamp, WebUrl};
-use reelhook_signing::SigningKeys;
 use serde_json::json;
 
 use crate::builders::{make_job, policy, webhook_settings, worker_settings};
@@ -121,7 +120,7 @@ impl Stack {
             objects: MemoryObjectStore::default(),
             http: ScriptedHttp::new(|_| Ok(response(200, r#"{"accepted": true, "worker_id": "worker-1"}"#))),
             settings: webhook_settings(settings),
-            vault: Vault::new(&SigningKeys::parse("the key of secrets").expect("a key")),
+            vault: Vault::parse("the key of secrets").expect("a key"),
             endpoint_cache: EndpointCache::default(),
             worker: worker_settings(max_workers),
             creatomate: Creatomate {

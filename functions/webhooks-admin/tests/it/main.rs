@@ -11,7 +11,6 @@ use reelhook_http::request::ApiRequest;
 use reelhook_http::webhooks::endpoint_fields::DestinationRules;
 use reelhook_http::webhooks::endpoints::Route;
 use reelhook_http::webhooks::problem::WebhookProblem;
-use reelhook_signing::SigningKeys;
 use reelhook_testkit::{Fault, Stack};
 use serde_json::{Value, json};
 use webhooks_admin::endpoints::{EndpointHandler, answer};
@@ -203,7 +202,7 @@ async fn a_new_endpoint_gets_the_standard_payload_unless_it_chooses_the_envelope
 async fn an_endpoint_that_cannot_be_opened_hides_no_other() {
     let stack = Stack::default();
     registered(&stack, "a").await;
-    let other = Vault::new(&SigningKeys::parse("another key").unwrap());
+    let other = Vault::parse("another key").unwrap();
     for vault in [Some(&other), None] {
         let handler = EndpointHandler { vault, ..handler(&stack) };
         let list = send(&handler, route("GET", ENDPOINTS, None, &Value::Null)).await.unwrap();

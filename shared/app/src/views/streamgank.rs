@@ -46,14 +46,3 @@ impl WebhookView<Job> for StreamGank {
         json!(webhook::data(of, event, at))
     }
 }
-
-/// The envelope of seed 001; each attempt sends the same.
-pub fn envelope(event: &str, data: Value, at: Timestamp, endpoint_name: &str) -> Value {
-    json!({
-        "event": event,
-        "data": data,
-        "timestamp": at.to_string(),
-        "webhook_id": endpoint_name,
-        "source": "streamgank",
-    })
-}

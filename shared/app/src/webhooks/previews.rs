@@ -7,7 +7,7 @@ use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEv
 use crate::jobs::examples;
 use crate::outbox::source::FanoutSource;
 use crate::webhooks::deliver::message::webhook;
-use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Format, Signers};
 use crate::webhooks::events::{EventRow, delivery_of};
 use crate::webhooks::operational::{self, OperationalEvent};
 use crate::webhooks::settings::WebhookSettings;
@@ -38,7 +38,7 @@ pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
         policy: settings.policy,
         permanent: settings.permanent.clone(),
         headers: Vec::new(),
-        form: Form::default(),
+        form: Form { format: Format::Standard, ..Form::default() },
         signers: Signers::default(),
     }
 }
@@ -86,7 +86,7 @@ fn of_webhooks(endpoint: &Endpoint, event: OutboundEvent, since: Timestamp, now:
             delivery.last_result = Some(format!("status 500 after {} attempts", delivery.attempts));
             caused(OperationalEvent::Exhausted(endpoint, &delivery))
         }
-        _ => Some(triggers::test_event(&endpoint.id, now, 0)),
+        _ => Some(triggers::test_event(&endpoint.id, endpoint.form.format, now, 0)),
     };
     row.expect("an example has good ids")
 }

@@ -30,7 +30,12 @@ const TEST: &str = "webhook.test";
 /// What the id of a trigger's or test's only event ends with: its version and place.
 const FIRST_EVENT: &str = ".1.0";
 /// The message of a test.
-const TEST_MESSAGE: &str = "This is a test webhook from StreamGank";
+fn test_message(format: Format) -> &'static str {
+    match format {
+        Format::Standard => "This is a test webhook from Reelhook",
+        Format::StreamGank => "This is a test webhook from StreamGank",
+    }
+}
 
 /// The result of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +62,7 @@ pub async fn test(
     url: &Url,
 ) -> Tested {
     let now = clock.now();
-    let data = json!(TestData { message: TEST_MESSAGE, endpoint_id: None });
+    let data = json!(TestData { message: test_message(Format::StreamGank), endpoint_id: None });
     let request = match receiver(url) {
         ReceiverKind::Own => {
             let body = json!({ "event": TEST, "data": data, "timestamp": now.to_string(), "test": true });
@@ -108,9 +113,9 @@ pub trait TriggerStore: EventStore + IdempotencyStore {}
 impl<T: EventStore + IdempotencyStore> TriggerStore for T {}
 
 /// The event of a test for one endpoint; `random` makes its id, and 0 makes the test that follows its registration.
-pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
+pub fn test_event(endpoint: &EndpointId, format: Format, now: Timestamp, random: u128) -> EventRow {
     let id = event_id(&format!("test_{endpoint}_{random:032x}"));
-    let data = json!(TestData { message: TEST_MESSAGE, endpoint_id: Some(endpoint) });
+    let data = json!(TestData { message: test_message(format), endpoint_id: Some(endpoint) });
     EventRow {
         id,
         event: OutboundEvent::Test,
@@ -148,11 +153,12 @@ pub async fn test_bits(
 pub async fn test_endpoint(
     ports: &NotifyPorts<'_>,
     endpoint: &Subscriber,
+    format: Format,
     at: Timestamp,
     random: u128,
     traceparent: Option<&str>,
 ) -> Result<DeliveryId, StoreError> {
-    let event = test_event(&endpoint.id, at, random);
+    let event = test_event(&endpoint.id, format, at, random);
     notify(ports, &event, std::iter::once(endpoint), traceparent).await?;
     Ok(DeliveryId::of(&event.id, &endpoint.id))
 }

@@ -1,11 +1,14 @@
-//! Describes the names and ids of webhooks, and the data that thin webhooks keep, as they are written on the wire.
+//! The bodies of webhooks, and descriptions of their names and ids, as they are written on the wire.
 
 use std::borrow::Cow;
 
-use reelhook_domain::{DeliveryStatus, EventGroup, OutboundEvent};
+use reelhook_domain::{DeliveryStatus, EventGroup, OutboundEvent, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
-use serde_json::Value;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::views::wire::Time;
 
 /// Declares types that describe texts. An inline description stands in each place, another one among the schemas.
 macro_rules! texts {
@@ -108,37 +111,119 @@ fn patterns() -> Vec<String> {
     std::iter::once("*".to_owned()).chain(groups).chain(names).collect()
 }
 
+/// A webhook in the neutral form of Standard Webhooks: the default of registered endpoints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StandardPayload<'a> {
+    /// The name of the event.
+    r#type: &'a str,
+    /// When it happened.
+    timestamp: Time,
+    /// What happened; new members may be added.
+    #[schemars(with = "Map<String, Value>")]
+    data: &'a Value,
+}
+
+impl<'a> StandardPayload<'a> {
+    /// The payload of an event.
+    pub fn new(event: &'a str, data: &'a Value, at: Timestamp) -> Self {
+        Self { r#type: event, timestamp: at.into(), data }
+    }
+}
+
+/// A webhook in StreamGank's form: to the endpoints of WEBHOOK_URLS, and to registered ones that choose it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StreamGankEnvelope<'a> {
+    /// The name of the event.
+    event: &'a str,
+    /// What happened; new members may be added.
+    #[schemars(with = "Map<String, Value>")]
+    data: &'a Value,
+    /// When it happened.
+    timestamp: Time,
+    /// The name of the endpoint.
+    webhook_id: &'a str,
+    /// `streamgank`.
+    source: &'static str,
+}
+
+impl<'a> StreamGankEnvelope<'a> {
+    /// The envelope of seed 001; each attempt sends the same.
+    pub fn new(event: &'a str, data: &'a Value, at: Timestamp, endpoint_name: &'a str) -> Self {
+        Self { event, data, timestamp: at.into(), webhook_id: endpoint_name, source: "streamgank" }
+    }
+}
+
 /// The data of a webhook to an endpoint whose `payload` is `thin`: ids, the status if there is one, and a path of this
 /// API where the rest can be read.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ThinData {
+#[derive(Debug, JsonSchema)]
+pub struct ThinData<'a> {
     /// The delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DeliveryIdText")]
-    pub delivery_id: Option<String>,
+    delivery_id: Option<&'a str>,
     /// The job.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub job_id: Option<String>,
+    job_id: Option<&'a str>,
     /// The job of a video from scenes.
     #[serde(rename = "jobId", skip_serializing_if = "Option::is_none")]
-    pub video_job_id: Option<String>,
+    video_job_id: Option<&'a str>,
     /// The endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "EndpointIdText")]
-    pub endpoint_id: Option<String>,
+    endpoint_id: Option<&'a str>,
     /// Where the rest can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["/api/job/job_1704110400000_5f0c2b7e9d134a6688e1c07ab2d94f31"]))]
-    pub href: Option<String>,
+    href: Option<String>,
     /// The status of the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    pub status: Option<Value>,
+    status: Option<&'a Value>,
+}
+
+impl<'a> ThinData<'a> {
+    /// The ids and the status in an event's data, and where the rest can be read.
+    pub fn of(data: &'a Value) -> Self {
+        let id = |name: &str| data[name].as_str();
+        let (delivery_id, job_id) = (id("delivery_id"), id("job_id"));
+        let (video_job_id, endpoint_id) = (id("jobId"), id("endpoint_id"));
+        let paths = [
+            ("/api/webhooks/deliveries/", delivery_id),
+            ("/api/job/", job_id),
+            ("/api/job-status/", video_job_id),
+            ("/api/webhooks/endpoints/", endpoint_id),
+        ];
+        let href = paths.into_iter().find_map(|(path, id)| Some(format!("{path}{}", id?)));
+        Self { delivery_id, job_id, video_job_id, endpoint_id, href, status: data.get("status") }
+    }
+}
+
+impl Serialize for ThinData<'_> {
+    /// The path follows the id that it contains.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { delivery_id, job_id, video_job_id, endpoint_id, href, status } = self;
+        let ids =
+            [("delivery_id", delivery_id), ("job_id", job_id), ("jobId", video_job_id), ("endpoint_id", endpoint_id)];
+        let mut ids = ids.into_iter().filter(|(_, id)| id.is_some());
+        let mut members = serializer.serialize_map(None)?;
+        if let Some((name, id)) = ids.next() {
+            members.serialize_entry(name, id)?;
+            members.serialize_entry("href", href)?;
+        }
+        for (name, id) in ids {
+            members.serialize_entry(name, id)?;
+        }
+        if let Some(status) = status {
+            members.serialize_entry("status", status)?;
+        }
+        members.end()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use reelhook_domain::EventPattern;
+    use serde_json::json;
 
     use super::*;
 
@@ -156,5 +241,30 @@ mod tests {
         let all = serde_json::to_value([RateLimit, Concurrency, Circuit, Pause, UnknownEndpoint]).unwrap();
         let schema = schemars::schema_for!(WaitReasonText);
         assert_eq!(schema.as_value()["enum"], all);
+    }
+
+    #[test]
+    fn bodies_have_their_members_in_the_order_of_the_contract() {
+        let at = Timestamp(1_704_110_400_000);
+        let data = json!({ "endpoint_id": "ep_1", "delivery_id": "d", "job_id": "j", "status": null, "url": "u" });
+        let thin = json!(ThinData::of(&data));
+        let text = r#"{"delivery_id":"d","href":"/api/webhooks/deliveries/d","job_id":"j","endpoint_id":"ep_1","status":null}"#;
+        assert_eq!(thin.to_string(), text);
+        let video = json!({ "status": "completed", "jobId": "v" });
+        let of_video = r#"{"jobId":"v","href":"/api/job-status/v","status":"completed"}"#;
+        assert_eq!(json!(ThinData::of(&video)).to_string(), of_video);
+        assert_eq!(json!(ThinData::of(&json!({ "job_id": 5 }))), json!({}));
+        let (standard, envelope) =
+            (StandardPayload::new("e", &data, at), StreamGankEnvelope::new("e", &data, at, "webhook_1"));
+        assert_eq!(
+            json!(standard).to_string(),
+            format!(r#"{{"type":"e","timestamp":"2024-01-01T12:00:00.000Z","data":{data}}}"#)
+        );
+        assert_eq!(
+            json!(envelope).to_string(),
+            format!(
+                r#"{{"event":"e","data":{data},"timestamp":"2024-01-01T12:00:00.000Z","webhook_id":"webhook_1","source":"streamgank"}}"#
+            )
+        );
     }
 }

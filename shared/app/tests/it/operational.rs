@@ -4,7 +4,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::webhooks::endpoints::registrations::{
     Choices, Private, Registered, RegistrationRequest, change, register,
 };
-use reelhook_app::webhooks::endpoints::{Destination, Endpoint, EndpointStateStore};
+use reelhook_app::webhooks::endpoints::{Destination, Endpoint, EndpointStateStore, Format};
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::previews::{example, example_endpoint};
 use reelhook_app::webhooks::recover;
@@ -197,7 +197,7 @@ async fn a_successful_test_does_not_suppress_a_recovery_event() {
     let notify = NotifyPorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
     stack.deliveries.request_probe(&failing).await.unwrap();
     let to = stack.deliveries.subscribers().await.unwrap().iter().find(|one| one.id == failing).cloned().unwrap();
-    test_endpoint(&notify, &to, stack.world.now(), 1, None).await.unwrap();
+    test_endpoint(&notify, &to, Format::Standard, stack.world.now(), 1, None).await.unwrap();
     stack.dispatch().await;
     assert_eq!(stack.deliveries.endpoint_state(&failing).failures, 0, "the test was successful");
     until_all_ended(&stack).await;
@@ -212,7 +212,7 @@ async fn an_endpoint_that_fails_at_operational_webhooks_is_notified_at_the_next_
     let notify = NotifyPorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
     let to = stack.deliveries.subscribers().await.unwrap().iter().find(|one| one.id == failing).cloned().unwrap();
     for n in 0..2 {
-        test_endpoint(&notify, &to, stack.world.now(), n, None).await.unwrap();
+        test_endpoint(&notify, &to, Format::Standard, stack.world.now(), n, None).await.unwrap();
     }
     for _ in 0..4 {
         stack.settle().await;

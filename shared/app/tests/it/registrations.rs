@@ -336,7 +336,7 @@ async fn a_thousand_endpoints_are_the_limit_and_a_repeated_key_still_finds_its_e
 async fn webhooks_wait_while_their_endpoint_can_t_be_decrypted() {
     let mut stack = stack();
     let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
-    let key = |text: &str| Vault::new(&SigningKeys::parse(text).unwrap());
+    let key = |text: &str| Vault::parse(text).unwrap();
     stack.vault = key("another key");
     a_job(&stack, 1).await;
     assert!(stack.http.requests().is_empty());

@@ -6,10 +6,11 @@ use reelhook_app::Url;
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::endpoints::Format;
 use reelhook_app::webhooks::notify::Notified;
 use reelhook_app::webhooks::triggers::*;
 use reelhook_app::webhooks::validate::validate;
-use reelhook_domain::EventId;
+use reelhook_domain::{EndpointId, EventId};
 use reelhook_signing::{standard, streamgank};
 use reelhook_testkit::{Answer, Fault, MemoryTriggers, NOON, ScriptedHttp, Stack, World, keys, response, with_header};
 use serde_json::{Value, json};
@@ -41,6 +42,15 @@ async fn a_test_is_signed_like_a_delivery_and_marked_as_a_test() {
     assert_eq!((&body["event"], &body["test"]), (&json!("webhook.test"), &json!(true)));
     assert!(body["data"]["message"].is_string() && body["timestamp"] == NOON.to_string());
     assert_eq!(request.deadline, Duration::from_secs(5));
+}
+
+#[test]
+fn the_message_of_a_test_names_the_sender_of_its_format() {
+    let endpoint = EndpointId::parse("ep_1").unwrap();
+    for (format, sender) in [(Format::Standard, "Reelhook"), (Format::StreamGank, "StreamGank")] {
+        let message = format!("This is a test webhook from {sender}");
+        assert_eq!(test_event(&endpoint, format, NOON, 1).data, json!({ "message": message, "endpoint_id": "ep_1" }));
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! The tables of webhooks, and the AWS services that receive them.
+//! The tables and settings of webhooks, and the AWS services that receive them.
 
 pub mod cloud_transport;
 pub mod deliveries;
 pub mod endpoints;
 pub mod recoveries;
 pub mod registrations;
+pub mod secrets;
 pub mod triggers;

@@ -2,16 +2,16 @@
 
 use reelhook_app::jobs::submit::Submission;
 use reelhook_app::views::streamgank::{JobView, QueueCounts, QueueStatusShort, WorkflowParameters, job, queue_status};
-use reelhook_app::views::wire::{JobIdText, MetadataText, Yes};
+use reelhook_app::views::wire::{JobIdText, Yes};
 use reelhook_domain::{Job, JobKind, Request};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::access::Caller;
 use crate::idempotency::key_of_body;
 use crate::jobs::problem::JobProblem;
-use crate::metadata;
+use crate::metadata::MetadataField;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::typed;
@@ -49,8 +49,7 @@ pub struct GenerateRequest {
     #[schemars(extend("default" = false))]
     pause_after_extraction: Option<Flag>,
     /// The caller's own data.
-    #[schemars(with = "Option<MetadataText>")]
-    metadata: Option<Value>,
+    metadata: Option<MetadataField>,
 }
 
 /// The answer to a new job.
@@ -98,7 +97,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         template: filled(given.template).unwrap_or_else(|| "auto".to_owned()),
         pause_after_extraction: pause,
     });
-    let metadata = metadata::read(given.metadata.as_ref())?;
+    let MetadataField(metadata) = given.metadata.unwrap_or_default();
     let key = key_of_body(request, &caller, &body)?;
     Ok(Submission {
         kind: JobKind::Workflow,
@@ -149,6 +148,8 @@ pub(crate) fn content_type(text: String) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::request::posting;
 

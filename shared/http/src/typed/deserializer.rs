@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use reelhook_domain::brief;
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
@@ -54,13 +55,14 @@ impl ReadError {
         }
     }
 
-    /// The path, such as `scenes[2].duration`; empty for the value as a whole.
+    /// The path, such as `scenes[2].duration`; empty for the value as a whole. Callers choose some of the names, which
+    /// are shortened to one line.
     pub(super) fn path(&self) -> String {
         let mut path = String::new();
         for step in self.steps.iter().rev() {
             match step {
-                Step::Name(name) if path.is_empty() => path.push_str(name),
-                Step::Name(name) => path.extend([".", name]),
+                Step::Name(name) if path.is_empty() => path.push_str(&brief(name)),
+                Step::Name(name) => path.extend([".", brief(name).as_str()]),
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
             }
         }

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::metadata::MetadataField;
 use crate::typed::fields::{FieldValue, Parsed, Whole};
 use crate::videos::film_reader::MOST_IMAGES;
 use crate::videos::film_schema::VideoConfig;
@@ -99,8 +100,7 @@ pub struct VideoExtras {
     #[schemars(with = "Option<WebhookUrl>")]
     pub(super) webhook_url: Option<Value>,
     /// The caller's own data.
-    #[schemars(with = "Option<MetadataText>")]
-    pub(super) metadata: Option<Value>,
+    pub(super) metadata: Option<MetadataField>,
 }
 
 /// Requires the URL for webhooks: the caller does not wait.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::idempotency::{key_of_body, key_of_form};
-use crate::metadata;
+use crate::metadata::{self, MetadataField};
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::typed;
@@ -59,13 +59,13 @@ pub async fn read(
     let configured: VideoExtras = typed::read(&config)?;
     let callback = fields.webhook_url.filter(|url| !is_empty(url)).or(configured.webhook_url).unwrap_or_default();
     let key = if is_form {
-        let metadata = fields.metadata.as_ref().unwrap_or(&Value::Null);
-        key_of_form(request, caller, &config, &callback, metadata, &files)?
+        let metadata = fields.metadata.as_ref().map_or(Value::Null, |MetadataField(metadata)| json!(metadata));
+        key_of_form(request, caller, &config, &callback, &metadata, &files)?
     } else {
         key_of_body(request, caller, &config)?
     };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
-    let metadata = metadata::read(fields.metadata.or(configured.metadata).as_ref())?;
+    let MetadataField(metadata) = fields.metadata.or(configured.metadata).unwrap_or_default();
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());
     for (index, file) in files.into_iter().enumerate() {
@@ -110,10 +110,7 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
                     read_json(&config).map_err(|error| Problem::Video(VideoProblem::BadConfig(error.to_string())))?;
             }
             "webhookUrl" => parts.fields.webhook_url = Some(json!(field(&part)?.trim())),
-            "metadata" => {
-                let given = metadata::of_form(&field(&part)?)?;
-                parts.fields.metadata = Some(given).filter(|given| !given.is_null());
-            }
+            "metadata" => parts.fields.metadata = metadata::of_form(&field(&part)?)?,
             "images" | "image" if !part.is_unfilled() => parts.files.push(part),
             // Browsers also send unknown fields, and empty file inputs.
             _ => {}

@@ -3,21 +3,19 @@
 use std::fmt;
 
 use reelhook_app::idempotency::IdempotencyKey;
-use reelhook_app::views::wire::MetadataText;
 use reelhook_app::webhooks::endpoints::policies::ScheduleName;
 use reelhook_app::webhooks::endpoints::registrations::{Choices, RegistrationRequest};
 use reelhook_app::webhooks::endpoints::{Arn, Destination, Form, Format, Payload, receiver_url};
 use reelhook_domain::{EventFilter, EventPattern};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::metadata;
+use crate::metadata::{MetadataChanges, MetadataField};
 use crate::problem::{Problem, bad};
 use crate::typed::fields::{Flag, Patch, Text};
 use crate::webhooks::fields::{
-    ArnText, Checked, Concurrency, EndpointType, FinalStatuses, HeaderChanges, MetadataChangesText, RateMax,
-    Signatures, TimeoutMs, URL_LIMIT, WebhookSecret, WindowMs, not_null,
+    ArnText, Checked, Concurrency, EndpointType, FinalStatuses, HeaderChanges, RateMax, Signatures, TimeoutMs,
+    URL_LIMIT, WebhookSecret, WindowMs, not_null,
 };
 use crate::webhooks::problem::WebhookProblem;
 
@@ -55,8 +53,7 @@ pub struct EndpointRequest {
     /// A description for people.
     description: Option<Text<DESCRIPTION_LIMIT>>,
     /// The caller's own data.
-    #[schemars(with = "Option<MetadataText>")]
-    metadata: Option<Value>,
+    metadata: Option<MetadataField>,
     /// Additional headers of its webhooks, at most 20; none of ours (`webhook-*`, `X-StreamGank-Signature`,
     /// `X-StreamGank-Delivery`), none of the connection's, and no value `***`. Only for the type `http`; they are not
     /// sent to Slack and Discord.
@@ -106,8 +103,7 @@ pub struct EndpointPatch {
     /// A description for people.
     description: Patch<Text<DESCRIPTION_LIMIT>>,
     /// The caller's own data, merged: a member with null is removed, others stay; null removes all.
-    #[schemars(with = "Option<MetadataChangesText>")]
-    metadata: Patch<Value>,
+    metadata: Patch<MetadataChanges>,
     /// Additional headers of its webhooks, merged: a header with null is removed, others stay; null removes all. At
     /// most 20; none of ours, none of the connection's, and no value `***`. Only for the type `http`.
     headers: Patch<Checked<HeaderChanges>>,
@@ -215,7 +211,7 @@ impl EndpointRequest {
         changes.apply(&mut fields, rules)?;
         let Some(destination) = fields.destination else { return Err(url_missing()) };
         Ok(RegistrationRequest {
-            choices: Choices { metadata: metadata::read(self.metadata.as_ref())?, ..fields.choices },
+            choices: Choices { metadata: self.metadata.unwrap_or_default().0, ..fields.choices },
             destination,
             headers: fields.headers,
             secret: self.secret.map(|Checked(secret)| secret.0),
@@ -249,7 +245,7 @@ impl EndpointPatch {
         choices.metadata = match &self.metadata {
             Patch::Absent => choices.metadata.clone(),
             Patch::Null => defaults.metadata,
-            Patch::Value(members) => choices.metadata.merged(members)?,
+            Patch::Value(changes) => changes.apply(&choices.metadata)?,
         };
         replace(&mut choices.events, &self.events, defaults.events, |Checked(events)| events);
         replace(&mut choices.description, &self.description, None, |text| Some(text.into_string()));
@@ -283,7 +279,7 @@ impl EndpointPatch {
         if is.is_some_and(|is| is != kind) {
             return Err(bad("type", "as it was registered; register another endpoint"));
         }
-        let left_out = |field: &str| format!("left out for the type `{}`, which has `{field}`", kind.name());
+        let left_out = |field: &str| format!("left out for the type `{kind}`, which has `{field}`");
         match kind {
             EndpointType::Http if self.arn.value().is_some() => Err(bad("arn", left_out("url"))),
             EndpointType::Http => match &self.url {

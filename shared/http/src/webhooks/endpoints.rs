@@ -74,7 +74,7 @@ pub enum Route {
     /// GET /api/webhooks/endpoints/{id}
     One(String),
     /// PATCH /api/webhooks/endpoints/{id}
-    Change(String, Patch),
+    Change(String, EndpointChange),
     /// DELETE /api/webhooks/endpoints/{id}
     Remove(String),
     /// POST /api/webhooks/endpoints/{id}/enable
@@ -93,9 +93,9 @@ pub enum Route {
 
 /// A change of an endpoint; `Debug` hides what is secret.
 #[derive(Debug, Clone)]
-pub struct Patch {
+pub struct EndpointChange {
     given: Box<EndpointPatch>,
-    reach: DestinationRules,
+    rules: DestinationRules,
     /// The version that the caller saw.
     pub seen: Option<u64>,
     /// The new value of `enabled`.
@@ -107,7 +107,7 @@ impl Route {
     ///
     /// # Errors
     /// [`Problem`] names what is wrong.
-    pub fn read(request: &ApiRequest, caller: &Caller, reach: &DestinationRules) -> Result<Option<Self>, Problem> {
+    pub fn read(request: &ApiRequest, caller: &Caller, rules: &DestinationRules) -> Result<Option<Self>, Problem> {
         let segments = request.segments();
         let (method, rest) = match (&segments[..], request.method.as_str()) {
             (["api", "webhooks", "event-types"], "GET") => return Ok(Some(Self::EventTypes)),
@@ -124,10 +124,10 @@ impl Route {
             ("POST", []) => {
                 let key = keyed()?;
                 let given: EndpointRequest = request.body()?;
-                Self::Register(Box::new(given.registration(reach, key)?))
+                Self::Register(Box::new(given.registration(rules, key)?))
             }
             ("GET", [one]) => Self::One((*one).to_owned()),
-            ("PATCH", [one]) => Self::Change((*one).to_owned(), read_patch(request, reach)?),
+            ("PATCH", [one]) => Self::Change((*one).to_owned(), read_change(request, rules)?),
             ("DELETE", [one]) => Self::Remove((*one).to_owned()),
             ("POST", [one, "enable"]) => Self::Enable((*one).to_owned()),
             ("POST", [one, "test"]) => Self::Test((*one).to_owned(), keyed()?),
@@ -145,7 +145,7 @@ impl Route {
     }
 }
 
-fn read_patch(request: &ApiRequest, reach: &DestinationRules) -> Result<Patch, Problem> {
+fn read_change(request: &ApiRequest, rules: &DestinationRules) -> Result<EndpointChange, Problem> {
     // Errors that do not depend on the endpoint are reported before it is read.
     let given: EndpointPatch = request.body()?;
     let seen = match request.header("if-match").map(str::trim) {
@@ -154,7 +154,7 @@ fn read_patch(request: &ApiRequest, reach: &DestinationRules) -> Result<Patch, P
             Some(tag.trim_matches('"').parse().map_err(|_| Problem::Webhook(WebhookProblem::VersionMismatch))?)
         }
     };
-    Ok(Patch { enabled: given.enabled(), given: Box::new(given), reach: reach.clone(), seen })
+    Ok(EndpointChange { enabled: given.enabled(), given: Box::new(given), rules: rules.clone(), seen })
 }
 
 fn read_rotation(request: &ApiRequest, key: Option<IdempotencyKey>) -> Result<Rotation, Problem> {
@@ -164,7 +164,7 @@ fn read_rotation(request: &ApiRequest, key: Option<IdempotencyKey>) -> Result<Ro
     Ok(Rotation { secret, grace: Duration::from_secs(grace), key })
 }
 
-impl Patch {
+impl EndpointChange {
     /// Whether it changes anything but whether the endpoint is enabled.
     pub fn changes_fields(&self) -> bool {
         self.given.changes_fields()
@@ -177,7 +177,7 @@ impl Patch {
     pub fn apply(&self, choices: &mut Choices, private: &mut Private) -> Result<(), Problem> {
         let destination = Some(private.destination.clone());
         let mut fields = Fields { choices: choices.clone(), destination, headers: private.headers.clone() };
-        self.given.apply(&mut fields, &self.reach)?;
+        self.given.apply(&mut fields, &self.rules)?;
         *choices = fields.choices;
         private.headers = fields.headers;
         private.destination = fields.destination.unwrap_or_else(|| private.destination.clone());
@@ -193,8 +193,8 @@ mod tests {
     use crate::request::{get_request, posting};
 
     fn read(request: &ApiRequest) -> Result<Option<Route>, Problem> {
-        let reach = DestinationRules { allow_http: false, destinations: Vec::new(), region: "us-east-1".to_owned() };
-        Route::read(request, &Caller::known_as("ann"), &reach)
+        let rules = DestinationRules { allow_http: false, destinations: Vec::new(), region: "us-east-1".to_owned() };
+        Route::read(request, &Caller::known_as("ann"), &rules)
     }
 
     #[test]

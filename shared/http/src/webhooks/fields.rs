@@ -111,14 +111,12 @@ impl EndpointType {
             Destination::Bus(_) => Self::EventBridge,
         }
     }
+}
 
+impl fmt::Display for EndpointType {
     /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Sqs => "sqs",
-            Self::EventBridge => "eventbridge",
-        }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -412,28 +410,6 @@ impl JsonSchema for EndpointNameText {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string", "maxLength": 64, "examples": ["ep_5f0c2b7e9d134a6688e1c07ab2d94f31", "webhook_1"],
-        })
-    }
-}
-
-/// Describes a change of metadata: null removes a member.
-#[derive(Debug)]
-pub struct MetadataChangesText;
-
-impl JsonSchema for MetadataChangesText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "MetadataChanges".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "propertyNames": { "pattern": "^[A-Za-z0-9_.-]{1,40}$" },
-            "additionalProperties": { "type": ["string", "null"], "maxLength": 500 },
         })
     }
 }

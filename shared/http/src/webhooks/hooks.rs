@@ -1,7 +1,5 @@
 //! Calls of operators about webhooks: status, tests, triggered events, and whether a URL can be fetched.
 
-use std::time::Duration;
-
 use reelhook_app::Url;
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::views::wire::{Time, Yes};
@@ -25,6 +23,7 @@ use crate::typed::fields::{Text, blank_is_absent};
 use crate::typed::numbers::inexact;
 use crate::webhooks::endpoints::{EndpointView, WebhookEndpoint};
 use crate::webhooks::fields::{Checked, EventData, URL_LIMIT};
+use crate::webhooks::ms;
 use crate::webhooks::problem::WebhookProblem;
 
 /// The most characters of an event's name.
@@ -274,10 +273,6 @@ pub fn status_answer(settings: &WebhookSettings, endpoints: &[EndpointView], now
     ApiAnswer::json(200, &WebhookStatus { success: Yes, webhooks, timestamp: now.into() })
 }
 
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Logs a test that was sent.
 pub fn note_test(caller: &str, url: &Url, tested: &Tested) {
     let (caller, host) = (brief(caller), url.host_str().map(brief));
@@ -334,6 +329,8 @@ pub fn validate_answer(found: &Validated) -> ApiAnswer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::request::posting;
 

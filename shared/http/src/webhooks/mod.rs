@@ -8,6 +8,8 @@ pub mod hooks;
 pub mod problem;
 pub mod recover;
 
+use std::time::Duration;
+
 /// The family's paths with their methods ([`crate::routes`]).
 pub(crate) const ROUTES: &[(&str, &[&str])] = &[
     ("/.well-known/webhook-keys.json", &["GET"]),
@@ -31,3 +33,8 @@ pub(crate) const ROUTES: &[(&str, &[&str])] = &[
     ("/api/webhooks/test", &["POST"]),
     ("/api/webhooks/trigger", &["POST"]),
 ];
+
+/// A duration in milliseconds.
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

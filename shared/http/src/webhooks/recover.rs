@@ -10,12 +10,11 @@ use reelhook_app::webhooks::wire::{DeliveryStatusText, EventNameText, RecoveryId
 use reelhook_domain::{DeliveryStatus, Metadata, OutboundEvent, Timestamp, brief};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::idempotency::key;
-use crate::metadata;
+use crate::metadata::MetadataField;
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::typed::fields::{Flag, Moment, Parsed};
@@ -51,8 +50,7 @@ pub struct RecoveryBody {
     /// Whether deliveries are only counted; false by default.
     dry_run: Option<Flag>,
     /// The caller's own data.
-    #[schemars(with = "Option<MetadataText>")]
-    metadata: Option<Value>,
+    metadata: Option<MetadataField>,
 }
 
 /// Deliveries of a time range that are counted or sent again.
@@ -152,10 +150,10 @@ impl Route {
         let id = |text: &str| RecoveryId::parse(text).ok_or(Problem::Webhook(WebhookProblem::RecoveryNotFound));
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "webhooks", "recover"]) => {
-                let given: RecoveryBody = request.body()?;
+                let mut given: RecoveryBody = request.body()?;
                 let dry_run = given.dry_run.is_some_and(|dry_run| dry_run.0);
-                let metadata = metadata::read(given.metadata.as_ref())?;
                 let key = key(request, caller)?;
+                let MetadataField(metadata) = given.metadata.take().unwrap_or_default();
                 Self::Begin(RecoveryRequest { filter: given.filter(now)?, dry_run, metadata, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,
@@ -267,7 +265,7 @@ pub(crate) fn shown(of: &Recovery) -> RecoveryView<'_> {
 #[cfg(test)]
 mod tests {
     use reelhook_app::webhooks::recovery::RecoveryOrigin;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::problem::RequestProblem;

@@ -22,7 +22,7 @@ fn caller() -> Caller {
 fn key_of(path: &str, body: &[u8]) -> IdempotencyKey {
     let headers = [("content-type", "application/json"), KEY];
     let request = request("POST", path, &headers, Body::Binary(body.to_vec()));
-    let reach = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
+    let rules = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
     let key = match path {
         "/api/generate" => generate::read(&request, caller()).unwrap().key,
         "/api/webhooks/trigger" => match hooks::Route::read(&request, caller(), true).unwrap() {
@@ -34,7 +34,7 @@ fn key_of(path: &str, body: &[u8]) -> IdempotencyKey {
             other => panic!("{other:?}"),
         },
         "/api/generate-video-async" => order(&request).unwrap().key,
-        _ => match endpoints::Route::read(&request, &caller(), &reach).unwrap() {
+        _ => match endpoints::Route::read(&request, &caller(), &rules).unwrap() {
             Some(endpoints::Route::Register(command)) => command.key,
             Some(endpoints::Route::Rotate(_, rotation)) => rotation.key,
             Some(endpoints::Route::Test(_, key)) => key,

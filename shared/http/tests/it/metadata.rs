@@ -31,7 +31,7 @@ fn caller() -> Caller {
     Caller::known_as("ann")
 }
 
-fn reach() -> DestinationRules {
+fn rules() -> DestinationRules {
     DestinationRules { allow_http: false, destinations: Vec::new(), region: "us-east-1".to_owned() }
 }
 
@@ -46,7 +46,7 @@ fn read(path: &str, body: &str, member: &str) -> Result<Metadata, Problem> {
     match path {
         "/api/generate" => generate::read(&request, caller()).map(|submission| submission.request.metadata),
         "/api/generate-video-async" => order(&request).map(|order| order.metadata),
-        "/api/webhooks/endpoints" => match endpoints::Route::read(&request, &caller(), &reach())? {
+        "/api/webhooks/endpoints" => match endpoints::Route::read(&request, &caller(), &rules())? {
             Some(endpoints::Route::Register(requested)) => Ok(requested.choices.metadata),
             other => panic!("{other:?}"),
         },
@@ -83,6 +83,7 @@ fn what_is_wrong_with_metadata_is_refused_with_its_path() {
             (r#"{"order": null}"#, "`metadata.order` must be a text"),
             (r#"{"order": {"id": "42"}}"#, "`metadata.order` must be a text"),
             (r#"{"the order": "42"}"#, "`metadata.the order` must be a member whose name"),
+            (r#"{"the\norder": "42"}"#, "`metadata.the?order` must be a member whose name"),
         ] {
             let (status, code, sentence) = read(path, body, member).unwrap_err().parts();
             assert_eq!((status, code), (400, "bad_field"), "{path}: {member}");
@@ -149,7 +150,7 @@ fn another_metadata_is_another_request() {
 fn a_change_of_an_endpoint_merges_metadata_by_name() {
     let apply = |body: Value| {
         let request = json_request("PATCH", "/api/webhooks/endpoints/ep_1", &body.to_string());
-        let Ok(Some(endpoints::Route::Change(_, patch))) = endpoints::Route::read(&request, &caller(), &reach()) else {
+        let Ok(Some(endpoints::Route::Change(_, patch))) = endpoints::Route::read(&request, &caller(), &rules()) else {
             panic!("{body} is a change")
         };
         let mut choices = Choices { metadata: parsed(json!({ "a": "1", "b": "2" })), ..Choices::default() };

@@ -19,8 +19,8 @@ fn posted(path: &str, body: &Value) -> ApiRequest {
 }
 
 fn read_route(path: &str, body: &Value) -> Result<Option<endpoints::Route>, Problem> {
-    let reach = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
-    endpoints::Route::read(&posted(path, body), &Caller::known_as("ann"), &reach)
+    let rules = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
+    endpoints::Route::read(&posted(path, body), &Caller::known_as("ann"), &rules)
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The webhook that a delivery sends: exact body bytes and headers that are made for each attempt, or a chat service's form.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +12,12 @@ use url::Url;
 use super::chat::{self, ChatText};
 use crate::outbound::{Method, OutboundRequest, user_agent};
 use crate::views::Dialect;
-use crate::views::streamgank::envelope;
 use crate::views::vidbuilder;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::endpoints::{Destination, Endpoint, Format, Payload};
 use crate::webhooks::events::EventRow;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
+use crate::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData};
 
 /// How many bytes of a receiver's response are read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
@@ -87,37 +88,14 @@ fn signed(id: &str, now: Timestamp, body: &str, endpoint: &Endpoint) -> Vec<(Str
 /// The body of a webhook.
 fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
     let data = match endpoint.form.payload {
-        Payload::Full => event.data.clone(),
-        Payload::Thin => thin(&event.data),
+        Payload::Full => Cow::Borrowed(&event.data),
+        Payload::Thin => Cow::Owned(json!(ThinData::of(&event.data))),
     };
     let (name, at) = (event.event.name(), event.at);
     match endpoint.form.format {
-        Format::StreamGank => envelope(name, data, at, &delivery.endpoint_name),
-        Format::Standard => json!({ "type": name, "timestamp": at.to_string(), "data": data }),
+        Format::StreamGank => json!(StreamGankEnvelope::new(name, &data, at, &delivery.endpoint_name)),
+        Format::Standard => json!(StandardPayload::new(name, &data, at)),
     }
-}
-
-/// The ids and the status in an event's data, and where the rest can be read.
-fn thin(data: &Value) -> Value {
-    let mut thin = json!({});
-    let paths = [
-        ("delivery_id", "/api/webhooks/deliveries/"),
-        ("job_id", "/api/job/"),
-        ("jobId", "/api/job-status/"),
-        ("endpoint_id", "/api/webhooks/endpoints/"),
-    ];
-    for (name, path) in paths {
-        if let Some(id) = data[name].as_str() {
-            thin[name] = json!(id);
-            if thin.get("href").is_none() {
-                thin["href"] = json!(format!("{path}{id}"));
-            }
-        }
-    }
-    if let Some(status) = data.get("status") {
-        thin["status"] = status.clone();
-    }
-    thin
 }
 
 /// Builds the webhook that is sent (docs/contract/webhooks.md; Standard Webhooks 1.0.0).

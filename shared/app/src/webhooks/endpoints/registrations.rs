@@ -146,9 +146,9 @@ impl Registration {
 pub struct Vault(SealingKeys);
 
 impl Vault {
-    /// A vault with the keys of ENDPOINT_SECRETS_KEY; the newest one seals.
-    pub fn new(keys: &SigningKeys) -> Self {
-        Self(SealingKeys::new(keys))
+    /// A vault with the keys of ENDPOINT_SECRETS_KEY; the newest one seals. None without a key.
+    pub fn parse(keys: &str) -> Option<Self> {
+        SigningKeys::parse(keys).map(|keys| Self(SealingKeys::new(&keys)))
     }
 
     fn seal(&self, id: &EndpointId, of: &Private, random: u128) -> String {

@@ -1,13 +1,13 @@
 //! Tests of bodies about endpoints: what merges, what is refused, and the path in every error.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::typed;
 
 const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:hooks";
 
-fn reach() -> DestinationRules {
+fn rules() -> DestinationRules {
     let elsewhere = "arn:aws:sqs:us-east-1:123456789012:hooks".to_owned();
     DestinationRules {
         allow_http: false,
@@ -18,7 +18,7 @@ fn reach() -> DestinationRules {
 
 fn merged(fields: &mut Fields, body: &Value) -> Result<(), String> {
     let patch = typed::read::<EndpointPatch>(body);
-    patch.and_then(|patch| patch.apply(fields, &reach())).map_err(|problem| problem.parts().2)
+    patch.and_then(|patch| patch.apply(fields, &rules())).map_err(|problem| problem.parts().2)
 }
 
 fn hook(body: Value) -> Result<Fields, String> {

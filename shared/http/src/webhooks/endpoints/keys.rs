@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::ApiAnswer;
+use crate::problem::Problem;
 use crate::request::ApiRequest;
 
 /// The parameters of the list of public keys.
@@ -59,11 +60,14 @@ struct WebhookKey<'a> {
     expires_at: Option<Time>,
 }
 
-/// Whether this is GET /.well-known/webhook-keys.json, and of which endpoint.
-pub fn read_keys_request(request: &ApiRequest) -> Option<Option<&str>> {
+/// Reads GET /.well-known/webhook-keys.json; none if it is another route.
+///
+/// # Errors
+/// [`Problem`] names the wrong parameter.
+pub fn read_keys_request(request: &ApiRequest) -> Result<Option<WebhookKeysQuery>, Problem> {
     let is_keys_route =
         matches!((request.method.as_str(), request.path.as_str()), ("GET", "/.well-known/webhook-keys.json"));
-    is_keys_route.then(|| request.query("endpointId").filter(|id| !id.is_empty()))
+    is_keys_route.then(|| request.parameters()).transpose()
 }
 
 /// Public keys of endpoints as a JSON Web Key Set (RFC 7517, RFC 8037), with the form of Standard Webhooks beside it.

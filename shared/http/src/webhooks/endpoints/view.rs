@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reelhook_app::views::wire::{MetadataText, Time};
 use reelhook_app::webhooks::endpoints::policies::ScheduleName;
@@ -16,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::webhooks::fields::{Concurrency, EndpointType, HIDDEN, RateMax, SignatureKind, TimeoutMs, WindowMs};
+use crate::webhooks::ms;
 
 /// The destination of webhooks, its events and settings, and its health.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -233,10 +233,6 @@ impl EndpointView {
     }
 }
 
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The signatures of its webhooks: those to chat services and event buses have none.
 fn signatures(endpoint: &Endpoint, asymmetric: bool) -> Vec<SignatureKind> {
     let unsigned = endpoint.receiver() != ReceiverKind::Own || matches!(endpoint.destination, Destination::Bus(_));
@@ -279,6 +275,7 @@ fn health<'a>(endpoint: &Endpoint, state: &'a EndpointState, now: Timestamp) -> 
 
 #[cfg(test)]
 mod tests {
+    use reelhook_app::webhooks::endpoints::Form;
     use reelhook_app::webhooks::previews::example_endpoint;
     use reelhook_app::webhooks::settings::WebhookSettings;
     use reelhook_domain::EventPattern;
@@ -291,6 +288,7 @@ mod tests {
         let endpoint = Endpoint {
             headers: vec![("X-Team".to_owned(), "x-token".to_owned())],
             permanent: BTreeSet::from([410, 404]),
+            form: Form::default(),
             ..example_endpoint(&settings)
         };
         let events = EventFilter::new(EventPattern::parse("job.*"));
