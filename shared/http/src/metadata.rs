@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
+use crate::typed::json;
 
 /// The metadata of something new, within its limits.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -127,7 +128,7 @@ pub(crate) fn of_form(text: &str) -> Result<Option<MetadataField>, Problem> {
         return Ok(None);
     }
     let right = |error: serde_json::Error| format!("an object as JSON ({error})");
-    let given: Value = serde_json::from_str(text).map_err(|error| bad("metadata", right(error)))?;
+    let given = json::parse(text.as_bytes()).map_err(|error| bad("metadata", right(error)))?;
     if given.is_null() { Ok(None) } else { Ok(Some(MetadataField(Metadata::parse(&given)?))) }
 }
 

@@ -228,7 +228,7 @@ impl ApiRequest {
     /// # Errors
     /// [`Problem`] if the body is too large, not JSON, not an object, or in an encoding that is not supported.
     pub fn json(&self) -> Result<Value, Problem> {
-        self.json_by(|text| serde_json::from_str(text))
+        self.json_by(|text| typed::json::parse(text.as_bytes()))
     }
 
     /// [`Self::json`] with another JSON parser.
@@ -242,7 +242,7 @@ impl ApiRequest {
     /// # Errors
     /// As [`Self::json`].
     pub fn callback_json(&self) -> Result<Value, Problem> {
-        object(serde_json::from_str(&self.read_json(true)?))
+        object(typed::json::parse(self.read_json(true)?.as_bytes()))
     }
 
     /// The text of a JSON body.

@@ -5,6 +5,7 @@
 
 mod deserializer;
 pub mod fields;
+pub(crate) mod json;
 pub(crate) mod numbers;
 pub(crate) mod times;
 
@@ -35,9 +36,10 @@ pub fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
 /// As [`read`].
 pub fn read_query<'a, T: DeserializeOwned>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<T, Problem> {
     let mut members = Map::new();
-    for (name, value) in pairs.filter(|(_, value)| !value.is_empty()) {
+    for (name, value) in pairs {
         members.entry(name).or_insert_with(|| Value::from(value));
     }
+    members.retain(|_, value| value != "");
     read(&Value::Object(members))
 }
 

@@ -33,7 +33,8 @@ const SIGNATURES: [&str; 2] = ["x-streamgank-signature", "x-webhook-signature"];
 #[schemars(rename = "StepUpdate")]
 pub struct StepReport {
     /// The job.
-    job_id: Parsed<JobId>,
+    #[serde(rename = "job_id")]
+    _job_id: Parsed<JobId>,
     /// 0 begins a run, 1 to 7 are its steps, 8 ends it.
     step_number: Whole<0, 8>,
     /// The name of the step, shortened to 100 characters; `Workflow Failed` ends the run.
@@ -115,6 +116,12 @@ impl StepDetails {
         };
         Some(cut(&text, EXTRACTED_LIMIT).to_owned())
     }
+}
+
+/// The job of a report.
+#[derive(Debug, Deserialize)]
+struct JobOfReport {
+    job_id: Parsed<JobId>,
 }
 
 /// The report was processed.
@@ -231,13 +238,15 @@ pub struct Report {
 /// # Errors
 /// [`Problem`]; a token of another job is [`RequestProblem::Unauthorized`].
 pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result<Report, Problem> {
-    let given: StepReport = request.callback_body()?;
-    let Parsed(job_id) = given.job_id;
+    let body = request.callback_json()?;
+    // The token is for one job: it is compared before anything else is read.
+    let JobOfReport { job_id: Parsed(job_id) } = typed::read(&body)?;
     let attempt = match reporter {
         Reporter::Run(known, attempt) if *known == job_id => Some(*attempt),
         Reporter::Run(..) => return Err(Problem::Request(RequestProblem::Unauthorized)),
         Reporter::Trusted => None,
     };
+    let given: StepReport = typed::read(&body)?;
     let number: u8 = given.step_number.get();
     let details = given.details.unwrap_or_default();
     let name = given.step_name.0.unwrap_or_else(|| step_name(number).to_owned());

@@ -146,7 +146,7 @@ impl<'de> Deserializer<'de> for JsonReader<'de> {
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(entries) => visitor.visit_seq(Entries(entries.iter().enumerate())),
-            Value::Object(members) => visitor.visit_map(Members { rest: members.iter(), value: None }),
+            Value::Object(members) => visitor.visit_map(Members::of(members.iter())),
         }
     }
 
@@ -158,17 +158,20 @@ impl<'de> Deserializer<'de> for JsonReader<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// A list is no object, although the visitor could read one as the fields in their order.
+    /// A list is no object, although the visitor could read one as the fields in their order. The fields are read in
+    /// their order, and then all other members, so that the first error does not depend on the order of the body.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        if self.0.is_array() {
-            return Err(ReadError::invalid_type(Unexpected::Seq, &visitor));
-        }
-        self.deserialize_any(visitor)
+        let Value::Object(members) = self.0 else {
+            return Err(ReadError::invalid_type(Unexpected::Other("no object"), &visitor));
+        };
+        let known = fields.iter().filter_map(|name| members.get_key_value(*name));
+        let others = members.iter().filter(|(name, _)| !fields.contains(&name.as_str()));
+        visitor.visit_map(Members::of(known.chain(others)))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -209,8 +212,14 @@ impl<'de> SeqAccess<'de> for Entries<'de> {
 
 /// The members of an object.
 struct Members<'a> {
-    rest: serde_json::map::Iter<'a>,
+    rest: std::vec::IntoIter<(&'a String, &'a Value)>,
     value: Option<(&'a str, &'a Value)>,
+}
+
+impl<'a> Members<'a> {
+    fn of(members: impl Iterator<Item = (&'a String, &'a Value)>) -> Self {
+        Self { rest: members.collect::<Vec<_>>().into_iter(), value: None }
+    }
 }
 
 impl<'de> MapAccess<'de> for Members<'de> {

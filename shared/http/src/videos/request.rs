@@ -17,6 +17,7 @@ use crate::metadata::{self, MetadataField};
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::typed;
+use crate::typed::json;
 use crate::videos::bodies::{URL_LIMIT, UploadRequest, VideoExtras};
 use crate::videos::film_numbers::keep_digits;
 use crate::videos::film_reader::MOST_IMAGES;
@@ -130,11 +131,11 @@ fn field(part: &Part) -> Result<Cow<'_, str>, Problem> {
 }
 
 /// Parses JSON without loss of digits, because viewers read the numbers of a video. In metadata a number stays a number.
-fn read_json(json: &str) -> serde_json::Result<Value> {
-    let kept = keep_digits(json.as_bytes());
-    let mut config: Value = serde_json::from_slice(&kept)?;
+fn read_json(text: &str) -> serde_json::Result<Value> {
+    let kept = keep_digits(text.as_bytes());
+    let mut config = json::parse(&kept)?;
     if matches!(kept, Cow::Owned(_)) && config.get("metadata").is_some() {
-        config["metadata"] = serde_json::from_str::<Value>(json)?["metadata"].take();
+        config["metadata"] = json::parse(text.as_bytes())?["metadata"].take();
     }
     Ok(config)
 }

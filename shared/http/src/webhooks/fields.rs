@@ -197,11 +197,17 @@ impl fmt::Debug for HeaderChanges {
     }
 }
 
+/// The most headers that one request adds, changes and removes.
+const HEADER_CHANGES: usize = 60;
+
 impl CheckedValue for HeaderChanges {
     const NAME: &'static str = "HeaderChanges";
 
     fn of_json(value: Value) -> Result<Self, String> {
         let given = value.as_object().ok_or("an object of names and values")?;
+        if given.len() > HEADER_CHANGES {
+            return Err(format!("at most {HEADER_CHANGES} names at once"));
+        }
         let changes = given.iter().map(|(name, value)| header_value(name, value).map(|value| (name.clone(), value)));
         changes.collect::<Result<_, _>>().map(Self)
     }
