@@ -4,6 +4,7 @@ import dataclasses
 import email.utils
 import http.client
 import json
+import os
 import random
 import shutil
 import time
@@ -131,11 +132,17 @@ class Reelhook:
             time.sleep(POLL_INTERVAL)
 
     def download(self, job: Job, file: str) -> None:
-        """Saves the video of a completed job."""
+        """Saves the video of a completed job. The file exists only once the video is complete."""
         if job.video_url is None:
             raise ValueError(f"{job.id} has no video")
-        with self._call("GET", job.video_url) as response, open(file, "wb") as target:
+        part = file + ".part"
+        with self._call("GET", job.video_url) as response, open(part, "wb") as target:
             shutil.copyfileobj(response, target)
+            size, expected = target.tell(), response.headers.get("Content-Length")
+        # Where a connection ends early, reading in pieces ends, too, and raises nothing.
+        if expected is not None and size != int(expected):
+            raise ConnectionError(f"the video of {job.id} is incomplete: {size} of {expected} bytes came")
+        os.replace(part, file)
 
     def _submit(self, path: str, request: dict[str, Any], idempotency_key: str) -> str:
         with self._call("POST", path, request, {"Idempotency-Key": idempotency_key}) as response:

@@ -32,19 +32,29 @@ class Receiver(BaseHTTPRequestHandler):
 
     def receive(self, body):
         """The status of the answer: what Reelhook does next."""
+        headers = {}
+        for name, value in self.headers.items():
+            name = name.lower()
+            if name in headers and name.startswith("webhook-"):
+                print(f"refused: {name} occurs twice", flush=True)
+                return 400  # which one is signed and which one is stored must not differ
+            headers[name] = value
         try:
-            signed.verify(body, dict(self.headers.items()), json_parse=False)
+            signed.verify(body, headers, json_parse=False)
         except (WebhookVerificationError, ValueError) as error:  # ValueError: a malformed token, or no UTF-8
             print(f"refused: {error}", flush=True)
             return 401
         if unsubscribe:
             return 410  # Reelhook disables the endpoint
-        webhook_id, sequence = self.headers["webhook-id"], self.headers.get("webhook-sequence", "")
+        webhook_id, sequence = headers["webhook-id"], headers.get("webhook-sequence", "")
         try:
             new = store.accept(webhook_id, int(sequence) if sequence.isdecimal() else None, json.loads(body))
         except sqlite3.Error as error:
             print(f"{webhook_id} not stored: {error}", flush=True)
             return 500  # Reelhook retries; nothing was stored, so the retry is no duplicate
+        except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+            print(f"{webhook_id} is no event: {error!r}", flush=True)
+            return 400
         print(webhook_id, "stored" if new else "had come before", flush=True)
         return 204
 

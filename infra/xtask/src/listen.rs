@@ -49,6 +49,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum of remembered `webhook-id`s.
 const MAX_REMEMBERED_IDS: usize = 100_000;
+/// Maximum bytes of a remembered `webhook-id`: anyone who reaches the port can send some that nobody signed.
+const MAX_REMEMBERED_ID_BYTES: usize = 256;
 
 /// Additional help for --help.
 pub const EXAMPLE: &str = "\
@@ -232,9 +234,9 @@ impl State {
         self.is_output_closed |= printed.is_err();
     }
 
-    /// Counts a webhook, and returns how many had its id so far.
+    /// Counts a webhook, and returns how many had its id so far; 1 if the id is too long to remember.
     fn count(&mut self, id: &str) -> u64 {
-        if id.is_empty() {
+        if id.is_empty() || id.len() > MAX_REMEMBERED_ID_BYTES {
             return 1;
         }
         if self.seen.len() >= MAX_REMEMBERED_IDS {

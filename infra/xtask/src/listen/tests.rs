@@ -214,6 +214,17 @@ fn repeated_webhooks_are_numbered() {
 }
 
 #[test]
+fn long_ids_are_not_remembered() {
+    let listening = Listening::with(verifier(&[], &[]));
+    for (id, repeats) in [("x".repeat(MAX_REMEMBERED_ID_BYTES + 1), 0), ("x".repeat(MAX_REMEMBERED_ID_BYTES), 1)] {
+        for _ in 0..2 {
+            listening.post(&[("webhook-id", id.clone())], BODY);
+        }
+        assert_eq!(listening.printed().matches("   repeat 2\n").count(), repeats);
+    }
+}
+
+#[test]
 fn an_unverified_webhook_is_shown_with_the_reason_and_gets_the_usual_response() {
     let good = signed(SECRET, "wh_1", BODY);
     let mut unsigned = good.clone();
