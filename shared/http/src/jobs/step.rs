@@ -85,9 +85,10 @@ pub struct StepDetails {
     movies: Option<Value>,
 }
 
-/// Details of any type are valid.
+/// Details of any type are valid, and may have any other members.
 fn of_any_type(schema: &mut Schema) {
     schema.remove("type");
+    schema.insert("additionalProperties".to_owned(), Value::Bool(true));
 }
 
 impl StepDetails {

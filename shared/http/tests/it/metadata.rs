@@ -150,7 +150,7 @@ fn another_metadata_is_another_request() {
 fn a_change_of_an_endpoint_merges_metadata_by_name() {
     let apply = |body: Value| {
         let request = json_request("PATCH", "/api/webhooks/endpoints/ep_1", &body.to_string());
-        let Ok(Some(endpoints::Route::Change(_, patch))) = endpoints::Route::read(&request, &caller(), &rules()) else {
+        let Some(endpoints::Route::Change(_, patch)) = endpoints::Route::read(&request, &caller(), &rules())? else {
             panic!("{body} is a change")
         };
         let mut choices = Choices { metadata: parsed(json!({ "a": "1", "b": "2" })), ..Choices::default() };

@@ -172,11 +172,12 @@ fn every_event_has_the_same_data_in_both_formats() {
         let body =
             |endpoint: &Endpoint| -> Value { serde_json::from_str(&preview(endpoint, event, NOON).body).unwrap() };
         let (old, new) = (body(envelope), body(&standard));
-        assert_eq!(
-            new,
-            json!({ "type": event.name(), "timestamp": old["timestamp"], "data": old["data"] }),
-            "{event:?}"
-        );
+        let mut data = old["data"].clone();
+        if event == OutboundEvent::Test {
+            // The sentence of a test names the product instead of the envelope's source.
+            data["message"] = json!("This is a test webhook from Reelhook");
+        }
+        assert_eq!(new, json!({ "type": event.name(), "timestamp": old["timestamp"], "data": data }), "{event:?}");
         let shown = preview(&standard, event, NOON);
         assert!(shown.headers.iter().all(|(name, _)| !name.starts_with("x-streamgank")), "{:?}", shown.headers);
     }
