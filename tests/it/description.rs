@@ -26,6 +26,10 @@ pub fn compare_answers_of(api: &str) {
 /// Asserts that an answer is as it is described, if the API sent it.
 pub fn assert_described(url: &str, status: u16, body: &Value) {
     let Some(path) = API.get().and_then(|api| url.strip_prefix(api.as_str())) else { return };
+    // The emulator answers for a function that a test has killed.
+    if status == 502 && body.get("errorType").is_some() {
+        return;
+    }
     let path = path.split(['?', '#']).next().unwrap_or_default();
     if let Err(fault) = DESCRIPTION.received(path, status, body) {
         panic!("{fault}: {body:#}");

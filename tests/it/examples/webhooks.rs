@@ -94,10 +94,12 @@ pub async fn refused_by_their_receiver(recorder: &mut Recorder<'_>) {
         until_count(stack, &endpoint, ended, 1).await;
         recorder.webhook(event_name, &endpoint).await;
     }
+    let ended = SystemClock.now().to_string();
     stack.control(&format!("hooks/{hook}"), json!({})).await;
     recorder.post("enableEndpoint", &[&endpoint]).await;
 
-    let filter = json!({ "from": began, "endpoint": endpoint, "dryRun": true, "metadata": { "ticket": "T-7" } });
+    let metadata = json!({ "ticket": "T-7" });
+    let filter = json!({ "from": began, "to": ended, "endpoint": endpoint, "dryRun": true, "metadata": metadata });
     let answer = recorder.send("recoverDeliveries", &[], &filter).await;
     let recovery = text(&answer["recovery"]["id"]);
     stack
