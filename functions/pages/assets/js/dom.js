@@ -261,7 +261,7 @@ document.addEventListener(
 );
 
 /**
- * Runs `work` now or later so that it runs at most once per `gap` ms, not while the server takes no calls, and once more after the last call.
+ * Throttles `work`: it runs at most once per `gap` ms, not during a pause that the server asked for, and after the last call.
  * @param {() => unknown} work
  * @param {number} gap
  */

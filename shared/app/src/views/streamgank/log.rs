@@ -54,7 +54,7 @@ pub(super) fn entry(line: &LogLine) -> LogEntryView<'_> {
     }
 }
 
-/// The facts of a log line in the words of this dialect.
+/// The details of a log line with the names of this dialect.
 fn details(facts: &Value) -> Cow<'_, Value> {
     let Value::Object(members) = facts else { return Cow::Borrowed(facts) };
     if !members.contains_key("render_id") {
