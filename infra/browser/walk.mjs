@@ -5,6 +5,8 @@
 import { chromium } from "playwright-core";
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import { walkErrors } from "./errors.mjs";
+import { walkProjects } from "./projects.mjs";
 import { walkWebhooks } from "./webhooks.mjs";
 const require = createRequire(import.meta.url);
 const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return i < 0 ? or : process.argv[i + 1]?.startsWith("--") || process.argv[i + 1] === undefined ? true : process.argv[i + 1]; };
@@ -34,7 +36,7 @@ async function open({ viewport = DESK, colorScheme = "light", csp = true, still 
   for (const end of ["requestfinished", "requestfailed"]) page.on(end, (r) => counts(r) && page.busy--);
   page.on("console", (m) => { if (["error", "warning"].includes(m.type())) page.problems.push(`${m.text()} ${m.location().url}`); });
   page.on("pageerror", (e) => page.problems.push("pageerror " + e.stack));
-  page.on("request", (r) => { if (![ORIGIN, STREAM].includes(new URL(r.url()).origin) && !r.url().startsWith("data:") && r.resourceType() !== "media" && !r.url().startsWith("blob:")) page.problems.push("other host " + r.url()); });
+  page.on("request", (r) => { if (![ORIGIN, STREAM].includes(new URL(r.url()).origin) && !r.url().startsWith("data:") && !["media", "image"].includes(r.resourceType()) && !r.url().startsWith("blob:")) page.problems.push("other host " + r.url()); });
   await page.addInitScript(() => { window.__csp = []; addEventListener("securitypolicyviolation", (e) => console.error("CSP " + e.violatedDirective + " " + e.blockedURI)); });
   return page;
 }
@@ -385,6 +387,9 @@ if (MOCK) await walk("empty-and-errors", async (made) => {
   await page.selectOption("#genre", "Crime"); await page.locator("#preview .note.warn").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-few.png` });
   await page.route("**/api/queue/**", (r) => r.abort()); for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".note.bad").first().waitFor(); await settled(page); await page.screenshot({ path: `${SHOTS}/${name}-error.png` }); }
 });
+const helpers = { walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, refuseStreams, ORIGIN, SHOTS, SLOW, DESK, PHONE };
+await walkProjects(helpers);
+await walkErrors(helpers);
 await walkWebhooks({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, api, answer, ORIGIN, SHOTS, receiver: arg("receiver", "") });
 await browser.close();
 const bad = results.filter(([, r]) => r.startsWith("FAILED")), skipped = results.filter(([, r]) => r.startsWith("skipped"));

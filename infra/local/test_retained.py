@@ -12,7 +12,7 @@ from commands.cloud import Problem
 from commands.template import Template
 
 TEMPLATE = Template.load(pathlib.Path(__file__).resolve().parents[2] / "template.yaml")
-KEPT = ["Bucket", "Catalog", "Counters", "Deliveries", "Endpoints", "Failures", "JobEvents", "Jobs"]
+KEPT = ["Bucket", "Catalog", "Counters", "Deliveries", "Endpoints", "Errors", "Failures", "JobEvents", "Jobs", "Projects"]
 
 
 def skipped(name, physical, status="DELETE_SKIPPED"):

@@ -17,7 +17,20 @@ from commands.template import Template
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = Template.load(ROOT / "template.yaml")
 # Settings that the functions' lists name by a constant.
-CONSTANTS = {"Edge::SETTING": "EDGE_SECRET", "OPTIONS": OPTIONS}
+CONSTANTS = {
+    "Edge::SETTING": "EDGE_SECRET",
+    "OPTIONS": OPTIONS,
+    "TOKENS": "CALLBACK_TOKEN_SECRET",
+    "URL": "NOTIFICATION_SERVICE_URL",
+    "notification::URL": "NOTIFICATION_SERVICE_URL",
+    "KEY": "NOTIFICATION_API_KEY",
+}
+# Lists of settings that functions name, and the files that have them.
+SHARED = {
+    "notification::SETTINGS": "shared/app/src/webhooks/notification.rs",
+    "WebhookSecrets::SETTINGS": "shared/aws/src/webhooks/secrets.rs",
+    "CallbackKeys::SETTINGS": "shared/http/src/projects/callbacks/sender.rs",
+}
 # What functions that check keys have in their source. They read the credentials before their own settings.
 CHECKS_KEYS = re.compile(r"Access::SETTINGS|\bWithAccess\b|\.with_access\(|::for_callers\(")
 # Generated for a local stack; on AWS the value comes from Creatomate.
@@ -36,17 +49,19 @@ def table(path, heading):
 
 def in_code(crate):
     """The settings that a function reads, in order."""
-    source = read(f"functions/{crate}/src/lib.rs")
+    files = sorted((ROOT / f"functions/{crate}/src").rglob("*.rs"))
+    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
     own = names_in(source) or []
-    if "WebhookSecrets::SETTINGS" in source:
-        own += names_in(read("shared/aws/src/webhooks/secrets.rs"))
+    for name, path in SHARED.items():
+        if name in source:
+            own += names_in(read(path))
     keys = names_in(read("shared/http/src/access.rs")) if CHECKS_KEYS.search(source) else []
     return [name for name in keys if name not in own] + own
 
 
 def names_in(source):
     """The names in a list of settings in Rust."""
-    listed = re.search(r"const SETTINGS: &\[&str\] = &\[(.*?)\];", source, re.DOTALL)
+    listed = re.search(r"const SETTINGS: [^=]+=\s*&?\[(.*?)\];", source, re.DOTALL)
     if not listed:
         return None
     entries = [entry.strip() for entry in re.sub(r"//.*", "", listed.group(1)).split(",") if entry.strip()]

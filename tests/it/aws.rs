@@ -1,5 +1,6 @@
 //! Direct access to the emulator's tables, queues and functions, with the test keys of the root account.
 
+mod functions;
 mod queues;
 
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Subject, Timestamp};
 use serde_json::{Value, json};
+
+pub use self::functions::kill;
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
@@ -390,24 +393,24 @@ impl Aws {
 
     /// Whether a job is not final or a delivery not finished.
     pub async fn is_busy(&self) -> bool {
-        for (table, index) in [("JobsTable", "by-active"), ("DeliveriesTable", "by-due")] {
-            let scan = self.dynamodb.scan().table_name(self.output(table)).index_name(index);
-            if scan.select(Select::Count).send().await.expect("a count").count > 0 {
-                return true;
-            }
-        }
-        false
+        self.has_rows("JobsTable", "by-active").await || self.has_rows("DeliveriesTable", "by-due").await
     }
 
-    /// Every record of the Jobs stream, in the form in which Lambda receives them.
-    pub async fn stream_records(&self) -> Vec<Value> {
+    /// Whether an index has rows.
+    pub async fn has_rows(&self, table: &str, index: &str) -> bool {
+        let scan = self.dynamodb.scan().table_name(self.output(table)).index_name(index);
+        scan.select(Select::Count).send().await.expect("a count").count > 0
+    }
+
+    /// Every record of a table's stream, in the form in which Lambda receives them.
+    pub async fn stream_records(&self, table: &str) -> Vec<Value> {
         let call = async |target: &str, body: Value| {
             let target = format!("DynamoDBStreams_20120810.{target}");
             let (status, answer, _) = self.call("dynamodb", "POST", "/", Some(&target), &body).await;
             assert_eq!(status, 200, "{answer}");
             answer
         };
-        let streams = call("ListStreams", json!({ "TableName": self.output("JobsTable") })).await;
+        let streams = call("ListStreams", json!({ "TableName": self.output(table) })).await;
         let arn = streams["Streams"][0]["StreamArn"].as_str().expect("a stream").to_owned();
         let stream = call("DescribeStream", json!({ "StreamArn": arn })).await;
         let mut records = Vec::new();
@@ -431,28 +434,5 @@ impl Aws {
             }
         }
         records
-    }
-
-    /// The event source mappings of a function.
-    pub async fn mappings(&self, function: &str) -> Vec<Value> {
-        let path = format!("/2015-03-31/event-source-mappings/?FunctionName={}", self.function(function));
-        let (_, answer, _) = self.call("lambda", "GET", &path, None, &Value::Null).await;
-        answer["EventSourceMappings"].as_array().cloned().unwrap_or_default()
-    }
-
-    /// Process ids of a function's running bootstraps on this emulator, and no others.
-    pub fn processes(&self, function: &str) -> Vec<u32> {
-        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
-        let endpoint = format!("AWS_ENDPOINT_URL={}", self.endpoint);
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
-            let has = |text: &str| environment.split(|byte| *byte == 0).any(|variable| variable == text.as_bytes());
-            if has(&name) && has(&endpoint) {
-                found.push(pid);
-            }
-        }
-        found
     }
 }

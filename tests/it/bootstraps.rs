@@ -14,12 +14,15 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("pages", &["dynamodb", "ssm"]),
     ("step-webhook", &["dynamodb", "s3", "ssm"]),
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
-    ("worker", &["dynamodb", "ssm"]),
+    ("scene-webhooks", &["dynamodb", "sqs", "ssm"]),
+    ("projects", &["dynamodb", "s3", "ssm"]),
+    ("errors", &["dynamodb", "sqs", "ssm"]),
+    ("worker", &["dynamodb", "s3", "ssm"]),
     ("render", &["dynamodb", "s3", "ssm"]),
     ("videos", &["dynamodb", "s3", "ssm"]),
     ("fanout", &["dynamodb", "s3", "sqs", "ssm"]),
     ("dispatcher", &["dynamodb", "eventbridge", "sqs", "ssm"]),
-    ("cleanup", &["dynamodb", "sqs"]),
+    ("cleanup", &["dynamodb", "sqs", "ssm"]),
 ];
 
 #[test]

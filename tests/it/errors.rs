@@ -1,5 +1,7 @@
 //! Provokes each documented error: docs/errors.md lists only errors that the API returns.
 
+mod projects;
+
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -75,6 +77,10 @@ async fn every_documented_error_has_its_code_its_status_and_both_sentences() {
     renders(&mut seen).await;
     videos(&mut seen).await;
     requests_for_videos(&mut seen).await;
+    projects::requests(&mut seen).await;
+    projects::projects(&mut seen).await;
+    projects::callbacks(&mut seen).await;
+    projects::inbox(&mut seen).await;
     limits(&mut seen).await;
     stack.aws.remove_jobs("job_errors_", 2).await;
     let mut expected = documented();
@@ -292,7 +298,7 @@ async fn limits(seen: &mut Seen<'_>) {
     let key = "rk_errors";
     use_up_calls(stack, key).await;
     let call = |path: &str| stack.http.get(format!("{}{path}", stack.api)).header("x-api-key", key);
-    for path in ["/api/queue/status", "/api/videos"] {
+    for path in ["/api/queue/status", "/api/videos", "/api/v1/projects"] {
         // An instance may still have a lease on a few calls.
         for _ in 0..20 {
             if call(path).send().await.expect("an answer").status() == 429 {
@@ -302,4 +308,5 @@ async fn limits(seen: &mut Seen<'_>) {
     }
     seen.answer(call("/api/queue/status"), "rate_limited").await;
     seen.video(call("/api/videos"), "rate_limited").await;
+    seen.project(call("/api/v1/projects"), "rate_limited").await;
 }

@@ -2,10 +2,13 @@
 //! infra/openapi/examples. `REELHOOK_UPDATE_DOCS=1` rewrites the files.
 
 mod files;
+mod inbox;
 mod jobs;
+mod projects;
 mod recorder;
 mod runs;
 mod service;
+mod task_callbacks;
 mod videos;
 mod webhooks;
 
@@ -29,6 +32,11 @@ async fn every_operation_answers_as_its_example_shows() {
     jobs::ended(&mut recorder).await;
     jobs::in_a_stopped_queue(&mut recorder).await;
     videos::waited_for(&mut recorder, &video).await;
+    projects::of_our_own_renderers(&mut recorder).await;
+    projects::that_fails_and_is_retried(&mut recorder).await;
+    inbox::of_a_page(&mut recorder).await;
+    projects::that_is_cancelled(&mut recorder).await;
+    task_callbacks::of_a_project(&mut recorder).await;
     webhooks::sent(&mut recorder, &endpoint).await;
     webhooks::refused_by_their_receiver(&mut recorder).await;
     webhooks::settings_of(&mut recorder, &endpoint).await;

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -14,6 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, interval_at};
 
+use crate::aws::kill;
 use crate::lost::{assert_counts_are_right, assert_delivered};
 use crate::stack::{API_FUNCTIONS, JsonText, Stack, read};
 use crate::videos::{HOOK, film};
@@ -37,7 +37,7 @@ fn functions() -> impl Iterator<Item = &'static str> {
 }
 
 /// A number from the environment.
-fn number(name: &str, default: u64) -> u64 {
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
@@ -84,24 +84,12 @@ async fn killing_random_functions_loses_nothing() {
 async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
     let mut before = BTreeMap::new();
     for function in functions() {
-        let path = format!("/2015-03-31/functions/{}/configuration", stack.aws.function(function));
-        let (_, known, _) = stack.aws.call("lambda", "GET", &path, None, &Value::Null).await;
-        let mut variables = known["Environment"]["Variables"].clone();
+        let mut variables = stack.aws.variables(function).await;
         before.insert(function, variables.clone());
         edit(function, &mut variables);
-        let body = json!({ "Environment": { "Variables": variables } });
-        let (status, answer, _) = stack.aws.call("lambda", "PUT", &path, None, &body).await;
-        assert_eq!(status, 200, "{answer}");
-        for pid in stack.aws.processes(function) {
-            kill(pid);
-        }
+        stack.aws.set_variables(function, &variables).await;
     }
     before
-}
-
-/// Kills a process with SIGKILL, and returns whether it existed.
-fn kill(pid: u32) -> bool {
-    Command::new("kill").args(["-9", &pid.to_string()]).status().is_ok_and(|status| status.success())
 }
 
 /// Submits jobs and videos while functions are killed, then checks that nothing is missing.
@@ -229,7 +217,7 @@ fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
 }
 
 /// The schedule's sweep, which may be killed as well.
-async fn sweep(stack: &Stack) {
+pub(crate) async fn sweep(stack: &Stack) {
     let (_, error) = stack.aws.invoke("cleanup", &json!({})).await;
     if let Some(error) = error {
         println!("a sweep was killed, or failed: {error}");
@@ -298,11 +286,11 @@ async fn assert_video_is_right(stack: &Stack, id: &str) {
 }
 
 /// A xorshift generator: the same kills for the same seed, as far as the machine's own timing lets them be.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// A number below this one.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -111,9 +111,14 @@ pub(crate) async fn assert_delivered(stack: &Stack, jobs: &[String]) {
     }
 }
 
-/// Replays the whole stream to fanout, from its start.
+/// Replays the whole stream of the jobs to fanout, from its start.
 async fn replay(stack: &Stack) {
-    let records = stack.aws.stream_records().await;
+    replay_stream_of(stack, "JobsTable").await;
+}
+
+/// Replays the whole stream of a table to fanout, from its start.
+pub(crate) async fn replay_stream_of(stack: &Stack, table: &str) {
+    let records = stack.aws.stream_records(table).await;
     assert!(!records.is_empty(), "the stream contains the events");
     for batch in records.chunks(100) {
         let (answer, error) = stack.aws.invoke("fanout", &json!({ "Records": batch })).await;

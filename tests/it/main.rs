@@ -38,6 +38,8 @@ mod recovery;
 mod recursion;
 mod renders;
 mod samples;
+mod scene_webhooks;
+mod scenes;
 mod stack;
 mod starts;
 mod timers;

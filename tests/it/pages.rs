@@ -9,9 +9,18 @@ use crate::stack::Stack;
 #[tokio::test]
 async fn pages_have_a_content_security_policy_an_etag_and_compression() {
     let stack = Stack::open().await;
-    for path in
-        ["/", "/dashboard", "/queue", "/job/job_1_x", "/webhooks", "/webhooks/deliveries", "/webhooks/deliveries/x"]
-    {
+    for path in [
+        "/",
+        "/dashboard",
+        "/queue",
+        "/job/job_1_x",
+        "/projects",
+        "/projects/proj_1",
+        "/errors",
+        "/webhooks",
+        "/webhooks/deliveries",
+        "/webhooks/deliveries/x",
+    ] {
         let get = || stack.request(reqwest::Method::GET, path);
         let page = get().header("accept-encoding", "gzip").send().await.expect("a page");
         assert_eq!(page.status(), 200, "{path}");
@@ -93,6 +102,9 @@ async fn the_openapi_description_has_exactly_the_routes_of_the_api() {
         "/dashboard",
         "/queue",
         "/job/{id}",
+        "/projects",
+        "/projects/{id}",
+        "/errors",
         "/webhooks",
         "/webhooks/deliveries",
         "/webhooks/deliveries/{id}",

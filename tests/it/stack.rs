@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
 
 /// The functions behind the HTTP API.
-pub const API_FUNCTIONS: [&str; 11] = [
+pub const API_FUNCTIONS: [&str; 14] = [
     "pages",
     "generate",
     "videos",
@@ -28,6 +28,9 @@ pub const API_FUNCTIONS: [&str; 11] = [
     "webhooks-admin",
     "step-webhook",
     "creatomate-webhook",
+    "scene-webhooks",
+    "projects",
+    "errors",
 ];
 
 /// A running stack, as REELHOOK_RUN describes it.

@@ -343,18 +343,10 @@ async fn without_a_free_waiter_slot_the_answer_is_immediate_and_the_video_is_mad
 async fn without_a_worker_a_streamgank_job_gets_a_video_of_the_built_in_renderer() {
     let stack = Stack::open().await;
     let set = async |url: &str| {
-        let path = format!("/2015-03-31/functions/{}/configuration", stack.aws.function("worker"));
-        let (_, known, _) = stack.aws.call("lambda", "GET", &path, None, &Value::Null).await;
-        let mut variables = known["Environment"]["Variables"].clone();
+        let mut variables = stack.aws.variables("worker").await;
         let before = variables["WORKER_URL"].clone();
         variables["WORKER_URL"] = json!(url);
-        let body = json!({ "Environment": { "Variables": variables } });
-        let (status, answer, _) = stack.aws.call("lambda", "PUT", &path, None, &body).await;
-        assert_eq!(status, 200, "{answer}");
-        for pid in stack.aws.processes("worker") {
-            // The next process reads its environment again.
-            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
-        }
+        stack.aws.set_variables("worker", &variables).await;
         before.as_str().unwrap_or_default().to_owned()
     };
     let worker = set("").await;

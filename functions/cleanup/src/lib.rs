@@ -1,30 +1,51 @@
 //! The due sweep: every minute it acts on everything that is due; every hour it reconciles counters with the jobs.
 
 use lambda_runtime::LambdaEvent;
+use reelhook_app::errors::dead_letters::{self, FaultPorts};
+use reelhook_app::errors::raise::RaisePorts;
 use reelhook_app::jobs::queue::RemovalPorts;
 use reelhook_app::outbox::cleanup::{CleanupPorts, CleanupReport, clean_up};
 use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
-use reelhook_app::outbox::sweep::{Due, SweepPorts};
+use reelhook_app::outbox::sweep::{Due, SweepPorts, WaitingScenes};
+use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::recover::RecoverPorts;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_aws::errors::faults::LeftBehindQueues;
+use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::jobs::reconcile::Reconciler;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::outbox::queues::Queue;
+use reelhook_aws::projects::table::ProjectTable;
 use reelhook_aws::resources::Resources;
+use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, deadline};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
+use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::Policy;
+use reelhook_domain::projects::policy::ProjectPolicy;
 use serde::Deserialize;
+
+/// What finds the subscribers of an event.
+const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS"];
 
 /// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
+    projects: ProjectTable,
     deliveries_table: DeliveryTable,
     endpoints: EndpointTable,
     counters: Reconciler,
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
+    left_behind: LeftBehindQueues,
+    errors: ErrorTable,
+    registrations: RegistrationTable,
+    settings: Settings<WebhookSettings>,
+    tables: Vec<String>,
     policy: Policy,
+    project_policy: ProjectPolicy,
 }
 
 impl Deps {
@@ -35,18 +56,27 @@ impl Deps {
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
         let jobs = resources.jobs();
         let mut queues = resources.queues();
-        let (work, deliveries) = (queues.work(), queues.deliveries());
-        let deps = Self {
+        let (work, deliveries, left_behind) = (queues.work(), queues.deliveries(), queues.left_behind());
+        let (endpoints, allow_http) = (resources.endpoints(), resources.environment.allows_http());
+        let tables = ["JOBS_TABLE", "PROJECTS_TABLE"];
+        Ok(Self {
             deliveries_table: resources.deliveries(),
-            endpoints: resources.endpoints(),
+            registrations: RegistrationTable::new(endpoints.clone()),
+            endpoints,
+            left_behind,
+            errors: resources.errors(),
+            tables: tables.into_iter().filter_map(|name| resources.environment.optional(name)).collect(),
             counters: Reconciler { counters: resources.counters(), jobs: jobs.clone() },
             jobs,
+            projects: resources.projects(),
             work,
             deliveries,
             policy: resources.environment.policy(),
-        };
-        resources.finish()?;
-        Ok(deps)
+            project_policy: resources.environment.project_policy(),
+            settings: resources
+                .settings(SETTINGS, move |raw| Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?))?
+                .await?,
+        })
     }
 }
 
@@ -64,10 +94,12 @@ pub struct Call {
 /// When a part failed: the error raises an alarm, and the next sweep retries.
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupReport, lambda_runtime::Error> {
     let jobs = Due { index: &deps.jobs, store: &deps.jobs, policy: &deps.policy };
+    let projects = Due { index: &deps.projects, store: &deps.projects, policy: &deps.project_policy };
+    let scenes = WaitingScenes { slots: &deps.projects, work: &deps.work };
     let table = &deps.deliveries_table;
     let ports = CleanupPorts {
         sweep: SweepPorts {
-            aggregates: &[&jobs],
+            aggregates: &[&jobs, &projects, &scenes],
             due_deliveries: table,
             starts: &deps.jobs,
             work: &deps.work,
@@ -85,10 +117,35 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
             grace: deps.policy.hint_grace,
         },
     };
-    let report = clean_up(&ports, event.payload.reconcile, deadline(&event.context)).await;
+    let mut report = clean_up(&ports, event.payload.reconcile, deadline(&event.context)).await;
+    if let Err(error) = check_faults(deps).await {
+        tracing::error!(%error, "queues that nothing consumes not checked, the next sweep will retry it");
+        report.failed += 1;
+    }
     tracing::info!(?report, "sweep finished");
     if report.failed > 0 {
         return Err(format!("{} parts of the sweep failed", report.failed).into());
     }
     Ok(report)
+}
+
+/// Raises errors about dead letters, and resolves those whose queues are empty.
+async fn check_faults(deps: &Deps) -> Result<(), StoreError> {
+    let settings = deps.settings.get().await;
+    let grace = deps.policy.hint_grace;
+    let steps = RaisePorts {
+        errors: &deps.errors,
+        notify: NotifyPorts { store: &deps.deliveries_table, hints: &deps.deliveries, grace },
+        subscribers: &deps.registrations,
+        settings: &settings,
+        clock: &SystemClock,
+    };
+    dead_letters::check(&FaultPorts {
+        queues: &deps.left_behind,
+        errors: &deps.errors,
+        steps: &steps,
+        clock: &SystemClock,
+        tables: &deps.tables,
+    })
+    .await
 }

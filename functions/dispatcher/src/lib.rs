@@ -2,10 +2,14 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
+use reelhook_app::errors::raise::RaisePorts;
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::endpoints::cache::EndpointCache;
+use reelhook_app::webhooks::notification;
+use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::transport::Transports;
+use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::{Raw, Settings};
@@ -22,6 +26,7 @@ use reelhook_outbound::{AllowList, GuardedClient};
 pub struct Deps {
     deliveries: DeliveryTable,
     endpoints: EndpointTable,
+    errors: ErrorTable,
     registrations: RegistrationTable,
     endpoint_cache: EndpointCache,
     hints: Queue<DeliveryMessage>,
@@ -39,8 +44,11 @@ impl Deps {
         let (endpoints, hints) = (resources.endpoints(), resources.queues().deliveries());
         let (allow_http, keys_required) = (resources.environment.allows_http(), !resources.environment.needs_no_keys());
         let parse = move |raw: &Raw| WebhookSecrets::read(raw, allow_http, keys_required);
+        // The notification service comes first: one call reads the names up to the options.
+        let settings = [notification::SETTINGS, WebhookSecrets::SETTINGS].concat();
         Ok(Self {
             deliveries: resources.deliveries(),
+            errors: resources.errors(),
             registrations: RegistrationTable::new(endpoints.clone()),
             endpoints,
             endpoint_cache: EndpointCache::default(),
@@ -50,7 +58,7 @@ impl Deps {
                 cloud: resources.cloud_transport(),
             },
             policy: resources.environment.policy(),
-            secrets: resources.settings(WebhookSecrets::SETTINGS, parse)?.await?,
+            secrets: resources.settings(settings, parse)?.await?,
         })
     }
 }
@@ -65,10 +73,19 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatc
 
 async fn process(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
+    let grace = deps.policy.hint_grace;
+    let errors = RaisePorts {
+        errors: &deps.errors,
+        notify: NotifyPorts { store: &deps.deliveries, hints: &deps.hints, grace },
+        subscribers: &deps.registrations,
+        settings: &secrets.settings,
+        clock: &SystemClock,
+    };
     let ports = DeliverPorts {
         deliveries: &deps.deliveries,
         attempts: &deps.deliveries,
         events: &deps.deliveries,
+        errors: &errors,
         endpoints: &deps.endpoints,
         admission: &deps.endpoints,
         health: &deps.endpoints,
@@ -79,7 +96,7 @@ async fn process(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
         transport: &deps.transports,
         clock: &SystemClock,
         settings: &secrets.settings,
-        grace: deps.policy.hint_grace,
+        grace,
     };
     let hints: Vec<_> = messages
         .into_iter()

@@ -1,31 +1,39 @@
-//! Fanout: turns the outbox of each version on the Jobs stream into rows and messages, and repairs after a lost stream.
+//! Fanout: turns the outbox of each version on the streams of jobs and projects into rows and messages, and repairs after
+//! a lost stream.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::errors::dead_letters;
+use reelhook_app::errors::raise::RaisePorts;
+use reelhook_app::errors::steps::ErrorSteps;
 use reelhook_app::jobs::steps::DetailStore;
 use reelhook_app::outbox::fanout::{AnyVersion, FanoutPorts, Plan, apply_plans};
 use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, PieceMessage, WorkMessage, send_all};
-use reelhook_app::outbox::repair::{Cursor, RepairPorts, Repaired, repair};
+use reelhook_app::outbox::repair::{Cursor, Place, RepairPorts, repair, repair_projects};
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
+use reelhook_aws::errors::table::ErrorTable;
+use reelhook_aws::jobs;
 use reelhook_aws::jobs::events::FanoutTables;
-use reelhook_aws::jobs::item::from_item;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::outbox::stream::{self, Record};
+use reelhook_aws::projects;
+use reelhook_aws::projects::table::ProjectTable;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
-use reelhook_domain::{Policy, Timestamp};
+use reelhook_domain::{Policy, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS"];
+const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS", "NOTIFICATION_SERVICE_URL"];
 
 /// A poison record, as the failure queue shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +47,8 @@ pub struct PoisonNote {
 /// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
+    projects: ProjectTable,
+    errors: ErrorTable,
     tables: FanoutTables,
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
@@ -62,6 +72,8 @@ impl Deps {
         let (pieces, failures) = (queues.pieces(), queues.named("FAILURES_QUEUE_URL"));
         Ok(Self {
             jobs: resources.jobs(),
+            projects: resources.projects(),
+            errors: resources.errors(),
             tables: FanoutTables {
                 log: resources.job_events(),
                 deliveries: resources.deliveries(),
@@ -76,15 +88,33 @@ impl Deps {
             registrations: RegistrationTable::new(resources.endpoints()),
             policy: resources.environment.policy(),
             settings: resources
-                .settings(SETTINGS, move |raw| Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?))?
+                .settings(SETTINGS, move |raw| {
+                    let lookup = |name: &str| raw.text(name);
+                    Ok(WebhookSettings::read(&lookup, allow_http)?.with_notification(&lookup, allow_http)?)
+                })?
                 .await?,
         })
     }
 
-    fn ports(&self) -> FanoutPorts<'_> {
+    /// What raises and resolves errors.
+    fn raise_ports<'a>(&'a self, settings: &'a WebhookSettings) -> RaisePorts<'a> {
+        let grace = self.policy.hint_grace;
+        RaisePorts {
+            errors: &self.errors,
+            notify: NotifyPorts { store: &self.tables, hints: &self.deliveries, grace },
+            subscribers: &self.registrations,
+            settings,
+            clock: &SystemClock,
+        }
+    }
+
+    fn ports<'a>(&'a self, errors: &'a RaisePorts<'a>) -> FanoutPorts<'a> {
         FanoutPorts {
             files: &self.bucket,
             store: &self.tables,
+            scene_slots: &self.projects,
+            lookups: &self.tables.counters,
+            errors,
             work: &self.work,
             pieces: &self.pieces,
             deliveries: &self.deliveries,
@@ -115,7 +145,7 @@ pub enum Call {
 pub struct RepairRequest {
     since: Timestamp,
     #[serde(default)]
-    cursor: Option<Cursor>,
+    cursor: Option<Place>,
 }
 
 /// The function's output.
@@ -125,7 +155,16 @@ pub enum Answer {
     /// The checkpoint of a batch.
     Stream(DynamoDbEventResponse),
     /// The progress of a repair.
-    Repair(Repaired),
+    Repair(RepairAnswer),
+}
+
+/// The progress of a repair.
+#[derive(Debug, Serialize)]
+pub struct RepairAnswer {
+    scanned: usize,
+    ensured: usize,
+    /// Where the next part begins; none if the repair is done.
+    cursor: Option<Place>,
 }
 
 /// Processes a batch of the stream, or a part of a repair.
@@ -135,18 +174,34 @@ pub enum Answer {
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lambda_runtime::Error> {
     match event.payload {
         Call::Stream { records } => Ok(Answer::Stream(stream(deps, &records).await)),
-        Call::Repair { repair: request } => {
-            let ports = RepairPorts {
-                lister: &deps.jobs,
-                jobs: &deps.jobs,
-                fanout: deps.ports(),
-                subscriptions: &read_subscriptions(deps).await?,
-                grace: deps.policy.hint_grace,
-            };
-            let cursor = request.cursor.unwrap_or_default();
-            Ok(Answer::Repair(repair(&ports, request.since, cursor, SystemClock.now()).await?))
-        }
+        Call::Repair { repair: request } => Ok(Answer::Repair(repair_part(deps, request).await?)),
     }
+}
+
+/// Repairs a page of jobs, or of projects after all jobs.
+async fn repair_part(deps: &Deps, request: RepairRequest) -> Result<RepairAnswer, lambda_runtime::Error> {
+    let settings = deps.settings.get().await;
+    let errors = deps.raise_ports(&settings);
+    let ports = RepairPorts {
+        lister: &deps.jobs,
+        jobs: &deps.jobs,
+        fanout: deps.ports(&errors),
+        subscriptions: &read_subscriptions(deps).await?,
+        grace: deps.policy.hint_grace,
+    };
+    let (repaired, cursor) = match request.cursor.unwrap_or(Place::Jobs(Cursor::default())) {
+        Place::Jobs(cursor) => {
+            let repaired = repair(&ports, request.since, cursor, SystemClock.now()).await?;
+            let next = repaired.cursor.clone().map_or(Place::Projects { projects: None }, Place::Jobs);
+            (repaired, Some(next))
+        }
+        Place::Projects { projects } => {
+            let cursor = projects.as_deref();
+            let (repaired, next) = repair_projects(&ports, &deps.projects, request.since, cursor).await?;
+            (repaired, next.map(|next| Place::Projects { projects: Some(next) }))
+        }
+    };
+    Ok(RepairAnswer { scanned: repaired.scanned, ensured: repaired.ensured, cursor })
 }
 
 /// Loads the subscriptions of all endpoints.
@@ -155,9 +210,13 @@ async fn read_subscriptions(deps: &Deps) -> Result<Subscriptions, StoreError> {
     Ok(Subscriptions::new(&settings, registered?))
 }
 
-/// Reads a record of a stream as a version of an aggregate of any kind.
+/// Reads a record of a stream as a version of an aggregate of any kind; the prefix of its id says which.
 fn read(record: &EventRecord) -> Record<dyn AnyVersion> {
-    stream::read(record, SystemClock.now(), from_item).of_any()
+    let now = SystemClock.now();
+    match stream::id(record) {
+        Some(id) if ProjectId::chosen(id).is_ok() => stream::read(record, now, projects::item::from_item).of_any(),
+        Some(_) | None => stream::read(record, now, jobs::item::from_item).of_any(),
+    }
 }
 
 /// Processes the records before the first one that fails; Lambda retries that one and all after it.
@@ -203,7 +262,9 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
             }
         }
     }
-    if let Err(failure) = apply_plans(&deps.ports(), &plans).await {
+    let settings = deps.settings.get().await;
+    let errors = deps.raise_ports(&settings);
+    if let Err(failure) = apply_plans(&deps.ports(&errors), &plans).await {
         let cause = std::error::Error::source(&failure.source).map(ToString::to_string);
         tracing::error!(%failure, error = %failure.source, cause, "failed to apply effects; the batch will be retried");
         stopped = Some(failure.index);
@@ -228,10 +289,20 @@ async fn put_aside(deps: &Deps, record: &EventRecord, reason: &str) -> anyhow::R
     let key = format!("poison/{sequence}.json");
     let body = serde_json::to_vec(&json!({ "reason": reason, "record": record }))?;
     deps.bucket.put(&key, body).await?;
-    let note = PoisonNote { reason: reason.to_owned(), key };
+    let note = PoisonNote { reason: reason.to_owned(), key: key.clone() };
     send_all(&deps.failures, vec![Delayed::now(note)]).await?;
+    let table = record.event_source_arn.as_deref().and_then(table_of).unwrap_or("unknown");
+    if let Some(step) = dead_letters::poison(table, sequence, reason, &key, SystemClock.now()) {
+        let settings = deps.settings.get().await;
+        deps.raise_ports(&settings).apply(&step).await?;
+    }
     tracing::error!(sequence, reason, "put a poison record aside");
     Ok(())
+}
+
+/// The name of the table that a stream's ARN names: `arn:…:table/<name>/stream/<time>`.
+fn table_of(arn: &str) -> Option<&str> {
+    arn.split_once(":table/")?.1.split('/').next()
 }
 
 #[cfg(test)]
@@ -249,6 +320,13 @@ mod tests {
             serde_json::from_value(record).unwrap()
         };
         (0..count).map(record).collect()
+    }
+
+    #[test]
+    fn the_arn_of_a_stream_names_its_table() {
+        let arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/reelhook-Jobs-1A/stream/2024-01-01T00:00:00.000";
+        assert_eq!(table_of(arn), Some("reelhook-Jobs-1A"));
+        assert_eq!(table_of("arn:aws:sqs:eu-central-1:123456789012:Work"), None);
     }
 
     #[test]

@@ -1,15 +1,18 @@
-//! Live updates of jobs and of the queue over one of two transports: a Function URL, which streams, or the HTTP API,
+//! Live updates of jobs, of projects, of the queue and of errors over one of two transports: a Function URL, which streams, or the HTTP API,
 //! which buffers, so that a request waits for the first event. The template deploys this program once for each.
 
+mod errors;
 mod stream;
 mod wait;
 
 use std::time::Duration;
 
 use reelhook_api::{Api, SettingsReader, WithAccess};
+use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::jobs::events::JobEventTable;
 use reelhook_aws::jobs::slots::SlotTable;
 use reelhook_aws::jobs::table::JobTable;
+use reelhook_aws::projects::table::ProjectTable;
 use reelhook_aws::resources::Resources;
 use reelhook_signing::SigningKeys;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -48,7 +51,9 @@ pub struct Deps {
     /// The transport of events.
     pub transport: Transport,
     jobs: JobTable,
+    projects: ProjectTable,
     live: JobEventTable,
+    errors: ErrorTable,
     viewers: SlotTable,
     max_workers: usize,
     longest: Duration,
@@ -66,7 +71,9 @@ impl Deps {
         let tokens = SettingsReader::new(SETTINGS, |raw, _| raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse));
         Ok(Self {
             transport: resources.environment.parsed("TRANSPORT", Transport::Wait),
+            projects: resources.projects(),
             live: resources.job_events(),
+            errors: resources.errors(),
             viewers: SlotTable::viewers(resources.counters(), resources.environment.parsed("MAX_VIEWERS", 100)),
             max_workers: resources.environment.max_workers(),
             longest: Duration::from_secs(resources.environment.parsed("STREAM_SECONDS", 300)),

@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use lambda_http::{Request, Response};
 use lambda_runtime::streaming::{Body, Sender, channel};
+use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
-use reelhook_app::watch::{Watch, WatchStart, begin, connected, heartbeat};
+use reelhook_app::watch::{Cursor, Watch, WatchStart, Watched, begin};
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::errors::stream::{self as errors_stream, ErrorStreamRoute};
 use reelhook_http::jobs::stream::admit;
 use reelhook_http::jobs::viewers;
 use reelhook_http::problem::{Problem, RequestProblem};
@@ -22,19 +23,20 @@ use reelhook_http::routes;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use tokio::time::Instant;
 
+use crate::errors::ErrorFollower;
 use crate::{Deps, SLOT_MARGIN, ticks};
 
-/// How often a job's live events are read.
-const POLL_JOB: Duration = Duration::from_millis(500);
+/// How often live events are read.
+const POLL: Duration = Duration::from_millis(500);
 /// How often the queue's numbers are read.
 const POLL_QUEUE: Duration = Duration::from_secs(1);
 /// How often a stream without events sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The time after which a viewer reconnects when the stream has ended, in milliseconds.
 const RETRY_MS: u32 = 1000;
-/// `retry` after a held stream of a job that may be retried.
+/// `retry` after a held stream of a job or a project that a command may continue.
 const IDLE_RETRY_MS: u32 = 60_000;
-/// How often the live events of a job that has ended are read.
+/// How often the live events of a job or a project that has ended are read.
 const IDLE_POLL: Duration = Duration::from_secs(2);
 /// How long a stream of a job that no command can continue is held.
 const LONGEST_SETTLED: Duration = Duration::from_secs(60);
@@ -77,51 +79,84 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
         return Ok(Answer::Whole(deps.api.site.preflight(request)));
     }
     let now = SystemClock.now();
+    if let Some(route) = ErrorStreamRoute::read(request) {
+        let admit = errors_stream::admit;
+        deps.api.settings.check(|settings| admit(request, &settings.access, &settings.own, now)).await?;
+        // A HEAD request waits for no event.
+        if request.is_head() {
+            return Ok(Answer::Stream(head(), Body::empty()));
+        }
+        let viewer = acquire(deps, request).await?;
+        let body = stream(viewer, async move |viewer, sender| show_errors(viewer, sender, route).await);
+        return Ok(Answer::Stream(head(), body));
+    }
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.api.settings.check(|settings| admit(request, &route, &settings.access, &settings.own, now)).await?;
     match &route {
         // A HEAD request waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
         Route::Job { id, last, received } => {
-            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
-                WatchStart::NotFound => {
-                    Ok(Answer::Whole(viewers::not_found(request, &route, *received == Some(Received::NotFound))))
-                }
-                WatchStart::AlreadyFinished(last) => Ok(Answer::Whole(viewers::over(request, &route, &last))),
-                WatchStart::Ended { last, settled } => {
-                    Ok(Answer::Whole(viewers::ended(request, &route, &last, settled)))
-                }
-                WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
-                    Ok(Answer::Stream(head(), Body::empty()))
-                }
-                WatchStart::AwaitRetry { watch, last, settled } => {
-                    let viewer = match acquire(deps, request).await {
-                        Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
-                        Ok(viewer) => viewer,
-                        Err(Problem::Request(RequestProblem::TooManyStreams)) => {
-                            return Ok(Answer::Whole(viewers::full(request, &route, &last)));
-                        }
-                        Err(problem) => return Err(problem),
-                    };
-                    let head = route.note(request, head(), &last.id, deps.longest + IDLE_COOKIE_LIFE);
-                    let retry = if settled { viewers::SETTLED_MS } else { IDLE_RETRY_MS };
-                    let first = sse::retry(retry) + &sse::unnumbered(&last.data);
-                    Ok(Answer::Stream(head, show_job(viewer, id, watch, first, IDLE_POLL)))
-                }
-                WatchStart::Watch(watch) => {
-                    let viewer = acquire(deps, request).await?;
-                    let mut first = sse::retry(RETRY_MS) + &sse::cursor(&watch.cursor());
-                    if last.is_none() {
-                        first.push_str(&sse::unnumbered(&connected(id, now)));
-                    }
-                    Ok(Answer::Stream(head(), show_job(viewer, id, watch, first, POLL_JOB)))
-                }
-            }
+            let seen = Seen { last: *last, received: *received };
+            follow(deps, &deps.jobs, id, seen, request, &route).await
+        }
+        Route::Project { id, last, received } => {
+            let seen = Seen { last: *last, received: *received };
+            follow(deps, &deps.projects, id, seen, request, &route).await
         }
         Route::Queue { last, .. } => {
             let (viewer, last) = (acquire(deps, request).await?, last.clone());
             let body = stream(viewer, async move |viewer, sender| show_queue(viewer, sender, last).await);
             Ok(Answer::Stream(head(), body))
+        }
+    }
+}
+
+/// What a viewer has seen, and what its browser has received.
+#[derive(Clone, Copy)]
+struct Seen {
+    last: Option<Cursor>,
+    received: Option<Received>,
+}
+
+/// Follows a job or a project.
+async fn follow<A: Watched>(
+    deps: &Arc<Deps>,
+    store: &impl AggregateStore<A>,
+    id: &A::Id,
+    Seen { last, received }: Seen,
+    request: &ApiRequest,
+    route: &Route,
+) -> Result<Answer, Problem> {
+    match begin(store, &deps.live, id, last, received.and_then(Received::cursor)).await? {
+        WatchStart::NotFound => {
+            Ok(Answer::Whole(viewers::not_found(request, route, received == Some(Received::NotFound))))
+        }
+        WatchStart::AlreadyFinished(last) => Ok(Answer::Whole(viewers::over(request, route, &last))),
+        WatchStart::Ended { last, settled } => Ok(Answer::Whole(viewers::ended(request, route, &last, settled))),
+        WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
+            Ok(Answer::Stream(head(), Body::empty()))
+        }
+        WatchStart::AwaitRetry { watch, last, settled } => {
+            let viewer = match acquire(deps, request).await {
+                Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
+                Ok(viewer) => viewer,
+                Err(Problem::Request(RequestProblem::TooManyStreams)) => {
+                    return Ok(Answer::Whole(viewers::full(request, route, &last)));
+                }
+                Err(problem) => return Err(problem),
+            };
+            let head = route.note(request, head(), &last.id, deps.longest + IDLE_COOKIE_LIFE);
+            let retry = if settled { viewers::SETTLED_MS } else { IDLE_RETRY_MS };
+            let first = sse::retry(retry) + &sse::unnumbered(&last.data);
+            Ok(Answer::Stream(head, show(viewer, watch, first, IDLE_POLL)))
+        }
+        WatchStart::Watch(watch) => {
+            let viewer = acquire(deps, request).await?;
+            let mut first = sse::retry(RETRY_MS) + &sse::cursor(&watch.cursor());
+            if last.is_none() {
+                first.push_str(&sse::unnumbered(&watch.connected(SystemClock.now())));
+            }
+            Ok(Answer::Stream(head(), show(viewer, watch, first, POLL)))
         }
     }
 }
@@ -181,22 +216,20 @@ async fn send(sender: &mut Sender, text: String) -> Result<(), Gone> {
     sender.send_data(Bytes::from(text)).await.map_err(|_| Gone)
 }
 
-/// Sends `first`, and then the live events of a job.
-fn show_job(viewer: Viewer, id: &JobId, watch: Watch, first: String, every: Duration) -> Body {
-    let id = id.clone();
-    stream(viewer, async move |viewer, sender| follow_job(viewer, sender, &id, watch, first, every).await)
+/// Sends `first`, and then the live events.
+fn show(viewer: Viewer, watch: Watch, first: String, every: Duration) -> Body {
+    stream(viewer, async move |viewer, sender| show_events(viewer, sender, watch, first, every).await)
 }
 
-async fn follow_job(
+async fn show_events(
     viewer: Arc<Viewer>,
     mut sender: Sender,
-    id: &JobId,
     mut watch: Watch,
     first: String,
     every: Duration,
 ) -> Result<(), Gone> {
     send(&mut sender, first).await?;
-    let (mut poll, mut last_sent, mut idle) = (ticks(every), Instant::now(), every > POLL_JOB);
+    let (mut poll, mut last_sent, mut idle) = (ticks(every), Instant::now(), every > POLL);
     while Instant::now() < viewer.until {
         poll.tick().await;
         let found = watch.next(&viewer.deps.live, SystemClock.now()).await?;
@@ -204,7 +237,7 @@ async fn follow_job(
             last_sent = Instant::now();
             let mut text: String = found.iter().map(sse::seen).collect();
             if std::mem::take(&mut idle) {
-                poll = ticks(POLL_JOB);
+                poll = ticks(POLL);
                 text.insert_str(0, &sse::retry(RETRY_MS));
             }
             send(&mut sender, text).await?;
@@ -214,7 +247,7 @@ async fn follow_job(
         }
         if last_sent.elapsed() >= HEARTBEAT {
             last_sent = Instant::now();
-            send(&mut sender, sse::unnumbered(&heartbeat(id, SystemClock.now()))).await?;
+            send(&mut sender, sse::unnumbered(&watch.heartbeat(SystemClock.now()))).await?;
         }
     }
     Ok(())
@@ -236,6 +269,17 @@ async fn show_queue(viewer: Arc<Viewer>, mut sender: Sender, mut last: Option<St
         } else if last_sent.elapsed() >= HEARTBEAT {
             last_sent = Instant::now();
             send(&mut sender, sse::named("heartbeat", None, &serde_json::json!({}))).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn show_errors(viewer: Arc<Viewer>, mut sender: Sender, route: ErrorStreamRoute) -> Result<(), Gone> {
+    let (mut follower, first) = ErrorFollower::begin(&route);
+    send(&mut sender, sse::retry(RETRY_MS) + &first).await?;
+    while Instant::now() < viewer.until {
+        if let Some(text) = follower.next(&viewer.deps.errors).await? {
+            send(&mut sender, text).await?;
         }
     }
     Ok(())

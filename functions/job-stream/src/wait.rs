@@ -3,29 +3,33 @@
 
 use std::time::Duration;
 
+use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::waiting::Slots as _;
 use reelhook_app::jobs::{queue, store};
-use reelhook_app::watch::{LiveEvent, Watch, WatchStart, begin, connected};
+use reelhook_app::projects::requests::command;
+use reelhook_app::watch::{Cursor, LiveEvent, Watch, WatchStart, Watched, begin};
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::JobId;
+use reelhook_domain::Subject;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::errors::stream::{self as errors_stream, ErrorStreamRoute};
 use reelhook_http::jobs::problem::JobProblem;
-use reelhook_http::jobs::stream::{admit, read_token_request, token_answer};
+use reelhook_http::jobs::stream::{admit, read_token_request, token_answer, token_for, wants_errors};
 use reelhook_http::jobs::viewers;
 use reelhook_http::problem::{Problem, RequestProblem};
+use reelhook_http::projects::problem::ProjectProblem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::sse::{self, Received, Route, SHORT_COOKIE_LIFE};
 use tokio::time::Instant;
 
-use crate::{Deps, SLOT_MARGIN, ticks};
+use crate::{Deps, SLOT_MARGIN, errors, ticks};
 
 /// The longest wait: the HTTP API times out after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
 /// How often the tables are read.
 const POLL: Duration = Duration::from_millis(500);
-/// How often they are read for a job that has ended.
+/// How often they are read for a job or a project that has ended.
 const IDLE_POLL: Duration = Duration::from_secs(2);
 /// The time after which a viewer reconnects, in milliseconds.
 const RETRY_MS: u32 = 500;
@@ -40,11 +44,17 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     let now = SystemClock.now();
     if (request.method.as_str(), request.path.as_str()) == ("POST", "/api/stream-token") {
         deps.api.admit(request).await?;
-        let job = read_token_request(request)?;
-        if let Some(id) = &job {
-            store::find(&deps.jobs, id).await?.ok_or(Problem::Job(JobProblem::NotFound))?;
+        if wants_errors(request)? {
+            return Ok(token_for(errors_stream::SUBJECT, &deps.api.settings.get().await.own, now));
         }
-        return Ok(token_answer(job.as_ref(), &deps.api.settings.get().await.own, now));
+        let of = read_token_request(request)?;
+        check_exists(deps, of.as_ref()).await?;
+        return Ok(token_answer(of.as_ref(), &deps.api.settings.get().await.own, now));
+    }
+    if let Some(route) = ErrorStreamRoute::read(request) {
+        let admit = errors_stream::admit;
+        deps.api.settings.check(|settings| admit(request, &settings.access, &settings.own, now)).await?;
+        return wait_for_errors(deps, request, &route).await;
     }
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.api.settings.check(|settings| admit(request, &route, &settings.access, &settings.own, now)).await?;
@@ -52,18 +62,12 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         // A HEAD request waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(viewers::events(RETRY_MS, "")),
         Route::Job { id, last, received } => {
-            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
-                WatchStart::NotFound => Ok(viewers::not_found(request, &route, *received == Some(Received::NotFound))),
-                WatchStart::AlreadyFinished(last) => Ok(viewers::over(request, &route, &last)),
-                WatchStart::Ended { last, settled } => Ok(viewers::ended(request, &route, &last, settled)),
-                WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
-                    Ok(viewers::events(RETRY_MS, ""))
-                }
-                WatchStart::AwaitRetry { watch, last, settled } => {
-                    wait_for_idle_job(deps, watch, &last, settled, request, &route).await
-                }
-                WatchStart::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &route).await,
-            }
+            let seen = Seen { last: *last, received: *received };
+            follow(deps, &deps.jobs, id, seen, request, &route).await
+        }
+        Route::Project { id, last, received } => {
+            let seen = Seen { last: *last, received: *received };
+            follow(deps, &deps.projects, id, seen, request, &route).await
         }
         Route::Queue { last, received } => {
             wait_for_queue(deps, last.as_deref(), received.as_deref(), request, &route).await
@@ -71,9 +75,50 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     }
 }
 
-async fn wait_for_job(
+/// Whether the job or the project exists that a token is for.
+async fn check_exists(deps: &Deps, of: Option<&Subject>) -> Result<(), Problem> {
+    match of {
+        Some(Subject::Job(id)) => {
+            store::find(&deps.jobs, id).await?.ok_or(Problem::Job(JobProblem::NotFound))?;
+        }
+        Some(Subject::Project(id)) => {
+            command::find(&deps.projects, id).await?.ok_or(Problem::Project(ProjectProblem::NotFound))?;
+        }
+        Some(Subject::Endpoint(_) | Subject::Error(_) | Subject::Trigger(_)) | None => {}
+    }
+    Ok(())
+}
+
+/// What a viewer has seen, and what its browser has received.
+#[derive(Clone, Copy)]
+struct Seen {
+    last: Option<Cursor>,
+    received: Option<Received>,
+}
+
+/// Follows a job or a project.
+async fn follow<A: Watched>(
     deps: &Deps,
-    id: &JobId,
+    store: &impl AggregateStore<A>,
+    id: &A::Id,
+    Seen { last, received }: Seen,
+    request: &ApiRequest,
+    route: &Route,
+) -> Result<ApiAnswer, Problem> {
+    match begin(store, &deps.live, id, last, received.and_then(Received::cursor)).await? {
+        WatchStart::NotFound => Ok(viewers::not_found(request, route, received == Some(Received::NotFound))),
+        WatchStart::AlreadyFinished(last) => Ok(viewers::over(request, route, &last)),
+        WatchStart::Ended { last, settled } => Ok(viewers::ended(request, route, &last, settled)),
+        WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => Ok(viewers::events(RETRY_MS, "")),
+        WatchStart::AwaitRetry { watch, last, settled } => {
+            wait_for_idle(deps, watch, &last, settled, request, route).await
+        }
+        WatchStart::Watch(watch) => wait_for_events(deps, watch, last.is_none(), request, route).await,
+    }
+}
+
+async fn wait_for_events(
+    deps: &Deps,
     mut watch: Watch,
     first: bool,
     request: &ApiRequest,
@@ -82,7 +127,7 @@ async fn wait_for_job(
     // With the cursor the viewer reconnects at this position, even if nothing happens now.
     let mut text = sse::cursor(&watch.cursor());
     if first {
-        text.push_str(&sse::unnumbered(&connected(id, SystemClock.now())));
+        text.push_str(&sse::unnumbered(&watch.connected(SystemClock.now())));
     }
     let found = watch.next(&deps.live, SystemClock.now()).await?;
     let found = if found.is_empty() {
@@ -96,8 +141,8 @@ async fn wait_for_job(
     Ok(viewers::found(request, route, RETRY_MS, &watch, text, &found))
 }
 
-/// Waits for a command that continues a job that has ended.
-async fn wait_for_idle_job(
+/// Waits for a command that continues what has ended.
+async fn wait_for_idle(
     deps: &Deps,
     mut watch: Watch,
     last: &LiveEvent,
@@ -161,6 +206,17 @@ async fn wait_for_queue(
         deps.viewers.release(&slot).await;
     }
     answer
+}
+
+async fn wait_for_errors(deps: &Deps, request: &ApiRequest, route: &ErrorStreamRoute) -> Result<ApiAnswer, Problem> {
+    // A HEAD request waits for no event.
+    if request.is_head() {
+        return Ok(viewers::events(RETRY_MS, ""));
+    }
+    let slot = acquire(deps, request).await?;
+    let text = errors::wait(&deps.errors, route, LONGEST).await;
+    deps.viewers.release(&slot).await;
+    Ok(viewers::events(RETRY_MS, &text?))
 }
 
 /// Acquires a viewer's slot for one wait.

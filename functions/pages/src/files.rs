@@ -30,7 +30,7 @@ macro_rules! scripts {
 }
 
 /// The JavaScript modules; a test compares this list with the directory.
-const SCRIPTS: [(&str, &str); 30] = scripts![
+const SCRIPTS: [(&str, &str); 45] = scripts![
     "actions.js",
     "api.js",
     "dashboard.js",
@@ -42,6 +42,9 @@ const SCRIPTS: [(&str, &str); 30] = scripts![
     "endpoint-card.js",
     "endpoint-form.js",
     "endpoints.js",
+    "errors/card.js",
+    "errors/inbox.js",
+    "errors/words.js",
     "events-picker.js",
     "form-parts.js",
     "form.js",
@@ -51,6 +54,18 @@ const SCRIPTS: [(&str, &str); 30] = scripts![
     "job.js",
     "live.js",
     "preview.js",
+    "projects/frames.js",
+    "projects/list.js",
+    "projects/order.js",
+    "projects/project-actions.js",
+    "projects/project-form.js",
+    "projects/project.js",
+    "projects/prompts.js",
+    "projects/scene-actions.js",
+    "projects/scene-form.js",
+    "projects/scene-sheet.js",
+    "projects/strip.js",
+    "projects/words.js",
     "queue-state.js",
     "queue.js",
     "recover.js",
@@ -69,6 +84,8 @@ struct Page {
     description: &'static str,
     /// The main module, without its file extension; none if the page needs no script.
     script: Option<&'static str>,
+    /// The style sheet beside the one of all pages, without its file extension.
+    style: Option<&'static str>,
     /// The current link of the navigation, and its `aria-current`: `page` for the linked page, `true` for a page below
     /// it.
     current: Option<(&'static str, &'static str)>,
@@ -80,6 +97,8 @@ impl Page {
     fn text(&self, stream_origin: &str, sign_out: bool) -> String {
         let tag = |script| format!("    <script type=\"module\" src=\"/assets/js/{script}.js\"></script>\n");
         let module = self.script.map(tag).unwrap_or_default();
+        let link = |style| format!("    <link rel=\"stylesheet\" href=\"/assets/{style}.css\">\n");
+        let style = self.style.map(link).unwrap_or_default();
         let navigation = match (self.script, sign_out) {
             (None, _) => String::new(),
             (Some(_), false) => NAVIGATION.to_owned(),
@@ -89,6 +108,7 @@ impl Page {
             ("{{STREAM_ORIGIN}}", stream_origin),
             ("{{TITLE}}", self.title),
             ("{{DESCRIPTION}}", self.description),
+            ("{{STYLE}}", style.as_str()),
             ("{{MODULE}}", module.as_str()),
             ("{{NAVIGATION}}", navigation.as_str()),
         ];
@@ -108,6 +128,7 @@ macro_rules! page {
             title: $title,
             description: $description,
             script: Some($script),
+            style: None,
             current: $current,
             content: include_str!(concat!("../assets/", $name)),
         }
@@ -147,12 +168,37 @@ const DELIVERY: Page = page!(
     "delivery",
     Some(("/webhooks", "true"))
 );
+const PROJECTS: Page = Page {
+    style: Some("scenes"),
+    ..page!(
+        "projects.html",
+        "Projects",
+        "Projects of scenes, and their videos.",
+        "projects/list",
+        Some(("/projects", "page"))
+    )
+};
+const PROJECT: Page = Page {
+    style: Some("scenes"),
+    ..page!(
+        "project.html",
+        "Project",
+        "One project: its scenes, their takes and its video.",
+        "projects/project",
+        Some(("/projects", "true"))
+    )
+};
+const ERRORS: Page = Page {
+    style: Some("scenes"),
+    ..page!("errors.html", "Errors", "What failed, and what to do about it.", "errors/inbox", Some(("/errors", "page")))
+};
 
 /// The sign-in page; it works without a script.
 const LOGIN: Page = Page {
     title: "Sign in",
     description: "Sign in to see and make videos.",
     script: None,
+    style: None,
     current: None,
     content: include_str!("../assets/login.html"),
 };
@@ -204,8 +250,11 @@ pub struct Files {
     webhooks: File,
     deliveries: File,
     delivery: File,
+    projects: File,
+    project: File,
+    errors: File,
     login: String,
-    style: File,
+    styles: [(&'static str, File); 2],
     icon: File,
     description: File,
     scripts: Vec<(&'static str, File)>,
@@ -218,6 +267,7 @@ impl Files {
     pub fn new(stream: Option<&Url>, sign_out: bool) -> Self {
         let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         let page = |page: Page| File::new(HTML, page.text(&origin, sign_out));
+        let style = |text: &'static str| File::new("text/css; charset=utf-8", text);
         Self {
             index: page(INDEX),
             dashboard: page(DASHBOARD),
@@ -226,8 +276,14 @@ impl Files {
             webhooks: page(WEBHOOKS),
             deliveries: page(DELIVERIES),
             delivery: page(DELIVERY),
+            projects: page(PROJECTS),
+            project: page(PROJECT),
+            errors: page(ERRORS),
             login: LOGIN.text(&origin, sign_out),
-            style: File::new("text/css; charset=utf-8", include_str!("../assets/style.css")),
+            styles: [
+                ("style.css", style(include_str!("../assets/style.css"))),
+                ("scenes.css", style(include_str!("../assets/scenes.css"))),
+            ],
             icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg")),
             // With its line breaks, for people who read it or search it with `curl`: clients that accept gzip load 64
             // KB instead of 53, and a cold start does not read it.
@@ -256,6 +312,9 @@ impl Files {
             ["webhooks"] => &self.webhooks,
             ["webhooks", "deliveries"] => &self.deliveries,
             ["webhooks", "deliveries", _] => &self.delivery,
+            ["projects"] => &self.projects,
+            ["projects", _] => &self.project,
+            ["errors"] => &self.errors,
             _ => return None,
         })
     }
@@ -263,9 +322,12 @@ impl Files {
     /// A script, style or icon. It needs no key: it has no secrets, and the sign-in page needs it.
     pub fn asset(&self, request: &ApiRequest) -> Option<ApiAnswer> {
         match &request.segments()[..] {
-            ["assets", "style.css"] => Some(self.style.answer(request)),
             ["assets", "favicon.svg"] | ["favicon.ico"] => Some(self.icon.answer(request)),
-            ["assets", "js", _] => {
+            ["assets", style] => {
+                let found = self.styles.iter().find(|(name, _)| name == style);
+                found.map(|(_, file)| file.answer(request))
+            }
+            ["assets", "js", ..] => {
                 let found = self.scripts.iter().find(|(path, _)| *path == request.path);
                 found.map(|(_, file)| file.answer(request))
             }
@@ -309,7 +371,8 @@ fn policy(stream_origin: &str) -> String {
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' https: data:",
+        // Frames of scenes are at outside services until they are copied, and a local bucket has no https.
+        "img-src 'self' http: https: data:",
         "media-src 'self' http: https:",
         "form-action 'self'",
         "base-uri 'none'",
@@ -344,11 +407,20 @@ mod tests {
 
     #[test]
     fn every_module_in_the_directory_is_served() {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/js");
-        let found: BTreeSet<String> = std::fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| format!("/assets/js/{}", entry.unwrap().file_name().into_string().unwrap()))
-            .collect();
+        fn collect(directory: &std::path::Path, address: &str, found: &mut BTreeSet<String>) {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let entry = entry.unwrap();
+                let address = format!("{address}/{}", entry.file_name().into_string().unwrap());
+                if entry.path().is_dir() {
+                    collect(&entry.path(), &address, found);
+                } else {
+                    found.insert(address);
+                }
+            }
+        }
+        let directory = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/js"));
+        let mut found = BTreeSet::new();
+        collect(directory, "/assets/js", &mut found);
         assert_eq!(found, SCRIPTS.iter().map(|(path, _)| (*path).to_owned()).collect());
     }
 
@@ -374,6 +446,9 @@ mod tests {
         check(WEBHOOKS, Some("href=\"/webhooks\" aria-current=\"page\">Webhooks</a></nav>"));
         check(DELIVERIES, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
         check(DELIVERY, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
+        check(PROJECTS, Some("href=\"/projects\" aria-current=\"page\">Projects</a>"));
+        check(PROJECT, Some("href=\"/projects\" aria-current=\"true\">Projects</a>"));
+        check(ERRORS, Some("href=\"/errors\" aria-current=\"page\">Errors</a>"));
     }
 
     #[test]

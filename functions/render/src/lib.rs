@@ -1,5 +1,5 @@
-//! Handles the Render queue: composes films, draws and joins their scenes, or delegates rendering to Creatomate, piece
-//! by piece.
+//! Handles the Render queue piece by piece: composes films, draws and joins their scenes, or delegates rendering to
+//! Creatomate; draws, copies and joins what projects need.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
@@ -8,18 +8,24 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::renders::Creatomate;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::PieceMessage;
+use reelhook_app::pieces::last_start;
+use reelhook_app::projects::perform::ports::PiecePorts;
+use reelhook_app::projects::pieces as project_pieces;
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
-use reelhook_app::videos::pieces::{last_start, process_pieces};
+use reelhook_app::videos::pieces::process_pieces;
 use reelhook_app::videos::ports::DrawPorts;
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_aws::catalog::CatalogTable;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::table::JobTable;
+use reelhook_aws::objects::Bucket;
+use reelhook_aws::projects::table::ProjectTable;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::{Raw, Settings};
 use reelhook_aws::start::{SystemClock, Verdict, batch, deadline};
 use reelhook_aws::videos::films::FilmBucket;
+use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::{Policy, Timestamp};
 use reelhook_http::videos::routes::track_link;
 use reelhook_outbound::{AllowList, GuardedClient};
@@ -37,14 +43,17 @@ const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "CREATOMATE_API_KEY"];
 /// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
+    projects: ProjectTable,
     counters: CounterTable,
     catalog: CatalogTable,
     films: FilmBucket,
+    texts: Bucket,
     renderer: LocalRenderer,
     http: GuardedClient,
     secrets: Settings<Secrets>,
     base: Url,
     policy: Policy,
+    project_policy: ProjectPolicy,
 }
 
 impl Deps {
@@ -67,13 +76,16 @@ impl Deps {
         };
         Ok(Self {
             jobs: resources.jobs(),
+            projects: resources.projects(),
             counters: resources.counters(),
             catalog: resources.catalog(),
             films: resources.films(),
+            texts: resources.bucket(),
             renderer: LocalRenderer::new(fonts.into(), ffmpeg.into(), std::env::temp_dir()),
             http: GuardedClient::new(allow, Some(&user_agent(Some(&base))))?,
             base,
             policy: resources.environment.policy(),
+            project_policy: resources.environment.project_policy(),
             secrets: resources.settings(SETTINGS, parse)?.await?,
         })
     }
@@ -122,11 +134,26 @@ async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp
         links: &secrets.links,
         base: &deps.base,
     };
+    let project_ports = PiecePorts {
+        projects: &deps.projects,
+        texts: &deps.texts,
+        files: &deps.films,
+        downloads: &deps.http,
+        renderer: &deps.renderer,
+        clock: &SystemClock,
+        timer: &SystemClock,
+        policy: &deps.project_policy,
+    };
     let mut verdicts = Vec::with_capacity(messages.len());
-    for PieceMessage::Draw { job_id, attempt } in &messages {
-        let processed = process_pieces(&ports, job_id, *attempt, last_start).await;
+    for message in &messages {
+        let processed = match message {
+            PieceMessage::Draw { job_id, attempt } => process_pieces(&ports, job_id, *attempt, last_start).await,
+            PieceMessage::Project { project_id } => {
+                project_pieces::process_pieces(&project_ports, project_id, last_start).await
+            }
+        };
         if let Ok(pieces) = &processed {
-            tracing::debug!(%job_id, attempt, pieces, "processed a hint");
+            tracing::debug!(?message, pieces, "processed a hint");
         }
         // After an error the lease of the piece ends soon, and the due sweep then sends another hint.
         verdicts.push(Verdict::from(processed.map(drop)));

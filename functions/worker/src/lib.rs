@@ -1,37 +1,51 @@
-//! Processes the Work queue: starts runs at the external worker, checks renders at Creatomate, and cancels runs at the
-//! worker.
+//! Processes the Work queue: starts runs at the external worker, checks renders at Creatomate, cancels runs at the
+//! worker, and submits, looks up, polls and cancels tasks of projects at their services.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
+use reelhook_app::Url;
 use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
 use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
 use reelhook_app::jobs::work::{WorkPorts, work_on_all};
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::WorkMessage;
+use reelhook_app::projects::launch::LaunchPorts;
+use reelhook_app::projects::services::{Service, ServiceClient, Services};
+use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
+use reelhook_aws::objects::Bucket;
+use reelhook_aws::projects::table::ProjectTable;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::{Raw, Settings, required};
 use reelhook_aws::start::{SystemClock, Verdict, batch};
 use reelhook_domain::Policy;
+use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
-/// The settings of requests to the external worker and to Creatomate.
+/// The settings of requests to the external worker, to Creatomate, and to the services of projects.
 struct Secrets {
     worker: WorkerSettings,
     creatomate: Creatomate,
+    services: Services,
 }
 
-const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY"];
+const SETTINGS: &[&str] =
+    &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY", "TASK_API_KEY", "LAST_FRAME_API_KEY"];
 
 /// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
+    projects: ProjectTable,
+    counters: CounterTable,
+    files: Bucket,
     http: GuardedClient,
     secrets: Settings<Secrets>,
     policy: Policy,
+    project_policy: ProjectPolicy,
+    scene_slots: usize,
 }
 
 impl Deps {
@@ -40,27 +54,45 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let jobs = resources.jobs();
+        let (jobs, counters) = (resources.jobs(), resources.counters());
         let (url, base) =
             (resources.environment.optional_url("WORKER_URL"), resources.environment.required_public_base());
         let (renderer, max) = (resources.environment.renderer(), resources.environment.max_workers());
         let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
+        let (video, frame, stitch) = (
+            resources.environment.video_service(),
+            resources.environment.frame_service(),
+            resources.environment.stitch_service(),
+        );
         let unsigned = resources.environment.needs_no_keys();
         let agent = user_agent(Some(&base));
         let parse = move |raw: &Raw| -> anyhow::Result<Secrets> {
             let secret = raw.get("WEBHOOK_SECRET_KEY").and_then(SigningKeys::parse);
             required(&[("WEBHOOK_SECRET_KEY", unsigned || secret.is_some())])?;
             let tokens = raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?;
+            let service = |url: &Option<Url>, key: &str| url.clone().map(|url| Service { url, key: raw.secret(key) });
             Ok(Secrets {
+                services: Services {
+                    video: service(&video, "TASK_API_KEY"),
+                    frame: service(&frame, "LAST_FRAME_API_KEY"),
+                    stitch: service(&stitch, "LAST_FRAME_API_KEY"),
+                    base: base.clone(),
+                    tokens: tokens.clone(),
+                },
                 worker: WorkerSettings { url: url.clone(), renderer, max, base: base.clone(), tokens, secret },
                 creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
             })
         };
         Ok(Self {
-            renders: RenderTable { counters: resources.counters(), jobs: jobs.clone() },
+            renders: RenderTable { counters: counters.clone(), jobs: jobs.clone() },
             jobs,
+            projects: resources.projects(),
+            counters,
+            files: resources.bucket(),
             http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
             policy: resources.environment.policy(),
+            project_policy: resources.environment.project_policy(),
+            scene_slots: resources.environment.scene_slots(),
             secrets: resources.settings(SETTINGS, parse)?.await?,
         })
     }
@@ -93,6 +125,17 @@ async fn process(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
             confirmable: secrets.creatomate.key.is_some(),
         },
         creatomate: &secrets.creatomate,
+        launch: LaunchPorts {
+            projects: &deps.projects,
+            slots: &deps.projects,
+            early: &deps.counters,
+            circuits: &deps.counters,
+            files: &deps.files,
+            client: ServiceClient { http: &deps.http, services: &secrets.services },
+            clock: &SystemClock,
+            policy: &deps.project_policy,
+            scene_slots: deps.scene_slots,
+        },
     };
     work_on_all(&ports, &messages).await.into_iter().map(Verdict::from).collect()
 }

@@ -31,6 +31,23 @@ declare global {
     type StreamTokenRequest = Schemas["StreamTokenRequest"];
     type WebhookState = Schemas["WebhookStatus"]["webhooks"];
 
+    type Project = Answer<"GET", "/api/v1/projects/{id}">;
+    type Scene = Project["scenes"][number];
+    type Take = Scene["takes"][number];
+    type ListedProject = Answer<"GET", "/api/v1/projects">["projects"][number];
+    type ProjectStatus = Project["status"];
+    type ProjectStreamEvent = Schemas["ProjectStreamEvent"];
+    type SceneStatus = Scene["status"];
+    type SceneType = Scene["type"];
+    type NewProject = Body<"POST", "/api/v1/projects">;
+    type ProjectChange = Body<"PATCH", "/api/v1/projects/{id}">;
+    type SceneFields = Body<"PATCH", "/api/v1/projects/{id}/scenes/{scene}">;
+    type Estimate = Answer<"POST", "/api/v1/projects/{id}/estimate">;
+    type RaisedError = Answer<"GET", "/api/v1/errors">["errors"][number];
+    type ErrorStreamEvent = Schemas["ErrorStreamEvent"];
+    type ErrorType = RaisedError["type"];
+    type Severity = RaisedError["severity"];
+
     type Method = "GET" | "POST" | "PATCH" | "DELETE";
     /** The routes that have this method. */
     type Route<M extends Method> = {
@@ -42,6 +59,10 @@ declare global {
     /** The body of a successful answer. */
     type Answer<M extends Method, R extends Route<M>> =
       Operation<M, R> extends { responses: infer All } ? Json<All[keyof All & (200 | 201 | 202)]> : never;
+
+    /** The body of a request. */
+    type Body<M extends Method, R extends Route<M>> =
+      Operation<M, R> extends { requestBody?: infer Given } ? Json<NonNullable<Given>> : never;
 
     type PathOf<O> = O extends { parameters: { path: infer Path } } ? { path: Path } : { path?: undefined };
     type QueryOf<O> = O extends { parameters: { query?: infer Query } }
@@ -63,7 +84,7 @@ declare global {
     /** A request as it is sent, when its route has been checked. */
     type AnyRequest = Sending & {
       path?: Record<string, string>;
-      query?: Record<string, string | number>;
+      query?: Record<string, string | number | boolean>;
       body?: unknown;
       etag?: Etag;
     };

@@ -21,6 +21,6 @@ declare namespace Page {
   /** The filter of the page of deliveries; an empty member does not filter. */
   type DeliveryFilter = { endpoint: string; jobId: string; from: string; to: string; status: Api.DeliveryStatus | "" };
 
-  /** A question before an action; `danger` marks one that can't be undone. */
-  type Question = { title: string; text: string; yes: string; danger?: boolean };
+  /** A question before an action; `danger` marks one that can't be undone, and `more` follows the text. */
+  type Question = { title: string; text: string; yes: string; danger?: boolean; more?: Child };
 }

@@ -60,9 +60,9 @@ SETTINGS = (
     ),
     Setting(
         "CALLBACK_TOKEN_SECRET",
-        "*list*; makes the tokens in `/w/<token>`, and signs links to videos",
+        "*list*; makes the tokens in `/w/<token>`, and signs links to videos and to files of projects",
         secret=True,
-        without="`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
+        without="`worker`, `render`, `videos`, `projects`, `job-stream` and the functions for callbacks do not start",
         always=True,
         generated=True,
     ),
@@ -83,6 +83,11 @@ SETTINGS = (
     ),
     Setting("OPERATOR_CALLBACK_TOKEN", "*list*; the token of a project-level hook at Creatomate", secret=True, generated=True),
     Setting("STEP_WEBHOOK_SECRET", "*list*; for workers that sign their callbacks", secret=True),
+    Setting("VIDEO_WEBHOOK_SECRET", "*list*; for generation services that sign their callbacks", secret=True),
+    Setting("LAST_FRAME_WEBHOOK_SECRET", "*list*; for last-frame services that sign their callbacks", secret=True),
+    Setting("STITCH_WEBHOOK_SECRET", "*list*; for stitch services that sign their callbacks", secret=True),
+    Setting("TASK_API_KEY", "the key for `VideoGenerationService`", secret=True),
+    Setting("LAST_FRAME_API_KEY", "the key for `LastFrameServiceUrl` and `StitchServiceUrl`", secret=True),
     Setting(
         "EDGE_SECRET",
         "*list*; the secret with which [the domain in front](edge.md) of the stack proves that the caller's address is right",
@@ -105,6 +110,12 @@ SETTINGS = (
         "what those endpoints subscribe to: names of events, `job.*`, `video.*`, `endpoint.*`, `delivery.*`, `webhook.*`, `*`",
         "job.completed,job.failed",
     ),
+    Setting(
+        "NOTIFICATION_SERVICE_URL",
+        "gets a POST when a project completes, as a delivery like any other; https",
+        secret=True,
+    ),
+    Setting("NOTIFICATION_API_KEY", "the key for that service", secret=True),
     Setting(OPTIONS, "a JSON object of the settings in the next table", secret=True),
     Setting(
         "WEBHOOK_HEADERS",

@@ -66,10 +66,10 @@ def managed_policies(model):
 
 def environment_size(model):
     """Lambda refuses an environment of more than 4 KB; the emulator does not."""
-    limit = model.settings["environment_bytes"]
+    limit, parameters = model.settings["environment_bytes"], model.template.get("Parameters", {})
     for function, properties in model.of_type("AWS::Lambda::Function"):
         variables = properties.get("Environment", {}).get("Variables", {})
-        total = sum(len(name) + size(value) for name, value in variables.items())
+        total = sum(len(name) + size(value, parameters) for name, value in variables.items())
         if total > limit:
             yield "environment-size", function, total, f"the environment must not exceed {limit} bytes (got up to {total})"
 

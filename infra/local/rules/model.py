@@ -5,6 +5,8 @@ import re
 
 # Assumed size of a value that is known only after deployment: an ARN, a URL, a generated name.
 UNKNOWN_BYTES = 128
+# A number that is larger than any that a parameter without a maximum needs.
+UNBOUNDED = 10**12
 
 
 class Model:
@@ -80,14 +82,25 @@ def flat(value):
     return json.dumps(value)
 
 
-def size(value):
+def size(value, parameters):
     """The maximum size of a value in bytes."""
     if isinstance(value, dict) and "Fn::If" in value:
-        return max(size(branch) for branch in value["Fn::If"][1:])
+        return max(size(branch, parameters) for branch in value["Fn::If"][1:])
+    if isinstance(value, dict) and value.get("Ref") in parameters:
+        return parameter_size(parameters[value["Ref"]])
     if isinstance(value, (dict, list)):
         text = flat(value)
         return len(re.sub(r"\{[^}]*\}", "", text).encode()) + UNKNOWN_BYTES * max(1, text.count("{"))
     return len(str(value).encode())
+
+
+def parameter_size(parameter):
+    """The maximum size of a parameter's value in bytes."""
+    if "AllowedValues" in parameter:
+        return max(len(str(value)) for value in parameter["AllowedValues"])
+    if parameter["Type"] == "Number":
+        return len(str(parameter.get("MaxValue", UNBOUNDED)))
+    return parameter.get("MaxLength", UNKNOWN_BYTES)
 
 
 def as_list(value):

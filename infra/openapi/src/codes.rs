@@ -27,6 +27,8 @@ pub fn response_name(form: Errors, codes: &[&str]) -> String {
     let form = match form {
         Errors::StreamGank => "",
         Errors::VidBuilder => "Video",
+        Errors::Project => "Project",
+        Errors::Callback => "Callback",
         Errors::Page => "Page",
     };
     match codes {

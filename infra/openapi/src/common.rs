@@ -95,13 +95,15 @@ pub fn tags() -> Value {
     let tags = [
         ("jobs", "Submit, follow, retry and end jobs"),
         ("videos", "Videos that are specified scene by scene: VidBuilder's API"),
+        ("projects", "Projects of scenes that start from each other's last frames, and become one video"),
         ("live", "Server-sent events"),
         ("queue", "All jobs, and the switch that stops and starts them"),
         ("renders", "Renders at Creatomate"),
         ("logs", "The logs of jobs"),
         ("catalogue", "Films and series, and the platforms that show them"),
-        ("callbacks", "Calls of workers and of Creatomate"),
+        ("callbacks", "Calls of workers, of Creatomate and of services that make tasks of projects"),
         ("webhooks", "Endpoints, deliveries and recoveries"),
+        ("errors", "Errors that people see and act on"),
         ("service", "The API itself"),
         ("pages", "Pages for browsers"),
     ];

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, bail, ensure};
 use reelhook_app::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData};
 use reelhook_http::problem::{ErrorBody, Problem};
+use reelhook_http::projects::callbacks::problem::CallbackError;
+use reelhook_http::projects::problem::ProjectErrorBody;
 use reelhook_http::videos::problem::VideoErrorBody;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -223,6 +225,8 @@ impl Builder {
         let (schema, name) = match form {
             Errors::StreamGank | Errors::Page => (self.answers.subschema_for::<ErrorBody<'static>>(), "streamgank"),
             Errors::VidBuilder => (self.answers.subschema_for::<VideoErrorBody<'static>>(), "vidbuilder"),
+            Errors::Project => (self.answers.subschema_for::<ProjectErrorBody<'static>>(), "projects"),
+            Errors::Callback => (self.answers.subschema_for::<CallbackError>(), "callbacks"),
         };
         // API Gateway has errors of its own.
         let schema = match status {

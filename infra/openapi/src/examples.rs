@@ -88,7 +88,7 @@ impl Examples {
         self.operations.get(operation)?.answers.get(&status.to_string())
     }
 
-    /// The body of an error with a code; `form` is `streamgank` or `vidbuilder`.
+    /// The body of an error with a code; `form` is `streamgank`, `vidbuilder`, `projects` or `callbacks`.
     pub fn error(&self, form: &str, code: &str) -> Option<&Value> {
         self.errors.get(form)?.get(code)
     }

@@ -2,11 +2,13 @@
 
 mod callbacks;
 mod catalogue;
+mod errors;
 mod events;
 mod jobs;
 mod live;
 mod logs;
 mod pages;
+mod projects;
 mod queue;
 mod renders;
 mod service;
@@ -20,6 +22,7 @@ pub fn operations() -> Vec<Operation> {
     [
         jobs::operations(),
         videos::operations(),
+        projects::operations(),
         live::operations(),
         queue::operations(),
         renders::operations(),
@@ -27,6 +30,7 @@ pub fn operations() -> Vec<Operation> {
         catalogue::operations(),
         callbacks::operations(),
         webhooks::operations(),
+        errors::operations(),
         service::operations(),
         pages::operations(),
     ]
@@ -37,5 +41,5 @@ pub fn operations() -> Vec<Operation> {
 
 /// The webhooks of all families.
 pub fn webhooks() -> Vec<Webhook> {
-    [jobs::webhooks(), events::webhooks()].into_iter().flatten().collect()
+    [jobs::webhooks(), projects::webhooks(), errors::webhooks(), events::webhooks()].into_iter().flatten().collect()
 }

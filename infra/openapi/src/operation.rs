@@ -35,6 +35,10 @@ pub enum Errors {
     StreamGank,
     /// VidBuilder's.
     VidBuilder,
+    /// That of projects.
+    Project,
+    /// That of the webhooks about tasks of projects.
+    Callback,
     /// StreamGank's for JSON, and pages for forms.
     Page,
 }
@@ -130,6 +134,18 @@ impl Operation {
     /// Its errors have VidBuilder's form.
     pub fn vidbuilder(mut self) -> Self {
         self.errors = Errors::VidBuilder;
+        self
+    }
+
+    /// Its errors have the form of projects.
+    pub fn projects(mut self) -> Self {
+        self.errors = Errors::Project;
+        self
+    }
+
+    /// Its errors have the form of the webhooks about tasks of projects.
+    pub fn task_callback(mut self) -> Self {
+        self.errors = Errors::Callback;
         self
     }
 

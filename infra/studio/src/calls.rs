@@ -1,19 +1,25 @@
-//! Calls from the mock services to Reelhook: one client, a timeout of 5 s and no retries, like the real services.
+//! Calls from the mock services to Reelhook: a timeout of 5 s and no retries, like the real services. Downloads follow
+//! redirects.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use axum::body::Bytes;
 use axum::http::HeaderMap;
+use reqwest::redirect::Policy;
 use serde::Serialize;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_REDIRECTS: usize = 5;
 /// Maximum of recorded characters of a response.
 const MAX_RECORDED_CHARS: usize = 64_000;
 
-/// The client for all calls.
+/// The clients for all calls.
 #[derive(Clone)]
 pub(crate) struct Caller {
     client: reqwest::Client,
+    downloads: reqwest::Client,
 }
 
 /// The outcome of one call.
@@ -38,15 +44,20 @@ impl Caller {
     pub(crate) fn new() -> anyhow::Result<Self> {
         // An error means that a provider is already installed in this process.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            // All calls are plain http on loopback: no certificates are needed.
-            .tls_certs_only([])
-            .build()
-            .context("build the http client")?;
-        Ok(Self { client })
+        Ok(Self {
+            client: client(TIMEOUT, Policy::none())?,
+            downloads: client(DOWNLOAD_TIMEOUT, Policy::limited(MAX_REDIRECTS))?,
+        })
+    }
+
+    /// Downloads a file.
+    ///
+    /// # Errors
+    /// There is no answer, or its status is no success.
+    pub(crate) async fn get(&self, url: &str) -> Result<Bytes, String> {
+        let download = async { self.downloads.get(url).send().await?.error_for_status()?.bytes().await };
+        // The URL may be a signed link, so the text leaves it out.
+        download.await.map_err(|error: reqwest::Error| with_causes(&error.without_url()))
     }
 
     /// Posts a JSON body, without retries.
@@ -67,6 +78,17 @@ impl Caller {
         let text = response.text().await?;
         Ok((status, text.chars().take(MAX_RECORDED_CHARS).collect()))
     }
+}
+
+fn client(timeout: Duration, redirects: Policy) -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .no_proxy()
+        .redirect(redirects)
+        // All calls are plain http on loopback: no certificates are needed.
+        .tls_certs_only([])
+        .build()
+        .context("build the http client")
 }
 
 fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {

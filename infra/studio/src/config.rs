@@ -12,13 +12,21 @@ Routes (all on 127.0.0.1):
   POST /worker/jobs                     external worker; GET lists requests and runs
   POST /worker/jobs/{key}/cancel
   POST /creatomate/v1/renders           Creatomate; GET .../{id}; also under v2
-  GET  /files/{id}.mp4                  videos
+  POST /api/v1/tasks/submit             tasks service; GET .../{id}/status, DELETE .../{id}
+  GET  /api/v1/projects/{id}/tasks
+  POST /seed/videos                     the same in seed 003's form; also /seed/frames and /seed/stitches
+  POST /api/v1/process                  last-frame service; GET /api/v1/status/{id}
+  POST /api/v1/stitch
+  POST /notifications                   notification service; GET lists what it received
+  GET  /files/{id}.mp4                  videos; also .png and .jpg
   POST /hooks/{name}                    one webhook receiver per name
   GET  /hooks/{name}/received           ?since=INDEX&event=NAME&limit=N; DELETE clears
   GET  /hooks/{name}/summary
   PUT  /control/worker                  scenario of all jobs
   PUT  /control/creatomate
   PUT  /control/hooks/{name}            how that receiver responds
+  PUT  /control/videos                  also .../frames, .../stitches and .../notifications; ?project=ID&scene=ID
+  GET  /control/videos/billed           what was billed; .../tasks lists the tasks with their callbacks
 
 A PUT replaces all settings, `{}` restores the defaults, and a GET on the same path shows them.
 A `template` of the form `studio:OPTIONS` sets the scenario of one job, for example
@@ -29,7 +37,7 @@ infra/studio/README.md lists the options.";
 #[derive(Clone, Debug, clap::Parser)]
 #[command(
     name = "studio",
-    about = "Mock services on loopback: the external worker, Creatomate and webhook receivers",
+    about = "Mock services on loopback: the external worker, Creatomate, services of scenes and webhook receivers",
     after_help = AFTER_HELP
 )]
 pub struct Config {
@@ -56,6 +64,10 @@ pub struct Config {
     /// API key that Creatomate requires; without it every key is accepted
     #[arg(long, value_name = "KEY", env = "CREATOMATE_API_KEY", hide_env_values = true)]
     pub creatomate_api_key: Option<SecretString>,
+
+    /// Keys and secrets of the services of scenes
+    #[command(flatten)]
+    pub scenes: SceneKeys,
 
     /// The ffmpeg program, for example the one in PyPI's imageio-ffmpeg; by default the one on PATH
     #[arg(long, value_name = "PROGRAM", env = "STUDIO_FFMPEG")]
@@ -88,6 +100,7 @@ impl Config {
             secrets: Vec::new(),
             webhook_secret_key: None,
             creatomate_api_key: None,
+            scenes: SceneKeys::default(),
             ffmpeg: None,
             no_video: false,
             shared_video: false,
@@ -105,6 +118,34 @@ impl Config {
             .map(|named| &named.secret)
             .or(self.webhook_secret_key.as_ref())
     }
+}
+
+/// Keys that the services of scenes require, and secrets that sign their callbacks. An empty one counts as none.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SceneKeys {
+    /// X-API-Key that the tasks service requires; without it every key is accepted
+    #[arg(long, value_name = "KEY", env = "TASK_API_KEY", hide_env_values = true)]
+    pub task_api_key: Option<SecretString>,
+
+    /// Bearer token and X-API-Key that the last-frame service requires; without it every key is accepted
+    #[arg(long, value_name = "KEY", env = "LAST_FRAME_API_KEY", hide_env_values = true)]
+    pub last_frame_api_key: Option<SecretString>,
+
+    /// X-API-Key that the notification service requires; without it every key is accepted
+    #[arg(long, value_name = "KEY", env = "NOTIFICATION_API_KEY", hide_env_values = true)]
+    pub notification_api_key: Option<SecretString>,
+
+    /// Secret that signs the callbacks of videos; without it they are not signed
+    #[arg(long, value_name = "SECRET", env = "VIDEO_WEBHOOK_SECRET", hide_env_values = true)]
+    pub video_webhook_secret: Option<SecretString>,
+
+    /// Secret that signs the callbacks of last frames, if a setting asks for signatures
+    #[arg(long, value_name = "SECRET", env = "LAST_FRAME_WEBHOOK_SECRET", hide_env_values = true)]
+    pub last_frame_webhook_secret: Option<SecretString>,
+
+    /// Secret that signs the callbacks of stitches, if a setting asks for signatures
+    #[arg(long, value_name = "SECRET", env = "STITCH_WEBHOOK_SECRET", hide_env_values = true)]
+    pub stitch_webhook_secret: Option<SecretString>,
 }
 
 /// `NAME=SECRET` on the command line.

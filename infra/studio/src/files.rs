@@ -1,14 +1,16 @@
-//! Serves the videos, whole or in ranges as players request them.
+//! Serves videos and images, whole or in ranges as players request them; some links expire.
 
 use std::ops::Range;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::bounded_log::now_ms;
 use crate::responses::Problem;
 use crate::video::VideoMaker;
 
@@ -16,22 +18,30 @@ pub(crate) fn routes(video: VideoMaker) -> Router {
     Router::new().route("/files/{name}", get(get_file)).with_state(video)
 }
 
+#[derive(Deserialize)]
+struct Link {
+    /// The link is valid until this time, in Unix milliseconds.
+    expires: Option<u64>,
+}
+
 async fn get_file(
     State(video): State<VideoMaker>,
     Path(name): Path<String>,
+    Query(link): Query<Link>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let missing = || Problem::not_found(format!("no video `{name}`"));
-    // A name must be an id, so no path leads out of the directory.
-    let id = name.strip_suffix(".mp4").ok_or_else(missing)?;
-    let id = Uuid::parse_str(id).map_err(|_| missing())?;
-    let path = video.path_of(&id.to_string());
+    if link.expires.is_some_and(|expires| expires <= now_ms()) {
+        return Err(Problem { status: StatusCode::FORBIDDEN, message: "the link has expired".to_owned() });
+    }
+    let missing = || Problem::not_found(format!("no file `{name}`"));
+    let (file, kind) = file_of(&name).ok_or_else(missing)?;
+    let path = video.path_of(&file);
     let bytes = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
     let Ok(Ok(bytes)) = bytes else {
         return Err(missing());
     };
 
-    let kind = (header::CONTENT_TYPE, "video/mp4".to_owned());
+    let kind = (header::CONTENT_TYPE, kind.to_owned());
     let accepts = (header::ACCEPT_RANGES, "bytes".to_owned());
     let header = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let size = bytes.len();
@@ -47,6 +57,19 @@ async fn get_file(
             Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response())
         }
     }
+}
+
+/// The file of this name and its type. A name is an id with an extension, so that no path leads out of the directory.
+fn file_of(name: &str) -> Option<(String, &'static str)> {
+    let (id, extension) = name.rsplit_once('.')?;
+    let id = Uuid::parse_str(id).ok()?;
+    let kind = match extension {
+        "mp4" => "video/mp4",
+        "png" => "image/png",
+        "jpg" => "image/jpeg",
+        _ => return None,
+    };
+    Some((format!("{id}.{extension}"), kind))
 }
 
 #[derive(Debug, PartialEq)]
@@ -77,6 +100,20 @@ fn parse_range(header: &str, size: usize) -> RequestedRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_ids_with_known_extensions_are_files() {
+        let id = "69ba407b-72a9-4050-a9fb-559827b9623d";
+        let check = |name: &str, expected: Option<&str>| {
+            assert_eq!(file_of(name).map(|(_, kind)| kind), expected, "{name}");
+        };
+        check(&format!("{id}.mp4"), Some("video/mp4"));
+        check(&format!("{id}.png"), Some("image/png"));
+        check(&format!("{id}.jpg"), Some("image/jpeg"));
+        check(&format!("{id}.txt"), None);
+        check("../secret.mp4", None);
+        check(id, None);
+    }
 
     #[test]
     fn ranges_are_limited_to_the_file() {

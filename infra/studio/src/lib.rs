@@ -14,6 +14,7 @@ mod receiver;
 mod render;
 mod responses;
 mod scenario;
+mod scenes;
 mod verify;
 mod video;
 mod worker;
@@ -27,7 +28,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use crate::config::{Config, ExternalVerifier, Language, NamedSecret};
+pub use crate::config::{Config, ExternalVerifier, Language, NamedSecret, SceneKeys};
 pub use crate::creatomate::Creatomate;
 pub use crate::receiver::{ReceivedQuery, Receiver};
 pub use crate::worker::Worker;
@@ -63,6 +64,7 @@ impl Studio {
 
         let caller = Caller::new()?;
         let creatomate = Arc::new(Creatomate::new(&config, &url, caller.clone(), video.clone()));
+        let scenes = scenes::routes(&config, &url, &caller, video.clone());
         let worker = Arc::new(Worker::new(&config, &url, caller, creatomate.clone()));
         let receiver = Arc::new(Receiver::new(&config)?);
         let page = Page::new(worker.clone(), creatomate.clone(), receiver.clone());
@@ -72,6 +74,7 @@ impl Studio {
             .merge(page::routes(page))
             .merge(worker::routes(worker.clone()))
             .merge(creatomate::routes(creatomate.clone()))
+            .merge(scenes)
             .merge(files::routes(video))
             .merge(receiver::routes(receiver.clone()))
             .fallback(responses::unknown_route)

@@ -131,12 +131,20 @@ fn escaped(text: &str) -> String {
         .collect()
 }
 
+/// The step of the generator's state.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The random number of this index in the sequence of a seed.
+pub(crate) fn random(seed: u64, index: u64) -> u64 {
+    Shuffle(seed.wrapping_add(index.wrapping_mul(GOLDEN))).next()
+}
+
 /// SplitMix64: the same seed gives the same order on every machine.
 pub(crate) struct Shuffle(pub u64);
 
 impl Shuffle {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(GOLDEN);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -190,6 +198,13 @@ mod tests {
         check("studio:step_ms=1", "studio:");
         check("studio:render_ms=5", "studio:render_ms=5");
         check("studio:render_fail&error=no clip&before_id", "studio:render_ms=0&fail&error_message=no%20clip");
+    }
+
+    #[test]
+    fn a_random_number_follows_from_seed_and_index() {
+        let mut sequence = Shuffle(7);
+        let expected = [sequence.next(), sequence.next(), sequence.next()];
+        assert_eq!([random(7, 0), random(7, 1), random(7, 2)], expected);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The videos: short real MP4s, made by one ffmpeg process at a time.
+//! Videos and images: short real files, made by one ffmpeg process at a time.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,26 @@ const FONTS: [&str; 4] =
 pub(crate) struct Video {
     /// Bytes.
     pub file_size: u64,
+}
+
+/// The formats of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Mp4,
+    /// The last image of the input, as a PNG.
+    Png,
+    /// The last image of the input, as a JPEG.
+    Jpeg,
+}
+
+impl Format {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Mp4 => &["-f", "mp4"],
+            Self::Png => &["-c:v", "png", "-compression_level", "1", "-f", "image2", "-update", "1"],
+            Self::Jpeg => &["-c:v", "mjpeg", "-f", "image2", "-update", "1"],
+        }
+    }
 }
 
 /// Makes the videos and names their files.
@@ -70,9 +90,33 @@ impl VideoMaker {
         })))
     }
 
-    /// The path of the file with this id.
-    pub(crate) fn path_of(&self, id: &str) -> PathBuf {
-        self.0.directory.join(format!("{id}.mp4"))
+    /// The path of the file with this name.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.0.directory.join(name)
+    }
+
+    /// Makes a file with these arguments of ffmpeg; input files have names without a directory.
+    ///
+    /// # Errors
+    /// When ffmpeg fails, with its output.
+    pub(crate) async fn encode(&self, arguments: &[&str], format: Format, name: &str) -> anyhow::Result<()> {
+        let ffmpeg = self.ffmpeg()?;
+        let _permit = self.0.one_at_a_time.acquire().await?;
+        self.make_file(ffmpeg, arguments, format, name).await
+    }
+
+    /// What ffmpeg prints about a file.
+    ///
+    /// # Errors
+    /// When ffmpeg can't be run.
+    pub(crate) async fn describe(&self, name: &str) -> anyhow::Result<String> {
+        // Without an output, ffmpeg prints the description and then fails.
+        let output = self.output(self.ffmpeg()?, &["-hide_banner", "-nostdin", "-i", name]).await?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn ffmpeg(&self) -> anyhow::Result<&Path> {
+        self.0.ffmpeg.as_deref().context("no videos are made because of --no-video")
     }
 
     /// Makes the file with this id (a UUID, as it becomes a file name); without a title, the shared video.
@@ -80,12 +124,10 @@ impl VideoMaker {
     /// # Errors
     /// When ffmpeg fails, with its output.
     pub(crate) async fn make(&self, id: &str, title: Option<&str>) -> anyhow::Result<Video> {
-        let Some(ffmpeg) = &self.0.ffmpeg else {
-            bail!("no videos are made because of --no-video");
-        };
+        let ffmpeg = self.ffmpeg()?;
         let _permit = self.0.one_at_a_time.acquire().await?;
         self.0.base.get_or_try_init(|| self.make_base(ffmpeg)).await?;
-        let path = self.path_of(id);
+        let path = self.path_of(&format!("{id}.mp4"));
         let filter = self.0.drawtext.get_or_init(|| self.probe_drawtext(ffmpeg)).await;
         match (title, filter) {
             (Some(title), Some(filter)) => self.make_titled(ffmpeg, id, title, filter).await?,
@@ -113,7 +155,7 @@ impl VideoMaker {
         arguments.extend(["-map", "[v]", "-map", "2:a", "-c:a", "aac", "-b:a", "64k"]);
         arguments.extend(["-t", &seconds]);
         arguments.extend(ENCODING);
-        self.make_file(ffmpeg, &arguments, BASE).await
+        self.make_file(ffmpeg, &arguments, Format::Mp4, BASE).await
     }
 
     async fn make_titled(&self, ffmpeg: &Path, id: &str, title: &str, filter: &str) -> anyhow::Result<()> {
@@ -123,16 +165,17 @@ impl VideoMaker {
         let filter = format!("{filter}:textfile={text}");
         let mut arguments = vec!["-i", BASE, "-vf", &filter, "-c:a", "copy"];
         arguments.extend(ENCODING);
-        let made = self.make_file(ffmpeg, &arguments, &format!("{id}.mp4")).await;
+        let made = self.make_file(ffmpeg, &arguments, Format::Mp4, &format!("{id}.mp4")).await;
         std::fs::remove_file(&text_path).context("remove the title")?;
         made
     }
 
     /// Makes a file under a temporary name, so that an incomplete file never has its final name.
-    async fn make_file(&self, ffmpeg: &Path, arguments: &[&str], name: &str) -> anyhow::Result<()> {
+    async fn make_file(&self, ffmpeg: &Path, arguments: &[&str], format: Format, name: &str) -> anyhow::Result<()> {
         let part = format!("{name}.part");
         let mut arguments = arguments.to_vec();
-        arguments.extend(["-f", "mp4", &part]);
+        arguments.extend(format.arguments());
+        arguments.push(&part);
         self.run(ffmpeg, &arguments).await?;
         let directory = &self.0.directory;
         std::fs::rename(directory.join(&part), directory.join(name)).context("rename the video")
@@ -164,20 +207,24 @@ impl VideoMaker {
 
     /// Runs ffmpeg in the directory of the videos, so that arguments are plain names.
     async fn run(&self, ffmpeg: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+        let quiet: &[&str] = &["-hide_banner", "-nostdin", "-loglevel", "error", "-y"];
+        let output = self.output(ffmpeg, &[quiet, arguments].concat()).await?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "ffmpeg failed: {}", error.trim());
+        Ok(())
+    }
+
+    async fn output(&self, ffmpeg: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
         let run = Command::new(ffmpeg)
-            .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
             .args(arguments)
             .current_dir(&self.0.directory)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();
-        let output = match timeout(FFMPEG_TIMEOUT, run).await {
-            Ok(output) => output.with_context(|| format!("run `{}`", ffmpeg.display()))?,
+        match timeout(FFMPEG_TIMEOUT, run).await {
+            Ok(output) => output.with_context(|| format!("run `{}`", ffmpeg.display())),
             Err(_) => bail!("ffmpeg must end within {} s", FFMPEG_TIMEOUT.as_secs()),
-        };
-        let error = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "ffmpeg failed: {}", error.trim());
-        Ok(())
+        }
     }
 }
 

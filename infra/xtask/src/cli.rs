@@ -24,8 +24,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run one job from its submission to a finished video and a verified webhook
+    /// Run one job, or a project of scenes, from the request to a finished video and a verified webhook
     Demo {
+        /// Make a video of three scenes, each of which starts from the last frame of the one before, instead of a job
+        #[arg(long)]
+        scenes: bool,
         /// Name of the instance; its files are in .local/NAME
         #[arg(long, default_value = "demo")]
         instance: String,
@@ -251,7 +254,8 @@ struct Up {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let workspace = &Workspace::find()?;
     match cli.command {
-        Command::Demo { instance, keep, ports, speed } => {
+        Command::Demo { scenes, instance, keep, ports, speed } => {
+            let subject = if scenes { demo::Subject::Scenes } else { demo::Subject::Job };
             let options = Options {
                 ports: ports.or_free(),
                 auth: false,
@@ -259,12 +263,12 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 profile: Profile::Debug,
                 speed,
                 shared_video: false,
-                // As on a bare deployment, there is no external worker: Reelhook draws the video itself.
+                // As on a bare deployment, there is no external worker or service: Reelhook draws the video itself.
                 parameters: vec![Pair("WorkerUrl".to_owned(), String::new())],
-                secrets: Vec::new(),
+                secrets: subject.settings(),
                 detach: false,
             };
-            demo::run(workspace, Instance::new(workspace, &instance)?, &options, keep)
+            demo::run(workspace, Instance::new(workspace, &instance)?, &options, keep, subject)
         }
         Command::Up(Up { instance, ports, auth, keep_state, detach, release, speed, parameters, secrets }) => {
             let profile = if release { Profile::Release } else { Profile::Debug };

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::visible;
 
@@ -41,10 +41,21 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::
 
 /// A progress bar from 0 to 100, hidden if standard error is not a terminal.
 pub fn percent_bar() -> ProgressBar {
-    let target = if is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(100), target);
-    bar.set_style(style("  [{bar:40}] {pos:>3} %  {msg}").progress_chars("=> "));
-    bar
+    ProgressBar::with_draw_target(Some(100), draw_target()).with_style(percent())
+}
+
+/// Such bars, one below the other.
+pub fn percent_bars(count: usize) -> Vec<ProgressBar> {
+    let all = MultiProgress::with_draw_target(draw_target());
+    (0..count).map(|_| all.add(ProgressBar::new(100).with_style(percent()))).collect()
+}
+
+fn draw_target() -> ProgressDrawTarget {
+    if is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+}
+
+fn percent() -> ProgressStyle {
+    style("  [{bar:40}] {pos:>3} %  {msg}").progress_chars("=> ")
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -27,6 +27,15 @@ const CATALOG: &str = "infra/catalog/movies.json";
 pub const STACK: &str = "reelhook";
 /// Binary of the mock services.
 const STUDIO: &str = "studio";
+/// Keys and secrets that the mock services of scenes know too.
+const SCENE_KEYS: [&str; 6] = [
+    "TASK_API_KEY",
+    "LAST_FRAME_API_KEY",
+    "NOTIFICATION_API_KEY",
+    "VIDEO_WEBHOOK_SECRET",
+    "LAST_FRAME_WEBHOOK_SECRET",
+    "STITCH_WEBHOOK_SECRET",
+];
 /// How long a program may take until it answers its first request.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Every webhook event.
@@ -217,7 +226,8 @@ impl Starting {
             .arg(&tools.verify)
             .env("STUDIO_FFMPEG", &tools.ffmpeg)
             .env("WEBHOOK_SECRET_KEY", secret("WEBHOOK_SECRET_KEY"))
-            .env("CREATOMATE_API_KEY", secret("CREATOMATE_API_KEY"));
+            .env("CREATOMATE_API_KEY", secret("CREATOMATE_API_KEY"))
+            .envs(SCENE_KEYS.map(|name| (name, secret(name))));
         if options.shared_video {
             command.arg("--shared-video");
         }

@@ -29,6 +29,7 @@ pub struct Api<S> {
     /// The rate limit: calls of each caller, or reports about each job.
     pub limits: Limits,
     to_answer: fn(&Problem, &str) -> ApiAnswer,
+    preflight: fn(&Site, &ApiRequest) -> ApiAnswer,
 }
 
 impl<S: 'static> Api<WithAccess<S>> {
@@ -93,7 +94,7 @@ impl<S: 'static> Api<S> {
         let (SettingsReader { names, read }, of) = (settings, site.clone());
         let settings = resources.settings(names, move |raw| read(raw, &of))?;
         let (settings, ()) = tokio::join!(settings, warm_up(first_call));
-        Ok(Self { site, settings: settings?, limits, to_answer: Problem::streamgank })
+        Ok(Self { site, settings: settings?, limits, to_answer: Problem::streamgank, preflight: Site::preflight })
     }
 }
 
@@ -102,6 +103,12 @@ impl<S> Api<S> {
     #[must_use]
     pub fn with_errors(self, to_answer: fn(&Problem, &str) -> ApiAnswer) -> Self {
         Self { to_answer, ..self }
+    }
+
+    /// Answers OPTIONS in another way than [`Site::preflight`].
+    #[must_use]
+    pub fn with_preflight(self, preflight: fn(&Site, &ApiRequest) -> ApiAnswer) -> Self {
+        Self { preflight, ..self }
     }
 
     /// Answers a request with the result of `respond`, or reports its error. Every log line of the request has its
@@ -119,7 +126,7 @@ impl<S> Api<S> {
         // Functions receive preflights from an API with a `$default` route, and from a Function URL without CORS
         // settings.
         if request.method == "OPTIONS" {
-            return Ok(self.site.preflight(&request).into_response());
+            return Ok((self.preflight)(&self.site, &request).into_response());
         }
         // No filter drops spans of this level.
         let span = tracing::error_span!("request", request_id = request.request_id);

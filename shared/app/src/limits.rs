@@ -1,5 +1,5 @@
-//! The rate limit of a caller over all instances: calls are leased in batches, not counted one by one
-//! (docs/contract/access.md, Limits).
+//! The rate limit of a caller over all instances: calls are leased in batches, or counted one by one where the limit has
+//! to be exact (docs/contract/access.md, Limits).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use reelhook_domain::{Allowance, CallLimit, Step, Timestamp};
 
+use crate::clock::ClockAndRandom;
 use crate::store::StoreError;
 
 /// Callers that an instance remembers; beyond that, it forgets those of past minutes.
@@ -23,6 +24,41 @@ pub trait LeaseStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn lease(&self, caller: &str, minute: i64, count: u32, limit: u32) -> Result<u32, StoreError>;
+}
+
+/// Where calls are counted one by one.
+#[async_trait]
+pub trait CallCounter: Send + Sync {
+    /// Counts a call of a caller, unless `limit` calls are counted in the minute that began with the first of them.
+    /// Counting the same `call` again counts it once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn count_call(
+        &self,
+        caller: &str,
+        call: &str,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Result<(), Limited>, StoreError>;
+}
+
+/// Admits a call, unless the limit is reached: call `limit` + 1 of a minute is the first that is refused, on any
+/// instance. If calls can't be counted it is admitted: a limit must not close the API.
+///
+/// # Errors
+/// [`Limited`].
+pub async fn admit_exactly(
+    counter: &dyn CallCounter,
+    clock: &dyn ClockAndRandom,
+    caller: &str,
+    limit: u32,
+) -> Result<(), Limited> {
+    let call = format!("{:016x}", clock.random() & u128::from(u64::MAX));
+    counter.count_call(caller, &call, limit, clock.now()).await.unwrap_or_else(|error| {
+        note_uncounted(&error);
+        Ok(())
+    })
 }
 
 /// The rate limit of a caller is reached for this minute.
@@ -72,11 +108,7 @@ impl Limiter {
                     }
                 }
                 Err(error) => {
-                    if error.is_busy() {
-                        tracing::warn!(%error, "failed to count calls, this one is admitted");
-                    } else {
-                        tracing::error!(%error, "calls can't be counted, all are admitted");
-                    }
+                    note_uncounted(&error);
                     return Ok(());
                 }
             }
@@ -86,5 +118,14 @@ impl Limiter {
 
     fn callers(&self) -> MutexGuard<'_, HashMap<String, Allowance>> {
         self.callers.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// Logs that a call was admitted uncounted.
+fn note_uncounted(error: &StoreError) {
+    if error.is_busy() {
+        tracing::warn!(%error, "failed to count calls, this one is admitted");
+    } else {
+        tracing::error!(%error, "calls can't be counted, all are admitted");
     }
 }

@@ -1,6 +1,7 @@
 //! The port of the guarded HTTP client, which makes every call to a URL from outside.
 
 pub mod decode;
+pub mod download;
 pub mod redirects;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -33,6 +34,8 @@ pub enum Method {
     Get,
     /// POST.
     Post,
+    /// DELETE, without a body.
+    Delete,
 }
 
 /// One request to an untrusted URL.
@@ -44,7 +47,7 @@ pub struct OutboundRequest {
     pub url: Url,
     /// Header names and values, in order; a name or value that HTTP does not allow is [`OutboundError::BadRequest`].
     pub headers: Vec<(String, String)>,
-    /// The exact body; empty for GET.
+    /// The exact body; empty for GET and DELETE.
     pub body: Bytes,
     /// The total time from resolving the name to reading the last byte. The response head must arrive within it.
     pub deadline: Duration,

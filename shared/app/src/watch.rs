@@ -5,22 +5,21 @@ use crate::views::dialect::Dialect;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{JobId, Live, Subject, Timestamp};
-use serde_json::{Value, json};
+use reelhook_domain::{Live, Subject, Timestamp};
+use serde_json::Value;
 
 use crate::change::AggregateStore;
 use crate::outbox::rows::{LiveRow, StoredLive};
 use crate::outbox::source::FanoutSource;
 use crate::store::StoreError;
 use crate::views;
-use crate::views::streamgank::JobStreamEvent;
 
 /// Rows of one read.
 const ROWS: i32 = 200;
 /// How long a missing row holds back the rows after it.
 const GAP: Duration = Duration::from_secs(5);
 
-/// Reads the live events of jobs.
+/// Reads live events.
 #[async_trait]
 pub trait LiveStore: Send + Sync {
     /// Rows after a version, oldest first, at most `limit`; strongly consistent.
@@ -83,6 +82,9 @@ pub trait Watched: FanoutSource {
 
     /// Whether it has ended and no command can continue it.
     fn is_settled(&self) -> bool;
+
+    /// The live event that shows its end.
+    fn ending(&self) -> Live;
 }
 
 /// A viewer of one aggregate.
@@ -94,12 +96,12 @@ pub struct Watch {
     gap_since: Option<Timestamp>,
 }
 
-/// What a viewer of a job gets first.
+/// What a viewer gets first.
 #[derive(Debug)]
 pub enum WatchStart {
-    /// The job does not exist.
+    /// What it wants to watch does not exist.
     NotFound,
-    /// The job has ended, and the viewer has seen the last event, which is this.
+    /// The job or the project has ended, and the viewer has seen the last event, which is this.
     AlreadyFinished(LiveEvent),
     /// The viewer watches from its position on.
     Watch(Watch),
@@ -167,9 +169,9 @@ fn ending<A: Watched>(watched: &A, row: Option<&(u64, StoredLive)>) -> LiveEvent
     if let Some(last) = row.and_then(|(version, row)| render(&subject, dialect, *version, row).pop()) {
         return LiveEvent { ends: true, ..last };
     }
-    let events = vec![Live::Job];
+    let events = vec![watched.ending()];
     let row = LiveRow { after: 0, at: watched.updated_at(), snapshot: watched.live_snapshot(&events), events };
-    let data = views::of(dialect).live_event(&subject, &row, &Live::Job);
+    let data = views::of(dialect).live_event(&subject, &row, &watched.ending());
     LiveEvent { id: live_version.to_string(), data, ends: true }
 }
 
@@ -179,7 +181,7 @@ fn render(subject: &Subject, dialect: Dialect, version: u64, row: &StoredLive) -
     let rendered: Vec<(Value, bool)> = match row {
         StoredLive::Events(row) => {
             let events = row.events.iter();
-            events.map(|event| (view.live_event(subject, row, event), event.ends(row.snapshot.status))).collect()
+            events.map(|event| (view.live_event(subject, row, event), event.ends(&row.snapshot))).collect()
         }
         StoredLive::Rendered { events, .. } => events.iter().map(|event| (event.data.clone(), event.ends)).collect(),
     };
@@ -188,6 +190,16 @@ fn render(subject: &Subject, dialect: Dialect, version: u64, row: &StoredLive) -
 }
 
 impl Watch {
+    /// The first event of the stream.
+    pub fn connected(&self, now: Timestamp) -> Value {
+        views::of(self.dialect).connected(&self.subject, now)
+    }
+
+    /// The event that shows that the stream is alive.
+    pub fn heartbeat(&self, now: Timestamp) -> Value {
+        views::of(self.dialect).heartbeat(&self.subject, now)
+    }
+
     /// The viewer's position.
     pub fn cursor(&self) -> Cursor {
         self.cursor
@@ -221,20 +233,10 @@ impl Watch {
         let since = *self.gap_since.get_or_insert(now);
         let waits = now < since.after(GAP);
         if !waits {
-            tracing::warn!(job_id = %self.subject, "the live events of a version are missing");
+            tracing::warn!(subject = %self.subject, "the live events of a version are missing");
         }
         waits
     }
-}
-
-/// The first event of a stream.
-pub fn connected(job_id: &JobId, now: Timestamp) -> Value {
-    json!(JobStreamEvent::connected(job_id, now))
-}
-
-/// The event that shows that the stream is alive.
-pub fn heartbeat(job_id: &JobId, now: Timestamp) -> Value {
-    json!(JobStreamEvent::heartbeat(job_id, now))
 }
 
 #[cfg(test)]
@@ -242,7 +244,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    use reelhook_domain::{LiveSnapshot, Status};
+    use serde_json::json;
+    use reelhook_domain::{JobSnapshot, LiveSnapshot, Status};
 
     use super::*;
     use crate::outbox::rows::RenderedEvent;
@@ -274,7 +277,7 @@ mod tests {
 
     fn snapshot(status: Status) -> LiveSnapshot {
         let current_step = "Rendering".to_owned();
-        LiveSnapshot {
+        LiveSnapshot::Job(JobSnapshot {
             status,
             progress: 90,
             current_step,
@@ -282,7 +285,7 @@ mod tests {
             error: None,
             render_id: None,
             step_details: BTreeMap::new(),
-        }
+        })
     }
 
     async fn ids(watch: &mut Watch, rows: &Rows, ms: i64) -> Vec<String> {

@@ -1,4 +1,8 @@
-//! SDK errors, classified by whether a retry can succeed.
+//! SDK errors, classified by whether a retry can succeed; and the errors that people see, in a table of their own.
+
+pub mod faults;
+mod stored;
+pub mod table;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::store::StoreError;
 use reelhook_domain::Timestamp;
@@ -20,6 +21,10 @@ pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
 
 pub(crate) fn n(number: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+pub(crate) fn b(bytes: Vec<u8>) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
 }
 
 /// A TTL attribute: whole seconds, `days` after `at`.
@@ -46,6 +51,11 @@ pub(crate) fn read<T: DeserializeOwned>(operation: &'static str, item: &Item, na
         .ok_or_else(|| StoreError::Unreadable { operation, reason: format!("attribute `{name}` is missing") })?;
     serde_json::from_str(text)
         .map_err(|error| StoreError::Unreadable { operation, reason: format!("attribute `{name}`: {error}") })
+}
+
+/// Whether a stored form leaves a value out, since it has the default.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Whether an item has expired: DynamoDB removes expired items late.

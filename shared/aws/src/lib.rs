@@ -1,18 +1,20 @@
 //! Adapters to AWS: the ports of `reelhook-app` on DynamoDB, SQS, S3 and SSM, and the start of every function.
 
+mod aggregates;
 mod batch;
 mod calls;
 pub mod catalog;
 pub mod clients;
 mod conditional;
 pub mod environment;
-mod errors;
+pub mod errors;
 pub mod items;
 pub mod jobs;
 pub mod limits;
 mod log_lines;
 pub mod objects;
 pub mod outbox;
+pub mod projects;
 pub mod resources;
 mod retry;
 pub mod settings;

@@ -1,5 +1,7 @@
 //! Rate limits of calls, counted per minute in the Counters table.
 
+mod exact;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::ReturnValue;
 use reelhook_app::clock::ClockAndRandom;

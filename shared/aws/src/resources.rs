@@ -9,11 +9,14 @@ use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage}
 use crate::catalog::CatalogTable;
 use crate::clients::Clients;
 use crate::environment::{BadEnvironment, Environment};
+use crate::errors::faults::LeftBehindQueues;
+use crate::errors::table::ErrorTable;
 use crate::jobs::counters::CounterTable;
 use crate::jobs::events::JobEventTable;
 use crate::jobs::table::JobTable;
 use crate::objects::Bucket;
 use crate::outbox::queues::Queue;
+use crate::projects::table::ProjectTable;
 use crate::settings::{Raw, Settings};
 use crate::start::SystemClock;
 use crate::videos::films::FilmBucket;
@@ -43,6 +46,12 @@ impl Resources {
         JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
     }
 
+    /// The table in PROJECTS_TABLE, with the one in COUNTERS_TABLE.
+    pub fn projects(&mut self) -> ProjectTable {
+        let (table, counters) = (self.environment.required("PROJECTS_TABLE"), self.counters());
+        ProjectTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
+    }
+
     /// The table in COUNTERS_TABLE.
     pub fn counters(&mut self) -> CounterTable {
         CounterTable::new(self.dynamodb.clone(), self.environment.required("COUNTERS_TABLE"))
@@ -61,6 +70,11 @@ impl Resources {
     /// The table in ENDPOINTS_TABLE.
     pub fn endpoints(&mut self) -> EndpointTable {
         EndpointTable::new(self.dynamodb.clone(), self.environment.required("ENDPOINTS_TABLE"))
+    }
+
+    /// The table in ERRORS_TABLE.
+    pub fn errors(&mut self) -> ErrorTable {
+        ErrorTable::new(self.dynamodb.clone(), self.environment.required("ERRORS_TABLE"))
     }
 
     /// The table in CATALOG_TABLE.
@@ -132,6 +146,12 @@ impl Queues<'_> {
     /// RENDER_QUEUE_URL.
     pub fn pieces(&mut self) -> Queue<PieceMessage> {
         self.named("RENDER_QUEUE_URL")
+    }
+
+    /// DEAD_LETTER_QUEUE_URLS, and FAILURES_QUEUE_URL for notes on poison records.
+    pub fn left_behind(&mut self) -> LeftBehindQueues {
+        let dead_letters = self.environment.list("DEAD_LETTER_QUEUE_URLS");
+        LeftBehindQueues::new(self.client.clone(), dead_letters, self.environment.required("FAILURES_QUEUE_URL"))
     }
 
     /// The queue whose URL is in this variable.

@@ -79,6 +79,41 @@ text_id!(
     EventId, 120
 );
 
+text_id!(
+    /// A project of scenes: `proj_…`.
+    ProjectId, 80
+);
+text_id!(
+    /// A scene of a project: `scene_…`, or the client's own id.
+    SceneId, 80
+);
+
+/// The prefix of the ids of projects.
+pub(crate) const PROJECT: &str = "proj_";
+
+impl ProjectId {
+    /// `proj_`, the time, and at least 64 random bits.
+    pub fn timed(now: Timestamp, random: u128) -> Self {
+        Self(format!("{PROJECT}{}_{random:032x}", now.millis()))
+    }
+
+    /// Parses an id that a client chose: it begins with `proj_`.
+    ///
+    /// # Errors
+    /// [`IdError`].
+    pub fn chosen(text: &str) -> Result<Self, IdError> {
+        let id = Self::parse(text)?;
+        if text.len() > PROJECT.len() && text.starts_with(PROJECT) { Ok(id) } else { Err(IdError { max: 80 }) }
+    }
+}
+
+impl SceneId {
+    /// `scene_` and random bits.
+    pub fn random(random: u128) -> Self {
+        Self(format!("scene_{random:032x}"))
+    }
+}
+
 impl JobId {
     /// A UUID (version 4) made of random bits.
     pub fn uuid(random: u128) -> Self {

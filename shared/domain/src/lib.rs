@@ -4,11 +4,13 @@
 
 mod aggregate;
 mod allowance;
+pub mod errors;
 mod ids;
 pub mod jobs;
 mod metadata;
 pub mod outbox;
 pub mod pieces;
+pub mod projects;
 mod subject;
 mod text;
 mod time;
@@ -18,7 +20,7 @@ pub mod webhooks;
 
 pub use aggregate::{Aggregate, Decision};
 pub use allowance::{Allowance, CallLimit, Step};
-pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
+pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, ProjectId, RenderId, SceneId};
 pub use jobs::activity::{Activity, Captions, Incomplete};
 pub use jobs::admission::{Admission, ClearCutoffs, NoSlot};
 pub use jobs::decide::{NewJob, create, decide};
@@ -34,8 +36,12 @@ pub use jobs::status::{Status, StepStatus};
 pub use jobs::task::{ExternalTask, Polls, RenderState, RenderStatus, Service};
 pub use metadata::{InvalidMetadata, Metadata};
 pub use outbox::effect::{Effect, Emitted, Recipients};
-pub use outbox::live::{Live, LiveSnapshot};
+pub use outbox::live::{JobSnapshot, Live, LiveSnapshot, ProjectSnapshot, SceneSnapshot};
 pub use outbox::log::{LogEvent, LogLevel, LogTally};
+pub use projects::decide::NewProject;
+pub use projects::effect::ProjectEffect;
+pub use projects::policy::ProjectPolicy;
+pub use projects::project::{Project, ProjectStatus};
 pub use subject::Subject;
 pub use text::{brief, cut, steers};
 pub use time::Timestamp;

@@ -1,10 +1,10 @@
-//! The subject of an event: a job, a webhook endpoint or a manual trigger, identified by its id.
+//! The subject of an event: a job, a project, a webhook endpoint, an error or a manual trigger, identified by its id.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EndpointId, IdError, JobId};
+use crate::{EndpointId, IdError, JobId, ProjectId};
 
 /// The subject of a webhook event or of stored effects. Its stored form is the id alone: the prefix of the id gives the
 /// kind, and an id with no known prefix is a job's.
@@ -13,14 +13,20 @@ use crate::{EndpointId, IdError, JobId};
 pub enum Subject {
     /// A job.
     Job(JobId),
+    /// A project of scenes.
+    Project(ProjectId),
     /// A webhook endpoint.
     Endpoint(EndpointId),
+    /// An error of the errors API: `err_…`.
+    Error(String),
     /// The id of a trigger: an event that an operator sent without naming a job.
     Trigger(String),
 }
 
 /// The prefix of trigger ids.
 const TRIGGER: &str = "trigger_";
+/// The prefix of the ids of errors.
+const ERROR: &str = "err_";
 /// The prefixes of endpoint ids: registered or configured endpoints, and callback URLs of clients.
 const ENDPOINTS: [&str; 2] = ["ep_", "cb_"];
 
@@ -36,16 +42,32 @@ impl Subject {
         {
             return Ok(Self::Endpoint(endpoint));
         }
+        if let Ok(project) = ProjectId::chosen(text) {
+            return Ok(Self::Project(project));
+        }
         let job = JobId::parse(text)?;
-        Ok(if text.starts_with(TRIGGER) { Self::Trigger(text.to_owned()) } else { Self::Job(job) })
+        Ok(match text {
+            trigger if trigger.starts_with(TRIGGER) => Self::Trigger(trigger.to_owned()),
+            error if error.starts_with(ERROR) => Self::Error(error.to_owned()),
+            _ => Self::Job(job),
+        })
     }
 
     /// The id.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Job(id) => id.as_str(),
+            Self::Project(id) => id.as_str(),
             Self::Endpoint(id) => id.as_str(),
-            Self::Trigger(id) => id,
+            Self::Error(id) | Self::Trigger(id) => id,
+        }
+    }
+
+    /// The project's id, if the subject is a project.
+    pub fn project(&self) -> Option<&ProjectId> {
+        match self {
+            Self::Project(id) => Some(id),
+            Self::Job(_) | Self::Endpoint(_) | Self::Error(_) | Self::Trigger(_) => None,
         }
     }
 
@@ -61,6 +83,12 @@ impl Subject {
 impl From<JobId> for Subject {
     fn from(id: JobId) -> Self {
         Self::Job(id)
+    }
+}
+
+impl From<ProjectId> for Subject {
+    fn from(id: ProjectId) -> Self {
+        Self::Project(id)
     }
 }
 
@@ -109,6 +137,9 @@ mod tests {
         for endpoint in ["ep_00112233445566778899aabbccddeeff", "cb_00112233445566778899aabbccddeeff"] {
             check(endpoint, |subject| matches!(subject, Subject::Endpoint(_)));
         }
+        check("proj_test", |subject| matches!(subject, Subject::Project(_)));
+        check("proj_", |subject| matches!(subject, Subject::Job(_)));
+        check("err_1704110400000_0a1b2c3", |subject| matches!(subject, Subject::Error(_)));
         check("trigger_1_a", |subject| matches!(subject, Subject::Trigger(_)));
         assert!(Subject::parse("a b").is_err());
         assert!(Subject::parse("ep_a b").is_err());

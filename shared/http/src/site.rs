@@ -10,7 +10,8 @@ use crate::request::ApiRequest;
 
 /// The methods that pages of an allowed origin may use. These constants equal `CorsConfiguration` in template.yaml.
 const ALLOW_METHODS: &str = "GET,POST,PATCH,DELETE,OPTIONS";
-const ALLOW_HEADERS: &str = "authorization,content-type,idempotency-key,if-match,if-none-match,last-event-id,x-api-key";
+const ALLOW_HEADERS: &str =
+    "authorization,content-type,idempotency-key,if-match,if-none-match,last-event-id,x-api-key,x-webhook-signature";
 const EXPOSE_HEADERS: &str = "etag,location,retry-after";
 const MAX_AGE: &str = "3600";
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reelhook_app::watch::{Cursor, LiveEvent};
-use reelhook_domain::JobId;
+use reelhook_domain::{JobId, ProjectId};
 use serde_json::Value;
 
 use crate::answer::ApiAnswer;
 use crate::jobs::problem::JobProblem;
 use crate::problem::Problem;
+use crate::projects::problem::ProjectProblem;
 use crate::request::ApiRequest;
 
 /// The routes of streams.
@@ -23,6 +24,15 @@ pub enum Route {
         /// What the viewer has received, by its cookie.
         received: Option<Received>,
     },
+    /// GET /api/v1/projects/{id}/stream
+    Project {
+        /// The project.
+        id: ProjectId,
+        /// The last event that the viewer has seen, by its Last-Event-ID.
+        last: Option<Cursor>,
+        /// What the viewer has received, by its cookie.
+        received: Option<Received>,
+    },
     /// GET /api/queue/status/stream
     Queue {
         /// The id of the numbers that the viewer has seen, by its Last-Event-ID.
@@ -32,16 +42,23 @@ pub enum Route {
     },
 }
 
-/// What a viewer of a job has received, by its cookie.
+/// What a viewer of a job or a project has received, by its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
     /// All events up to this one.
     Seen(Cursor),
-    /// The answer that the job does not exist.
+    /// The answer that the job or the project does not exist.
     NotFound,
 }
 
 impl Received {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            NOT_FOUND => Some(Self::NotFound),
+            _ => Cursor::parse(text).map(Self::Seen),
+        }
+    }
+
     /// The last event, if the viewer has received one.
     pub fn cursor(self) -> Option<Cursor> {
         match self {
@@ -55,18 +72,21 @@ impl Route {
     /// Reads the route; none if the path is not a stream. An invalid Last-Event-ID or cookie counts as missing.
     ///
     /// # Errors
-    /// [`JobProblem::NotFound`] for an invalid id.
+    /// [`JobProblem::NotFound`] or [`ProjectProblem::NotFound`] for an invalid id.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         let last = request.header("last-event-id").or_else(|| request.query("lastEventId"));
         let received = request.cookie(SEEN);
+        let of_one = || received.and_then(Received::parse);
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "job", id, "stream"]) => Self::Job {
                 id: JobId::parse(id).map_err(|_| Problem::Job(JobProblem::NotFound))?,
                 last: last.and_then(Cursor::parse),
-                received: received.and_then(|text| match text {
-                    NOT_FOUND => Some(Received::NotFound),
-                    _ => Cursor::parse(text).map(Received::Seen),
-                }),
+                received: of_one(),
+            },
+            ("GET", ["api", "v1", "projects", id, "stream"]) => Self::Project {
+                id: ProjectId::parse(id).map_err(|_| Problem::Project(ProjectProblem::NotFound))?,
+                last: last.and_then(Cursor::parse),
+                received: of_one(),
             },
             ("GET", ["api", "queue", "status", "stream"]) => {
                 Self::Queue { last: last.map(str::to_owned), received: received.map(str::to_owned) }
@@ -79,8 +99,18 @@ impl Route {
     pub fn subject(&self) -> String {
         match self {
             Self::Job { id, .. } => job_subject(id),
+            Self::Project { id, .. } => project_subject(id),
             Self::Queue { .. } => QUEUE_SUBJECT.to_owned(),
         }
+    }
+
+    /// The answer that what the viewer wants to follow does not exist. All streams have errors of one form.
+    pub fn not_found(&self, request: &ApiRequest) -> ApiAnswer {
+        let problem = match self {
+            Self::Job { .. } | Self::Queue { .. } => Problem::Job(JobProblem::NotFound),
+            Self::Project { .. } => Problem::Project(ProjectProblem::NotFound),
+        };
+        problem.streamgank(&request.request_id)
     }
 
     /// Stores what the viewer has received in a cookie, in case it comes back without a Last-Event-ID. The cookie is
@@ -88,6 +118,7 @@ impl Route {
     pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, value: &str, lasts: Duration) -> ApiAnswer {
         let path = match self {
             Self::Job { id, .. } => format!("/api/job/{id}/stream"),
+            Self::Project { id, .. } => format!("/api/v1/projects/{id}/stream"),
             Self::Queue { .. } => "/api/queue/status/stream".to_owned(),
         };
         let secure = if request.header("x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
@@ -100,7 +131,7 @@ impl Route {
 /// The cookie's name.
 const SEEN: &str = "seen";
 
-/// Its value for a job that does not exist.
+/// Its value for a job or a project that does not exist.
 pub const NOT_FOUND: &str = "not-found";
 
 /// The lifetime of a cursor in the cookie: long enough for the page to come back, too short for a page that is loaded
@@ -118,6 +149,11 @@ pub fn job_subject(id: &JobId) -> String {
     format!("job:{id}")
 }
 
+/// The subject of tokens for a project's stream.
+pub fn project_subject(id: &ProjectId) -> String {
+    format!("project:{id}")
+}
+
 /// The time after which a viewer reconnects, in milliseconds.
 pub fn retry(ms: u32) -> String {
     format!("retry: {ms}\n\n")
@@ -128,7 +164,7 @@ pub fn cursor(cursor: &Cursor) -> String {
     format!("id: {cursor}\n\n")
 }
 
-/// An event of a job.
+/// An event of a job or a project.
 pub fn seen(event: &LiveEvent) -> String {
     format!("id: {}\ndata: {}\n\n", event.id, event.data)
 }
@@ -201,5 +237,9 @@ mod tests {
         assert_eq!(received, Some(Received::NotFound));
         let queue = Route::Queue { last: None, received: Some("0f3c".to_owned()) };
         assert_eq!(check(QUEUE, "0f3c", "http", ""), queue);
+        let Route::Project { id, received, .. } = check("/api/v1/projects/proj_1/stream", "3", "http", "") else {
+            panic!("a project's")
+        };
+        assert_eq!((id.as_str(), received), ("proj_1", Cursor::parse("3").map(Received::Seen)));
     }
 }

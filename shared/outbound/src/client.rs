@@ -2,11 +2,13 @@
 //! status line has arrived there is a response, even if its body is incomplete.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use reelhook_app::outbound::download::Downloader;
 use reelhook_app::outbound::{
     CONNECTION_HEADERS, HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse,
 };
@@ -18,6 +20,7 @@ use url::{Host, Url};
 
 use crate::addresses;
 use crate::allow_list::AllowList;
+use crate::body::{Body, BodyError};
 use crate::failure::{classify, timed_out};
 use crate::resolver::{AddressRule, FilteringResolver, Lookup, SystemLookup};
 
@@ -136,6 +139,7 @@ impl GuardedClient {
         host: &str,
         deadline: Duration,
         response_limit: usize,
+        mut body: Body,
     ) -> Result<OutboundResponse, OutboundError> {
         let started = Instant::now();
         let response = match timeout(deadline, self.http.execute(outgoing)).await {
@@ -147,28 +151,40 @@ impl GuardedClient {
         let status = response.status().as_u16();
         let peer = response.remote_addr();
         let headers = header_texts(response.headers());
-        let mut body = BytesMut::new();
         let left = deadline.saturating_sub(first_byte);
-        let read = timeout(left, read_up_to(response_limit, response, &mut body)).await;
+        let read = timeout(left, body.read_up_to(response_limit, response)).await;
         // The status line determines the result, whatever happens to the body.
         let (truncated, cut_short) = match read {
             Ok(Ok(truncated)) => (truncated, None),
-            Ok(Err(error)) => (false, Some(classify(error, host, started.elapsed()))),
+            Ok(Err(BodyError::Connection(error))) => (false, Some(classify(error, host, started.elapsed()))),
+            Ok(Err(BodyError::Disk(error))) => return Err(disk(&error)),
             Err(_elapsed) => (false, Some(timed_out(deadline))),
         };
-        let (body, total) = (body.freeze(), started.elapsed());
+        let (body, total) = (body.in_memory(), started.elapsed());
         Ok(OutboundResponse { status, headers, body, truncated, cut_short, first_byte, total, peer })
+    }
+
+    async fn request(&self, request: OutboundRequest, into: Body) -> Result<OutboundResponse, OutboundError> {
+        let OutboundRequest { method, url, headers, body, deadline, response_limit } = request;
+        let url = self.permit(url)?;
+        let host = host_of(&url.0);
+        let outgoing = assemble(method, url, headers, body)?;
+        self.exchange(outgoing, &host, deadline, response_limit, into).await
     }
 }
 
 #[async_trait]
 impl HttpSender for GuardedClient {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
-        let OutboundRequest { method, url, headers, body, deadline, response_limit } = request;
-        let url = self.permit(url)?;
-        let host = host_of(&url.0);
-        let outgoing = assemble(method, url, headers, body)?;
-        self.exchange(outgoing, &host, deadline, response_limit).await
+        self.request(request, Body::Memory(BytesMut::new())).await
+    }
+}
+
+#[async_trait]
+impl Downloader for GuardedClient {
+    async fn download(&self, request: OutboundRequest, to: &Path) -> Result<OutboundResponse, OutboundError> {
+        let file = tokio::fs::File::create(to).await.map_err(|error| disk(&error))?;
+        self.request(request, Body::Disk(file)).await
     }
 }
 
@@ -192,6 +208,7 @@ fn assemble(
     let method = match method {
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
+        Method::Delete => reqwest::Method::DELETE,
     };
     let bodiless = body.is_empty();
     let post = method == reqwest::Method::POST;
@@ -233,22 +250,9 @@ fn header_texts(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-/// Reads the first `limit` bytes of the body; returns whether it was truncated. An early return drops the response, and
-/// thus a connection with unread data.
-async fn read_up_to(
-    limit: usize,
-    mut response: reqwest::Response,
-    body: &mut BytesMut,
-) -> Result<bool, reqwest::Error> {
-    while let Some(chunk) = response.chunk().await? {
-        let room = limit - body.len();
-        if chunk.len() > room {
-            body.extend_from_slice(&chunk[..room]);
-            return Ok(true);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(false)
+/// The error of a file that the body is written to. It is ours, not the server's.
+fn disk(error: &std::io::Error) -> OutboundError {
+    OutboundError::Other(format!("the body can't be written to the disk: {error}"))
 }
 
 fn forbidden(url: &Url) -> OutboundError {

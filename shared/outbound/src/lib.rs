@@ -2,6 +2,7 @@
 
 mod addresses;
 mod allow_list;
+mod body;
 mod client;
 mod failure;
 mod resolver;

@@ -55,6 +55,32 @@ pub const ENCODER_ARGUMENTS: [&str; 28] = [
     "15360",
 ];
 
+/// Frames that are drawn one after the other.
+pub(crate) trait Frames: Send + 'static {
+    /// Width and height in pixels; both are even.
+    fn size(&self) -> (u32, u32);
+
+    /// The number of frames.
+    fn count(&self) -> u32;
+
+    /// Updates `into` from the frame before to this one; returns false if nothing changed.
+    fn draw(&mut self, frame: u32, into: &mut Yuv) -> bool;
+}
+
+impl Frames for LaidOutScene {
+    fn size(&self) -> (u32, u32) {
+        self.size()
+    }
+
+    fn count(&self) -> u32 {
+        self.frames()
+    }
+
+    fn draw(&mut self, frame: u32, into: &mut Yuv) -> bool {
+        self.draw(frame, into)
+    }
+}
+
 /// A message from the drawing thread to the writing thread.
 enum Frame {
     New(Vec<u8>),
@@ -75,35 +101,20 @@ impl Ffmpeg {
         progress: impl FnMut(u32) + Send + 'static,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), RenderError> {
-        let (width, height) = scene.size();
-        let frames = scene.frames();
+        let mut command = self.command_for(&scene, FRAME_RATE);
+        command.arg("-an").args(ENCODER_ARGUMENTS);
+        command.args(["-frames:v"]).arg(scene.frames().to_string()).args(["-y", "-f", "mp4"]).arg(file_url(to));
+        feed(command, scene, progress, stop).await
+    }
+
+    /// An ffmpeg command that reads drawn frames, so many per second, from its standard input.
+    pub(crate) fn command_for(&self, frames: &impl Frames, rate: u32) -> Command {
+        let (width, height) = frames.size();
         let mut command = self.command();
         command.args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s"]).arg(format!("{width}x{height}"));
-        command.arg("-r").arg(FRAME_RATE.to_string()).args(["-i", "pipe:0", "-an"]);
-        command.args(ENCODER_ARGUMENTS);
-        command.args(["-frames:v"]).arg(frames.to_string()).args(["-y", "-f", "mp4"]);
-        command.arg(file_url(to));
+        command.arg("-r").arg(rate.to_string()).args(["-i", "pipe:0"]);
         command.stdin(Stdio::piped());
-        let mut child = start(&mut command)?;
-        let io = |source| RenderError::Io { action: "open ffmpeg's standard input", source };
-        let pipe = child.stdin.take().map(|stdin| stdin.into_owned_fd()).transpose().map_err(io)?;
-        let Some(pipe) = pipe.map(File::from) else {
-            return Err(io(std::io::ErrorKind::BrokenPipe.into()));
-        };
-        // A larger pipe saves context switches. If it can't be enlarged, encoding only takes longer.
-        if let Err(error) = rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20) {
-            tracing::debug!(%error, "failed to enlarge the pipe to ffmpeg, its default size is used");
-        }
-        let (send, receive) = sync_channel(2);
-        let (returned, spare) = sync_channel(4);
-        let drawing = tokio::task::spawn_blocking(move || draw(scene, &send, &spare));
-        let writing = tokio::task::spawn_blocking(move || write(pipe, &receive, &returned, progress));
-        finish(child, "encode a scene", stop, async {
-            let written = writing.await.map_err(|_| RenderError::DrawingThread)?;
-            drawing.await.map_err(|_| RenderError::DrawingThread)?;
-            written
-        })
-        .await
+        command
     }
 
     /// An ffmpeg command that prints only errors and needs no terminal.
@@ -113,6 +124,35 @@ impl Ffmpeg {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
+}
+
+/// Draws frames and writes them to the standard input of an encoder.
+pub(crate) async fn feed(
+    mut command: Command,
+    frames: impl Frames,
+    progress: impl FnMut(u32) + Send + 'static,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), RenderError> {
+    let mut child = start(&mut command)?;
+    let io = |source| RenderError::Io { action: "open ffmpeg's standard input", source };
+    let pipe = child.stdin.take().map(|stdin| stdin.into_owned_fd()).transpose().map_err(io)?;
+    let Some(pipe) = pipe.map(File::from) else {
+        return Err(io(std::io::ErrorKind::BrokenPipe.into()));
+    };
+    // A larger pipe saves context switches. If it can't be enlarged, encoding only takes longer.
+    if let Err(error) = rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20) {
+        tracing::debug!(%error, "failed to enlarge the pipe to ffmpeg, its default size is used");
+    }
+    let (send, receive) = sync_channel(2);
+    let (returned, spare) = sync_channel(4);
+    let drawing = tokio::task::spawn_blocking(move || draw(frames, &send, &spare));
+    let writing = tokio::task::spawn_blocking(move || write(pipe, &receive, &returned, progress));
+    finish(child, "encode a scene", stop, async {
+        let written = writing.await.map_err(|_| RenderError::DrawingThread)?;
+        drawing.await.map_err(|_| RenderError::DrawingThread)?;
+        written
+    })
+    .await
 }
 
 /// A path as a `file:` URL, so that ffmpeg never reads it as an option or another protocol.
@@ -167,11 +207,11 @@ async fn tail(stderr: Option<ChildStderr>) -> String {
     output.trim().chars().skip(skip).collect()
 }
 
-fn draw(mut scene: LaidOutScene, send: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) {
-    let (width, height) = scene.size();
+fn draw(mut frames: impl Frames, send: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) {
+    let (width, height) = frames.size();
     let mut yuv = Yuv::new(width, height);
-    for frame in 0..scene.frames() {
-        let message = if scene.draw(frame, &mut yuv) {
+    for frame in 0..frames.count() {
+        let message = if frames.draw(frame, &mut yuv) {
             let mut bytes = spare.try_recv().unwrap_or_default();
             bytes.clear();
             bytes.extend_from_slice(yuv.bytes());

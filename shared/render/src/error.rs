@@ -23,6 +23,9 @@ pub enum RenderError {
         /// What is wrong with it, for the client: the rest of a sentence about the image.
         reason: String,
     },
+    /// A video that was made elsewhere can't be used.
+    #[error("the video {0}")]
+    Video(String),
     /// The requested size is not supported.
     #[error("size `{width}x{height}` is not supported; each side must be even and from 64 to 8192 pixels")]
     Size {

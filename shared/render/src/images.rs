@@ -17,6 +17,7 @@ use tiny_skia::Pixmap;
 
 use crate::error::RenderError;
 use crate::images::alpha::pixmap;
+use crate::images::limits::DecodeError;
 
 /// Decoded images by their reference, in sRGB with premultiplied alpha.
 #[derive(Debug, Default)]
@@ -37,7 +38,20 @@ impl Images {
     /// `RenderError::Image` if the file has another format, is damaged or incomplete, or exceeds `MAX_BYTES` or
     /// `MAX_PIXELS`.
     pub fn insert(&mut self, image: ImageRef, bytes: &[u8]) -> Result<(), RenderError> {
-        match decode::decode(bytes) {
+        self.keep(image, decode::decode(bytes))
+    }
+
+    /// As [`Self::insert`], for a file of our own, which may have more than `MAX_BYTES`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::insert`].
+    pub fn insert_large(&mut self, image: ImageRef, bytes: &[u8]) -> Result<(), RenderError> {
+        self.keep(image, decode::decode_large(bytes))
+    }
+
+    fn keep(&mut self, image: ImageRef, decoded: Result<Pixmap, DecodeError>) -> Result<(), RenderError> {
+        match decoded {
             Ok(decoded) => {
                 self.decoded.insert(image, decoded);
                 Ok(())

@@ -45,22 +45,10 @@ impl Ffmpeg {
         to: &Path,
         directory: &Path,
     ) -> Result<(), RenderError> {
-        let mut names = String::from("ffconcat version 1.0\n");
-        for segment in segments {
-            let path =
-                std::path::absolute(segment).map_err(|source| RenderError::Io { action: "find a segment", source })?;
-            // Writing to a string can't fail.
-            let _ = writeln!(names, "file 'file:{}'", path.to_string_lossy().replace('\'', "'\\''"));
-        }
         let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let list = directory.join(format!("{name}.ffconcat"));
-        tokio::task::spawn_blocking({
-            let list = list.clone();
-            move || std::fs::write(list, names)
-        })
-        .await
-        .map_err(|_| RenderError::DrawingThread)?
-        .map_err(|source| RenderError::Io { action: "write the list of segments", source })?;
+        let files: Vec<(PathBuf, Option<u64>)> = segments.iter().map(|segment| (segment.clone(), None)).collect();
+        write_list(&files, &list).await?;
         let mut command = self.command();
         command.args(["-f", "concat", "-safe", "0", "-protocol_whitelist", "file", "-i"]).arg(file_url(&list));
         if let Some(music) = music {
@@ -90,6 +78,24 @@ impl Ffmpeg {
         }
         joined
     }
+}
+
+/// Writes the list of the files that the concat demuxer joins, some with their durations in microseconds.
+pub(crate) async fn write_list(files: &[(PathBuf, Option<u64>)], list: &Path) -> Result<(), RenderError> {
+    let mut names = String::from("ffconcat version 1.0\n");
+    for (file, duration) in files {
+        let path = std::path::absolute(file).map_err(|source| RenderError::Io { action: "find a segment", source })?;
+        // Writing to a string can't fail.
+        let _ = writeln!(names, "file 'file:{}'", path.to_string_lossy().replace('\'', "'\\''"));
+        if let Some(duration) = duration {
+            let _ = writeln!(names, "duration {}.{:06}", duration / 1_000_000, duration % 1_000_000);
+        }
+    }
+    let list = list.to_owned();
+    tokio::task::spawn_blocking(move || std::fs::write(list, names))
+        .await
+        .map_err(|_| RenderError::DrawingThread)?
+        .map_err(|source| RenderError::Io { action: "write the list of segments", source })
 }
 
 /// The audio filter. It consists of numbers and constants only; no text from a user gets into it.

@@ -1,5 +1,5 @@
 //! Draws the scenes of a film and writes them to files. Every pixel comes from this crate; ffmpeg only encodes and
-//! joins.
+//! joins. Of the takes of a project, which were made elsewhere, ffmpeg also decodes frames and sound.
 //!
 //! [`Fonts`] and [`Images`] are loaded first. A [`SceneInput`] describes one scene; a [`LaidOutScene`] is laid out from
 //! it once and then drawn frame by frame. [`Ffmpeg`] encodes scenes into segments and joins segments into a film.
@@ -28,6 +28,7 @@ mod scene;
 mod shape;
 mod shapes;
 mod spans;
+mod takes;
 mod text;
 mod theme;
 mod transition;
@@ -43,5 +44,6 @@ pub use key::{LOOK, key};
 pub use renderer::LocalRenderer;
 pub use scene::{LaidOutScene, SceneInput};
 pub use shape::cost::LayoutCost;
+pub use takes::{ConcatVideo, Rate, Take};
 pub use theme::{Palette, Rgb};
 pub use yuv::Yuv;

@@ -1,4 +1,6 @@
-//! Implements the application's port for rendering on this machine, with fonts, images, ffmpeg and temporary files.
+//! Implements the application's ports for rendering on this machine, with fonts, images, ffmpeg and temporary files.
+
+mod projects;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -93,16 +95,8 @@ impl LocalRenderer {
             for (image, bytes) in files {
                 images.insert(image, &bytes)?;
             }
-            let mut fonts = fonts.lock().unwrap_or_else(PoisonError::into_inner);
-            let loaded = match &mut *fonts {
-                Some(loaded) => loaded,
-                none => none.insert(Fonts::load(&directory)?),
-            };
-            LaidOutScene::new(
-                loaded,
-                &SceneInput { scene: &scene, before: before.as_ref(), theme, size, rendition },
-                &images,
-            )
+            let input = SceneInput { scene: &scene, before: before.as_ref(), theme, size, rendition };
+            with_fonts(&fonts, &directory, |fonts| LaidOutScene::new(fonts, &input, &images))
         });
         match laid_out.await {
             Ok(Err(RenderError::Image { image, reason })) => Err(DrawError::Asset {
@@ -114,6 +108,19 @@ impl LocalRenderer {
             Err(error) => Err(DrawError::Renderer(format!("the layout ended early: {error}"))),
         }
     }
+}
+
+/// Lays something out with the fonts, which are loaded for the first one.
+fn with_fonts<T>(
+    fonts: &Mutex<Option<Fonts>>,
+    directory: &Path,
+    lay_out: impl FnOnce(&mut Fonts) -> Result<T, RenderError>,
+) -> Result<T, RenderError> {
+    let mut fonts = fonts.lock().unwrap_or_else(PoisonError::into_inner);
+    lay_out(match &mut *fonts {
+        Some(loaded) => loaded,
+        none => none.insert(Fonts::load(directory)?),
+    })
 }
 
 /// Replaces the reference of each image by its content hash.
@@ -145,7 +152,9 @@ fn scene_input(scene: FilmScene<'_>) -> SceneInput<'_> {
 fn draw_error(error: RenderError) -> DrawError {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
-        RenderError::Image { .. } | RenderError::Size { .. } => DrawError::Input(error.to_string()),
+        RenderError::Image { .. } | RenderError::Video(_) | RenderError::Size { .. } => {
+            DrawError::Input(error.to_string())
+        }
         RenderError::Fonts { .. }
         | RenderError::Io { .. }
         | RenderError::Ffmpeg { .. }

@@ -1,7 +1,7 @@
 //! One scene, laid out once and then drawn frame by frame.
 
 use image::RgbaImage;
-use reelhook_domain::videos::film::{Rendition, Scene, Theme, Transition};
+use reelhook_domain::videos::film::{ImageRef, Rendition, Scene, Theme, Transition};
 use tiny_skia::Pixmap;
 
 use crate::backdrop;
@@ -9,12 +9,15 @@ use crate::card::Card;
 use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
 use crate::fonts::Fonts;
-use crate::images::Images;
+use crate::images::{Images, cover};
 use crate::layout;
 use crate::motion::Timeline;
 use crate::theme;
 use crate::transition;
 use crate::yuv::{Patch, Yuv};
+
+/// The frames in which an image at the start fades into its scene.
+const FIRST_FRAME_FADE: u32 = 24;
 
 /// Everything that determines the pixels of a scene.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +59,7 @@ impl LaidOutScene {
     ///
     /// `RenderError::Image` if an image is not among `images`, `RenderError::Size` if a side is odd or out of range.
     pub fn new(fonts: &mut Fonts, input: &SceneInput<'_>, images: &Images) -> Result<Self, RenderError> {
-        let (width, height) = input.size;
-        if width % 2 != 0 || height % 2 != 0 || !(64..=8192).contains(&width) || !(64..=8192).contains(&height) {
-            return Err(RenderError::Size { width, height });
-        }
-        fonts.forget_glyphs();
+        begin(fonts, input)?;
         let frames = input.scene.frames.max(1);
         let length = transition::FRAMES.min(frames / 2);
         let taken = input.before.zip(input.scene.transition).filter(|_| length > 0);
@@ -72,7 +71,36 @@ impl LaidOutScene {
             }
             None => None,
         };
-        let card = card(fonts, input, input.scene, if before.is_some() { length } else { 0 }, images)?;
+        Self::after(fonts, input, images, before)
+    }
+
+    /// Lays a scene out whose first frame is exactly an image, which fills it; the image fades into the scene.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn starting_with(
+        fonts: &mut Fonts,
+        input: &SceneInput<'_>,
+        images: &Images,
+        first: &ImageRef,
+    ) -> Result<Self, RenderError> {
+        begin(fonts, input)?;
+        let picture = cover(images.get(first)?, input.size.0, input.size.1);
+        let length = FIRST_FRAME_FADE.min(input.scene.frames.max(1).div_ceil(2));
+        Self::after(fonts, input, images, Some((picture, Transition::Fade, length)))
+    }
+
+    /// Lays a scene out after what a transition starts from.
+    fn after(
+        fonts: &mut Fonts,
+        input: &SceneInput<'_>,
+        images: &Images,
+        before: Option<(Pixmap, Transition, u32)>,
+    ) -> Result<Self, RenderError> {
+        let frames = input.scene.frames.max(1);
+        let length = before.as_ref().map_or(0, |(_, _, length)| *length);
+        let card = card(fonts, input, input.scene, length, images)?;
         let mixed = before.as_ref().map(|(pixmap, _, _)| pixmap.clone());
         Ok(Self { card, before, mixed, frames, size: input.size, shown: Shown::Nothing })
     }
@@ -139,6 +167,27 @@ impl std::fmt::Debug for LaidOutScene {
     }
 }
 
+/// Checks the size of a scene, and prepares the fonts for it.
+fn begin(fonts: &mut Fonts, input: &SceneInput<'_>) -> Result<(), RenderError> {
+    let (width, height) = input.size;
+    if width % 2 != 0 || height % 2 != 0 || !(64..=8192).contains(&width) || !(64..=8192).contains(&height) {
+        return Err(RenderError::Size { width, height });
+    }
+    fonts.forget_glyphs();
+    Ok(())
+}
+
+/// Where the layout of a rendition stands on a card of any size: its size, and its upper left corner.
+fn placed(size: (u32, u32), rendition: Rendition) -> ((u32, u32), (i32, i32)) {
+    let (across, down) = match rendition {
+        Rendition::Landscape => (16, 9),
+        Rendition::Portrait => (9, 16),
+    };
+    let width = size.0.min(size.1 * across / down);
+    let height = size.1.min(size.0 * down / across);
+    ((width, height), ((size.0 - width) as i32 / 2, (size.1 - height) as i32 / 2))
+}
+
 fn card(
     fonts: &mut Fonts,
     input: &SceneInput<'_>,
@@ -147,11 +196,15 @@ fn card(
     images: &Images,
 ) -> Result<Card, RenderError> {
     let (width, height) = input.size;
-    let mut builder =
-        CardBuilder::new(fonts, images, theme::look(input.theme), input.size, input.rendition, &scene.content);
+    let (size, (left, top)) = placed(input.size, input.rendition);
+    let mut builder = CardBuilder::new(fonts, images, theme::look(input.theme), size, input.rendition, &scene.content);
     layout::lay_out(&mut builder, scene)?;
     let scale = builder.scale;
-    let (layers, orders, rtl) = builder.finish();
+    let (mut layers, orders, rtl) = builder.finish();
+    for sprite in layers.iter_mut().flat_map(|layer| &mut layer.sprites) {
+        sprite.x += left;
+        sprite.y += top;
+    }
     let base = backdrop::draw(input.theme, input.size, input.rendition, layout::is_opening(scene.kind), rtl)
         .ok_or(RenderError::Size { width, height })?;
     let timeline = Timeline::new(scene.frames.max(1), scene.entrance, orders, transition, scale, rtl);

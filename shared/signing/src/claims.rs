@@ -1,4 +1,4 @@
-//! The claims of our signed tokens: reports on a run, access to a subject, and a session.
+//! The claims of our signed tokens: reports on a run or on a task, access to a subject, and a session.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -58,6 +58,40 @@ impl Claims for RunClaims {
             None => format!("t1.{run}"),
             Some(part) => format!("t2.{run}.{}", URL_SAFE_NO_PAD.encode(part)),
         }
+    }
+}
+
+/// Reports on one task of a project, that is, on one submission to a service. Callback URLs (`/w/<token>`) contain the
+/// token: `k1.<project>.<task>.<mac>`. The task's text begins with its stage, so that a token for a last frame is not valid
+/// for a video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskClaims {
+    /// The project; not empty, up to 300 bytes together with the task.
+    pub project: String,
+    /// The text of the task; not empty. The receiver of the callback must check that it is the present one.
+    pub task: String,
+}
+
+impl TaskClaims {
+    /// Verifies a token with any of the secrets.
+    ///
+    /// # Errors
+    /// `Missing` for an empty text, `Malformed` if it is longer than 512 bytes or not of a token's form, `Mismatch` if no
+    /// secret made it.
+    pub fn verify(token: &str, keys: &SigningKeys) -> Result<Verified<Self>, VerifyError> {
+        verify(token, keys, |fields| {
+            let ["k1", project, task] = fields else { return None };
+            Some(vec![Self { project: decoded(project)?, task: decoded(task)? }])
+        })
+    }
+}
+
+impl Claims for TaskClaims {
+    const PURPOSE: &'static str = "task";
+    const MAX_BYTES: usize = 512;
+
+    fn shown(&self) -> String {
+        format!("k1.{}.{}", URL_SAFE_NO_PAD.encode(&self.project), URL_SAFE_NO_PAD.encode(&self.task))
     }
 }
 

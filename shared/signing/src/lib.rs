@@ -13,7 +13,7 @@ mod token;
 mod verified;
 
 pub use asymmetric::PrivateKey;
-pub use claims::{RunClaims, SessionClaims, SubjectClaims};
+pub use claims::{RunClaims, SessionClaims, SubjectClaims, TaskClaims};
 pub use keys::{SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash, same_secret};
 pub use seal::{SealError, SealingKeys};
 pub use token::{Claims, SignedToken};

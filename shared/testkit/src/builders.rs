@@ -39,7 +39,8 @@ pub fn webhook_settings(pairs: &[(&str, &str)]) -> WebhookSettings {
             _ => None,
         })
     };
-    WebhookSettings::read(&lookup, true).expect("valid settings")
+    let settings = WebhookSettings::read(&lookup, true).expect("valid settings");
+    settings.with_notification(&lookup, true).expect("valid settings")
 }
 
 /// A worker at `https://worker.example/run` with a concurrency limit of `max` runs.

@@ -4,15 +4,18 @@
 //! yield inside each call, so that concurrent futures really interleave. Tests inject failures; none is random.
 
 mod builders;
+mod callbacks;
 mod deliveries;
 mod details;
 mod due;
+mod errors;
 mod fanout;
 mod faults;
 mod films;
 mod http;
 mod jobs;
 mod log_lines;
+mod projects;
 mod queue;
 mod recoveries;
 mod registrations;
@@ -25,15 +28,18 @@ pub use builders::{
     a_delivery, a_film, a_new_job, claimed, keys, lived, make_job, policy, run, started, step, webhook_settings,
     worker_settings,
 };
+pub use callbacks::{MemoryCalls, a_running_project, a_scene, a_stitch, a_take, a_task};
 pub use deliveries::MemoryDeliveries;
 pub use details::MemoryDetails;
 pub use due::MemoryDue;
+pub use errors::MemorySteps;
 pub use fanout::MemoryFanout;
 pub use faults::{Fault, Faults};
 pub use films::{MemoryCatalog, MemoryObjectStore, NeverElapses};
 pub use http::{Answer, ScriptedHttp, body_of, header, headers, response, with_header};
 pub use jobs::MemoryJobs;
 pub use log_lines::{CapturedLog, log_lines};
+pub use projects::{MemoryProjects, SceneStack, a_project, project_policy, services};
 pub use queue::{MemoryQueue, Queued};
 pub use recoveries::MemoryRecoveries;
 pub use slots::MemorySlots;

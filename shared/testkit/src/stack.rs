@@ -16,6 +16,7 @@ use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage}
 use reelhook_app::outbox::repair::RepairPorts;
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::outbox::sweep::{Due, SweepPorts, Sweepable, Swept, sweep};
+use reelhook_app::projects::launch::LaunchPorts;
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::pieces::{PieceOutcome, process_piece, process_pieces};
@@ -37,10 +38,12 @@ use crate::builders::{make_job, policy, webhook_settings, worker_settings};
 use crate::deliveries::MemoryDeliveries;
 use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
+use crate::errors::MemorySteps;
 use crate::fanout::MemoryFanout;
 use crate::films::{MemoryCatalog, MemoryObjectStore, NeverElapses};
 use crate::http::{ScriptedHttp, response};
 use crate::jobs::MemoryJobs;
+use crate::projects::SceneStack;
 use crate::queue::MemoryQueue;
 use crate::recoveries::MemoryRecoveries;
 use crate::world::World;
@@ -56,6 +59,8 @@ pub struct Stack {
     pub world: Arc<World>,
     /// The Jobs table, with its stream.
     pub jobs: Arc<MemoryJobs>,
+    /// The steps of errors.
+    pub errors: MemorySteps,
     /// The Deliveries and Endpoints tables.
     pub deliveries: Arc<MemoryDeliveries>,
     /// Recoveries.
@@ -90,6 +95,8 @@ pub struct Stack {
     pub creatomate: Creatomate,
     /// The jobs' timers.
     pub policy: Policy,
+    /// Projects of scenes, and their services.
+    pub scenes: SceneStack,
     position: Mutex<usize>,
 }
 
@@ -110,6 +117,7 @@ impl Stack {
         let deliveries = Arc::new(MemoryDeliveries::default());
         Self {
             fanout: MemoryFanout::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
+            errors: MemorySteps::default(),
             recoveries: MemoryRecoveries::default(),
             files: MemoryDetails::default(),
             due: MemoryDue::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
@@ -128,6 +136,7 @@ impl Stack {
                 key: Some("creatomate key".into()),
             },
             policy: policy(),
+            scenes: SceneStack::default(),
             position: Mutex::new(0),
             world,
             jobs,
@@ -147,6 +156,9 @@ impl Stack {
         FanoutPorts {
             files: &self.files,
             store: &self.fanout,
+            scene_slots: &*self.scenes.projects,
+            lookups: &*self.scenes.projects,
+            errors: &self.errors,
             work: &self.work,
             pieces: &self.pieces,
             deliveries: &self.hints,
@@ -161,6 +173,7 @@ impl Stack {
             deliveries: table,
             attempts: table,
             events: table,
+            errors: &self.errors,
             endpoints: table,
             admission: table,
             health: table,
@@ -225,7 +238,17 @@ impl Stack {
 
     /// The ports of the launcher's hints.
     pub fn work_ports(&self) -> WorkPorts<'_> {
-        WorkPorts { starts: self.start_ports(), renders: self.render_ports(), creatomate: &self.creatomate }
+        WorkPorts {
+            starts: self.start_ports(),
+            renders: self.render_ports(),
+            creatomate: &self.creatomate,
+            launch: self.launch_ports(),
+        }
+    }
+
+    /// The ports of the launcher of projects.
+    pub fn launch_ports(&self) -> LaunchPorts<'_> {
+        self.scenes.launch_ports(&self.http, &self.world)
     }
 
     /// The ports of a cleanup on these kinds of aggregates.
@@ -273,7 +296,7 @@ impl Stack {
     /// # Errors
     /// [`ChangeError`]: the queue delivers the message again.
     pub async fn process_piece(&self, message: &PieceMessage) -> Result<PieceOutcome, ChangeError> {
-        let PieceMessage::Draw { job_id, attempt } = message;
+        let PieceMessage::Draw { job_id, attempt } = message else { panic!("no piece of a job: {message:?}") };
         self.with_draw_ports(async |ports| process_piece(ports, job_id, *attempt).await).await
     }
 
@@ -282,7 +305,7 @@ impl Stack {
     /// # Errors
     /// [`ChangeError`]: the queue delivers the message again.
     pub async fn process_pieces(&self, message: &PieceMessage, last_start: Timestamp) -> Result<usize, ChangeError> {
-        let PieceMessage::Draw { job_id, attempt } = message;
+        let PieceMessage::Draw { job_id, attempt } = message else { panic!("no piece of a job: {message:?}") };
         self.with_draw_ports(async |ports| process_pieces(ports, job_id, *attempt, last_start).await).await
     }
 

@@ -9,14 +9,20 @@ use serde_json::Value;
 use crate::stack::Stack;
 
 /// Settings of the stack that no example may contain.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 14] = [
     "API_KEYS",
     "CALLBACK_TOKEN_SECRET",
     "CREATOMATE_API_KEY",
     "ENDPOINT_SECRETS_KEY",
+    "LAST_FRAME_API_KEY",
+    "LAST_FRAME_WEBHOOK_SECRET",
+    "NOTIFICATION_API_KEY",
     "OPERATOR_CALLBACK_TOKEN",
     "SESSION_SECRET",
     "STEP_WEBHOOK_SECRET",
+    "STITCH_WEBHOOK_SECRET",
+    "TASK_API_KEY",
+    "VIDEO_WEBHOOK_SECRET",
     "WEBHOOK_SECRET_KEY",
 ];
 /// The maximum number of lines that a difference shows of each side.

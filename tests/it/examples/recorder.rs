@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use reelhook_openapi::examples::{Example, stable_body};
+use reelhook_signing::{SigningKeys, streamgank};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -32,20 +33,34 @@ impl<'a> Recorder<'a> {
 
     /// Calls an operation without a body. `parts` are its path parameters.
     pub async fn get(&mut self, operation: &str, parts: &[&str], query: &str) -> Value {
-        self.call(operation, parts, query, None).await
+        self.call(operation, parts, query, None, None).await
     }
 
     /// Calls an operation that changes something, without a body.
     pub async fn post(&mut self, operation: &str, parts: &[&str]) -> Value {
-        self.call(operation, parts, "", None).await
+        self.call(operation, parts, "", None, None).await
     }
 
     /// Calls an operation with a JSON body.
     pub async fn send(&mut self, operation: &str, parts: &[&str], body: &Value) -> Value {
-        self.call(operation, parts, "", Some(body)).await
+        self.call(operation, parts, "", Some(body), None).await
     }
 
-    async fn call(&mut self, operation: &str, parts: &[&str], query: &str, body: Option<&Value>) -> Value {
+    /// Calls an operation with a JSON body that is signed with the secret of a setting.
+    pub async fn send_signed(&mut self, operation: &str, setting: &str, body: &Value) -> Value {
+        let keys = SigningKeys::parse(&self.stack.aws.secret(setting).await).expect("a secret");
+        let signature = streamgank::hex_signature(body.to_string().as_bytes(), &keys);
+        self.call(operation, &[], "", Some(body), Some(signature)).await
+    }
+
+    async fn call(
+        &mut self,
+        operation: &str,
+        parts: &[&str],
+        query: &str,
+        body: Option<&Value>,
+        signature: Option<String>,
+    ) -> Value {
         let route = description().route(operation).unwrap_or_else(|| panic!("no operation `{operation}` is described"));
         let method: Method = route.method.to_uppercase().parse().expect("a method");
         let mut path = filled(route.path, parts);
@@ -59,6 +74,7 @@ impl<'a> Recorder<'a> {
         };
         // A call that changes something has a JSON body, as those of pages.
         let request = if is_read { request } else { request.json_text(body.unwrap_or(&json!({}))) };
+        let request = signature.iter().fold(request, |request, text| request.header("x-webhook-signature", text));
         let (status, answer) = read(request.send().await.expect("an answer")).await;
         assert!((200..300).contains(&status), "{operation}: {status} {answer}");
         let example = self.operations.entry(operation.to_owned()).or_default();
@@ -78,13 +94,13 @@ impl<'a> Recorder<'a> {
         answer["count"] = json!(1);
     }
 
-    /// Waits until the receiver has got an event about a job, a video or an endpoint, and keeps the webhook.
+    /// Waits until the receiver has got an event about a job, a video, a project or an endpoint, and keeps the webhook.
     pub async fn webhook(&mut self, event: &str, about: &str) {
         let stack = self.stack;
         let path = format!("/hooks/{}/received?limit=20000&event={event}", self.hook);
         let is_about = |body: &Value| {
             let data = &body["data"];
-            ["job_id", "jobId", "endpoint_id"].iter().any(|name| data[*name] == about)
+            ["job_id", "jobId", "endpoint_id", "project_id"].iter().any(|name| data[*name] == about)
         };
         let body = stack
             .eventually(&format!("{event} about {about}"), || async {

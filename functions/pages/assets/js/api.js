@@ -89,6 +89,8 @@ function fill(route, { path = {}, query = {} } = {}) {
   return pairs.length ? `${filled}?${pairs.join("&")}` : filled;
 }
 
+/** Makes a call that the API names itself, such as the retry of an error. @param {{ method: string, path: string, body?: unknown }} action */
+export const perform = ({ method, path, body }) => (path.startsWith("/api/") ? send(method, path, { body }) : Promise.reject(new ApiError("This action is no call of the API.")));
 /** @type {Api.Url} */
 export const url = fill;
 /** @type {Api.Call} */

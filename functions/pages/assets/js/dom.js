@@ -85,6 +85,9 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Whether the keyboard focus is at an element that is shown; that of a dialog which has just closed is not. */
+export const hasFocus = () => document.activeElement !== document.body && Boolean(document.activeElement?.checkVisibility());
+
 /** Where the keyboard focus goes when its element is gone: the first control in `place`, else the heading over it. @param {Element} place */
 export function refocus(place) {
   const control = all(place, "a, button", HTMLElement).find((node) => node.checkVisibility());

@@ -55,7 +55,7 @@ export function textOf(data, name) {
 }
 
 /** The fields of errors that name theirs by the code. @type {Record<string, string>} */
-const FIELDS = { url_missing: "url" };
+const FIELDS = { url_missing: "url", project_name_missing: "name", too_many_scenes: "scenes", bad_scene_graph: "dependsOn", over_budget: "budget" };
 
 /**
  * Shows an error: at the field that the message begins with, in backticks, and else in `place`.
@@ -68,11 +68,12 @@ export function showError(form, place, title, error) {
   clearErrors(form, place);
   place.replaceChildren(trouble(title, error));
   const { message, code } = failure(error);
-  const name = /^`(\w+)/.exec(message)?.[1] ?? FIELDS[code];
-  const node = name && first(form, `#f-${name}`);
+  // A member of a list, such as `scenes[2].duration`, may have a field of its own.
+  const [, name = FIELDS[code], member] = /^`(\w+)(?:\[\d+\]\.(\w+))?/.exec(message) ?? [];
+  const node = (member && first(form, `#f-${member}`)) || (name && first(form, `#f-${name}`));
   if (!node) return;
   for (let around = node.closest("details"); around; around = around.parentElement?.closest("details") ?? null) around.open = true;
-  const control = node.matches("input, select") ? node : first(node, "input:not([disabled]), select, button");
+  const control = node.matches("input, select, textarea") ? node : first(node, "input:not([disabled]), select, button");
   // A name of the API is in backticks.
   const words = message.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
   node.after(el("p", { class: "field-error", id: "field-error" }, words));

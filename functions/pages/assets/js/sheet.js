@@ -1,6 +1,6 @@
 // Serves the webhook pages: one wide dialog for forms and secrets, which returns the keyboard focus to where it came from.
 import { confirm } from "./dialog.js";
-import { $, contents, el, find, first, refocus } from "./dom.js";
+import { $, contents, el, find, first, hasFocus, refocus } from "./dom.js";
 
 /** @typedef {ReturnType<typeof openSheet>} Sheet */
 
@@ -33,7 +33,7 @@ export function openSheet(title, { dirty = () => false, closed = () => {} } = {}
   dialog.onclose = () => {
     body.replaceChildren();
     closed();
-    if (document.activeElement !== document.body && document.activeElement !== null) return;
+    if (hasFocus()) return;
     if (opener?.isConnected && opener !== document.body) return opener.focus();
     // The button that opened it may have been drawn again meanwhile, or be gone.
     const around = place?.id ? find(place.id) : document;

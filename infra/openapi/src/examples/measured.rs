@@ -9,7 +9,9 @@ pub(super) fn fixed(object: &Map<String, Value>, name: &str) -> Option<Value> {
     opaque(object, name).or_else(|| counted(object, name)).or_else(|| {
         Some(match name {
             // The length of a video or of a render is that of the request.
-            "duration" if has("scenes") || has("file_size") => return None,
+            "duration" if ["scenes", "file_size", "sceneNumber", "qualityScore", "project_id"].into_iter().any(has) => {
+                return None;
+            }
             "duration" if value.is_string() => json!("42s"),
             "duration" if has("detailsUrl") => json!(42_000),
             "duration" | "durationMs" => json!(42),
@@ -19,7 +21,8 @@ pub(super) fn fixed(object: &Map<String, Value>, name: &str) -> Option<Value> {
             "renderTime" => json!("12s"),
             "estimatedTime" => json!("20-30 seconds"),
             "size" if has("s3Key") || has("downloadUrl") => json!(184_320),
-            "file_size" => json!(48_213),
+            "file_size" | "fileSize" => json!(48_213),
+            "byType" => json!({ "generation": 3, "success": 1, "system": 1, "webhook": 4 }),
             "recentSuccessPercent" => json!(100),
             "score" if has("disabledAt") => json!(if object["disabledAt"].is_null() { 100 } else { 0 }),
             "underWay" if has("concurrencyNow") => json!(0),
@@ -49,7 +52,7 @@ fn opaque(object: &Map<String, Value>, name: &str) -> Option<Value> {
     })
 }
 
-/// Numbers of jobs and of lines, to which other tests contribute.
+/// Numbers of jobs, of projects, of errors and of lines, to which other tests contribute.
 fn counted(object: &Map<String, Value>, name: &str) -> Option<Value> {
     let has = |names: &[&str]| names.iter().all(|name| object.contains_key(*name));
     let number = match name {
@@ -62,6 +65,14 @@ fn counted(object: &Map<String, Value>, name: &str) -> Option<Value> {
         "activeWorkers" => 1,
         "availableWorkers" => 9,
         "queuePosition" => 3,
+        "totalDocs" | "totalPages" => 24,
+        "total" if has(&["active", "dismissed"]) => 12,
+        "active" if has(&["dismissed", "byType"]) => 9,
+        "dismissed" if has(&["active", "byType"]) => 3,
+        "critical" if has(&["error", "warning", "info"]) => 1,
+        "error" if has(&["critical", "warning", "info"]) => 3,
+        "warning" if has(&["critical", "error", "info"]) => 4,
+        "info" if has(&["critical", "error", "warning"]) => 1,
         "clearedCount" => 3,
         "message" if has(&["clearedCount"]) => return Some(json!("Cleared 3 failed jobs")),
         "cleanedCount" => 1,

@@ -298,6 +298,22 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_projects_scenes_and_errors_are_the_same_in_each_run() {
+        check(
+            json!({
+                "id": "proj_1790000000000_00112233445566778899aabbccddeeff",
+                "scene": "scene_6f1d3d0a6c1e4b0e9a530f7a6c2b4d11", "duration": 1.5, "sceneNumber": "1",
+                "error": "err_1790000000000_0z9y8x7", "path": "/errors/err_1790000000000_0z9y8x7?x",
+            }),
+            &json!({
+                "id": "proj_1704110400000_0f7c3a529a1e4b7e8a556f1de0f5c111",
+                "scene": "scene_0f7c3a529a1e4b7e8a556f1de0f5c112", "duration": 1.5, "sceneNumber": "1",
+                "error": "err_1704110400000_0a1b2c3", "path": "/errors/err_1704110400000_0a1b2c3?x",
+            }),
+        );
+    }
+
+    #[test]
     fn measured_values_are_fixed_and_others_are_kept() {
         check(
             json!({ "durationMs": 7, "progress": 36, "retryAfter": "2026-10-05T08:00:00Z", "latencyMs": null }),

@@ -91,6 +91,7 @@ fn find<'t>(before: &str, rest: &'t str) -> Option<(Found<'t>, usize)> {
         .or_else(|| host(rest))
         .or_else(|| prefixed(rest))
         .or_else(|| token(rest))
+        .or_else(|| raised_error(rest))
         .or_else(|| moment(rest))
         .or_else(|| day(rest))
         .or_else(|| id(before, rest))
@@ -137,6 +138,15 @@ fn token(rest: &str) -> Option<(Found<'_>, usize)> {
     let is_token = purpose.is_ascii_lowercase() && whole >= 35;
     let stands = || format!("{}1.1704715200.c2lnbmF0dXJlLW9mLWFuLWV4YW1wbGUh", char::from(*purpose));
     is_token.then(|| (Found::Fixed(stands()), whole))
+}
+
+/// The id of an error: `err_`, a time, and seven base36 digits.
+fn raised_error<'t>(rest: &str) -> Option<(Found<'t>, usize)> {
+    let (time, digits) = (rest.strip_prefix("err_")?.get(..13)?, rest.get(18..25)?);
+    let is_time = time.bytes().all(|byte| byte.is_ascii_digit()) && rest.as_bytes()[17] == b'_';
+    let is_base36 = digits.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+    let is_error = is_time && is_base36 && is_end(rest, 25);
+    is_error.then(|| (Found::Fixed(format!("err_{TIME_OF_ID}_0a1b2c3")), 25))
 }
 
 fn moment<'t>(rest: &str) -> Option<(Found<'t>, usize)> {
@@ -204,7 +214,7 @@ fn clock<'t>(before: &str, rest: &str) -> Option<(Found<'t>, usize)> {
     }
     match digits {
         10 if before.is_empty() && rest.len() == 10 => Some((Found::Fixed(SECONDS.to_owned()), 10)),
-        13 if before.ends_with("job_") || before.ends_with("trigger_") => {
+        13 if ["job_", "proj_", "trigger_"].iter().any(|prefix| before.ends_with(prefix)) => {
             Some((Found::Fixed(TIME_OF_ID.to_owned()), 13))
         }
         13 if !rest.starts_with('0') => Some((Found::Time(rest[..13].parse().ok()?, Unit::Millis), 13)),

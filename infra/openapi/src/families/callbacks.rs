@@ -1,9 +1,12 @@
-//! Callbacks of external workers and of Creatomate, with a token in their path or without.
+//! Callbacks of external workers, of Creatomate and of services that make tasks of projects, with a token in their path
+//! or without.
 
 use std::borrow::Cow;
 
 use reelhook_http::jobs::creatomate::{RenderAnswer, RenderCallback, RenderHintTaken};
 use reelhook_http::jobs::step::{StepAnswer, StepReport};
+use reelhook_http::projects::callbacks::answers::{CallbackHealth, FrameAnswer, StitchAnswer, VideoAnswer};
+use reelhook_http::projects::callbacks::bodies::{LastFrameComplete, StitchComplete, VideoComplete};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::operation::{Access, Operation, operation};
@@ -39,6 +42,64 @@ pub fn operations() -> Vec<Operation> {
         .answer::<RenderAnswer>(200, "The report is processed; or it is about an earlier run and changes nothing")
         .codes(&["render_unknown"]),
     ]
+    .into_iter()
+    .chain(of_tasks())
+    .collect()
+}
+
+/// The webhooks about tasks of projects: each is signed, or has the token of its task in its path.
+fn of_tasks() -> Vec<Operation> {
+    let video = |route, id, summary| task(route, id, summary).body::<VideoComplete>().answer::<VideoAnswer>(200, TAKEN);
+    let frame =
+        |route, id, summary| task(route, id, summary).body::<LastFrameComplete>().answer::<FrameAnswer>(200, TAKEN);
+    let stitch =
+        |route, id, summary| task(route, id, summary).body::<StitchComplete>().answer::<StitchAnswer>(200, TAKEN);
+    let signed = |of: Operation| of.about(SIGNED);
+    vec![
+        health("GET /api/webhooks/video-complete", "getVideoWebhook"),
+        signed(video("POST /api/webhooks/video-complete", "reportVideo", "Report the video of a scene")),
+        task_token(video(
+            "POST /w/{token}/api/webhooks/video-complete",
+            "reportVideoWithToken",
+            "Report the video of a scene with the token of its task",
+        )),
+        health("GET /api/webhooks/last-frame-complete", "getLastFrameWebhook"),
+        signed(frame("POST /api/webhooks/last-frame-complete", "reportLastFrame", "Report the last frame of a scene")),
+        task_token(frame(
+            "POST /w/{token}/api/webhooks/last-frame-complete",
+            "reportLastFrameWithToken",
+            "Report the last frame of a scene with the token of its task",
+        )),
+        health("GET /api/webhooks/stitch-complete", "getStitchWebhook"),
+        signed(stitch("POST /api/webhooks/stitch-complete", "reportStitch", "Report a stitched video")),
+        task_token(stitch(
+            "POST /w/{token}/api/webhooks/stitch-complete",
+            "reportStitchWithToken",
+            "Report a stitched video with the token of its task",
+        )),
+    ]
+}
+
+/// A webhook about a task of a project.
+fn task(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    operation("callbacks", route, id, summary)
+        .task_callback()
+        .access(Access::Open)
+        .codes(&["unauthorized", "rate_limited"])
+}
+
+/// The health of a webhook about tasks of projects.
+fn health(route: &'static str, id: &'static str) -> Operation {
+    operation("callbacks", route, id, "Check that the webhook is there")
+        .task_callback()
+        .access(Access::Open)
+        .stateless()
+        .answer::<CallbackHealth>(200, "It is")
+}
+
+/// The webhook has the token of its task in its path.
+fn task_token(callback: Operation) -> Operation {
+    callback.path::<CallbackToken>("token", "The token of the task. It is part of the URL that the task was given")
 }
 
 /// A report of a step.
@@ -62,6 +123,12 @@ fn with_token(callback: Operation) -> Operation {
                  and is a secret";
     callback.access(Access::Open).path::<CallbackToken>("token", about).codes(&["unauthorized", "rate_limited"])
 }
+
+/// The credentials of a webhook about tasks.
+const SIGNED: &str = "`X-Webhook-Signature` is the hex HMAC-SHA256 of the raw body, made with the webhook's own secret; \
+                      `sha256=` may precede it.";
+/// The answer to a webhook about tasks.
+const TAKEN: &str = "The report is valid, even if it changes nothing";
 
 /// The token of a callback.
 struct CallbackToken;

@@ -1,8 +1,9 @@
-//! Live updates: the streams of jobs and of the queue, and their tokens.
+//! Live updates: the streams of jobs, of projects and of the queue, and their tokens.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
+use reelhook_app::views::scenes::{ProjectIdText, ProjectStreamEvent};
 use reelhook_app::views::streamgank::JobStreamEvent;
 use reelhook_app::views::wire::JobIdText;
 use reelhook_http::jobs::queue::QueueStreamStatus;
@@ -31,6 +32,21 @@ pub fn operations() -> Vec<Operation> {
                 &["Set-Cookie"],
             )
             .codes(&["job_not_found"]),
+        stream("GET /api/v1/projects/{id}/stream", "streamProject", "Follow a project")
+            .about(PROJECT)
+            .path::<ProjectIdText>("id", "The project")
+            .answer_with::<EventStream<ProjectStreamEvent>>(
+                200,
+                "Events without a name; their data is a `ProjectStreamEvent`",
+                "text/event-stream",
+                &["Set-Cookie"],
+            )
+            .empty_answer(
+                204,
+                "The project has ended, and `Last-Event-ID` is its last event: the client stops",
+                &["Set-Cookie"],
+            )
+            .codes(&["project_not_found"]),
         stream("GET /api/queue/status/stream", "streamQueue", "Follow the numbers of the queue")
             .about(QUEUE)
             .answer_with::<EventStream<QueueStreamStatus>>(
@@ -46,7 +62,7 @@ pub fn operations() -> Vec<Operation> {
             )
             .optional_body::<StreamTokenRequest>()
             .answer::<StreamToken>(200, "The token")
-            .codes(&["job_not_found"]),
+            .codes(&["job_not_found", "project_not_found"]),
     ]
 }
 
@@ -66,7 +82,7 @@ fn stream(route: &'static str, id: &'static str, summary: &'static str) -> Opera
 }
 
 /// A stream of events with data of one type.
-struct EventStream<T>(PhantomData<T>);
+pub struct EventStream<T>(PhantomData<T>);
 
 impl<T: JsonSchema> JsonSchema for EventStream<T> {
     fn inline_schema() -> bool {
@@ -91,6 +107,11 @@ const JOB: &str = "Events that change the state have an `id`; `connected` and `h
                    each time and send no `Last-Event-ID`: such a page does not get the last event of an ended job \
                    again; its request waits for a retry of the job, at most one a minute. If the job does not exist, \
                    it gets 404 once, and then an answer without events and with a long `retry`.";
+/// The stream of a project.
+const PROJECT: &str = "Events of scenes and of the project have an `id`; `connected` and `heartbeat` have none. \
+                       Waiting, `retry` and the cookie `seen` are as for the stream of a job. A project that has \
+                       ended gets its last event, and the stream ends; the next request waits until a command \
+                       continues it.";
 /// The stream of the queue.
 const QUEUE: &str = "API Gateway buffers answers, so a request there waits for new numbers, or for 25 s, and `retry` \
                      says when the client reconnects. Without `Last-Event-ID` the cookie `seen` says which numbers \

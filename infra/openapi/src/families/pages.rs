@@ -1,5 +1,6 @@
 //! Pages for browsers, sign-in and sign-out.
 
+use reelhook_app::views::scenes::ProjectIdText;
 use reelhook_app::views::wire::JobIdText;
 use reelhook_app::webhooks::wire::DeliveryIdText;
 use reelhook_http::access::session::{NextPage, SignInForm, SignInRequest, SignedIn, SignedOut};
@@ -14,6 +15,10 @@ pub fn operations() -> Vec<Operation> {
         page("GET /dashboard", "showDashboard", "Show the dashboard"),
         page("GET /queue", "showQueue", "Show the queue"),
         page("GET /job/{id}", "showJob", "Show a job").path::<JobIdText>("id", "The job"),
+        page("GET /projects", "showProjects", "Show the projects of scenes"),
+        page("GET /projects/{id}", "showProject", "Show a project and its scenes")
+            .path::<ProjectIdText>("id", "The project"),
+        page("GET /errors", "showErrors", "Show the errors inbox"),
         page("GET /webhooks", "showWebhooks", "Show the webhook endpoints"),
         page("GET /webhooks/deliveries", "showDeliveries", "Show the deliveries of webhooks"),
         page("GET /webhooks/deliveries/{id}", "showDelivery", "Show a delivery and its attempts")

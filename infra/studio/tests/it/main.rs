@@ -5,5 +5,6 @@ mod external_verifiers;
 mod http;
 mod receiver;
 mod scenarios;
+mod scenes;
 mod support;
 mod worker;

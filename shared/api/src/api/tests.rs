@@ -52,7 +52,8 @@ async fn api() -> (Api<WithAccess>, Arc<AtomicUsize>) {
     let (counters, calls) = counters();
     let (SettingsReader { names, read }, of) = (SettingsReader::none().with_access(), site.clone());
     let settings = Settings::load(ssm(), "/p".to_owned(), names, move |raw| read(raw, &of)).await.expect("settings");
-    (Api { site, settings, limits: Limits::of_callers(counters, 1), to_answer: Problem::streamgank }, calls)
+    let (to_answer, preflight) = (Problem::streamgank, Site::preflight);
+    (Api { site, settings, limits: Limits::of_callers(counters, 1), to_answer, preflight }, calls)
 }
 
 fn request(method: &str, headers: &[(&'static str, &'static str)]) -> Request {
@@ -94,6 +95,9 @@ async fn a_preflight_needs_no_key_and_reaches_no_function() {
     let (api, _) = api().await;
     let answer = api.serve(&(), fail, request("OPTIONS", &[])).await.unwrap();
     assert_eq!(answer.status(), 204);
+    let api = api.with_preflight(|_, request| ApiAnswer::text(200, request.path.clone()));
+    let answer = api.serve(&(), fail, request("OPTIONS", &[])).await.unwrap();
+    assert_eq!((answer.status().as_u16(), text(&answer)), (200, "/api/job/job_1_a"));
 }
 
 #[tokio::test]

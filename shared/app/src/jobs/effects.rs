@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, Status};
+use reelhook_domain::{Job, JobEffect, JobId, JobSnapshot, Live, LiveSnapshot, OutboundEvent, Status};
 
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::FanoutSource;
@@ -38,7 +38,7 @@ impl FanoutSource for Job {
                 step_details.insert(*number, details.clone());
             }
         }
-        LiveSnapshot {
+        LiveSnapshot::Job(JobSnapshot {
             status: self.status,
             progress: self.run.progress,
             current_step: self.run.caption.clone(),
@@ -46,7 +46,7 @@ impl FanoutSource for Job {
             error: self.run.error.clone().filter(|_| shows_error),
             render_id: self.render_id().cloned().filter(|_| shows_render),
             step_details,
-        }
+        })
     }
 
     fn piece_hint(&self) -> Option<PieceMessage> {
@@ -73,6 +73,10 @@ impl Watched for Job {
             Status::Cancelled => true,
             Status::Failed | Status::Pending | Status::Processing | Status::Rendering => false,
         }
+    }
+
+    fn ending(&self) -> Live {
+        Live::Job
     }
 }
 

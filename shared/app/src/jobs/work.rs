@@ -4,6 +4,7 @@ use crate::change::ChangeError;
 use crate::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
 use crate::jobs::starts::{StartPorts, cancel_worker, start_some};
 use crate::outbox::messages::WorkMessage;
+use crate::projects::launch::{LaunchPorts, apply_early, cancel_task, start_scenes, tasks};
 use crate::store::StoreError;
 
 /// The ports of the launcher.
@@ -14,6 +15,8 @@ pub struct WorkPorts<'a> {
     pub renders: RenderPorts<'a>,
     /// The access to Creatomate.
     pub creatomate: &'a Creatomate,
+    /// Tasks of projects.
+    pub launch: LaunchPorts<'a>,
 }
 
 /// Processes hints in order. Equal ones, such as `start`, are processed once; each has a result.
@@ -29,7 +32,7 @@ pub async fn work_on_all(ports: &WorkPorts<'_>, messages: &[WorkMessage]) -> Vec
 /// Processes one hint.
 ///
 /// # Errors
-/// [`ChangeError`]; a cancellation that the worker did not confirm counts as busy, so that it is sent again.
+/// [`ChangeError`]; a cancellation that the worker or service did not confirm counts as busy, so that it is sent again.
 pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(), ChangeError> {
     let StartPorts { http, clock, worker, .. } = ports.starts;
     match message {
@@ -45,5 +48,9 @@ pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(),
             let source = "the worker did not confirm the cancel".into();
             Err(StoreError::Busy { operation: "cancel run", source }.into())
         }
+        WorkMessage::StartScenes => start_scenes(&ports.launch).await.map(drop),
+        WorkMessage::Tasks { project_id } => tasks(&ports.launch, project_id).await,
+        WorkMessage::ApplyEarly { project_id } => apply_early(&ports.launch, project_id).await,
+        WorkMessage::CancelTask { project_id, stage, id } => cancel_task(&ports.launch, project_id, *stage, id).await,
     }
 }

@@ -37,9 +37,9 @@ pub struct CleanupPorts<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CleanupReport {
-    /// Jobs that were due.
+    /// Jobs and projects that were due.
     pub jobs_due: usize,
-    /// Jobs that changed because they were due.
+    /// Jobs and projects that changed because they were due.
     pub jobs_changed: usize,
     /// Deliveries that got a new hint.
     pub deliveries_hinted: usize,

@@ -1,7 +1,8 @@
 //! The messages in the queues: tagged, versioned hints. Purging a queue loses nothing.
 
 use async_trait::async_trait;
-use reelhook_domain::{DeliveryId, EventId, JobId, RenderId, WebUrl};
+use reelhook_domain::projects::task::Stage;
+use reelhook_domain::{DeliveryId, EventId, JobId, ProjectId, RenderId, WebUrl};
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
@@ -41,6 +42,31 @@ pub enum WorkMessage {
         /// The worker's URL for cancellations.
         url: WebUrl,
     },
+    /// Give slots to scenes that wait for them, if slots are free.
+    #[serde(rename = "start_scenes.v1")]
+    StartScenes,
+    /// Submit, look up and poll what is due of a project's tasks.
+    #[serde(rename = "tasks.v1")]
+    Tasks {
+        /// The project.
+        project_id: ProjectId,
+    },
+    /// Apply callbacks that came before a project knew their scene or task.
+    #[serde(rename = "apply_early.v1")]
+    ApplyEarly {
+        /// The project.
+        project_id: ProjectId,
+    },
+    /// Cancel a task at its service.
+    #[serde(rename = "cancel_task.v1")]
+    CancelTask {
+        /// The task's project.
+        project_id: ProjectId,
+        /// The stage, which says which service.
+        stage: Stage,
+        /// The service's id.
+        id: RenderId,
+    },
 }
 
 /// Hints for renderers.
@@ -54,6 +80,12 @@ pub enum PieceMessage {
         job_id: JobId,
         /// The run attempt.
         attempt: u32,
+    },
+    /// Pieces of this project are open: claim one.
+    #[serde(rename = "project_piece.v1")]
+    Project {
+        /// The project.
+        project_id: ProjectId,
     },
 }
 

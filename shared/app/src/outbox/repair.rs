@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reelhook_domain::projects::project::Project;
 use reelhook_domain::{JobId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::store::JobStore;
 use crate::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan_emitted};
+use crate::projects::store::ProjectList;
 use crate::store::StoreError;
 use crate::webhooks::subscriptions::Subscriptions;
 
 /// Days of jobs that a repair reads: jobs are kept as long.
 const DAYS: i64 = 31;
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Projects of one page: each may be large.
+const PROJECTS: usize = 20;
 
 /// Lists jobs.
 #[async_trait]
@@ -46,10 +50,23 @@ pub struct Cursor {
     pub after: Option<String>,
 }
 
+/// Where a repair goes on: projects come after the jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Place {
+    /// Among the jobs.
+    Jobs(Cursor),
+    /// Among the projects.
+    Projects {
+        /// The cursor in their list; none for its beginning.
+        projects: Option<String>,
+    },
+}
+
 /// The result of one part of a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Repaired {
-    /// Jobs that were read.
+    /// Jobs or projects that were read.
     pub scanned: usize,
     /// Deliveries whose rows exist now.
     pub ensured: usize,
@@ -118,6 +135,25 @@ pub async fn repair(
     apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
     Ok(Repaired { scanned, ensured, cursor: next(&cursor, page.next) })
+}
+
+/// Writes the missing deliveries since `since` of one page of projects, from `cursor` on. The answer has the numbers, and
+/// the cursor of the next page; none after the last.
+///
+/// # Errors
+/// As [`repair`].
+pub async fn repair_projects(
+    ports: &RepairPorts<'_>,
+    projects: &dyn ProjectList,
+    since: Timestamp,
+    cursor: Option<&str>,
+) -> Result<(Repaired, Option<String>), RepairError> {
+    let page = projects.page(cursor, PROJECTS).await?;
+    let plan = |project: &Project| plan_emitted(project, since, ports.subscriptions, ports.grace);
+    let plans: Vec<_> = page.projects.iter().map(plan).collect();
+    apply_plans(&ports.fanout, &plans).await?;
+    let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
+    Ok((Repaired { scanned: page.projects.len(), ensured, cursor: None }, page.next))
 }
 
 fn next(cursor: &Cursor, after: Option<String>) -> Option<Cursor> {

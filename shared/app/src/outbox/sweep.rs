@@ -8,13 +8,14 @@ use crate::change::{AggregateStore, Changed, change};
 use crate::clock::ClockAndRandom;
 use crate::jobs::starts::StartStore;
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
+use crate::projects::store::SceneSlots;
 use crate::store::StoreError;
 
 /// Shards of the due indexes.
 pub const SHARDS: u32 = 16;
 /// Shards that are read concurrently.
 const READS_AT_ONCE: usize = 8;
-/// Jobs that are changed concurrently.
+/// Aggregates that are changed concurrently.
 const CHANGES_AT_ONCE: usize = 8;
 /// The maximum number of due things of a shard in one sweep; the next sweep continues.
 pub const PER_SHARD: i32 = 200;
@@ -45,10 +46,10 @@ pub trait DueDeliveries: Send + Sync {
     async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
 }
 
-/// One kind of aggregates, as the sweep sees it.
+/// One kind of things that may be due, as the sweep sees it.
 #[async_trait]
 pub trait Sweepable: Send + Sync {
-    /// Lets every due aggregate change, and counts.
+    /// Does what is due, and counts.
     async fn sweep(&self, clock: &dyn ClockAndRandom, swept: &mut Swept);
 }
 
@@ -77,7 +78,7 @@ impl<A: Aggregate> Sweepable for Due<'_, A> {
             match result {
                 Ok(Changed::Applied(changed)) => {
                     swept.jobs_changed += 1;
-                    tracing::info!(job_id = %changed.id(), version = changed.version(), "changed a job that was due");
+                    tracing::info!(job_id = %changed.id(), version = changed.version(), "changed what was due");
                 }
                 Ok(Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound) => {}
                 Err(error) => swept.fail(&error),
@@ -86,9 +87,32 @@ impl<A: Aggregate> Sweepable for Due<'_, A> {
     }
 }
 
+/// Projects with a scene that waits for a slot, as the sweep sees them.
+pub struct WaitingScenes<'a> {
+    /// Finds them.
+    pub slots: &'a dyn SceneSlots,
+    /// The Work queue.
+    pub work: &'a dyn Hints<WorkMessage>,
+}
+
+#[async_trait]
+impl Sweepable for WaitingScenes<'_> {
+    /// Sends a hint to start scenes if one waits: the hint that a slot is free may have been lost.
+    async fn sweep(&self, _: &dyn ClockAndRandom, swept: &mut Swept) {
+        let hinted = match self.slots.waiting(1).await {
+            Ok(waiting) if waiting.is_empty() => Ok(()),
+            Ok(_) => send_all(self.work, vec![Delayed::now(WorkMessage::StartScenes)]).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = hinted {
+            swept.fail(&error);
+        }
+    }
+}
+
 /// The ports that a sweep needs.
 pub struct SweepPorts<'a> {
-    /// The kinds of aggregates, in the order in which they are swept.
+    /// The kinds of aggregates, and what else may be due, in the order in which they are swept.
     pub aggregates: &'a [&'a dyn Sweepable],
     /// Deliveries.
     pub due_deliveries: &'a dyn DueDeliveries,
@@ -105,13 +129,13 @@ pub struct SweepPorts<'a> {
 /// The result of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
-    /// Jobs that were due.
+    /// Jobs and projects that were due.
     pub jobs_due: usize,
-    /// Jobs that changed.
+    /// Jobs and projects that changed.
     pub jobs_changed: usize,
     /// Deliveries that got a new hint.
     pub deliveries_hinted: usize,
-    /// Shards, jobs and hints that failed; they are due again at the next sweep.
+    /// Shards, jobs, projects and hints that failed; they are due again at the next sweep.
     pub failed: usize,
 }
 

@@ -4,7 +4,7 @@ use reelhook_domain::JobKind;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-/// The form in which clients of a family see a job.
+/// The form in which clients of a family see jobs or projects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -14,6 +14,8 @@ pub enum Dialect {
     StreamGank,
     /// Seed 002.
     VidBuilder,
+    /// Seed 003: projects of scenes.
+    Scenes,
 }
 
 impl Dialect {

@@ -1,7 +1,8 @@
-//! The views of the dialects: how clients see jobs. The domain knows none of these names.
+//! The views of the dialects: how clients see jobs and projects. The domain knows none of these names.
 
 pub mod captions;
 pub mod dialect;
+pub mod scenes;
 pub mod streamgank;
 pub mod vidbuilder;
 pub mod view;
@@ -10,6 +11,7 @@ pub mod wire;
 use reelhook_domain::{Job, JobKind};
 
 pub use self::dialect::Dialect;
+use self::scenes::Scenes;
 use self::streamgank::StreamGank;
 use self::vidbuilder::VidBuilder;
 use self::view::{View, WebhookView};
@@ -19,6 +21,7 @@ pub fn of(dialect: Dialect) -> &'static dyn View {
     match dialect {
         Dialect::StreamGank => &StreamGank,
         Dialect::VidBuilder => &VidBuilder,
+        Dialect::Scenes => &Scenes,
     }
 }
 

@@ -37,12 +37,20 @@ impl View for StreamGank {
     }
 
     fn live_event(&self, of: &Subject, row: &LiveRow, event: &Live) -> Value {
-        json!(live::event(of, row, event))
+        row.snapshot.job().map_or(Value::Null, |job| json!(live::event(of, row.at, job, event)))
+    }
+
+    fn connected(&self, of: &Subject, now: Timestamp) -> Value {
+        json!(JobStreamEvent::connected(of, now))
+    }
+
+    fn heartbeat(&self, of: &Subject, now: Timestamp) -> Value {
+        json!(JobStreamEvent::heartbeat(of, now))
     }
 }
 
 impl WebhookView<Job> for StreamGank {
-    fn webhook_data(&self, of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
+    fn webhook_data(&self, of: &Job, event: OutboundEvent, _about: Option<&str>, at: Timestamp) -> Value {
         json!(webhook::data(of, event, at))
     }
 }

@@ -36,10 +36,18 @@ impl View for VidBuilder {
     fn live_event(&self, of: &Subject, row: &LiveRow, event: &Live) -> Value {
         StreamGank.live_event(of, row, event)
     }
+
+    fn connected(&self, of: &Subject, now: Timestamp) -> Value {
+        StreamGank.connected(of, now)
+    }
+
+    fn heartbeat(&self, of: &Subject, now: Timestamp) -> Value {
+        StreamGank.heartbeat(of, now)
+    }
 }
 
 impl WebhookView<Job> for VidBuilder {
-    fn webhook_data(&self, of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
+    fn webhook_data(&self, of: &Job, event: OutboundEvent, _about: Option<&str>, at: Timestamp) -> Value {
         notification(of, event, at)
     }
 }

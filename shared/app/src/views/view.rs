@@ -16,10 +16,16 @@ pub trait View: Send + Sync {
 
     /// A live event of this row.
     fn live_event(&self, of: &Subject, row: &LiveRow, event: &Live) -> Value;
+
+    /// The first event of a stream.
+    fn connected(&self, of: &Subject, now: Timestamp) -> Value;
+
+    /// The event that shows that a stream is alive.
+    fn heartbeat(&self, of: &Subject, now: Timestamp) -> Value;
 }
 
 /// Renders webhooks about one kind of aggregate.
 pub trait WebhookView<A>: View {
-    /// The `data` member of a webhook.
-    fn webhook_data(&self, of: &A, event: OutboundEvent, at: Timestamp) -> Value;
+    /// The `data` member of a webhook, about a part of the aggregate (such as a scene) or about the whole.
+    fn webhook_data(&self, of: &A, event: OutboundEvent, about: Option<&str>, at: Timestamp) -> Value;
 }

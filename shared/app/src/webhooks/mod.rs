@@ -4,6 +4,7 @@ pub mod deliver;
 pub mod deliveries;
 pub mod endpoints;
 pub mod events;
+pub mod notification;
 pub mod notify;
 pub mod operational;
 pub mod previews;

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEvent, Timestamp, WarningLevel, WebUrl};
 
+use crate::errors::raise;
+use crate::errors::view as errors;
 use crate::jobs::examples;
 use crate::outbox::source::FanoutSource;
+use crate::projects::examples as project_examples;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Format, Signers};
 use crate::webhooks::events::{EventRow, delivery_of};
@@ -63,9 +66,22 @@ pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Pre
 pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> EventRow {
     let since = now.before(10 * MINUTE);
     match event.group() {
-        EventGroup::Job | EventGroup::Video => row_of(&examples::job(event, since), event),
+        EventGroup::Job | EventGroup::Video => row_of(&examples::job(event, since), event, None),
+        EventGroup::Project => row_of(&project_examples::project(event, since), event, None),
+        EventGroup::Scene => {
+            let project = project_examples::project(event, since);
+            row_of(&project, event, project.scenes.first().map(|scene| scene.id.as_str()))
+        }
+        EventGroup::Error => of_errors(event, since, now),
         EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook => of_webhooks(endpoint, event, since, now),
     }
+}
+
+/// An example of an event about an error.
+fn of_errors(event: OutboundEvent, since: Timestamp, now: Timestamp) -> EventRow {
+    let raised = errors::example(since);
+    let resolved = raised.resolved(now, now).filter(|_| event == OutboundEvent::ErrorResolved);
+    raise::event(event, &resolved.unwrap_or(raised), now, now)
 }
 
 /// An example of an event about webhooks.
@@ -80,7 +96,7 @@ fn of_webhooks(endpoint: &Endpoint, event: OutboundEvent, since: Timestamp, now:
         OutboundEvent::EndpointRecovered => caused(OperationalEvent::Recovered(endpoint, since)),
         OutboundEvent::DeliveryExhausted => {
             let completed = OutboundEvent::Completed;
-            let row = row_of(&examples::job(completed, since), completed);
+            let row = row_of(&examples::job(completed, since), completed, None);
             let mut delivery = delivery_of(&row, &Subscriber::only(endpoint), Duration::ZERO, None);
             delivery.attempts = endpoint.policy.schedule.retries() + 1;
             delivery.last_result = Some(format!("status 500 after {} attempts", delivery.attempts));
@@ -91,9 +107,9 @@ fn of_webhooks(endpoint: &Endpoint, event: OutboundEvent, since: Timestamp, now:
     row.expect("an example has good ids")
 }
 
-/// The event of an aggregate's last version.
-fn row_of<A: FanoutSource>(of: &A, event: OutboundEvent) -> EventRow {
+/// The event of an aggregate's last version, about a part of it or about the whole.
+fn row_of<A: FanoutSource>(of: &A, event: OutboundEvent, about: Option<&str>) -> EventRow {
     let (subject, at) = (of.subject(), of.updated_at());
-    let (id, data) = (EventId::of(&subject, of.version(), 0), of.view().webhook_data(of, event, at));
+    let (id, data) = (EventId::of(&subject, of.version(), 0), of.view().webhook_data(of, event, about, at));
     EventRow { id, event, subject, at, data, callback: None }
 }

@@ -32,6 +32,8 @@ pub struct WebhookSettings {
     pub permanent: BTreeSet<u16>,
     /// The schedule of seed 001, with WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY and WEBHOOK_MAX_RETRY_DELAY.
     pub doubling: Schedule,
+    /// NOTIFICATION_SERVICE_URL with NOTIFICATION_API_KEY: an endpoint that gets completed projects only.
+    pub notification: Option<Arc<Endpoint>>,
 }
 
 /// An invalid setting.
@@ -88,7 +90,7 @@ impl WebhookSettings {
                 bad.push(BadSetting { name: "WEBHOOK_ENDPOINT_POLICIES", wrong });
             }
         }
-        let settings = Self { endpoints, events, secret, policy, permanent, doubling };
+        let settings = Self { endpoints, events, secret, policy, permanent, doubling, notification: None };
         if bad.is_empty() { Ok(settings) } else { Err(BadSettings(bad)) }
     }
 
@@ -97,9 +99,9 @@ impl WebhookSettings {
         self.endpoints.iter().find(|endpoint| endpoint.name == name || endpoint.id.as_str() == name)
     }
 
-    /// The endpoint with this id, while it is configured.
+    /// The endpoint with this id, while it is configured; also the notification service.
     pub fn endpoint(&self, id: &EndpointId) -> Option<&Arc<Endpoint>> {
-        self.endpoints.iter().find(|endpoint| endpoint.id == *id)
+        self.endpoints.iter().chain(&self.notification).find(|endpoint| endpoint.id == *id)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reelhook_domain::{EndpointId, EventFilter, OutboundEvent, Timestamp};
+use reelhook_domain::{EndpointId, EventFilter, EventPattern, OutboundEvent, Timestamp};
 
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
@@ -48,7 +48,7 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// The endpoints of the settings, and the registered ones.
+    /// The endpoints of the settings with the notification service, and the registered ones.
     pub fn new(settings: &WebhookSettings, registered: Arc<Vec<Subscriber>>) -> Self {
         let configured = settings.endpoints.iter().map(|endpoint| Subscriber {
             id: endpoint.id.clone(),
@@ -56,7 +56,12 @@ impl Subscriptions {
             events: settings.events.clone(),
             since: Timestamp::EPOCH,
         });
-        Self { configured: configured.collect(), registered }
+        let completed = EventFilter::new([EventPattern::One(OutboundEvent::ProjectCompleted)]);
+        let notification = settings
+            .notification
+            .iter()
+            .map(|endpoint| Subscriber { events: completed.clone(), ..Subscriber::only(endpoint) });
+        Self { configured: configured.chain(notification).collect(), registered }
     }
 
     /// The subscribers of an event of that time.

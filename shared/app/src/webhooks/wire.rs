@@ -8,6 +8,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::errors::view::ErrorIdText;
 use crate::views::wire::Time;
 
 /// Declares types that describe texts. An inline description stands in each place, another one among the schemas.
@@ -65,7 +66,7 @@ texts! {
     /// Describes the name of an event.
     EventNameText, "EventName", inline: false, json_schema!({
         "type": "string",
-        "description": "What a webhook is about: a job, a video, or webhooks themselves",
+        "description": "What a webhook is about: a job, a video, a project, a scene, an error, or webhooks themselves",
         "enum": event_names(),
     });
     /// Describes an entry of an endpoint's filter.
@@ -171,6 +172,16 @@ pub struct ThinData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "EndpointIdText")]
     endpoint_id: Option<&'a str>,
+    /// The project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<&'a str>,
+    /// The scene of the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scene_id: Option<&'a str>,
+    /// The error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ErrorIdText")]
+    error_id: Option<&'a str>,
     /// Where the rest can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["/api/job/job_1704110400000_5f0c2b7e9d134a6688e1c07ab2d94f31"]))]
@@ -187,23 +198,35 @@ impl<'a> ThinData<'a> {
         let id = |name: &str| data[name].as_str();
         let (delivery_id, job_id) = (id("delivery_id"), id("job_id"));
         let (video_job_id, endpoint_id) = (id("jobId"), id("endpoint_id"));
+        let (project_id, scene_id, error_id) = (id("project_id"), id("scene_id"), id("error_id"));
         let paths = [
             ("/api/webhooks/deliveries/", delivery_id),
             ("/api/job/", job_id),
             ("/api/job-status/", video_job_id),
             ("/api/webhooks/endpoints/", endpoint_id),
+            ("/api/v1/projects/", project_id),
+            ("/api/v1/errors/", error_id),
         ];
         let href = paths.into_iter().find_map(|(path, id)| Some(format!("{path}{}", id?)));
-        Self { delivery_id, job_id, video_job_id, endpoint_id, href, status: data.get("status") }
+        let status = data.get("status");
+        Self { delivery_id, job_id, video_job_id, endpoint_id, project_id, scene_id, error_id, href, status }
     }
 }
 
 impl Serialize for ThinData<'_> {
     /// The path follows the id that it contains.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { delivery_id, job_id, video_job_id, endpoint_id, href, status } = self;
-        let ids =
-            [("delivery_id", delivery_id), ("job_id", job_id), ("jobId", video_job_id), ("endpoint_id", endpoint_id)];
+        let Self { delivery_id, job_id, video_job_id, endpoint_id, project_id, scene_id, error_id, href, status } =
+            self;
+        let ids = [
+            ("delivery_id", delivery_id),
+            ("job_id", job_id),
+            ("jobId", video_job_id),
+            ("endpoint_id", endpoint_id),
+            ("project_id", project_id),
+            ("scene_id", scene_id),
+            ("error_id", error_id),
+        ];
         let mut ids = ids.into_iter().filter(|(_, id)| id.is_some());
         let mut members = serializer.serialize_map(None)?;
         if let Some((name, id)) = ids.next() {
@@ -232,7 +255,7 @@ mod tests {
         for pattern in patterns() {
             assert_eq!(EventPattern::parse(&pattern).map(|pattern| pattern.to_string()), Some(pattern));
         }
-        assert_eq!(group_names(), ["job", "video", "endpoint", "delivery", "webhook"]);
+        assert_eq!(group_names(), ["job", "video", "project", "scene", "error", "endpoint", "delivery", "webhook"]);
     }
 
     #[test]
@@ -253,6 +276,11 @@ mod tests {
         let video = json!({ "status": "completed", "jobId": "v" });
         let of_video = r#"{"jobId":"v","href":"/api/job-status/v","status":"completed"}"#;
         assert_eq!(json!(ThinData::of(&video)).to_string(), of_video);
+        let scene = json!({ "project_id": "proj_1", "scene_id": "s", "status": "verified" });
+        let of_scene = r#"{"project_id":"proj_1","href":"/api/v1/projects/proj_1","scene_id":"s","status":"verified"}"#;
+        assert_eq!(json!(ThinData::of(&scene)).to_string(), of_scene);
+        let of_error = r#"{"error_id":"err_1","href":"/api/v1/errors/err_1"}"#;
+        assert_eq!(json!(ThinData::of(&json!({ "error_id": "err_1", "message": "m" }))).to_string(), of_error);
         assert_eq!(json!(ThinData::of(&json!({ "job_id": 5 }))), json!({}));
         let (standard, envelope) =
             (StandardPayload::new("e", &data, at), StreamGankEnvelope::new("e", &data, at, "webhook_1"));

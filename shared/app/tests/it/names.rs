@@ -10,7 +10,9 @@ use serde_json::json;
 
 #[test]
 fn dialects_and_schedules() {
-    for (dialect, name) in [(Dialect::StreamGank, "streamgank"), (Dialect::VidBuilder, "vidbuilder")] {
+    for (dialect, name) in
+        [(Dialect::StreamGank, "streamgank"), (Dialect::VidBuilder, "vidbuilder"), (Dialect::Scenes, "scenes")]
+    {
         assert_eq!((dialect.name(), json!(dialect)), (name, json!(name)));
     }
     for (schedule, name) in [

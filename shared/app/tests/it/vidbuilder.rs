@@ -90,7 +90,7 @@ fn a_notification_ends_with_its_time_and_metadata() {
     job.request.metadata = Metadata::parse(&json!({ "order": "42" })).unwrap();
     let end = r#""timestamp":"2024-01-01T12:00:00.000Z","metadata":{"order":"42"}}"#;
     let check = |job: &Job, event: OutboundEvent, expected: String| {
-        assert_eq!(of_jobs(JobKind::Video).webhook_data(job, event, NOON).to_string(), expected);
+        assert_eq!(of_jobs(JobKind::Video).webhook_data(job, event, None, NOON).to_string(), expected);
     };
     let started = r#"{"jobId":"v-1","status":"started","message":"Video generation started","#;
     check(&job, OutboundEvent::VideoStarted, format!("{started}{end}"));

@@ -1,10 +1,13 @@
-//! The admission item and the other items of slots: one row per pool, replaced on condition of its version.
+//! The admission item, the other items of slots, and whatever else is one row that is replaced on condition of its
+//! version.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::Admission;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::conditional::failed_put;
@@ -30,53 +33,79 @@ impl AdmissionStore for CounterTable {
 impl CounterTable {
     /// The slots under `pk`; a new item if there is none.
     pub(crate) async fn slots(&self, pk: &str) -> Result<Admission, StoreError> {
-        let operation = "load slots";
-        let item = self.get(operation, pk, ALONE).await?;
-        item.map_or_else(|| Ok(Admission::default()), |item| read(operation, &item, "body"))
+        self.versioned("load slots", pk).await
     }
 
     /// Saves the slots under `pk`, one version on.
     pub(crate) async fn save_slots(&self, pk: &str, slots: &Admission) -> Result<Saved<Admission>, StoreError> {
-        let operation = "save slots";
+        self.save_versioned("save slots", pk, slots.version, slots).await
+    }
+
+    /// The admission item's part of a claim transaction.
+    pub(crate) fn admission_put(&self, admission: &Admission) -> TransactWriteItem {
+        self.slots_put(ADMISSION, admission)
+    }
+
+    /// The part of a claim transaction that saves the slots under `pk`, one version on.
+    pub(crate) fn slots_put(&self, pk: &str, slots: &Admission) -> TransactWriteItem {
         let write_id = Uuid::new_v4().simple().to_string();
-        let put = self.client().put_item().table_name(self.name()).set_item(Some(slots_item(pk, slots, &write_id)));
+        let put = Put::builder()
+            .table_name(self.name())
+            .set_item(Some(versioned_item(pk, slots.version, slots, &write_id)))
+            .condition_expression(UNCHANGED)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(slots.version - 1));
+        TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
+    }
+
+    /// The value under `pk`; the default if there is none.
+    pub(crate) async fn versioned<T>(&self, operation: &'static str, pk: &str) -> Result<T, StoreError>
+    where
+        T: Default + DeserializeOwned,
+    {
+        let item = self.get(operation, pk, ALONE).await?;
+        item.map_or_else(|| Ok(T::default()), |item| read(operation, &item, "body"))
+    }
+
+    /// Saves the value under `pk` in this version if the stored one is the version before.
+    pub(crate) async fn save_versioned<T>(
+        &self,
+        operation: &'static str,
+        pk: &str,
+        version: u64,
+        value: &T,
+    ) -> Result<Saved<T>, StoreError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let write_id = Uuid::new_v4().simple().to_string();
+        let item = versioned_item(pk, version, value, &write_id);
+        let put = self.client().put_item().table_name(self.name()).set_item(Some(item));
         let put = put
             .condition_expression(UNCHANGED)
             .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(slots.version - 1))
+            .expression_attribute_values(":version", n(version - 1))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
             Ok(_) => Ok(Saved::Done),
             Err(error) => failed_put(operation, error, &write_id, |item| read(operation, item, "body")),
         }
     }
-
-    /// The admission item's part of a claim transaction.
-    pub(crate) fn admission_put(&self, admission: &Admission) -> TransactWriteItem {
-        let write_id = Uuid::new_v4().simple().to_string();
-        let put = Put::builder()
-            .table_name(self.name())
-            .set_item(Some(admission_item(admission, &write_id)))
-            .condition_expression(UNCHANGED)
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(admission.version - 1));
-        TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
-    }
 }
 
 /// The admission item as it is stored.
 pub fn admission_item(admission: &Admission, write_id: &str) -> Item {
-    slots_item(ADMISSION, admission, write_id)
+    versioned_item(ADMISSION, admission.version, admission, write_id)
 }
 
-fn slots_item(pk: &str, slots: &Admission, write_id: &str) -> Item {
+fn versioned_item<T: Serialize>(pk: &str, version: u64, value: &T, write_id: &str) -> Item {
     [
         ("pk", s(pk)),
         ("sk", s(ALONE)),
         ("schema", n(SCHEMA)),
-        ("version", n(slots.version)),
+        ("version", n(version)),
         ("write_id", s(write_id)),
-        ("body", json(slots)),
+        ("body", json(value)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::sweep::shard;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Effect, Job, JobKind, Status};
+use reelhook_domain::{Effect, Job, JobId, JobKind, Status};
 
+use crate::aggregates::{Operations, Stored};
 use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
 use crate::jobs::stored_job::StoredJob;
 
@@ -14,6 +15,30 @@ const RETENTION_DAYS: i64 = 30;
 const TOMBSTONE_DAYS: i64 = 3;
 /// The partition of active jobs in the index; see docs/adr/0003.
 pub(crate) const ACTIVE: &str = "active";
+
+impl Stored for Job {
+    const OPERATIONS: Operations = Operations {
+        load: "load job",
+        load_all: "load jobs",
+        save: "save job",
+        insert: "insert job",
+        insert_with_key: "insert job with key",
+        claim: "claim job",
+        due: "find due jobs",
+    };
+
+    fn parse_id(text: &str) -> Option<JobId> {
+        JobId::parse(text).ok()
+    }
+
+    fn to_item(&self, write_id: &str) -> Item {
+        to_item(self, write_id)
+    }
+
+    fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {
+        from_item(operation, item)
+    }
+}
 
 /// The name of a kind of jobs in the indexes.
 pub(crate) fn family(kind: JobKind) -> &'static str {

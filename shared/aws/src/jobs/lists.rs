@@ -2,20 +2,17 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Job, JobId, JobKind, Status, Timestamp};
 
+use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
-use crate::items::{Item, is_expired, n, number, s, text};
-use crate::jobs::item::{ACTIVE, from_item, status_month};
-use crate::jobs::table::{JobTable, ids};
-use crate::retry::RetryClock;
+use crate::items::{Item, n, number, s, text};
+use crate::jobs::item::{ACTIVE, status_month};
+use crate::jobs::table::JobTable;
 
-/// Keys that one BatchGetItem takes.
-const BATCH_GET: usize = 100;
 /// Running jobs that are listed, at most.
 const RUNNING: i32 = 100;
 
@@ -31,7 +28,7 @@ impl QueueStore for JobTable {
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
         let read = |family: JobKind| {
             let values = [(":month", s(status_month(family, status, month))), (":until", n(until.millis()))];
-            let query = self.query("by-status", "status_month = :month AND created_at <= :until", &values);
+            let query = self.items.query("by-status", "status_month = :month AND created_at <= :until", &values);
             listed(query.scan_index_forward(false), limit)
         };
         let mut found = try_join_all(partitions(family).iter().copied().map(read)).await?.concat();
@@ -55,7 +52,7 @@ impl QueueStore for JobTable {
             let month = s(status_month(family, status, month));
             let values = [(":month", month), (":from", n(from.millis())), (":until", n(until.millis()))];
             let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
-            listed(self.query("by-status", condition, &values), limit)
+            listed(self.items.query("by-status", condition, &values), limit)
         };
         let mut found = try_join_all(JobKind::ALL.iter().copied().map(read)).await?.concat();
         found.sort_by_key(|(at, _)| *at);
@@ -64,41 +61,15 @@ impl QueueStore for JobTable {
     }
 
     async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        let operation = "load jobs";
-        let mut found = Vec::with_capacity(ids.len());
-        let waits = RetryClock::of(&self.client);
-        for chunk in ids.chunks(BATCH_GET) {
-            let keys = chunk.iter().map(|id| [("id".to_owned(), s(id.as_str()))].into()).collect();
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().expect("keys are set");
-            let (mut wanted, mut retry) = (Some(wanted), waits.retry());
-            while let Some(next) = wanted.take() {
-                if !retry.attempt().await {
-                    return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
-                }
-                let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
-                let answer = answer.map_err(|error| store_error(operation, error))?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    if is_expired(&item, self.clock.now()) {
-                        continue;
-                    }
-                    match from_item(operation, &item) {
-                        Ok(job) => found.push(job),
-                        // One unreadable job does not fail the list.
-                        Err(error) => tracing::error!(%error, "failed to read a job, it is not listed"),
-                    }
-                }
-                wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            }
-        }
-        Ok(found)
+        self.items.load_all(ids).await
     }
 
     async fn running(&self) -> Result<Vec<JobId>, StoreError> {
         // `pending` sorts before `processing` and `rendering`, `starting` sorts after them.
         let values = [(":active", s(ACTIVE)), (":first", s("processing#")), (":last", s("rendering#~"))];
-        let query = self.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
+        let query = self.items.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
         let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
-        Ok(ids(answer.items()))
+        Ok(AggregateTable::<Job>::ids(answer.items()))
     }
 }
 

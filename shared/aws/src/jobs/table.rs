@@ -1,11 +1,11 @@
-//! The Jobs table, which implements the ports of jobs: one item per job, replaced on condition of its version.
+//! The Jobs table, which implements the ports of jobs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem};
+use aws_sdk_dynamodb::types::Select;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
@@ -13,20 +13,17 @@ use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::starts::{Claimed, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
-use reelhook_app::outbox::sweep::{DueIndex, PER_SHARD};
+use reelhook_app::outbox::sweep::DueIndex;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestamp};
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
-use crate::conditional::failed_put;
+use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
-use crate::items::{Item, is_expired, n, s, text};
+use crate::items::{n, s, text};
 use crate::jobs::counters::CounterTable;
-use crate::jobs::item::{ACTIVE, from_item, status_month, to_item};
-use crate::retry::RetryClock;
-use crate::transactions::{Cancelled, cancelled};
+use crate::jobs::item::{ACTIVE, status_month};
 
 /// The maximum number of active jobs that one read counts.
 const COUNTED: i32 = 1000;
@@ -42,10 +39,7 @@ const VIDEOS: &str = "vidbuilder/";
 /// The Jobs table.
 #[derive(Clone)]
 pub struct JobTable {
-    pub(crate) client: aws_sdk_dynamodb::Client,
-    pub(crate) table: String,
-    pub(crate) counters: CounterTable,
-    pub(crate) clock: Arc<dyn ClockAndRandom>,
+    pub(crate) items: AggregateTable<Job>,
     finals: Arc<Mutex<Option<(Instant, QueueCounts)>>>,
 }
 
@@ -57,7 +51,7 @@ impl JobTable {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { client, table: table.into(), counters, clock, finals: Arc::default() }
+        Self { items: AggregateTable::new(client, table, counters, clock), finals: Arc::default() }
     }
 
     /// Reads a job that does not exist: a first call, which opens the connection.
@@ -65,59 +59,7 @@ impl JobTable {
     /// # Errors
     /// [`StoreError`].
     pub async fn first_call(&self) -> Result<(), StoreError> {
-        let no_job = JobId::parse("warm-up").expect("an id");
-        self.load(&no_job).await.map(drop)
-    }
-
-    fn put(
-        &self,
-        item: Item,
-        expected: Option<u64>,
-    ) -> aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match expected {
-            Some(version) => put
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", n(version)),
-            None => put.condition_expression("attribute_not_exists(id)"),
-        }
-    }
-
-    /// Writes a job on condition that its item has the `expected` version, or does not exist.
-    async fn write(&self, operation: &'static str, job: &Job, expected: Option<u64>) -> Result<Saved<Job>, StoreError> {
-        let write_id = Uuid::new_v4().simple().to_string();
-        match self.put(to_item(job, &write_id), expected).send().await {
-            Ok(_) => Ok(Saved::Done),
-            Err(error) => failed_put(operation, error, &write_id, |item| from_item(operation, item)),
-        }
-    }
-
-    fn transact_put(&self, item: Item, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        let put = match expected {
-            Some(version) => put
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", n(version)),
-            None => put.condition_expression("attribute_not_exists(id)"),
-        };
-        TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
-    }
-
-    /// A query of a `KEYS_ONLY` index, in the order of its sort key.
-    pub(crate) fn query(&self, index: &str, condition: &str, values: &[(&str, AttributeValue)]) -> QueryFluentBuilder {
-        let mut query =
-            self.client.query().table_name(&self.table).index_name(index).key_condition_expression(condition);
-        for (name, value) in values {
-            query = query.expression_attribute_values(*name, value.clone());
-        }
-        query
+        self.items.first_call().await
     }
 
     /// The jobs that recorded a render id.
@@ -125,9 +67,10 @@ impl JobTable {
     /// # Errors
     /// [`StoreError`].
     pub async fn of_render(&self, render: &RenderId) -> Result<Vec<JobId>, StoreError> {
-        let query = self.query("by-render", "render_id = :render", &[(":render", s(render.as_str()))]).limit(PAGE);
+        let query =
+            self.items.query("by-render", "render_id = :render", &[(":render", s(render.as_str()))]).limit(PAGE);
         let answer = query.send().await.map_err(|error| store_error("find jobs of render", error))?;
-        Ok(ids(answer.items()))
+        Ok(AggregateTable::<Job>::ids(answer.items()))
     }
 
     /// Counts the jobs of a status that were created on a day.
@@ -161,7 +104,7 @@ impl JobTable {
         let month = s(status_month(family, status, day));
         let last = first.after(DAY).before(Duration::from_millis(1));
         let values = [(":month", month), (":first", n(first.millis())), (":last", n(last.millis()))];
-        Ok(self.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
+        Ok(self.items.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
     }
 
     /// The number of jobs that have not ended, by status; eventually consistent.
@@ -170,12 +113,12 @@ impl JobTable {
     /// [`StoreError`].
     pub async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
         let values = [(":active", s(ACTIVE))];
-        let ranks = self.ranks(self.query("by-active", "active = :active", &values)).await?;
+        let ranks = self.ranks(self.items.query("by-active", "active = :active", &values)).await?;
         let mut counts = counted(&ranks);
         if ranks.len() >= COUNTED as usize {
             // The page has only waiting jobs if there are many of them, so the running jobs are counted by another query.
             let values = [(":active", s(ACTIVE)), (":first", s("processing#"))];
-            let query = self.query("by-active", "active = :active AND active_rank >= :first", &values);
+            let query = self.items.query("by-active", "active = :active AND active_rank >= :first", &values);
             let running = counted(&self.ranks(query).await?);
             counts = QueueCounts { processing: running.processing, rendering: running.rendering, ..counts };
         }
@@ -195,7 +138,7 @@ impl JobTable {
         {
             return Ok(counts);
         }
-        let (counts, _) = self.counters.totals().await?;
+        let (counts, _) = self.items.counters.totals().await?;
         *kept = Some((Instant::now(), counts));
         Ok(counts)
     }
@@ -217,26 +160,18 @@ fn counted(ranks: &[String]) -> QueueCounts {
 #[async_trait]
 impl AggregateStore<Job> for JobTable {
     async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str())).consistent_read(true);
-        let answer = get.send().await.map_err(|error| store_error("load job", error))?;
-        match answer.item {
-            Some(item) if !is_expired(&item, self.clock.now()) => from_item("load job", &item).map(Some),
-            _ => Ok(None),
-        }
+        self.items.load(id).await
     }
 
     async fn save(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
-        self.write("save job", job, Some(job.version - 1)).await
+        self.items.save(job).await
     }
 }
 
 #[async_trait]
 impl DueIndex<Job> for JobTable {
     async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
-        let values = [(":shard", s(format!("due#{shard}"))), (":now", n(now.millis()))];
-        let query = self.query("by-due", "due_shard = :shard AND due_at <= :now", &values).limit(PER_SHARD);
-        let answer = query.send().await.map_err(|error| store_error("find due jobs", error))?;
-        Ok(ids(answer.items()))
+        self.items.due(shard, now).await
     }
 }
 
@@ -248,7 +183,7 @@ impl SubmitStore for JobTable {
     }
 
     async fn insert(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
-        self.write("insert job", job, None).await
+        self.items.insert(job).await
     }
 
     async fn insert_with_key(
@@ -257,38 +192,14 @@ impl SubmitStore for JobTable {
         record: &IdempotencyRecord,
         now: Timestamp,
     ) -> Result<Saved<IdempotencyRecord>, StoreError> {
-        let operation = "insert job with key";
-        let item = to_item(job, &Uuid::new_v4().simple().to_string());
-        let waits = RetryClock::of(&self.client);
-        let mut retry = waits.retry();
-        while retry.attempt().await {
-            let record_put = self.counters.record_put(record, now);
-            let write = self.client.transact_write_items().transact_items(record_put);
-            match write.transact_items(self.transact_put(item.clone(), None)).send().await {
-                Ok(_) => return Ok(Saved::Done),
-                Err(error) => match cancelled(operation, error) {
-                    Cancelled::Condition(0) => {
-                        let first = self.counters.stored_record(&record.caller, &record.key).await?;
-                        return Ok(Saved::Conflict(first.map(Box::new)));
-                    }
-                    Cancelled::Condition(_) => {
-                        let reason = format!("job id `{}` exists", job.id);
-                        return Err(StoreError::Unreadable { operation, reason });
-                    }
-                    // Another request with the same key is under way: the next attempt finds its record.
-                    Cancelled::Conflict => {}
-                    Cancelled::Failed(error) => return Err(error),
-                },
-            }
-        }
-        Err(StoreError::Busy { operation, source: "other requests used the same key during each attempt".into() })
+        self.items.insert_with_key(job, record, now).await
     }
 }
 
 #[async_trait]
 impl IdempotencyStore for JobTable {
     async fn record(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError> {
-        self.counters.record(caller, key, now).await
+        self.items.counters.record(caller, key, now).await
     }
 
     async fn remember(
@@ -296,18 +207,18 @@ impl IdempotencyStore for JobTable {
         record: &IdempotencyRecord,
         now: Timestamp,
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
-        self.counters.remember(record, now).await
+        self.items.counters.remember(record, now).await
     }
 }
 
 #[async_trait]
 impl AdmissionStore for JobTable {
     async fn admission(&self) -> Result<Admission, StoreError> {
-        self.counters.admission().await
+        self.items.counters.admission().await
     }
 
     async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.counters.save_admission(admission).await
+        self.items.counters.save_admission(admission).await
     }
 }
 
@@ -319,22 +230,13 @@ impl StartStore for JobTable {
             (":first", s("pending#")),
             (":last", s(format!("pending#{:014}~", now.millis().max(0)))),
         ];
-        let query = self.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
+        let query = self.items.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
         let answer = query.limit(limit as i32).send().await.map_err(|error| store_error("find waiting jobs", error))?;
-        Ok(ids(answer.items()))
+        Ok(AggregateTable::<Job>::ids(answer.items()))
     }
 
     async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError> {
-        let item = to_item(job, &Uuid::new_v4().simple().to_string());
-        let write = self.client.transact_write_items().transact_items(self.counters.admission_put(admission));
-        match write.transact_items(self.transact_put(item, Some(job.version - 1))).send().await {
-            Ok(_) => Ok(Claimed::Done),
-            Err(error) => match cancelled("claim job", error) {
-                // Another claim is in progress, or was first.
-                Cancelled::Condition(_) | Cancelled::Conflict => Ok(Claimed::Conflict),
-                Cancelled::Failed(error) => Err(error),
-            },
-        }
+        self.items.claim(job, self.items.counters.admission_put(admission)).await
     }
 }
 
@@ -354,7 +256,7 @@ impl JobLister for JobTable {
             let query = self.of_day(family, status, day)?.limit(PAGE);
             let answer = query.set_exclusive_start_key(start).send().await;
             let answer = answer.map_err(|error| store_error("list jobs", error))?;
-            found.extend(ids(answer.items()));
+            found.extend(AggregateTable::<Job>::ids(answer.items()));
             let last = answer.last_evaluated_key().and_then(|key| {
                 let created = key.get("created_at")?.as_n().ok()?;
                 Some(format!("{created}/{}", text(key, "id")?))
@@ -369,8 +271,4 @@ impl JobLister for JobTable {
         }
         Ok(Page { ids: found, next: None })
     }
-}
-
-pub(crate) fn ids(items: &[Item]) -> Vec<JobId> {
-    items.iter().filter_map(|item| JobId::parse(text(item, "id")?).ok()).collect()
 }

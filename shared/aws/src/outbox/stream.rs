@@ -10,7 +10,7 @@ use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
 use serde_json::Value;
 
-use crate::items::{Item, n, number, s};
+use crate::items::{Item, b, n, number, s};
 
 /// How long a record with an unknown kind of effect waits for a newer version of the function.
 const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -37,6 +37,14 @@ impl<A: FanoutSource> Record<A> {
             Self::TooNew(reason) => Record::TooNew(reason),
             Self::Poison(reason) => Record::Poison(reason),
         }
+    }
+}
+
+/// The id of the item that a record is about.
+pub fn id(record: &EventRecord) -> Option<&str> {
+    match record.change.keys.get("id")? {
+        serde_dynamo::AttributeValue::S(id) => Some(id),
+        _ => None,
     }
 }
 
@@ -75,13 +83,14 @@ pub fn read<A: Aggregate>(
     }
 }
 
-/// The strings and numbers of an image; nothing else of it is read.
+/// The texts, numbers and bytes of an image; nothing else of it is read.
 fn plain(image: &serde_dynamo::Item) -> Item {
     let mut item = Item::new();
     for (name, value) in image.iter() {
         match value {
             serde_dynamo::AttributeValue::S(text) => item.insert(name.clone(), s(text)),
             serde_dynamo::AttributeValue::N(text) => item.insert(name.clone(), n(text)),
+            serde_dynamo::AttributeValue::B(bytes) => item.insert(name.clone(), b(bytes.clone())),
             _ => None,
         };
     }

@@ -9,6 +9,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use reelhook_app::projects::perform::ports::StoredFiles;
 use reelhook_app::store::StoreError;
 use reelhook_app::videos::films::{FilmStore, ImageStore, VideoStore, film_key};
 use reelhook_app::videos::uploads::{Links, Upload, sniff};
@@ -68,10 +69,17 @@ impl FilmBucket {
     }
 
     /// Uploads a large file in parts; the bucket's rules remove an upload that was not completed.
-    async fn put_parts(&self, key: &str, disposition: &str, from: &Path, bytes: u64) -> Result<(), StoreError> {
+    async fn put_parts(
+        &self,
+        key: &str,
+        content_type: &str,
+        disposition: &str,
+        from: &Path,
+        bytes: u64,
+    ) -> Result<(), StoreError> {
         let operation = "put video";
         let begin = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
-        let begun = begin.content_type("video/mp4").content_disposition(disposition).send().await;
+        let begun = begin.content_type(content_type).content_disposition(disposition).send().await;
         let begun = begun.map_err(|error| store_error(operation, error))?;
         let upload = begun.upload_id().unwrap_or_default();
         let sent = self.send_parts(key, upload, from, bytes).await;
@@ -136,28 +144,11 @@ impl VideoStore for FilmBucket {
     }
 
     async fn put_scene(&self, key: &str, from: &Path) -> Result<(), StoreError> {
-        let operation = "put scene";
-        let refused = |error: std::io::Error| StoreError::Refused { operation, source: error.into() };
-        let bytes = tokio::fs::metadata(from).await.map_err(refused)?.len();
-        if bytes > PART {
-            return self.put_parts(key, "inline", from, bytes).await;
-        }
-        let body = ByteStream::from_path(from).await;
-        let body = body.map_err(|error| StoreError::Refused { operation, source: error.into() })?;
-        self.put(key, "video/mp4", body).await
+        self.put_file(key, "video/mp4", from).await.map(drop)
     }
 
     async fn fetch_scene(&self, key: &str, to: &Path) -> Result<bool, StoreError> {
-        let operation = "fetch scene";
-        let Some((_, mut body)) = self.open(key).await? else { return Ok(false) };
-        let refused = |error: std::io::Error| StoreError::Refused { operation, source: error.into() };
-        let mut file = tokio::fs::File::create(to).await.map_err(refused)?;
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| StoreError::Busy { operation, source: error.into() })?;
-            file.write_all(&chunk).await.map_err(refused)?;
-        }
-        file.flush().await.map_err(refused)?;
-        Ok(true)
+        self.fetch_file(key, to).await
     }
 
     async fn put_video(&self, key: &str, filename: &str, from: &Path) -> Result<u64, StoreError> {
@@ -167,7 +158,7 @@ impl VideoStore for FilmBucket {
         // File names are ids, which need no quoting.
         let disposition = format!("inline; filename=\"{filename}\"");
         if bytes > PART {
-            self.put_parts(key, &disposition, from, bytes).await?;
+            self.put_parts(key, "video/mp4", &disposition, from, bytes).await?;
             return Ok(bytes);
         }
         let body = ByteStream::from_path(from).await;
@@ -176,6 +167,36 @@ impl VideoStore for FilmBucket {
         let put = put.content_disposition(disposition).send().await;
         put.map_err(|error| store_error(operation, error))?;
         Ok(bytes)
+    }
+}
+
+#[async_trait]
+impl StoredFiles for FilmBucket {
+    async fn put_file(&self, key: &str, content_type: &str, from: &Path) -> Result<u64, StoreError> {
+        let operation = "put file";
+        let refused = |error: std::io::Error| StoreError::Refused { operation, source: error.into() };
+        let bytes = tokio::fs::metadata(from).await.map_err(refused)?.len();
+        if bytes > PART {
+            self.put_parts(key, content_type, "inline", from, bytes).await?;
+            return Ok(bytes);
+        }
+        let body = ByteStream::from_path(from).await;
+        let body = body.map_err(|error| StoreError::Refused { operation, source: error.into() })?;
+        self.put(key, content_type, body).await?;
+        Ok(bytes)
+    }
+
+    async fn fetch_file(&self, key: &str, to: &Path) -> Result<bool, StoreError> {
+        let operation = "fetch file";
+        let Some((_, mut body)) = self.open(key).await? else { return Ok(false) };
+        let refused = |error: std::io::Error| StoreError::Refused { operation, source: error.into() };
+        let mut file = tokio::fs::File::create(to).await.map_err(refused)?;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| StoreError::Busy { operation, source: error.into() })?;
+            file.write_all(&chunk).await.map_err(refused)?;
+        }
+        file.flush().await.map_err(refused)?;
+        Ok(true)
     }
 }
 

@@ -47,7 +47,9 @@ impl WebhookSecrets {
     /// # Errors
     /// When a setting is invalid, or a required key is missing.
     pub fn read(raw: &Raw, allow_http: bool, keys_required: bool) -> anyhow::Result<Self> {
-        let settings = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
+        let lookup = |name: &str| raw.text(name);
+        // Only functions that send webhooks read the settings of the notification service.
+        let settings = WebhookSettings::read(&lookup, allow_http)?.with_notification(&lookup, allow_http)?;
         let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(Vault::parse);
         if keys_required {
             required(&[("WEBHOOK_SECRET_KEY", settings.secret.is_some()), ("ENDPOINT_SECRETS_KEY", vault.is_some())])?;

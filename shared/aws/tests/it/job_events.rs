@@ -10,7 +10,7 @@ use reelhook_app::watch::LiveStore;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{JobId, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
+use reelhook_domain::{JobId, JobSnapshot, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ fn live_row() -> LiveRow {
     };
     let render = Live::Render { status: "planned".to_owned() };
     let events = vec![step, render, Live::RenderCompleted, Live::RenderFailed, Live::Job];
-    let snapshot = LiveSnapshot {
+    let snapshot = LiveSnapshot::Job(JobSnapshot {
         status: Status::Completed,
         progress: 100,
         current_step: "Video generation completed!".to_owned(),
@@ -72,7 +72,7 @@ fn live_row() -> LiveRow {
         error: Some("no".to_owned()),
         render_id: RenderId::parse("render_1").ok(),
         step_details: [(1, json!({ "movies_count": 3 }))].into(),
-    };
+    });
     LiveRow { after: 3, at: NOON, events, snapshot }
 }
 
@@ -299,7 +299,7 @@ async fn both_forms_of_live_events_are_read_and_show_what_version_0_2_stored() {
         let show = |event: &Live| views::of(dialect).live_event(&Subject::from(job()), &row, event);
         let shown: Vec<Value> = row.events.iter().map(show).collect();
         assert_eq!(json!({ "after": 3, "events": shown }).to_string(), rendered_live(), "{dialect:?}");
-        let ended: Vec<bool> = row.events.iter().map(|event| event.ends(row.snapshot.status)).collect();
+        let ended: Vec<bool> = row.events.iter().map(|event| event.ends(&row.snapshot)).collect();
         assert_eq!(ended, ends);
     }
 }

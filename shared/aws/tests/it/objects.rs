@@ -1,6 +1,8 @@
 //! S3: large details and broken records are stored unchanged.
 
+use bytes::Bytes;
 use reelhook_app::jobs::steps::DetailStore;
+use reelhook_app::projects::store::ProjectFiles;
 use reelhook_aws::objects::Bucket;
 
 use crate::replay::{ATTEMPTS, kind, ok, s3};
@@ -22,4 +24,16 @@ async fn an_object_that_can_t_be_put_is_an_error() {
     assert_eq!((kind(&failure), calls.all().len()), ("busy", ATTEMPTS));
     let (client, _) = s3(|_, _| (403, serde_json::Value::Null));
     assert_eq!(kind(&Bucket::new(client, "bucket").put("key", Vec::new()).await.unwrap_err()), "refused");
+}
+
+#[tokio::test]
+async fn a_long_text_is_stored_and_read_under_its_key() {
+    let (client, calls) = s3(|_, _| (200, serde_json::json!("caf\u{e9}")));
+    let bucket = Bucket::new(client, "bucket");
+    bucket.put_text("projects/proj_1/prompts/a.txt", Bytes::from_static(b"text")).await.unwrap();
+    let call = calls.only();
+    assert_eq!((call.operation.as_str(), &call.raw[..]), ("PUT /bucket/projects/proj_1/prompts/a.txt", &b"text"[..]));
+    assert_eq!(call.headers["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(bucket.text("projects/proj_1/prompts/a.txt").await.unwrap().as_deref(), Some("\"caf\u{e9}\""));
+    assert_eq!(calls.operations()[1], "GET /bucket/projects/proj_1/prompts/a.txt");
 }

@@ -1,9 +1,18 @@
 //! What a change causes outside of its item: descriptors in the outbox, never payloads.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::errors::cause::{Raise, Resolve};
+use crate::projects::effect::ProjectEffect;
 use crate::{EventGroup, EventId, JobEffect, Live, LogEvent, LogLevel, LogTally, OutboundEvent, Status, Timestamp};
+
+/// The delay of a message in seconds: rounded up, at most the 900 s that SQS allows.
+pub(crate) fn whole_seconds(delay: Duration) -> u32 {
+    u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).min(900)
+}
 
 /// The receivers of a webhook event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +59,16 @@ pub enum Effect {
         /// Its recipients; rows of version 0.2 and older name none ([`Recipients::unstated`]).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<Recipients>,
+        /// The id of the part of the aggregate that it is about, such as a scene; none for the whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<String>,
     },
+    /// Raise an error.
+    #[serde(rename = "raise_error.v1")]
+    RaiseError(Raise),
+    /// Resolve an error, since its cause has ended.
+    #[serde(rename = "resolve_error.v1")]
+    ResolveError(Resolve),
     /// Write a line of the aggregate's log.
     #[serde(rename = "log.v1")]
     Log {
@@ -111,14 +129,19 @@ pub enum Effect {
     /// An effect of jobs only.
     #[serde(untagged)]
     Job(JobEffect),
+    /// An effect of projects only.
+    #[serde(untagged)]
+    Project(ProjectEffect),
 }
 
 impl Effect {
     /// The stored kinds of the shared effects.
-    const KINDS: [&str; 10] = [
+    const KINDS: [&str; 12] = [
         "start.v1",
         "free_slot.v1",
         "notify.v1",
+        "raise_error.v1",
+        "resolve_error.v1",
         "log.v1",
         "count.v1",
         "count_log.v1",
@@ -130,13 +153,19 @@ impl Effect {
 
     /// Whether this version knows a stored kind; a newer version may know more.
     pub fn is_known(kind: &str) -> bool {
-        Self::KINDS.contains(&kind) || JobEffect::KINDS.contains(&kind)
+        Self::KINDS.contains(&kind) || JobEffect::KINDS.contains(&kind) || ProjectEffect::KINDS.contains(&kind)
     }
 }
 
 impl From<JobEffect> for Effect {
     fn from(effect: JobEffect) -> Self {
         Self::Job(effect)
+    }
+}
+
+impl From<ProjectEffect> for Effect {
+    fn from(effect: ProjectEffect) -> Self {
+        Self::Project(effect)
     }
 }
 
@@ -147,6 +176,9 @@ pub struct Emitted {
     pub id: EventId,
     /// Its kind.
     pub event: OutboundEvent,
+    /// The id of the part of the aggregate that it is about; none for the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// The version that caused it.
     pub version: u64,
     /// When it happened.
@@ -158,7 +190,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{RenderId, WebUrl};
+    use crate::errors::cause::Cause;
+    use crate::projects::task::Stage;
+    use crate::{RenderId, SceneId, WebUrl};
 
     #[test]
     fn the_stored_form_of_each_kind_stays_as_it_is() {
@@ -178,20 +212,26 @@ mod tests {
             Live::RenderCompleted,
             Live::RenderFailed,
             Live::Job,
+            Live::Scene { id: SceneId::parse("scene_a").unwrap() },
+            Live::Project,
         ];
         let golden = [
             (Effect::Start { delay_s: 3 }, json!({ "kind": "start.v1", "delay_s": 3 })),
             (Effect::FreeSlot { slot: "a.1.1".to_owned() }, json!({ "kind": "free_slot.v1", "slot": "a.1.1" })),
             (
-                Effect::Notify { event: OutboundEvent::Completed, to: None },
+                Effect::Notify { event: OutboundEvent::Completed, to: None, about: None },
                 json!({ "kind": "notify.v1", "event": "job.completed" }),
             ),
             (
-                Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
+                Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers), about: None },
                 json!({ "kind": "notify.v1", "event": "job.completed", "to": "subscribers" }),
             ),
             (
-                Effect::Notify { event: OutboundEvent::VideoFailed, to: Some(Recipients::SubscribersAndCallback) },
+                Effect::Notify {
+                    event: OutboundEvent::VideoFailed,
+                    to: Some(Recipients::SubscribersAndCallback),
+                    about: None,
+                },
                 json!({ "kind": "notify.v1", "event": "video.failed", "to": "subscribers_and_callback" }),
             ),
             (
@@ -236,6 +276,8 @@ mod tests {
                         { "type": "render_completed" },
                         { "type": "render_failed" },
                         { "type": "job" },
+                        { "type": "scene", "id": "scene_a" },
+                        { "type": "project" },
                     ],
                     "after": 2,
                 }),
@@ -246,6 +288,53 @@ mod tests {
                 json!({ "kind": "remove_files.v1", "keys": ["videos/a.mp4"] }),
             ),
             (Effect::Purge, json!({ "kind": "purge.v1" })),
+            (
+                Effect::Notify {
+                    event: OutboundEvent::SceneVerified,
+                    to: Some(Recipients::Subscribers),
+                    about: Some("scene_a".to_owned()),
+                },
+                json!({ "kind": "notify.v1", "event": "scene.verified", "to": "subscribers", "about": "scene_a" }),
+            ),
+            (
+                Effect::RaiseError(Raise {
+                    cause: Cause::VideoFailed,
+                    about: "proj_1/scene_a".to_owned(),
+                    message: "m".to_owned(),
+                    context: [("error".to_owned(), json!("boom"))].into_iter().collect(),
+                }),
+                json!({
+                    "kind": "raise_error.v1", "cause": "video_failed", "about": "proj_1/scene_a", "message": "m",
+                    "context": { "error": "boom" },
+                }),
+            ),
+            (
+                Effect::ResolveError(Resolve { cause: Cause::StitchFailed, about: "proj_1".to_owned() }),
+                json!({ "kind": "resolve_error.v1", "cause": "stitch_failed", "about": "proj_1" }),
+            ),
+            (ProjectEffect::Tasks { delay_s: 3 }.into(), json!({ "kind": "tasks.v1", "delay_s": 3 })),
+            (ProjectEffect::StartScenes { delay_s: 0 }.into(), json!({ "kind": "start_scenes.v1", "delay_s": 0 })),
+            (
+                ProjectEffect::FreeSlot { slot: "proj_1.video.1.1.scene_a".to_owned() }.into(),
+                json!({ "kind": "free_scene_slot.v1", "slot": "proj_1.video.1.1.scene_a" }),
+            ),
+            (
+                ProjectEffect::IndexScenes { scenes: vec!["scene_a".to_owned()] }.into(),
+                json!({ "kind": "index_scenes.v1", "scenes": ["scene_a"] }),
+            ),
+            (
+                ProjectEffect::IndexTask {
+                    stage: Stage::Frame,
+                    id: render.clone(),
+                    task: "frame.1.2.scene_a".to_owned(),
+                }
+                .into(),
+                json!({ "kind": "index_task.v1", "stage": "frame", "id": "r-1", "task": "frame.1.2.scene_a" }),
+            ),
+            (
+                ProjectEffect::CancelTask { stage: Stage::Video, id: render.clone() }.into(),
+                json!({ "kind": "cancel_task.v1", "stage": "video", "id": "r-1" }),
+            ),
             (
                 JobEffect::CheckRender { render: render.clone(), check: 1, delay_s: 2 }.into(),
                 json!({ "kind": "check_render.v1", "render": "r-1", "check": 1, "delay_s": 2 }),
@@ -261,7 +350,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<Effect>(&stored.to_string()).unwrap(), *effect);
             assert!(Effect::is_known(stored["kind"].as_str().unwrap()), "{stored}");
         }
-        for kind in Effect::KINDS.iter().chain(&JobEffect::KINDS) {
+        for kind in Effect::KINDS.iter().chain(&JobEffect::KINDS).chain(&ProjectEffect::KINDS) {
             assert!(golden.iter().any(|(_, stored)| stored["kind"] == **kind), "{kind} has no golden form");
         }
         assert!(!Effect::is_known("teleport.v2"));

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{RenderId, Status};
+use crate::projects::project::ProjectStatus;
+use crate::projects::scene::SceneStatus;
+use crate::{RenderId, SceneId, Status};
 
 /// An event that viewers see; the state that it shows is in the version's [`LiveSnapshot`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,24 +42,105 @@ pub enum Live {
     RenderCompleted,
     /// The render failed.
     RenderFailed,
-    /// Anything else.
+    /// Anything else of a job.
     Job,
+    /// A scene of a project changed.
+    Scene {
+        /// The scene.
+        id: SceneId,
+    },
+    /// The project as a whole changed.
+    Project,
 }
 
 impl Live {
-    /// Whether the aggregate ends with this event; `status` is the status of the event's version.
-    pub fn ends(&self, status: Status) -> bool {
+    /// Whether the aggregate ends with this event; `snapshot` is of the event's version.
+    pub fn ends(&self, snapshot: &LiveSnapshot) -> bool {
         match self {
             Self::RenderCompleted | Self::RenderFailed => true,
-            Self::Job => status.is_final(),
-            Self::Step { .. } | Self::Render { .. } => false,
+            Self::Job | Self::Project => snapshot.is_final(),
+            Self::Step { .. } | Self::Render { .. } | Self::Scene { .. } => false,
         }
     }
 }
 
 /// The state of an aggregate in one version, as far as the version's live events show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LiveSnapshot {
+#[serde(untagged, try_from = "Value")]
+pub enum LiveSnapshot {
+    /// Of a project.
+    Project(ProjectSnapshot),
+    /// Of a job.
+    Job(JobSnapshot),
+}
+
+impl TryFrom<Value> for LiveSnapshot {
+    type Error = serde_json::Error;
+
+    /// Reads the stored form: only a project's has the status of a project.
+    fn try_from(stored: Value) -> Result<Self, Self::Error> {
+        if stored.get("project_status").is_some() {
+            return serde_json::from_value(stored).map(Self::Project);
+        }
+        serde_json::from_value(stored).map(Self::Job)
+    }
+}
+
+impl LiveSnapshot {
+    /// Whether the aggregate has ended in this version.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Project(project) => project.project_status.is_final(),
+            Self::Job(job) => job.status.is_final(),
+        }
+    }
+
+    /// The snapshot, if it is of a job.
+    pub fn job(&self) -> Option<&JobSnapshot> {
+        match self {
+            Self::Job(job) => Some(job),
+            Self::Project(_) => None,
+        }
+    }
+
+    /// The snapshot, if it is of a project.
+    pub fn project(&self) -> Option<&ProjectSnapshot> {
+        match self {
+            Self::Project(project) => Some(project),
+            Self::Job(_) => None,
+        }
+    }
+}
+
+/// The state of a project in one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectSnapshot {
+    /// Its status.
+    pub project_status: ProjectStatus,
+    /// Its progress, 0 to 100.
+    pub project_progress: u8,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The scenes that changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scenes: BTreeMap<SceneId, SceneSnapshot>,
+}
+
+/// The state of a scene in one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneSnapshot {
+    /// Its status.
+    pub status: SceneStatus,
+    /// Its attempt.
+    pub attempt: u32,
+    /// The progress of its task, 0 to 100.
+    pub progress: u8,
+}
+
+/// The state of a job in one version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobSnapshot {
     /// Its status.
     pub status: Status,
     /// Its progress, 0 to 100.
@@ -95,9 +178,37 @@ mod tests {
             details: false,
         };
         for &status in Status::ALL {
-            assert!(Live::RenderCompleted.ends(status) && Live::RenderFailed.ends(status), "{status:?}");
-            assert_eq!(Live::Job.ends(status), status.is_final(), "{status:?}");
-            assert!(!render.ends(status) && !step.ends(status), "{status:?}");
+            let snapshot = LiveSnapshot::Job(JobSnapshot {
+                status,
+                progress: 90,
+                current_step: "Rendering".to_owned(),
+                video_url: None,
+                error: None,
+                render_id: None,
+                step_details: BTreeMap::new(),
+            });
+            assert!(Live::RenderCompleted.ends(&snapshot) && Live::RenderFailed.ends(&snapshot), "{status:?}");
+            assert_eq!(Live::Job.ends(&snapshot), status.is_final(), "{status:?}");
+            assert!(!render.ends(&snapshot) && !step.ends(&snapshot), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_scene_does_not_end_its_project() {
+        let id = SceneId::parse("scene_a").unwrap();
+        for &project_status in ProjectStatus::ALL {
+            let scene = SceneSnapshot { status: SceneStatus::Verified, attempt: 1, progress: 100 };
+            let snapshot = ProjectSnapshot {
+                project_status,
+                project_progress: 50,
+                error: None,
+                scenes: [(id.clone(), scene)].into(),
+            };
+            let snapshot = LiveSnapshot::Project(snapshot);
+            assert!(!Live::Scene { id: id.clone() }.ends(&snapshot), "{project_status:?}");
+            assert_eq!(Live::Project.ends(&snapshot), project_status.is_final(), "{project_status:?}");
+            let stored = serde_json::to_string(&snapshot).unwrap();
+            assert_eq!(serde_json::from_str::<LiveSnapshot>(&stored).unwrap(), snapshot);
         }
     }
 }

@@ -54,6 +54,33 @@ pub enum OutboundEvent {
     /// A video can't be made, or was cancelled.
     #[strum(serialize = "video.failed")]
     VideoFailed,
+    /// A project was started.
+    #[strum(serialize = "project.started")]
+    ProjectStarted,
+    /// The video of a project is ready.
+    #[strum(serialize = "project.completed")]
+    ProjectCompleted,
+    /// A project failed: a scene or the stitch failed for good.
+    #[strum(serialize = "project.failed")]
+    ProjectFailed,
+    /// A project was cancelled.
+    #[strum(serialize = "project.cancelled")]
+    ProjectCancelled,
+    /// The video of a scene is there.
+    #[strum(serialize = "scene.generated")]
+    SceneGenerated,
+    /// The last frame of a scene is there too.
+    #[strum(serialize = "scene.verified")]
+    SceneVerified,
+    /// The video of a scene failed.
+    #[strum(serialize = "scene.rejected")]
+    SceneRejected,
+    /// An error was raised, or raised again after it was resolved or dismissed.
+    #[strum(serialize = "error.raised")]
+    ErrorRaised,
+    /// The cause of an error has ended.
+    #[strum(serialize = "error.resolved")]
+    ErrorResolved,
     /// An endpoint fails, and will be disabled if it keeps failing.
     #[strum(serialize = "endpoint.failing")]
     EndpointFailing,
@@ -79,6 +106,12 @@ pub enum EventGroup {
     Job,
     /// A video that a client requested scene by scene.
     Video,
+    /// A project of scenes.
+    Project,
+    /// A scene of a project.
+    Scene,
+    /// An error of the errors API.
+    Error,
     /// An endpoint.
     Endpoint,
     /// A delivery.
@@ -118,6 +151,11 @@ impl OutboundEvent {
             | Self::RenderTimeout
             | Self::Deleted => EventGroup::Job,
             Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => EventGroup::Video,
+            Self::ProjectStarted | Self::ProjectCompleted | Self::ProjectFailed | Self::ProjectCancelled => {
+                EventGroup::Project
+            }
+            Self::SceneGenerated | Self::SceneVerified | Self::SceneRejected => EventGroup::Scene,
+            Self::ErrorRaised | Self::ErrorResolved => EventGroup::Error,
             Self::EndpointFailing | Self::EndpointDisabled | Self::EndpointRecovered => EventGroup::Endpoint,
             Self::DeliveryExhausted => EventGroup::Delivery,
             Self::Test => EventGroup::Webhook,

@@ -127,7 +127,7 @@ pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, no
     let notified = after.outbox.iter().enumerate().filter_map(|(index, effect)| match effect {
         Effect::Notify { event, .. } => {
             let id = EventId::of(&after.id, after.version, index);
-            Some(Emitted { id, event: *event, version: after.version, at: now })
+            Some(Emitted { id, event: *event, about: None, version: after.version, at: now })
         }
         _ => None,
     });

@@ -10,6 +10,7 @@ mod isolation;
 mod journeys;
 mod matrix;
 mod names;
+mod projects;
 mod properties;
 mod shown;
 mod story;

@@ -254,6 +254,7 @@ fn live(event: &Live) -> String {
         Live::RenderCompleted => "render_completed".to_owned(),
         Live::RenderFailed => "render_failed".to_owned(),
         Live::Job => "job".to_owned(),
+        Live::Scene { .. } | Live::Project => unreachable!("a job has no scenes"),
     }
 }
 
@@ -279,5 +280,8 @@ fn effect(effect: &Effect) -> String {
         Effect::Draw { hints, delay_s } => format!("Draw(x{hints} +{delay_s}s)"),
         Effect::RemoveFiles { keys } => format!("RemoveFiles({})", keys.join(" ")),
         Effect::Job(JobEffect::CancelWorker { attempt, .. }) => format!("CancelWorker({attempt})"),
+        Effect::RaiseError(_) | Effect::ResolveError(_) | Effect::Project(_) => {
+            unreachable!("a job raises no errors and is no project")
+        }
     }
 }

@@ -1,11 +1,10 @@
-//! Answers to viewers of live updates. Pages of jobs that have ended or do not exist poll rarely (docs/adr/0028).
+//! Answers to viewers of live updates. Pages of jobs and projects that have ended or do not exist poll rarely
+//! (docs/adr/0028).
 
 use reelhook_app::watch::{LiveEvent, Watch};
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
-use crate::jobs::problem::JobProblem;
-use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::sse::{self, IDLE_COOKIE_LIFE, NOT_FOUND, Route, SHORT_COOKIE_LIFE};
 
@@ -21,7 +20,7 @@ pub fn events(retry_ms: u32, text: &str) -> ApiAnswer {
     ApiAnswer::text(200, sse::retry(retry_ms) + text).header("content-type", "text/event-stream; charset=utf-8")
 }
 
-/// An answer with live events of a job after `text`; the viewer reconnects at the cursor of `watch`.
+/// An answer with live events after `text`; the viewer reconnects at the cursor of `watch`.
 pub fn found(
     request: &ApiRequest,
     route: &Route,
@@ -35,13 +34,9 @@ pub fn found(
     route.note(request, events(retry_ms, &text), &watch.cursor().to_string(), lasts)
 }
 
-/// The job does not exist. A page that keeps opening streams gets 404 once, and then a long `retry`.
+/// The job or the project does not exist. A page that keeps opening streams gets 404 once, and then a long `retry`.
 pub fn not_found(request: &ApiRequest, route: &Route, was_received: bool) -> ApiAnswer {
-    let answer = if was_received {
-        events(SETTLED_MS, "")
-    } else {
-        Problem::Job(JobProblem::NotFound).streamgank(&request.request_id)
-    };
+    let answer = if was_received { events(SETTLED_MS, "") } else { route.not_found(request) };
     route.note(request, answer, NOT_FOUND, IDLE_COOKIE_LIFE)
 }
 

@@ -66,6 +66,13 @@ async fn a_get_has_no_body_and_asks_for_no_encoding() {
 }
 
 #[tokio::test]
+async fn a_delete_has_no_body() {
+    let sent =
+        bytes_sent(None, |server| OutboundRequest { method: Method::Delete, ..get(server.url("/tasks/1")) }).await;
+    assert_eq!(sent, "DELETE /tasks/1 HTTP/1.1\naccept: */*\nhost: HOST\n\n");
+}
+
+#[tokio::test]
 async fn the_user_agent_is_ours_unless_the_request_brings_one() {
     let sent = bytes_sent(Some("reelhook/1"), |server| get(server.url("/"))).await;
     assert!(sent.contains("\nuser-agent: reelhook/1\n"), "{sent}");

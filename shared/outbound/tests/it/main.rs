@@ -1,5 +1,6 @@
 //! The guarded client through its public API, against listeners on loopback.
 
+mod downloads;
 mod exchange;
 mod forbidden;
 mod hostile;

@@ -27,6 +27,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Pixmap, DecodeError> {
     if bytes.len() > MAX_BYTES {
         return Err(DecodeError::TooLarge(bytes.len()));
     }
+    decode_large(bytes)
+}
+
+/// As [`decode`], for a file of any number of bytes.
+pub(super) fn decode_large(bytes: &[u8]) -> Result<Pixmap, DecodeError> {
     let kind = ImageKind::of(bytes).ok_or(DecodeError::Unknown)?;
     // The documentation of the decoders warns that crafted files can make them panic.
     catch_unwind(|| read(kind, bytes)).unwrap_or(Err(DecodeError::Damaged(kind)))

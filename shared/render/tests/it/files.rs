@@ -11,10 +11,10 @@ use crate::mp4::{Times, times};
 use crate::{ffmpeg, fonts, samples};
 
 /// A directory of this test, removed when it is dropped.
-struct Directory(PathBuf);
+pub struct Directory(pub PathBuf);
 
 impl Directory {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("reelhook render's {name} {}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a temporary directory");
         Self(path)
@@ -28,7 +28,7 @@ impl Drop for Directory {
 }
 
 /// Decodes a stream and counts its frames or microseconds; also returns ffmpeg's description of the file.
-fn count(file: &Path, map: &str) -> (u64, String) {
+pub fn count(file: &Path, map: &str) -> (u64, String) {
     let output = Command::new(ffmpeg().program)
         .args(["-hide_banner", "-nostdin", "-i"])
         .arg(file)

@@ -5,13 +5,17 @@
 mod samples;
 
 mod bands;
+mod concat;
 mod coverage;
 mod drawing;
 mod files;
 mod golden;
 mod hostile;
 mod images;
+mod last_frame;
 mod mp4;
+mod pictures;
+mod prompt_cards;
 mod text;
 
 use std::path::PathBuf;

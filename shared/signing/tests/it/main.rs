@@ -7,6 +7,7 @@ mod session_token;
 mod standard;
 mod streamgank;
 mod subject_token;
+mod task_token;
 
 use reelhook_signing::SigningKeys;
 

@@ -4,6 +4,8 @@ use futures_util::StreamExt;
 
 use super::plan::{Plan, Purge};
 use super::ports::FanoutPorts;
+use crate::clock::ClockAndRandom;
+use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
@@ -47,9 +49,25 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
         progress.note(&[index], vec![ports.store.count(step).await]);
     }
 
-    let slots: Vec<&str> = plans[..progress.until].iter().flat_map(|plan| &plan.slots).map(String::as_str).collect();
-    if let Some(first) = plans[..progress.until].iter().position(|plan| !plan.slots.is_empty()) {
-        progress.note(&[first], vec![free_slots(ports, &slots).await]);
+    if let Some((first, slots)) = freed(&plans[..progress.until], |plan| &plan.slots) {
+        progress.note(&[first], vec![free_slots(ports.store, ports.clock, &slots).await]);
+    }
+    if let Some((first, slots)) = freed(&plans[..progress.until], |plan| &plan.scene_slots) {
+        progress.note(&[first], vec![free_slots(ports.scene_slots, ports.clock, &slots).await]);
+    }
+
+    for (index, plan) in plans[..progress.until].iter().enumerate() {
+        if !plan.lookups.is_empty() {
+            progress.note(&[index], vec![ports.lookups.remember(&plan.lookups).await]);
+        }
+    }
+
+    // One after the other: a resolution must not overtake what raised the error.
+    for (index, step) in each(&plans[..progress.until], |plan| &plan.errors) {
+        if index >= progress.until {
+            break;
+        }
+        progress.note(&[index], vec![ports.errors.apply(step).await]);
     }
 
     for (index, plan) in plans[..progress.until].iter().enumerate() {
@@ -114,13 +132,23 @@ async fn purge(ports: &FanoutPorts<'_>, purge: &Purge) -> Result<(), StoreError>
     ports.files.remove(&purge.prefixes).await
 }
 
-/// Frees slots; those that are free already are skipped.
-async fn free_slots(ports: &FanoutPorts<'_>, slots: &[&str]) -> Result<(), StoreError> {
-    let mut retry = Retry::new(ports.clock, ATTEMPTS);
+/// The slots that plans free, and the first plan that frees one; none if no plan does.
+fn freed(plans: &[Plan], part: impl Fn(&Plan) -> &Vec<String>) -> Option<(usize, Vec<&str>)> {
+    let first = plans.iter().position(|plan| !part(plan).is_empty())?;
+    Some((first, plans.iter().flat_map(&part).map(String::as_str).collect()))
+}
+
+/// Frees slots of an admission item; those that are free already are skipped.
+async fn free_slots<S: AdmissionStore + ?Sized>(
+    store: &S,
+    clock: &dyn ClockAndRandom,
+    slots: &[&str],
+) -> Result<(), StoreError> {
+    let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
-        let admission = ports.store.admission().await?;
+        let admission = store.admission().await?;
         let Some(next) = admission.free(slots) else { return Ok(()) };
-        if ports.store.save_admission(&next).await? == Saved::Done {
+        if store.save_admission(&next).await? == Saved::Done {
             return Ok(());
         }
     }

@@ -6,10 +6,13 @@ use reelhook_domain::{
     Aggregate, Delivery, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Status, Subject, Timestamp,
 };
 
+use crate::errors::steps::{ErrorChange, ErrorStep};
 use crate::jobs::effects;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::rows::{LiveRow, LogEntry, LogRow};
 use crate::outbox::source::FanoutSource;
+use crate::projects::effects as project_effects;
+use crate::projects::lookup::Lookup;
 use crate::views::view::WebhookView;
 use crate::webhooks::endpoints::callback;
 use crate::webhooks::events::{EventRow, delivery_of};
@@ -28,6 +31,12 @@ pub struct Plan {
     pub counts: Vec<CountStep>,
     /// Admission slots to free.
     pub slots: Vec<String>,
+    /// Slots of scenes to free.
+    pub scene_slots: Vec<String>,
+    /// Errors to raise and to resolve.
+    pub errors: Vec<ErrorStep>,
+    /// What finds a project by the id of a scene or a task.
+    pub lookups: Vec<Lookup>,
     /// Hints for the launcher.
     pub work: Vec<Delayed<WorkMessage>>,
     /// Hints for renderers.
@@ -102,7 +111,8 @@ pub(crate) fn plan_emitted<A: FanoutSource>(
 ) -> Plan {
     let mut planner = Planner { of, view: of.view(), subscriptions, grace, plan: Plan::default() };
     for emitted in of.emitted().iter().filter(|emitted| emitted.at >= since) {
-        planner.notify(emitted.id.clone(), emitted.event, Recipients::unstated(emitted.event), emitted.at);
+        let to = Recipients::unstated(emitted.event);
+        planner.notify(emitted.id.clone(), emitted.event, emitted.about.as_deref(), to, emitted.at);
     }
     planner.plan
 }
@@ -126,9 +136,9 @@ impl<A: FanoutSource> Planner<'_, A> {
                 self.plan.slots.push(slot.clone());
                 self.plan.work.push(Delayed::now(WorkMessage::Start));
             }
-            Effect::Notify { event, to } => {
+            Effect::Notify { event, to, about } => {
                 let to = to.unwrap_or_else(|| Recipients::unstated(*event));
-                self.notify(self.id(index), *event, to, self.of.updated_at());
+                self.notify(self.id(index), *event, about.as_deref(), to, self.of.updated_at());
             }
             Effect::Log { event, level, message, details } => {
                 let entry = LogEntry {
@@ -164,11 +174,23 @@ impl<A: FanoutSource> Planner<'_, A> {
                     self.plan.counts.push(step);
                 }
             },
+            Effect::RaiseError(raise) => self.error(index, ErrorChange::Raise(raise.clone())),
+            Effect::ResolveError(resolve) => self.error(index, ErrorChange::Resolve(resolve.clone())),
+            // Only outboxes of projects hold effects of projects.
+            Effect::Project(effect) => {
+                if let Some(project) = self.of.subject().project() {
+                    project_effects::plan(project, effect, &mut self.plan);
+                }
+            }
             // Only outboxes of jobs hold effects of jobs.
             Effect::Job(effect) => {
                 self.plan.work.extend(self.of.subject().job().map(|job| effects::hint(job, effect)));
             }
         }
+    }
+
+    fn error(&mut self, index: usize, change: ErrorChange) {
+        self.plan.errors.push(ErrorStep { id: self.id(index), at: self.of.updated_at(), change });
     }
 
     /// The id of what an effect causes.
@@ -202,7 +224,7 @@ impl<A: FanoutSource> Planner<'_, A> {
     }
 
     /// Plans an event and a delivery for each of its recipients.
-    fn notify(&mut self, id: EventId, event: OutboundEvent, to: Recipients, at: Timestamp) {
+    fn notify(&mut self, id: EventId, event: OutboundEvent, about: Option<&str>, to: Recipients, at: Timestamp) {
         let own = match to {
             Recipients::Subscribers => None,
             Recipients::SubscribersAndCallback => self.of.callback(event),
@@ -212,7 +234,7 @@ impl<A: FanoutSource> Planner<'_, A> {
         if recipients.peek().is_none() {
             return;
         }
-        let data = self.view.webhook_data(self.of, event, at);
+        let data = self.view.webhook_data(self.of, event, about, at);
         let row = EventRow { id, event, subject: self.of.subject(), at, data, callback: own };
         let deliveries = recipients.map(|to| delivery_of(&row, to, self.grace, self.of.traceparent()));
         self.plan.deliveries.extend(deliveries);

@@ -5,9 +5,11 @@ use reelhook_domain::Subject;
 
 use super::plan::CountStep;
 use crate::clock::ClockAndRandom;
+use crate::errors::steps::ErrorSteps;
 use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{DeliveryMessage, Hints, PieceMessage, WorkMessage};
 use crate::outbox::rows::LogRow;
+use crate::projects::store::Lookups;
 use crate::store::StoreError;
 use crate::webhooks::events::EventStore;
 
@@ -46,6 +48,12 @@ pub struct FanoutPorts<'a> {
     pub files: &'a dyn FileStore,
     /// Rows and counters.
     pub store: &'a dyn FanoutStore,
+    /// The admission item of scenes.
+    pub scene_slots: &'a dyn AdmissionStore,
+    /// What finds projects by the ids of scenes and tasks.
+    pub lookups: &'a dyn Lookups,
+    /// Errors that people see.
+    pub errors: &'a dyn ErrorSteps,
     /// The Work queue.
     pub work: &'a dyn Hints<WorkMessage>,
     /// The Render queue.

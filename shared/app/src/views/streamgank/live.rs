@@ -1,13 +1,12 @@
 //! The events of a job's stream (docs/contract/live.md, Job stream).
 
-use reelhook_domain::{JobId, Live, Subject, Timestamp};
+use reelhook_domain::{JobSnapshot, Live, Subject, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::job::{JobStatus, shown_render};
 use super::names::StepStatusName;
-use crate::outbox::rows::LiveRow;
 use crate::views::wire::{JobIdText, Time, Yes};
 
 /// What an event is about, and when it happened.
@@ -159,22 +158,21 @@ pub enum JobStreamEvent<'a> {
 
 impl<'a> JobStreamEvent<'a> {
     /// The first event of a stream.
-    pub fn connected(job_id: &'a JobId, now: Timestamp) -> Self {
-        let of = EventSource { job_id: job_id.as_str(), timestamp: now.into() };
+    pub fn connected(job: &'a Subject, now: Timestamp) -> Self {
+        let of = EventSource { job_id: job.as_str(), timestamp: now.into() };
         Self::Connected { r#type: "connected", of, message: "Connected to job updates" }
     }
 
     /// The event that shows that the stream is alive.
-    pub fn heartbeat(job_id: &'a JobId, now: Timestamp) -> Self {
-        let of = EventSource { job_id: job_id.as_str(), timestamp: now.into() };
+    pub fn heartbeat(job: &'a Subject, now: Timestamp) -> Self {
+        let of = EventSource { job_id: job.as_str(), timestamp: now.into() };
         Self::Heartbeat { r#type: "heartbeat", of }
     }
 }
 
 /// A live event as viewers get it.
-pub(super) fn event<'a>(of: &'a Subject, row: &'a LiveRow, event: &'a Live) -> JobStreamEvent<'a> {
-    let state = &row.snapshot;
-    let of = EventSource { job_id: of.as_str(), timestamp: row.at.into() };
+pub(super) fn event<'a>(of: &'a Subject, at: Timestamp, state: &'a JobSnapshot, event: &'a Live) -> JobStreamEvent<'a> {
+    let of = EventSource { job_id: of.as_str(), timestamp: at.into() };
     let at = EventProgress { progress: state.progress, current_step: &state.current_step };
     let (job_status, error) = (JobStatus::from(state.status), state.error.as_deref());
     match event {
@@ -203,7 +201,10 @@ pub(super) fn event<'a>(of: &'a Subject, row: &'a LiveRow, event: &'a Live) -> J
         Live::RenderFailed => {
             JobStreamEvent::RenderFailed { of, status: job_status, at, error, r#type: "render_failed" }
         }
-        Live::Job => JobStreamEvent::Job { of, status: job_status, at, error, r#type: "job_update" },
+        // Only projects have live events of scenes.
+        Live::Job | Live::Scene { .. } | Live::Project => {
+            JobStreamEvent::Job { of, status: job_status, at, error, r#type: "job_update" }
+        }
     }
 }
 
@@ -211,14 +212,14 @@ pub(super) fn event<'a>(of: &'a Subject, row: &'a LiveRow, event: &'a Live) -> J
 mod tests {
     use std::collections::BTreeMap;
 
-    use reelhook_domain::{LiveSnapshot, RenderId, Status};
+    use reelhook_domain::{RenderId, Status};
     use serde_json::json;
 
     use super::*;
 
-    /// A row of job `job_1` at noon.
-    fn row(status: Status) -> LiveRow {
-        let snapshot = LiveSnapshot {
+    /// The state of job `job_1`.
+    fn snapshot(status: Status) -> JobSnapshot {
+        JobSnapshot {
             status,
             progress: 90,
             current_step: "Rendering video".to_owned(),
@@ -226,12 +227,12 @@ mod tests {
             error: Some("no".to_owned()),
             render_id: RenderId::parse("render_1").ok(),
             step_details: BTreeMap::from([(7, json!({ "size": 1.50 }))]),
-        };
-        LiveRow { after: 0, at: Timestamp(1_704_110_400_000), events: Vec::new(), snapshot }
+        }
     }
 
     fn text(status: Status, live: &Live) -> String {
-        json!(event(&Subject::parse("job_1").unwrap(), &row(status), live)).to_string()
+        let noon = Timestamp(1_704_110_400_000);
+        json!(event(&Subject::parse("job_1").unwrap(), noon, &snapshot(status), live)).to_string()
     }
 
     #[test]
@@ -288,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_events_of_the_stream_itself_begin_with_their_type() {
-        let (id, noon) = (JobId::parse("job_1").unwrap(), Timestamp(1_704_110_400_000));
+        let (id, noon) = (Subject::parse("job_1").unwrap(), Timestamp(1_704_110_400_000));
         let connected = r#"{"type":"connected","job_id":"job_1","timestamp":"2024-01-01T12:00:00.000Z","message":"Connected to job updates"}"#;
         assert_eq!(json!(JobStreamEvent::connected(&id, noon)).to_string(), connected);
         let heartbeat = r#"{"type":"heartbeat","job_id":"job_1","timestamp":"2024-01-01T12:00:00.000Z"}"#;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reelhook_domain::{AdmissionRequest, EndpointId, Outcome, SendDecision, WaitReason};
 
-use super::notices::notify_disabled;
+use super::notices::{note_found_key, note_lost_key, notify_disabled};
 use super::ports::DeliverPorts;
 use super::types::{Change, DueDelivery, EndpointBatch, EndpointSlot, Results, fail};
 use crate::retry::Retry;
@@ -78,6 +78,7 @@ async fn decide(ports: &DeliverPorts<'_>, id: &EndpointId, due: Vec<DueDelivery>
                 return Ok((None, due.iter().map(gone).collect()));
             }
             ResolvedEndpoint::Sealed => {
+                note_lost_key(ports, id, ports.clock.now()).await;
                 let until = ports.clock.now().after(SEALED_RETRY);
                 let wait = |due: &DueDelivery| {
                     Change::wait(ports, due.index, &due.delivery, until, WaitReason::UnknownEndpoint, None)
@@ -87,6 +88,10 @@ async fn decide(ports: &DeliverPorts<'_>, id: &EndpointId, due: Vec<DueDelivery>
             ResolvedEndpoint::Unknown => return Ok((None, due.iter().map(|due| unknown(ports, due)).collect())),
         };
         let now = ports.clock.now();
+        // Some of them waited because the endpoint was unknown or its secrets did not open.
+        if due.iter().any(|due| due.delivery.wait_reason == Some(WaitReason::UnknownEndpoint)) {
+            note_found_key(ports, id, now).await?;
+        }
         let requests: Vec<AdmissionRequest> =
             due.iter().map(|due| due.delivery.admission_request(endpoint.policy.rate, now)).collect();
         let admitted = state.admit(&endpoint.policy, &requests, holder, now);

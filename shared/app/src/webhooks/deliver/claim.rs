@@ -1,7 +1,8 @@
 //! Stage 3, claim: leases what was admitted, and saves what waits or ends without being sent.
 
-use reelhook_domain::{ATTEMPT_MARGIN, Attempt, Delivery, DeliveryId};
+use reelhook_domain::{ATTEMPT_MARGIN, Attempt, Delivery, DeliveryId, DeliveryStatus};
 
+use super::notices::note_notification;
 use super::ports::DeliverPorts;
 use super::types::{Change, EndpointBatch, Results, fail};
 use crate::outbox::messages::hint_at_deliveries;
@@ -25,6 +26,7 @@ pub(super) async fn claim(
             changes.push(Change { index: due.index, next, next_due: None });
         }
     }
+    note_stopped(ports, &mut changes, results).await;
     if changes.is_empty() {
         return;
     }
@@ -46,6 +48,24 @@ pub(super) async fn claim(
         batch.due.retain(|due| claimed[due.index]);
     }
     hint_at_deliveries(ports.hints, hints).await;
+}
+
+/// Raises an error about each notification that ends without being sent; a delivery whose error could not be raised is
+/// not saved, so that its message comes again.
+async fn note_stopped(ports: &DeliverPorts<'_>, changes: &mut Vec<Change>, results: &mut Results) {
+    let now = ports.clock.now();
+    let mut kept = Vec::with_capacity(changes.len());
+    for change in changes.drain(..) {
+        let noted = match change.next.status {
+            DeliveryStatus::Stopped => note_notification(ports, &change.next, now).await,
+            DeliveryStatus::Pending | DeliveryStatus::Delivered | DeliveryStatus::Exhausted => Ok(()),
+        };
+        match noted {
+            Ok(()) => kept.push(change),
+            Err(error) => results[change.index] = Err(error),
+        }
+    }
+    *changes = kept;
 }
 
 /// Gives the newest attempts so far rows of their own; deliveries whose attempts could not be kept are removed from their

@@ -16,6 +16,7 @@ use crate::views::vidbuilder;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::endpoints::{Destination, Endpoint, Format, Payload};
 use crate::webhooks::events::EventRow;
+use crate::webhooks::notification;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
 use crate::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData};
 
@@ -87,6 +88,9 @@ fn signed(id: &str, now: Timestamp, body: &str, endpoint: &Endpoint) -> Vec<(Str
 
 /// The body of a webhook.
 fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
+    if notification::is_service(endpoint) {
+        return notification::body(event);
+    }
     let data = match endpoint.form.payload {
         Payload::Full => Cow::Borrowed(&event.data),
         Payload::Thin => Cow::Owned(json!(ThinData::of(&event.data))),

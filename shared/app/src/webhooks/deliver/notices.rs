@@ -1,11 +1,13 @@
-//! Operational events about an endpoint and its deliveries. Each is recorded after it was sent: after a crash in between it
+//! Operational events and errors about an endpoint and its deliveries. Each event is recorded after it was sent: after a crash in between it
 //! is sent again under the same id, which does no harm.
 
-use reelhook_domain::{Delivery, EndpointState, HealthVerdict, Timestamp};
+use reelhook_domain::{Delivery, EndpointId, EndpointState, HealthVerdict, Timestamp};
 
 use super::ports::DeliverPorts;
+use crate::errors::lost_key;
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
+use crate::webhooks::notification;
 use crate::webhooks::operational::{OperationalEvent, notify_subscribers};
 
 /// Notifies that an endpoint is disabled, unless that was done. After a failure, the next batch for the endpoint retries.
@@ -65,6 +67,35 @@ pub(super) async fn notify_outage(
         ports.health.mark_failing_notified(&endpoint.id, None).await?;
     }
     Ok(())
+}
+
+/// Raises an error about a notification to the notification service that was not delivered, and resolves that of one that
+/// was.
+pub(super) async fn note_notification(
+    ports: &DeliverPorts<'_>,
+    ended: &Delivery,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match notification::step(ended, now) {
+        Some(step) => ports.errors.apply(&step).await,
+        None => Ok(()),
+    }
+}
+
+/// Raises an error about an endpoint whose secrets no key opens. If that fails, the next delivery that waits retries.
+pub(super) async fn note_lost_key(ports: &DeliverPorts<'_>, endpoint: &EndpointId, now: Timestamp) {
+    if let Err(error) = ports.errors.apply(&lost_key::lost(endpoint, now)).await {
+        tracing::warn!(endpoint_id = %endpoint, %error, "error about a lost key not raised, the next wait will retry");
+    }
+}
+
+/// Resolves the error about an endpoint whose secrets open again.
+pub(super) async fn note_found_key(
+    ports: &DeliverPorts<'_>,
+    endpoint: &EndpointId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    ports.errors.apply(&lost_key::found(endpoint, now)).await
 }
 
 async fn notify(ports: &DeliverPorts<'_>, event: OperationalEvent<'_>, now: Timestamp) -> Result<(), StoreError> {

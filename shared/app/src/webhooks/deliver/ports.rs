@@ -8,6 +8,7 @@ use reelhook_domain::{
 };
 
 use crate::clock::ClockAndRandom;
+use crate::errors::steps::ErrorSteps;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::{Saved, StoreError};
 use crate::webhooks::endpoints::EndpointStateStore;
@@ -116,6 +117,8 @@ pub struct DeliverPorts<'a> {
     pub attempts: &'a dyn AttemptRecorder,
     /// Operational events and their deliveries.
     pub events: &'a dyn EventStore,
+    /// Raises and resolves errors.
+    pub errors: &'a dyn ErrorSteps,
     /// States of endpoints.
     pub endpoints: &'a dyn EndpointStateStore,
     /// Admission to endpoints.

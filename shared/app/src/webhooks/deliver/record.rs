@@ -7,7 +7,7 @@ use futures_util::stream::StreamExt;
 use reelhook_domain::{AttemptResult, Delivery, DeliveryStatus, Outcome, ResponseClass, Timestamp};
 
 use super::answer;
-use super::notices::{notify_disabled, notify_exhausted};
+use super::notices::{note_notification, notify_disabled, notify_exhausted};
 use super::ports::DeliverPorts;
 use super::types::{Change, Finished, Results, Sent};
 use crate::digest::sha256_hex;
@@ -92,7 +92,7 @@ async fn follow_up(
     if next.status == DeliveryStatus::Exhausted {
         notify_exhausted(ports, endpoint, next, now).await?;
     }
-    Ok(())
+    note_notification(ports, next, now).await
 }
 
 fn attempt_result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> AttemptResult {

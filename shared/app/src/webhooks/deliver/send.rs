@@ -11,6 +11,7 @@ use crate::outbound::{OutboundError, OutboundResponse};
 use crate::webhooks::endpoints::Endpoint;
 use crate::webhooks::endpoints::callback::is_callback;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
+use crate::webhooks::notification::is_service;
 
 /// Makes the attempt that was claimed.
 pub(super) async fn send(ports: &DeliverPorts<'_>, endpoint: &Endpoint, due: DueDelivery) -> Sent {
@@ -45,11 +46,11 @@ fn outcome(
 /// What a response means: by its status, unless the operator or the receiver declares it final.
 fn classify(endpoint: &Endpoint, response: &OutboundResponse, receiver: ReceiverKind) -> ResponseClass {
     match receiver.classify(response.status) {
-        // A client's URL cannot be enabled again: only this webhook is rejected.
-        ResponseClass::Gone if is_callback(&endpoint.id) => ResponseClass::Rejected,
+        // What cannot be enabled again is not disabled: only this webhook is rejected.
+        ResponseClass::Gone if stays_enabled(endpoint) => ResponseClass::Rejected,
         ResponseClass::Retryable if receiver == ReceiverKind::Own => {
             match response.header("webhook-delivery").map(str::trim) {
-                Some("disable") if is_callback(&endpoint.id) => ResponseClass::Rejected,
+                Some("disable") if stays_enabled(endpoint) => ResponseClass::Rejected,
                 Some("disable") => ResponseClass::Gone,
                 Some("abort-message") => ResponseClass::Rejected,
                 _ if endpoint.permanent.contains(&response.status) => ResponseClass::Rejected,
@@ -58,6 +59,11 @@ fn classify(endpoint: &Endpoint, response: &OutboundResponse, receiver: Receiver
         }
         class => class,
     }
+}
+
+/// Whether no receiver can disable an endpoint: a client's URL or the notification service.
+fn stays_enabled(endpoint: &Endpoint) -> bool {
+    is_callback(&endpoint.id) || is_service(endpoint)
 }
 
 /// The wait that a response requests: by Retry-After, or in the body of Discord's 429.

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod plan;
 mod replay;
+mod rows;
 
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ fn every_effect(n: u32) -> Vec<Effect> {
             message: "Done".to_owned(),
             details: json!({ "step_number": 8 }),
         },
-        Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
+        Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers), about: None },
         Effect::Count { status: Status::Completed, day: NOON.day(), entered: true },
         Effect::FreeSlot { slot: slot(n) },
         Effect::Start { delay_s: 30 },

@@ -13,8 +13,8 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
     Delivery, DeliveryId, DeliveryStatus, Effect, Engine, Event, EventGroup, EventId, ExternalRun, ExternalTask, Job,
-    Live, LogLevel, LogTally, NoRetry, OutboundEvent, Recipients, RenderState, RenderStatus, Service, Status,
-    StepRecord, Steps, Timestamp, WebUrl,
+    Live, LiveSnapshot, LogLevel, LogTally, NoRetry, OutboundEvent, Recipients, RenderState, RenderStatus, Service,
+    Status, StepRecord, Steps, Timestamp, WebUrl,
 };
 use reelhook_testkit::{NOON, lived, make_job, policy, run, started, webhook_settings};
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ fn events_have_their_own_facts() {
         (OutboundEvent::ExtractionCompleted, "extracted_movies", json!("three movies")),
     ];
     for event in OutboundEvent::ALL.iter().copied().filter(|event| event.group() == EventGroup::Job) {
-        job.outbox = vec![Effect::Notify { event, to: Some(Recipients::Subscribers) }];
+        job.outbox = vec![Effect::Notify { event, to: Some(Recipients::Subscribers), about: None }];
         let data = plan(&job, &subscriptions(&settings()), GRACE).events.remove(0).data;
         for (of, name, value) in &extras {
             assert_eq!(data.get(*name), (*of == event).then_some(value), "{event:?} {name}");
@@ -272,7 +272,7 @@ fn pieces_and_files_are_those_of_the_job() {
 #[test]
 fn a_callback_url_gets_the_events_of_its_recipients_or_else_those_of_videos() {
     let check = |event: OutboundEvent, to: Option<Recipients>, notified: bool| {
-        let mut job = record(1, vec![Effect::Notify { event, to }]);
+        let mut job = record(1, vec![Effect::Notify { event, to, about: None }]);
         job.kind = reelhook_domain::JobKind::Video;
         job.request.callback = WebUrl::parse("https://client.example/hook");
         let planned = plan(&job, &Subscriptions::default(), GRACE);
@@ -312,7 +312,7 @@ fn live_events_are_stored_with_the_state_that_they_show() {
         let job = Job { outbox: vec![Effect::Live { events: events.clone(), after: 3 }], ..job.clone() };
         let live = plan(&job, &Subscriptions::default(), GRACE).logs.remove(0).live.unwrap();
         assert_eq!((live.after, live.at, &live.events), (3, AT, &events));
-        let shown = live.snapshot;
+        let LiveSnapshot::Job(shown) = live.snapshot else { panic!("no state of a job") };
         assert_eq!(
             (shown.status, shown.progress, &shown.current_step),
             (job.status, job.run.progress, &job.run.caption)

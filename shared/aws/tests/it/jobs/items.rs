@@ -95,6 +95,7 @@ pub(super) fn full() -> Job {
         run,
         due_at: Some(at(15)),
         emitted: vec![Emitted {
+            about: None,
             id: EventId::of(&job.id, 40, 1),
             event: OutboundEvent::ScriptCompleted,
             version: 40,
@@ -103,7 +104,7 @@ pub(super) fn full() -> Job {
         outbox: vec![
             Effect::Start { delay_s: 3 },
             Effect::FreeSlot { slot: "slot".to_owned() },
-            Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
+            Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers), about: None },
             Effect::Log {
                 event: LogEvent::Note,
                 level: LogLevel::Warning,

@@ -10,6 +10,7 @@ use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::run::{Engine, ExternalRun, NoRetry};
 use crate::jobs::status::Status;
 use crate::jobs::task::ExternalTask;
+pub(super) use crate::outbox::effect::whole_seconds;
 use crate::pieces::Pieces;
 use crate::{
     Advice, Decision, Effect, Emitted, EventId, FailureClass, JobEffect, Live, LogEvent, LogLevel, LogTally,
@@ -59,7 +60,7 @@ impl<'a> Change<'a> {
     /// Notifies subscribers, by the webhook event of this kind of job.
     pub fn notify(&mut self, event: OutboundEvent) {
         if let Some(event) = self.job.kind.webhook_event(event) {
-            self.then(Effect::Notify { event, to: Some(self.job.kind.recipients()) });
+            self.then(Effect::Notify { event, to: Some(self.job.kind.recipients()), about: None });
         }
     }
 
@@ -274,7 +275,13 @@ impl<'a> Change<'a> {
         for (index, effect) in self.effects.iter().enumerate() {
             if let Effect::Notify { event, .. } = effect {
                 let id = EventId::of(&self.job.id, self.job.version, index);
-                self.job.emitted.push(Emitted { id, event: *event, version: self.job.version, at: self.now });
+                self.job.emitted.push(Emitted {
+                    id,
+                    event: *event,
+                    about: None,
+                    version: self.job.version,
+                    at: self.now,
+                });
             }
         }
         let extra = self.job.emitted.len().saturating_sub(EMITTED);
@@ -361,9 +368,4 @@ fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
         // Only while a success that was reported after a render timeout is being confirmed.
         Status::Completed | Status::Failed | Status::Cancelled => polled,
     }
-}
-
-/// The delay of a message in seconds: rounded up, at most the 900 s that SQS allows.
-pub(super) fn whole_seconds(delay: Duration) -> u32 {
-    u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).min(900)
 }

@@ -1,5 +1,7 @@
 //! The environment, read once at cold start; every missing or bad variable is listed in one failure.
 
+mod projects;
+
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;

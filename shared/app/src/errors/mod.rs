@@ -1,0 +1,11 @@
+//! Errors that people see: raised and resolved by effects, listed, dismissed and counted.
+
+pub mod dead_letters;
+pub mod inbox;
+pub mod lost_key;
+pub mod raise;
+pub mod report;
+pub mod steps;
+pub mod store;
+pub mod stream;
+pub mod view;

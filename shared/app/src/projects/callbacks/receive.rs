@@ -1,0 +1,190 @@
+//! Receives a callback: applies it to the task that it means, or keeps it until a project knows its scene.
+
+use reelhook_domain::errors::cause::{Cause, Raise};
+use reelhook_domain::projects::event::{Event, TaskReport};
+use reelhook_domain::projects::project::Project;
+use reelhook_domain::projects::task::{Stage, TaskRef};
+use reelhook_domain::{EventId, ProjectId, SceneId};
+use serde_json::{Map, Value};
+
+use crate::change::{ChangeError, Changed, change_loaded};
+use crate::errors::steps::{ErrorChange, ErrorStep};
+use crate::projects::callbacks::find::{Meant, find};
+use crate::projects::callbacks::kept::kept;
+use crate::projects::callbacks::outcome::Received;
+use crate::projects::callbacks::ports::{CallbackPorts, Inbound, webhook};
+use crate::projects::services::report::{Callback, read};
+use crate::projects::store::EarlyCallback;
+use crate::store::StoreError;
+
+/// Receives a callback.
+///
+/// # Errors
+/// [`ChangeError`].
+pub async fn receive(ports: &CallbackPorts<'_>, inbound: &Inbound) -> Result<Received, ChangeError> {
+    let stage = inbound.stage;
+    let said = read(stage, &inbound.body);
+    let named = Named::of(inbound, &said);
+    let mut meant = find(ports, inbound, &said).await?;
+    if matches!(meant, Meant::Nothing) {
+        park(ports, inbound, &said, &named).await?;
+        // A project may have got the scene or the task meanwhile.
+        meant = find(ports, inbound, &said).await?;
+    }
+    let received = match meant {
+        Meant::Submission(project, task) => report(ports, *project, &task, &said).await?,
+        Meant::NoTask(project, scene) => outcome(ports, &project, stage, scene.as_ref(), None, &said.report),
+        Meant::Deleted => Received::NotFound(stage),
+        Meant::Disagreement => {
+            raise(ports, Cause::IdsDisagree, named.disagreement(stage), &named, &inbound.body).await;
+            Received::IdsDisagree
+        }
+        Meant::Nothing => {
+            raise(ports, Cause::UnknownScene, named.unknown(stage), &named, &inbound.body).await;
+            Received::NotFound(stage)
+        }
+    };
+    let (project_id, scene_id) = (named.project.map(ProjectId::as_str), named.scene.map(SceneId::as_str));
+    let (stage, task_id, outcome) = (stage.name(), named.task.as_deref(), received.name());
+    tracing::info!(project_id, scene_id, stage, task_id, outcome, "received a callback about a task");
+    Ok(received)
+}
+
+/// Applies a report to a submission of a project.
+async fn report(
+    ports: &CallbackPorts<'_>,
+    project: Project,
+    task: &TaskRef,
+    said: &Callback,
+) -> Result<Received, ChangeError> {
+    let (id, report) = (said.task_id.clone(), said.report.clone());
+    let event = Event::Reported { task: task.clone(), id, report, polled: false };
+    let changed = change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await?;
+    let stage = task.stage();
+    let project = match changed {
+        Changed::Applied(project) | Changed::Ignored(_, project) | Changed::Rejected(_, project) => project,
+        Changed::NotFound => return Ok(Received::NotFound(stage)),
+    };
+    Ok(outcome(ports, &project, stage, task.scene(), Some(task), &said.report))
+}
+
+fn outcome(
+    ports: &CallbackPorts<'_>,
+    project: &Project,
+    stage: Stage,
+    scene: Option<&SceneId>,
+    task: Option<&TaskRef>,
+    report: &TaskReport,
+) -> Received {
+    match report {
+        TaskReport::Completed(_) => Received::completed(project, stage, scene, task, ports.notifies),
+        TaskReport::Failed(error) => Received::Failed(error.clone()),
+        TaskReport::UnderWay(_) | TaskReport::Unknown | TaskReport::Unusable => Received::UnknownStatus,
+    }
+}
+
+/// Keeps a callback until a project has its scene or its task.
+async fn park(
+    ports: &CallbackPorts<'_>,
+    inbound: &Inbound,
+    said: &Callback,
+    named: &Named<'_>,
+) -> Result<(), StoreError> {
+    if named.scene.is_none() && said.task_id.is_none() {
+        return Ok(());
+    }
+    let callback = EarlyCallback {
+        stage: inbound.stage,
+        scene: named.scene.cloned(),
+        project: named.project.cloned(),
+        task: said.task_id.clone(),
+        body: kept(&inbound.body),
+        at: ports.clock.now(),
+    };
+    let ends = matches!(said.report, TaskReport::Completed(_) | TaskReport::Failed(_));
+    ports.early.park(&callback, ends).await
+}
+
+/// Raises an error about what a callback names. Each callback is an occurrence of its own. A failure is only logged, since
+/// the callback itself has done what it can.
+async fn raise(ports: &CallbackPorts<'_>, cause: Cause, message: String, named: &Named<'_>, body: &Value) {
+    let id = EventId::parse(&format!("callback_{:032x}", ports.clock.random())).expect("hexadecimal digits are an id");
+    let raise = Raise { cause, about: named.about(), message, context: named.context(body) };
+    let step = ErrorStep { id, at: ports.clock.now(), change: ErrorChange::Raise(raise) };
+    if let Err(error) = ports.errors.apply(&step).await {
+        if error.is_busy() {
+            tracing::warn!(%error, cause = cause.name(), "failed to raise an error about a callback");
+        } else {
+            tracing::error!(%error, cause = cause.name(), "errors about callbacks can't be raised");
+        }
+    }
+}
+
+/// What a callback names: the token first, then its body.
+struct Named<'a> {
+    project: Option<&'a ProjectId>,
+    scene: Option<&'a SceneId>,
+    task: Option<String>,
+}
+
+impl<'a> Named<'a> {
+    fn of(inbound: &'a Inbound, said: &'a Callback) -> Self {
+        let token = inbound.token.as_ref();
+        Self {
+            project: token.map(|token| &token.project).or(said.project.as_ref()),
+            scene: token.map_or(said.scene.as_ref(), |token| token.task.scene()),
+            task: said.task_id.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// What an error is about: the same ids are one error.
+    fn about(&self) -> String {
+        match (self.project, self.scene, &self.task) {
+            (Some(project), Some(scene), _) => format!("{project}/{scene}"),
+            (Some(project), None, _) => project.to_string(),
+            (None, Some(scene), _) => scene.to_string(),
+            (None, None, Some(task)) => task.clone(),
+            (None, None, None) => "callback".to_owned(),
+        }
+    }
+
+    fn unknown(&self, stage: Stage) -> String {
+        let webhook = webhook(stage);
+        match (self.project, self.scene, &self.task) {
+            (Some(project), Some(scene), _) => {
+                format!("{webhook} was called for scene `{scene}` of project `{project}`, which does not exist")
+            }
+            (Some(project), None, _) => format!("{webhook} was called for project `{project}`, which does not exist"),
+            (None, Some(scene), _) => format!("{webhook} was called for scene `{scene}`, which does not exist"),
+            (None, None, Some(task)) => format!("{webhook} was called for task `{task}`, which no project has"),
+            (None, None, None) => format!("{webhook} was called without the id of a scene, a project or a task"),
+        }
+    }
+
+    fn disagreement(&self, stage: Stage) -> String {
+        format!("{} was called with ids that disagree: nothing was changed for `{}`", webhook(stage), self.about())
+    }
+
+    /// The ids, with those of the body as its sender wrote them.
+    fn context(&self, body: &Value) -> Map<String, Value> {
+        let mut context = Map::new();
+        let ids = [
+            ("project_id", self.project.map(ProjectId::as_str)),
+            ("scene_id", self.scene.map(SceneId::as_str)),
+            ("task_id", self.task.as_deref()),
+            ("named_project_id", id_in(body, "project_id")),
+            ("named_scene_id", id_in(body, "scene_id")),
+            ("metadata_project_id", id_in(&body["metadata"], "project_id")),
+            ("metadata_scene_id", id_in(&body["metadata"], "scene_id")),
+        ];
+        for (name, id) in ids {
+            context.extend(id.map(|id| (name.to_owned(), Value::from(id))));
+        }
+        context
+    }
+}
+
+/// An id as it was sent, if it could be one.
+fn id_in<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object[name].as_str().filter(|text| SceneId::parse(text).is_ok())
+}

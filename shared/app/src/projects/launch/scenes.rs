@@ -1,0 +1,148 @@
+//! Starts of scenes: each claim takes a slot for one scene of the project that was served longest ago, so that slots
+//! rotate between projects.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reelhook_domain::projects::event::Event;
+use reelhook_domain::projects::task::Stage;
+use reelhook_domain::{Aggregate, Decision, ProjectId};
+
+use crate::change::ChangeError;
+use crate::jobs::starts::Claimed;
+use crate::projects::circuit;
+use crate::projects::launch::outcome;
+use crate::projects::launch::ports::{AT_ONCE, LaunchPorts};
+use crate::projects::launch::submit::{ClaimedTask, submit};
+use crate::retry::Retry;
+use crate::store::StoreError;
+
+/// The maximum number of starts for one hint.
+const STARTS: usize = 20;
+/// Waiting projects that are read at once.
+const WAITING: usize = 50;
+/// Attempts at a claim after conflicts, before another project is tried.
+const ATTEMPTS: u32 = 20;
+/// How long after the deadline of a video the lease of its slot expires.
+const SLOT_MARGIN: Duration = Duration::from_secs(300);
+
+/// Starts scenes that wait for slots, up to a maximum; returns how many were submitted.
+///
+/// # Errors
+/// [`ChangeError`]; what was claimed before is submitted nevertheless.
+pub async fn start_scenes(ports: &LaunchPorts<'_>) -> Result<usize, ChangeError> {
+    let mut rotation = Rotation::default();
+    let mut started = 0;
+    while started < STARTS {
+        let permit = circuit::permit(ports.circuits, Stage::Video, ports.clock.now()).await?;
+        let most = permit.requests(AT_ONCE.min(STARTS - started));
+        if most == 0 {
+            tracing::info!("the circuit of the video service is open, started no scene");
+            break;
+        }
+        let (claimed, error) = rotation.claim(ports, most).await;
+        let outcomes = join_all(claimed.iter().map(|claimed| submit(ports, claimed))).await;
+        let recorded = outcome::record(ports, Stage::Video, permit, outcomes).await;
+        started += claimed.len();
+        if let Some(error) = error {
+            return Err(error);
+        }
+        let is_busy = recorded?;
+        if is_busy || claimed.len() < most {
+            break;
+        }
+    }
+    Ok(started)
+}
+
+/// The waiting projects in the order in which they get slots.
+#[derive(Default)]
+struct Rotation {
+    next: VecDeque<ProjectId>,
+    /// The scenes that each project got from this hint. The list of waiting projects may not show this yet.
+    served: BTreeMap<ProjectId, usize>,
+}
+
+/// The outcome of a claim for one project.
+enum Attempt {
+    /// A scene of it is claimed.
+    Claimed(ClaimedTask),
+    /// No scene of it can be claimed.
+    NoScene,
+    /// No slot is free.
+    NoSlot,
+}
+
+impl Rotation {
+    /// Claims at most `most` scenes. An error ends claiming and keeps what was claimed.
+    async fn claim(&mut self, ports: &LaunchPorts<'_>, most: usize) -> (Vec<ClaimedTask>, Option<ChangeError>) {
+        let mut claimed = Vec::new();
+        while claimed.len() < most {
+            match self.claim_one(ports).await {
+                Ok(Some(task)) => claimed.push(task),
+                Ok(None) => break,
+                Err(error) => return (claimed, Some(error)),
+            }
+        }
+        (claimed, None)
+    }
+
+    /// Claims the next scene; none if no slot is free, or no scene waits.
+    async fn claim_one(&mut self, ports: &LaunchPorts<'_>) -> Result<Option<ClaimedTask>, ChangeError> {
+        let mut is_listed = false;
+        loop {
+            while let Some(id) = self.next.pop_front() {
+                match try_claim(ports, &id).await? {
+                    Attempt::Claimed(task) => {
+                        *self.served.entry(id).or_default() += 1;
+                        return Ok(Some(task));
+                    }
+                    Attempt::NoScene => {}
+                    Attempt::NoSlot => return Ok(None),
+                }
+            }
+            if is_listed {
+                return Ok(None);
+            }
+            is_listed = true;
+            let mut waiting = ports.slots.waiting(WAITING).await?;
+            waiting.sort_by_key(|id| self.served.get(id).copied().unwrap_or_default());
+            self.next = waiting.into();
+        }
+    }
+}
+
+/// Claims a scene of a project together with a slot, in one transaction.
+async fn try_claim(ports: &LaunchPorts<'_>, id: &ProjectId) -> Result<Attempt, ChangeError> {
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
+    while retry.attempt().await {
+        let admission = ports.slots.admission().await?;
+        let now = ports.clock.now();
+        if admission.check(now, ports.scene_slots).is_err() {
+            return Ok(Attempt::NoSlot);
+        }
+        let project = match ports.projects.load(id).await {
+            Ok(Some(project)) => project,
+            Ok(None) => return Ok(Attempt::NoScene),
+            // An unreadable project must not block the projects behind it.
+            Err(error @ StoreError::Unreadable { .. }) => {
+                tracing::error!(project_id = %id, %error, "failed to read a waiting project, skipped it");
+                return Ok(Attempt::NoScene);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(task) = project.next_video(now, ports.policy) else { return Ok(Attempt::NoScene) };
+        let event = Event::ClaimTask(task.clone());
+        let Decision::Apply(claimed) = project.decide(&event, now, ports.policy) else { return Ok(Attempt::NoScene) };
+        let lease = now.after(ports.policy.submit_lease + ports.policy.video.deadline + SLOT_MARGIN);
+        let Ok(next) = admission.take(&project.slot(&task), now, lease, ports.scene_slots) else {
+            return Ok(Attempt::NoSlot);
+        };
+        match ports.slots.claim(&claimed, &next).await? {
+            Claimed::Done => return Ok(Attempt::Claimed(ClaimedTask { project: claimed, task })),
+            Claimed::Conflict => {}
+        }
+    }
+    Ok(Attempt::NoScene)
+}

@@ -1,0 +1,15 @@
+//! Projects: requests, tasks at services, callbacks, pieces, and what fanout needs of them.
+
+pub mod callbacks;
+pub mod circuit;
+pub mod effects;
+pub mod estimate;
+pub mod examples;
+pub mod launch;
+pub mod links;
+pub mod lookup;
+pub mod perform;
+pub mod pieces;
+pub mod requests;
+pub mod services;
+pub mod store;

@@ -1,0 +1,331 @@
+//! Scenes as clients describe them, and what they become: ids, numbers, dependencies, limits and defaults.
+
+use std::collections::BTreeSet;
+
+use reelhook_domain::projects::event::NewScene;
+use reelhook_domain::projects::graph;
+use reelhook_domain::projects::project::{MAX_SCENES, Project};
+use reelhook_domain::projects::scene::{Dependency, LongText, Scene, SceneKind, SceneSpec};
+use reelhook_domain::{ProjectId, SceneId, WebUrl};
+
+use crate::projects::requests::models;
+use crate::projects::requests::texts::Prompts;
+use crate::views::scenes::path;
+
+/// The length of a scene by default, in milliseconds.
+const DURATION_MS: u64 = 5_000;
+
+/// What a client says about a scene; none leaves a value as it is, and an inner none removes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SceneFields {
+    /// The number.
+    pub number: Option<String>,
+    /// A name for people.
+    pub name: Option<Option<String>>,
+    /// What the video shows.
+    pub prompt: Option<String>,
+    /// How it is generated.
+    pub kind: Option<SceneKind>,
+    /// Its length in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// Frames per second.
+    pub fps: Option<Option<u32>>,
+    /// The model.
+    pub model: Option<Option<String>>,
+    /// The resolution.
+    pub resolution: Option<Option<String>>,
+    /// The first frame.
+    pub first_frame: Option<Option<WebUrl>>,
+    /// The last frame.
+    pub last_frame: Option<Option<WebUrl>>,
+    /// Images to compose.
+    pub images: Option<Vec<WebUrl>>,
+    /// The id or the number of the scene that it depends on; an inner none for no scene.
+    pub depends_on: Option<Option<String>>,
+}
+
+/// A scene that a client adds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SceneRequest {
+    /// The client's id for it.
+    pub id: Option<SceneId>,
+    /// What it shows.
+    pub fields: SceneFields,
+    /// The client's notes.
+    pub notes: String,
+    /// Whether it is a draft.
+    pub draft: bool,
+}
+
+/// A member of a scene that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SceneFault {
+    /// The index of the scene in the request; none if the request is about one scene.
+    pub index: Option<usize>,
+    /// The name of the member.
+    pub member: &'static str,
+    /// What would be right.
+    pub right: String,
+}
+
+/// A fault of the scene of a request that is about one scene.
+fn fault(member: &'static str, right: impl Into<String>) -> SceneFault {
+    SceneFault { index: None, member, right: right.into() }
+}
+
+/// Scenes that are read from a request.
+#[derive(Debug, Default)]
+pub struct ReadScenes {
+    /// The scenes.
+    pub scenes: Vec<NewScene>,
+    /// Sentences about what differs from the request.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the scenes of a request for a project that has the `known` scenes. `random` makes their ids.
+///
+/// # Errors
+/// [`SceneFault`].
+pub fn read_new(
+    project: &ProjectId,
+    known: &[Scene],
+    requests: Vec<SceneRequest>,
+    prompts: &mut Prompts,
+    mut random: impl FnMut() -> u128,
+) -> Result<ReadScenes, SceneFault> {
+    let mut numbers: BTreeSet<String> = known.iter().map(|scene| scene.spec.number.clone()).collect();
+    numbers.extend(requests.iter().filter_map(|request| request.fields.number.clone()));
+    let mut named: Vec<(SceneId, String)> =
+        known.iter().map(|scene| (scene.id.clone(), scene.spec.number.clone())).collect();
+    // Names of scenes come first, since a scene may depend on a later one.
+    for (index, request) in requests.iter().take(MAX_SCENES).enumerate() {
+        let id = request.id.clone().unwrap_or_else(|| SceneId::random(random()));
+        let number = request.fields.number.clone().unwrap_or_else(|| free_number(&numbers, known.len() + index + 1));
+        numbers.insert(number.clone());
+        named.push((id, number));
+    }
+    let mut read = ReadScenes::default();
+    for (index, request) in requests.into_iter().take(MAX_SCENES).enumerate() {
+        let (id, number) = named[known.len() + index].clone();
+        let fields = SceneFields { number: Some(number.clone()), ..request.fields };
+        let spec = SceneSpec { duration_ms: DURATION_MS, ..SceneSpec::default() };
+        let before = named.iter().any(|(_, other)| graph::natural(other, &number).is_lt());
+        let of = Named { project, id: &id, scenes: &named, before, draft: request.draft };
+        let at = |fault: SceneFault| SceneFault { index: Some(index), ..fault };
+        let (spec, warning) = of.apply(spec, fields, prompts).map_err(at)?;
+        read.warnings.extend(warning.map(|warning| format!("scenes[{index}].{warning}")));
+        read.scenes.push(NewScene { id, spec, notes: request.notes, draft: request.draft });
+    }
+    Ok(read)
+}
+
+/// The specification of a scene after a change, and a sentence about what differs from the request.
+///
+/// # Errors
+/// [`SceneFault`].
+pub fn read_change(
+    project: &Project,
+    scene: &Scene,
+    fields: SceneFields,
+    draft: bool,
+    prompts: &mut Prompts,
+) -> Result<(SceneSpec, Option<String>), SceneFault> {
+    let named: Vec<(SceneId, String)> =
+        project.scenes.iter().map(|scene| (scene.id.clone(), scene.spec.number.clone())).collect();
+    let before = project.scenes.first().is_none_or(|first| first.id != scene.id);
+    let of = Named { project: &project.id, id: &scene.id, scenes: &named, before, draft };
+    let is_new = |url: &Option<WebUrl>| url.as_ref().is_none_or(|url| !is_shown(scene, url));
+    let fields = SceneFields {
+        first_frame: fields.first_frame.filter(is_new),
+        last_frame: fields.last_frame.filter(is_new),
+        ..fields
+    };
+    of.apply(scene.spec.clone(), fields, prompts)
+}
+
+/// Whether a URL is that of a frame of the scene's own takes: a client that sends a scene back as answers show it changes
+/// no frame.
+fn is_shown(scene: &Scene, url: &WebUrl) -> bool {
+    let frames = scene.takes.iter().flat_map(|take| [take.first_frame.as_ref(), take.last_frame.as_ref()]);
+    frames.flatten().any(|file| {
+        let ours = file.key.is_some() && path(file).is_some_and(|path| url.path() == path);
+        ours || file.source.as_ref() == Some(url)
+    })
+}
+
+/// The first whole number from `from` on that no scene has.
+fn free_number(used: &BTreeSet<String>, from: usize) -> String {
+    (from..).map(|number| number.to_string()).find(|number| !used.contains(number)).unwrap_or_default()
+}
+
+/// A scene among the ids and numbers of its project.
+struct Named<'a> {
+    project: &'a ProjectId,
+    id: &'a SceneId,
+    scenes: &'a [(SceneId, String)],
+    /// Whether there is a scene before it.
+    before: bool,
+    draft: bool,
+}
+
+impl Named<'_> {
+    fn apply(
+        &self,
+        mut spec: SceneSpec,
+        fields: SceneFields,
+        prompts: &mut Prompts,
+    ) -> Result<(SceneSpec, Option<String>), SceneFault> {
+        set(&mut spec.number, fields.number);
+        set(&mut spec.name, fields.name);
+        set(&mut spec.kind, fields.kind);
+        set(&mut spec.duration_ms, fields.duration_ms);
+        set(&mut spec.fps, fields.fps);
+        set(&mut spec.model, fields.model);
+        set(&mut spec.resolution, fields.resolution);
+        set(&mut spec.first_frame, fields.first_frame);
+        set(&mut spec.last_frame, fields.last_frame);
+        set(&mut spec.images, fields.images);
+        if let Some(on) = fields.depends_on {
+            spec.depends_on = self.dependency(on)?;
+        }
+        if let Some(text) = fields.prompt {
+            spec.prompt = prompts.add(self.project, self.id, text);
+        }
+        let has_before = match spec.depends_on {
+            Dependency::Previous => self.before,
+            Dependency::Nothing => false,
+            Dependency::Scene(_) => true,
+        };
+        if !self.draft {
+            if let Some(member) = graph::missing_image(&spec, has_before) {
+                let kind = spec.kind.name();
+                return Err(fault(member, format!("present for the type `{kind}`")));
+            }
+            let has_prompt = !matches!(&spec.prompt, LongText::Inline(text) if text.trim().is_empty());
+            if spec.kind == SceneKind::TextToVideo && !has_prompt {
+                return Err(fault("prompt", "a text that says what the video shows"));
+            }
+        }
+        Ok(shortened(spec))
+    }
+
+    fn dependency(&self, on: Option<String>) -> Result<Dependency, SceneFault> {
+        let Some(on) = on else { return Ok(Dependency::Nothing) };
+        let by_id = self.scenes.iter().find(|(id, _)| id.as_str() == on);
+        let found = by_id.or_else(|| self.scenes.iter().find(|(_, number)| *number == on));
+        let (id, _) =
+            found.ok_or_else(|| fault("dependsOn", "the id or the number of a scene of the project, or null"))?;
+        Ok(Dependency::Scene(id.clone()))
+    }
+}
+
+fn set<T>(value: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *value = new;
+    }
+}
+
+/// A scene that is longer than its model's videos is shortened, with a sentence about it.
+fn shortened(spec: SceneSpec) -> (SceneSpec, Option<String>) {
+    let most = models::limit(spec.model.as_deref());
+    if spec.duration_ms <= most {
+        return (spec, None);
+    }
+    let seconds = |ms: u64| ms as f64 / 1000.0;
+    let model = spec.model.as_deref().unwrap_or("default");
+    let sentence = format!(
+        "duration: the model `{model}` makes videos of at most {} s, {} s is used instead of {} s",
+        seconds(most),
+        seconds(most),
+        seconds(spec.duration_ms),
+    );
+    (SceneSpec { duration_ms: most, ..spec }, Some(sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use reelhook_domain::{OutboundEvent, Timestamp};
+
+    use super::*;
+    use crate::projects::examples;
+
+    fn scene(fields: SceneFields) -> SceneRequest {
+        SceneRequest { fields: SceneFields { prompt: Some("A fox".to_owned()), ..fields }, ..SceneRequest::default() }
+    }
+
+    fn read(requests: Vec<SceneRequest>) -> Result<ReadScenes, SceneFault> {
+        let mut next = 0;
+        let random = || {
+            next += 1;
+            next
+        };
+        read_new(&ProjectId::parse("proj_1").unwrap(), &[], requests, &mut Prompts::default(), random)
+    }
+
+    #[test]
+    fn numbers_that_are_missing_are_the_free_ones() {
+        let number = |text: &str| SceneFields { number: Some(text.to_owned()), ..SceneFields::default() };
+        let read = read(vec![scene(number("2")), scene(SceneFields::default()), scene(number("010"))]).unwrap();
+        let numbers: Vec<_> = read.scenes.iter().map(|scene| scene.spec.number.as_str()).collect();
+        assert_eq!(numbers, ["2", "3", "010"]);
+        assert!(read.scenes.iter().all(|scene| scene.spec.duration_ms == 5_000 && !scene.draft));
+    }
+
+    #[test]
+    fn a_dependency_is_an_id_or_a_number_also_of_a_later_scene() {
+        let on = |on: Option<&str>| SceneFields { depends_on: Some(on.map(str::to_owned)), ..SceneFields::default() };
+        let id = SceneId::parse("scene_b").unwrap();
+        let second = SceneRequest { id: Some(id.clone()), ..scene(on(None)) };
+        let third = scene(on(Some("2")));
+        let read = read(vec![scene(on(Some("scene_b"))), second, third]).unwrap();
+        let dependencies: Vec<_> = read.scenes.into_iter().map(|scene| scene.spec.depends_on).collect();
+        assert_eq!(dependencies, [Dependency::Scene(id.clone()), Dependency::Nothing, Dependency::Scene(id)]);
+        let fault = self::read(vec![scene(on(Some("nowhere")))]).unwrap_err();
+        assert_eq!((fault.index, fault.member), (Some(0), "dependsOn"));
+    }
+
+    #[test]
+    fn a_missing_image_is_named_unless_the_scene_before_supplies_it() {
+        let kind = |kind| SceneFields { kind: Some(kind), ..SceneFields::default() };
+        let image = || scene(kind(SceneKind::ImageToVideo));
+        let fault = read(vec![image()]).unwrap_err();
+        assert_eq!((fault.index, fault.member), (Some(0), "firstFrameUrl"));
+        assert!(read(vec![scene(SceneFields::default()), image()]).is_ok());
+        let fault = read(vec![scene(SceneFields::default()), scene(kind(SceneKind::CompositeToVideo))]).unwrap_err();
+        assert_eq!((fault.index, fault.member), (Some(1), "imageUrls"));
+        assert!(read(vec![SceneRequest { draft: true, ..image() }]).is_ok());
+        // The order is that of the numbers.
+        let number = |scene: SceneRequest, number: &str| SceneRequest {
+            fields: SceneFields { number: Some(number.to_owned()), ..scene.fields },
+            ..scene
+        };
+        let first = number(image(), "1");
+        assert_eq!(read(vec![number(scene(SceneFields::default()), "2"), first]).unwrap_err().index, Some(1));
+    }
+
+    #[test]
+    fn a_scene_that_is_sent_back_as_it_is_shown_changes_no_frame() {
+        let at = Timestamp(1_704_110_400_000);
+        let project = examples::project(OutboundEvent::ProjectCompleted, at);
+        let scene = &project.scenes[0];
+        let frame = scene.takes[0].last_frame.as_ref().and_then(path).unwrap();
+        let url = |text: &str| Some(WebUrl::parse(text));
+        let change = |last_frame| {
+            let fields = SceneFields { last_frame, ..SceneFields::default() };
+            read_change(&project, scene, fields, false, &mut Prompts::of(&project)).unwrap().0
+        };
+        assert_eq!(change(url(&format!("https://api.example{frame}?token=t"))), scene.spec);
+        assert_eq!(change(url("https://a.example/end.png")).last_frame, WebUrl::parse("https://a.example/end.png"));
+    }
+
+    #[test]
+    fn a_scene_that_is_too_long_for_its_model_is_shortened_with_a_warning() {
+        let fields =
+            SceneFields { model: Some(Some("veo-3".to_owned())), duration_ms: Some(12_500), ..SceneFields::default() };
+        let read = read(vec![scene(fields)]).unwrap();
+        assert_eq!(read.scenes[0].spec.duration_ms, 8_000);
+        let warning =
+            "scenes[0].duration: the model `veo-3` makes videos of at most 8 s, 8 s is used instead of 12.5 s";
+        assert_eq!(read.warnings, [warning]);
+    }
+}

@@ -1,0 +1,212 @@
+//! The answers to submissions. A submission is paid for if the service has it, so that each answer is one of three:
+//! accepted, refused, or lost.
+
+use std::time::Duration;
+
+use reelhook_domain::{RenderId, Timestamp, brief, cut, retry_after};
+use serde_json::Value;
+
+use crate::outbound::{OutboundError, OutboundResponse};
+use crate::projects::services::report::task_id;
+
+/// The maximum size of a service's reason for a refusal, in bytes.
+const ERROR_LIMIT: usize = 1024;
+/// The longest wait that a service can request.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submission {
+    /// The service has it under this id.
+    Accepted(RenderId),
+    /// The service does not have it.
+    Refused {
+        /// The reason.
+        error: String,
+        /// The time that the service asked to wait.
+        wait: Option<Duration>,
+        /// Whether the same submission is always refused.
+        permanent: bool,
+    },
+    /// Whether the service has it is unknown, for this reason.
+    Lost(String),
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What became of the submission.
+    pub submission: Submission,
+    /// Whether the service answered without a server error.
+    pub answered: bool,
+}
+
+impl Answer {
+    /// Reads the result of the request.
+    pub fn read(result: Result<OutboundResponse, OutboundError>, now: Timestamp) -> Self {
+        match result {
+            Ok(response) => Self { answered: response.status < 500, submission: read_response(&response, now) },
+            Err(error) => Self { answered: false, submission: read_error(&error) },
+        }
+    }
+}
+
+fn read_error(error: &OutboundError) -> Submission {
+    let code = error.code();
+    match error {
+        // The request was never sent.
+        OutboundError::Forbidden { .. }
+        | OutboundError::NotFound { .. }
+        | OutboundError::Refused
+        | OutboundError::Tls(_) => {
+            Submission::Refused { error: format!("the service was not reached: {code}"), wait: None, permanent: false }
+        }
+        OutboundError::BadRequest(reason) => {
+            let error = format!("the request cannot be sent: {}", brief(reason));
+            Submission::Refused { error, wait: None, permanent: true }
+        }
+        OutboundError::TimedOut(_) | OutboundError::Reset | OutboundError::Other(_) => {
+            Submission::Lost(format!("no answer: {code}"))
+        }
+    }
+}
+
+fn read_response(response: &OutboundResponse, now: Timestamp) -> Submission {
+    let status = response.status;
+    // A body that broke off or was cut has no id that could be relied on.
+    let is_whole = response.cut_short.is_none() && !response.truncated;
+    let body = response.json().filter(|_| is_whole).unwrap_or_default();
+    match status {
+        200..=299 => match task_id(&body) {
+            Some(id) => Submission::Accepted(id),
+            None => Submission::Lost(format!("status {status} without a usable `task_id`")),
+        },
+        // A server that timed out while it read the request did not process it (RFC 9110, 15.5.9).
+        408 | 425 | 429 | 503 => Submission::Refused {
+            error: reason(&body, status),
+            wait: wait(response, &body, now).map(|wait| wait.min(LONGEST_WAIT)),
+            permanent: false,
+        },
+        // A redirect is not followed, so that no other server gets the key.
+        300..=499 => Submission::Refused { error: reason(&body, status), wait: None, permanent: true },
+        _ => Submission::Lost(format!("status {status}")),
+    }
+}
+
+/// The service's reason, or else its status.
+fn reason(body: &Value, status: u16) -> String {
+    let texts = [&body["error"], &body["error"]["message"], &body["message"], &body["detail"]];
+    let text = texts.into_iter().filter_map(Value::as_str).map(str::trim).find(|text| !text.is_empty());
+    match text {
+        Some(text) => cut(text, ERROR_LIMIT).to_owned(),
+        None => format!("the service answered with status {status}"),
+    }
+}
+
+/// The wait in the member `retry_after`, in seconds, or else in the header Retry-After.
+fn wait(response: &OutboundResponse, body: &Value, now: Timestamp) -> Option<Duration> {
+    let member = match &body["retry_after"] {
+        Value::Number(seconds) => seconds.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        Value::String(text) => retry_after(text, now),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    member.or_else(|| response.header("retry-after").and_then(|header| retry_after(header, now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::samples;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn response(status: u16, body: &str) -> OutboundResponse {
+        OutboundResponse { status, ..samples::response(&[], body.as_bytes()) }
+    }
+
+    fn submission(status: u16, body: &str) -> Submission {
+        Answer::read(Ok(response(status, body)), NOW).submission
+    }
+
+    fn is_lost(submission: &Submission) -> bool {
+        matches!(submission, Submission::Lost(_))
+    }
+
+    #[test]
+    fn any_2xx_with_a_task_id_is_accepted() {
+        let id = RenderId::parse("task_1").unwrap();
+        for status in [200, 201, 202, 204] {
+            assert_eq!(submission(status, r#"{"task_id": "task_1"}"#), Submission::Accepted(id.clone()));
+        }
+    }
+
+    #[test]
+    fn a_2xx_without_a_usable_id_is_lost() {
+        for body in ["", "{", "{}", r#"{"task_id": null}"#, r#"{"task_id": "../x"}"#, "[]", "ok"] {
+            assert!(is_lost(&submission(200, body)), "{body}");
+        }
+        let cut =
+            OutboundResponse { cut_short: Some(OutboundError::Reset), ..response(200, r#"{"task_id": "task_1"}"#) };
+        assert!(is_lost(&Answer::read(Ok(cut), NOW).submission));
+    }
+
+    #[test]
+    fn a_server_error_is_lost_unless_it_says_that_the_service_is_unavailable() {
+        for status in [500, 502, 504, 599] {
+            let answer = Answer::read(Ok(response(status, r#"{"task_id": "task_1"}"#)), NOW);
+            assert!(is_lost(&answer.submission) && !answer.answered, "{status}");
+        }
+        let Submission::Refused { permanent, wait, .. } = submission(503, "") else { panic!("not refused") };
+        assert_eq!((permanent, wait), (false, None));
+    }
+
+    #[test]
+    fn waits_come_from_the_body_or_from_the_header() {
+        let wait = |body: &str, header: Option<&str>| {
+            let mut response = response(429, body);
+            response.headers.extend(header.map(|value| ("Retry-After".to_owned(), value.to_owned())));
+            match Answer::read(Ok(response), NOW) {
+                Answer { submission: Submission::Refused { wait, permanent: false, .. }, answered: true } => wait,
+                other => panic!("{other:?}"),
+            }
+        };
+        let seconds = |seconds: f64| Some(Duration::from_secs_f64(seconds));
+        assert_eq!(wait(r#"{"retry_after": 1.5}"#, Some("9")), seconds(1.5));
+        assert_eq!(wait(r#"{"retry_after": "7"}"#, None), seconds(7.0));
+        assert_eq!(wait("{}", Some("9")), seconds(9.0));
+        assert_eq!(wait(r#"{"retry_after": -1}"#, None), None);
+        assert_eq!(wait(r#"{"retry_after": 1e300}"#, Some("9")), seconds(9.0));
+        assert_eq!(wait(r#"{"retry_after": 999999}"#, None), Some(LONGEST_WAIT));
+        assert_eq!(wait("{}", None), None);
+    }
+
+    #[test]
+    fn other_refusals_are_permanent() {
+        for status in [302, 400, 401, 404, 409, 422] {
+            let Submission::Refused { permanent, error, .. } = submission(status, r#"{"error": "bad prompt"}"#) else {
+                panic!("{status} is not refused")
+            };
+            assert_eq!((permanent, error.as_str()), (true, "bad prompt"), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_sent_is_refused_and_what_may_have_been_sent_is_lost() {
+        let read = |error| Answer::read(Err(error), NOW);
+        let host = || "s.example".to_owned();
+        let unsent = [
+            OutboundError::Refused,
+            OutboundError::NotFound { host: host() },
+            OutboundError::Forbidden { host: host() },
+            OutboundError::Tls("bad certificate".to_owned()),
+        ];
+        for error in unsent {
+            let answer = read(error);
+            assert!(matches!(answer.submission, Submission::Refused { permanent: false, .. }) && !answer.answered);
+        }
+        for error in [OutboundError::TimedOut(15_000), OutboundError::Reset, OutboundError::Other("?".to_owned())] {
+            let answer = read(error);
+            assert!(is_lost(&answer.submission) && !answer.answered);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Faults of our own: dead letters, poison records and lost keys, raised while they last.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use reelhook_app::clock::ClockAndRandom as _;
+use reelhook_app::errors::dead_letters::{FaultPorts, LeftBehind, QueueDepth, check, poison};
+use reelhook_app::errors::lost_key;
+use reelhook_app::errors::steps::ErrorSteps as _;
+use reelhook_app::store::StoreError;
+use reelhook_domain::EndpointId;
+use reelhook_domain::errors::cause::Cause;
+use reelhook_testkit::Stack;
+
+use super::memory::MemoryErrors;
+use super::{ports, stack};
+
+/// One dead-letter queue, and the queue of notes on poison records.
+#[derive(Default)]
+struct Queues {
+    dead: Mutex<u64>,
+    poison: Mutex<u64>,
+}
+
+#[async_trait]
+impl LeftBehind for Queues {
+    async fn dead_letters(&self) -> Result<Vec<QueueDepth>, StoreError> {
+        Ok(vec![QueueDepth { name: "WorkDlq".to_owned(), messages: *self.dead.lock().unwrap() }])
+    }
+
+    async fn poison_notes(&self) -> Result<QueueDepth, StoreError> {
+        Ok(QueueDepth { name: "Failures".to_owned(), messages: *self.poison.lock().unwrap() })
+    }
+}
+
+async fn checked(stack: &Stack, errors: &MemoryErrors, queues: &Queues) {
+    let steps = ports(stack, errors);
+    let tables = ["Jobs".to_owned()];
+    check(&FaultPorts { queues, errors, steps: &steps, clock: &*stack.world, tables: &tables }).await.unwrap();
+}
+
+#[tokio::test]
+async fn dead_letters_are_one_error_until_their_queue_is_empty() {
+    let (stack, errors, queues) = (stack(), MemoryErrors::default(), Queues::default());
+    checked(&stack, &errors, &queues).await;
+    assert!(errors.all().is_empty());
+    *queues.dead.lock().unwrap() = 2;
+    for _ in 0..3 {
+        checked(&stack, &errors, &queues).await;
+        stack.world.advance_s(60);
+    }
+    let error = errors.only();
+    assert_eq!((error.cause, error.about.as_str(), error.occurrences), (Cause::DeadLetters, "WorkDlq", 1));
+    assert_eq!(error.context["messages"], 2);
+    *queues.dead.lock().unwrap() = 3;
+    checked(&stack, &errors, &queues).await;
+    assert_eq!(errors.only().occurrences, 2, "more messages are another occurrence");
+    *queues.dead.lock().unwrap() = 0;
+    stack.world.advance_s(60);
+    checked(&stack, &errors, &queues).await;
+    assert_eq!(errors.only().resolved_at, Some(stack.world.now()));
+    *queues.dead.lock().unwrap() = 1;
+    stack.world.advance_s(60);
+    checked(&stack, &errors, &queues).await;
+    assert!(errors.only().is_active(stack.world.now()));
+}
+
+#[tokio::test]
+async fn a_poison_record_is_an_error_until_its_note_is_gone() {
+    let (stack, errors, queues) = (stack(), MemoryErrors::default(), Queues::default());
+    let raise = |sequence: &str| poison("Jobs", sequence, "no version", "poison/1.json", stack.world.now()).unwrap();
+    let ports = ports(&stack, &errors);
+    for sequence in ["1", "2", "1"] {
+        ports.apply(&raise(sequence)).await.unwrap();
+    }
+    assert_eq!(errors.only().occurrences, 2, "a record that is put aside again counts once");
+    // The number of notes lags behind.
+    checked(&stack, &errors, &queues).await;
+    assert_eq!(errors.only().resolved_at, None);
+    *queues.poison.lock().unwrap() = 2;
+    stack.world.advance_s(600);
+    checked(&stack, &errors, &queues).await;
+    assert_eq!(errors.only().resolved_at, None);
+    *queues.poison.lock().unwrap() = 0;
+    checked(&stack, &errors, &queues).await;
+    assert_eq!(errors.only().resolved_at, Some(stack.world.now()));
+}
+
+#[tokio::test]
+async fn a_lost_key_is_one_occurrence_in_five_minutes() {
+    let (stack, errors) = (stack(), MemoryErrors::default());
+    let ports = ports(&stack, &errors);
+    let endpoint = EndpointId::parse("ep_1").unwrap();
+    for _ in 0..3 {
+        ports.apply(&lost_key::lost(&endpoint, stack.world.now())).await.unwrap();
+    }
+    assert_eq!(errors.only().occurrences, 1);
+    stack.world.advance_s(300);
+    ports.apply(&lost_key::lost(&endpoint, stack.world.now())).await.unwrap();
+    assert_eq!((errors.only().occurrences, errors.only().about.as_str()), (2, "ep_1"));
+    ports.apply(&lost_key::found(&endpoint, stack.world.now())).await.unwrap();
+    assert!(errors.only().resolved_at.is_some());
+}

@@ -1,0 +1,108 @@
+//! Callbacks that came before a project knew their task.
+
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::outbound::OutboundError;
+use reelhook_app::projects::launch::apply_early;
+use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks};
+use reelhook_domain::ProjectId;
+use reelhook_domain::projects::scene::SceneStatus;
+use reelhook_domain::projects::task::{Stage, TaskState};
+use reelhook_testkit::{Stack, response};
+use serde_json::{Value, json};
+
+use super::{add, project, render_id, scene_id, start, state, video};
+
+fn body() -> Value {
+    json!({ "task_id": "task_1", "status": "completed", "video_url": "https://tasks.example/1.mp4" })
+}
+
+/// Keeps a callback that names a scene or a task.
+async fn park(stack: &Stack, body: Value, scene: bool, task: bool) {
+    let callback = EarlyCallback {
+        stage: Stage::Video,
+        scene: scene.then(|| scene_id(1, 1)),
+        project: None,
+        task: task.then(|| render_id("task_1")),
+        body,
+        at: stack.world.now(),
+    };
+    stack.scenes.projects.park(&callback, true).await.unwrap();
+}
+
+/// A project whose only video was submitted as `task_1`, or whose submission had no answer.
+async fn submitted(is_lost: bool) -> (Stack, ProjectId) {
+    let stack = Stack::default();
+    stack.http.script(
+        move |_| {
+            if is_lost { Err(OutboundError::Reset) } else { Ok(response(200, r#"{"task_id": "task_1"}"#)) }
+        },
+    );
+    let id = add(&stack, 1, 1, false);
+    start(&stack).await;
+    (stack, id)
+}
+
+async fn apply(stack: &Stack, id: &ProjectId) -> SceneStatus {
+    apply_early(&stack.launch_ports(), id).await.unwrap();
+    project(stack, id).scenes[0].status()
+}
+
+#[tokio::test]
+async fn a_callback_is_applied_once_its_task_is_known() {
+    let (stack, id) = submitted(false).await;
+    park(&stack, body(), false, true).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generated);
+    let version = project(&stack, &id).version;
+    apply(&stack, &id).await;
+    assert_eq!(project(&stack, &id).version, version, "again it changes nothing");
+}
+
+#[tokio::test]
+async fn a_callback_about_the_scene_ends_a_task_whose_answer_was_lost() {
+    let (stack, id) = submitted(true).await;
+    assert!(matches!(state(&stack, &id, &video(1, 1)), TaskState::Unclear { .. }));
+    park(&stack, body(), true, true).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generated);
+    assert_eq!(project(&stack, &id).scenes[0].takes[0].task_id.as_deref(), Some("task_1"));
+}
+
+#[tokio::test]
+async fn a_callback_about_something_else_changes_nothing() {
+    // Its id is that of another task.
+    let (stack, id) = submitted(false).await;
+    let other = json!({ "task_id": "task_2", "status": "failed" });
+    park(&stack, other, true, false).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generating);
+    // It names another submission.
+    let (stack, id) = submitted(true).await;
+    let mut named = body();
+    named["metadata"] = json!({ "submission": format!("{id}.video.1.9.scene_1_1") });
+    park(&stack, named, true, true).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generating);
+    // Its ids disagree.
+    let (stack, id) = submitted(false).await;
+    let mut disagreeing = body();
+    disagreeing["scene_id"] = json!("scene_1_1");
+    disagreeing["metadata"] = json!({ "scene_id": "scene_1_2" });
+    park(&stack, disagreeing, true, true).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generating);
+}
+
+#[tokio::test]
+async fn a_callback_from_before_the_submission_is_about_an_older_one() {
+    let stack = Stack::default();
+    stack.http.script(|_| Err(OutboundError::Reset));
+    let id = add(&stack, 1, 1, false);
+    park(&stack, body(), true, true).await;
+    stack.world.advance_s(1);
+    start(&stack).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generating);
+}
+
+#[tokio::test]
+async fn without_tasks_at_services_nothing_is_read() {
+    let stack = Stack::default();
+    let id = add(&stack, 1, 3, false);
+    apply(&stack, &id).await;
+    assert_eq!(stack.scenes.projects.faults.calls("parked"), 0);
+}

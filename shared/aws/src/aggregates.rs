@@ -1,0 +1,284 @@
+//! A table of aggregates of one kind: one item for each, replaced on condition of its version.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::idempotency::IdempotencyRecord;
+use reelhook_app::jobs::starts::Claimed;
+use reelhook_app::outbox::sweep::PER_SHARD;
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_domain::{Aggregate, Timestamp};
+use uuid::Uuid;
+
+use crate::conditional::failed_put;
+use crate::errors::store_error;
+use crate::items::{Item, is_expired, n, s, text};
+use crate::jobs::counters::CounterTable;
+use crate::retry::RetryClock;
+use crate::transactions::{Cancelled, cancelled};
+
+/// Keys that one BatchGetItem takes.
+const BATCH_GET: usize = 100;
+
+/// The names of the operations on aggregates of one kind, for errors.
+pub(crate) struct Operations {
+    /// Reading one.
+    pub load: &'static str,
+    /// Reading several.
+    pub load_all: &'static str,
+    /// Replacing one.
+    pub save: &'static str,
+    /// Creating one.
+    pub insert: &'static str,
+    /// Creating one with its idempotency record.
+    pub insert_with_key: &'static str,
+    /// Replacing one together with an admission item.
+    pub claim: &'static str,
+    /// Finding those that are due.
+    pub due: &'static str,
+}
+
+/// A kind of aggregates that a table stores.
+pub(crate) trait Stored: Aggregate {
+    /// The names of the operations.
+    const OPERATIONS: Operations;
+
+    /// Reads an id.
+    fn parse_id(text: &str) -> Option<Self::Id>;
+
+    /// The item of an aggregate; `write_id` identifies the write.
+    fn to_item(&self, write_id: &str) -> Item;
+
+    /// Reads an aggregate from its item.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] names the unreadable attribute.
+    fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError>;
+}
+
+/// A table of aggregates, with the Counters table, which has their idempotency records and admission items.
+#[derive(Clone)]
+pub(crate) struct AggregateTable<A> {
+    pub client: aws_sdk_dynamodb::Client,
+    pub counters: CounterTable,
+    pub clock: Arc<dyn ClockAndRandom>,
+    table: String,
+    kind: PhantomData<fn() -> A>,
+}
+
+impl<A: Stored> AggregateTable<A> {
+    /// The table called `table`.
+    pub fn new(
+        client: aws_sdk_dynamodb::Client,
+        table: impl Into<String>,
+        counters: CounterTable,
+        clock: Arc<dyn ClockAndRandom>,
+    ) -> Self {
+        Self { client, counters, clock, table: table.into(), kind: PhantomData }
+    }
+
+    /// Reads an aggregate that does not exist: a first call, which opens the connection.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn first_call(&self) -> Result<(), StoreError> {
+        let none = A::parse_id("warm-up").expect("an id");
+        self.load(&none).await.map(drop)
+    }
+
+    /// Reads an aggregate consistently; an expired one is not read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load(&self, id: &A::Id) -> Result<Option<A>, StoreError> {
+        let operation = A::OPERATIONS.load;
+        let get = self.client.get_item().table_name(&self.table).key("id", s(id.to_string())).consistent_read(true);
+        let answer = get.send().await.map_err(|error| store_error(operation, error))?;
+        match answer.item {
+            Some(item) if !is_expired(&item, self.clock.now()) => A::from_item(operation, &item).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads several aggregates, in no order. One that can't be read is logged and left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load_all(&self, ids: &[A::Id]) -> Result<Vec<A>, StoreError> {
+        let operation = A::OPERATIONS.load_all;
+        let mut found = Vec::with_capacity(ids.len());
+        let waits = RetryClock::of(&self.client);
+        for chunk in ids.chunks(BATCH_GET) {
+            let keys = chunk.iter().map(|id| [("id".to_owned(), s(id.to_string()))].into()).collect();
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().expect("keys are set");
+            let (mut wanted, mut retry) = (Some(wanted), waits.retry());
+            while let Some(next) = wanted.take() {
+                if !retry.attempt().await {
+                    return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
+                }
+                let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
+                let answer = answer.map_err(|error| store_error(operation, error))?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    if is_expired(&item, self.clock.now()) {
+                        continue;
+                    }
+                    match A::from_item(operation, &item) {
+                        Ok(aggregate) => found.push(aggregate),
+                        // One unreadable item does not fail the list.
+                        Err(error) => tracing::error!(%error, "failed to read an item, it is not listed"),
+                    }
+                }
+                wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Creates an aggregate; a conflict has the one that has this id already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn insert(&self, new: &A) -> Result<Saved<A>, StoreError> {
+        self.write(A::OPERATIONS.insert, new, None).await
+    }
+
+    /// Replaces an aggregate if the stored version is the one before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save(&self, next: &A) -> Result<Saved<A>, StoreError> {
+        self.write(A::OPERATIONS.save, next, Some(next.version() - 1)).await
+    }
+
+    /// Creates an aggregate with its idempotency record, in one transaction; a conflict has the record that is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn insert_with_key(
+        &self,
+        new: &A,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Saved<IdempotencyRecord>, StoreError> {
+        let operation = A::OPERATIONS.insert_with_key;
+        let item = new.to_item(&write_id());
+        let waits = RetryClock::of(&self.client);
+        let mut retry = waits.retry();
+        while retry.attempt().await {
+            let record_put = self.counters.record_put(record, now);
+            let write = self.client.transact_write_items().transact_items(record_put);
+            match write.transact_items(self.transact_put(item.clone(), None)).send().await {
+                Ok(_) => return Ok(Saved::Done),
+                Err(error) => match cancelled(operation, error) {
+                    Cancelled::Condition(0) => {
+                        let first = self.counters.stored_record(&record.caller, &record.key).await?;
+                        return Ok(Saved::Conflict(first.map(Box::new)));
+                    }
+                    Cancelled::Condition(_) => {
+                        let reason = format!("id `{}` exists", new.id());
+                        return Err(StoreError::Unreadable { operation, reason });
+                    }
+                    // Another request with the same key is under way: the next attempt finds its record.
+                    Cancelled::Conflict => {}
+                    Cancelled::Failed(error) => return Err(error),
+                },
+            }
+        }
+        Err(StoreError::Busy { operation, source: "other requests used the same key during each attempt".into() })
+    }
+
+    /// Replaces an aggregate and an admission item in one transaction; `slots` writes the admission item.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, next: &A, slots: TransactWriteItem) -> Result<Claimed, StoreError> {
+        let put = self.transact_put(next.to_item(&write_id()), Some(next.version() - 1));
+        match self.client.transact_write_items().transact_items(slots).transact_items(put).send().await {
+            Ok(_) => Ok(Claimed::Done),
+            Err(error) => match cancelled(A::OPERATIONS.claim, error) {
+                // Another claim is in progress, or was first.
+                Cancelled::Condition(_) | Cancelled::Conflict => Ok(Claimed::Conflict),
+                Cancelled::Failed(error) => Err(error),
+            },
+        }
+    }
+
+    /// The aggregates of a shard that are due, the longest overdue first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<A::Id>, StoreError> {
+        let values = [(":shard", s(format!("due#{shard}"))), (":now", n(now.millis()))];
+        let query = self.query("by-due", "due_shard = :shard AND due_at <= :now", &values).limit(PER_SHARD);
+        let answer = query.send().await.map_err(|error| store_error(A::OPERATIONS.due, error))?;
+        Ok(Self::ids(answer.items()))
+    }
+
+    /// A query of a `KEYS_ONLY` index, in the order of its sort key.
+    pub fn query(&self, index: &str, condition: &str, values: &[(&str, AttributeValue)]) -> QueryFluentBuilder {
+        let mut query =
+            self.client.query().table_name(&self.table).index_name(index).key_condition_expression(condition);
+        for (name, value) in values {
+            query = query.expression_attribute_values(*name, value.clone());
+        }
+        query
+    }
+
+    /// The ids of the items that a query found.
+    pub fn ids(items: &[Item]) -> Vec<A::Id> {
+        items.iter().filter_map(|item| A::parse_id(text(item, "id")?)).collect()
+    }
+
+    /// Writes an aggregate on condition that its item has the `expected` version, or does not exist.
+    async fn write(
+        &self,
+        operation: &'static str,
+        aggregate: &A,
+        expected: Option<u64>,
+    ) -> Result<Saved<A>, StoreError> {
+        let write_id = write_id();
+        match self.put(aggregate.to_item(&write_id), expected).send().await {
+            Ok(_) => Ok(Saved::Done),
+            Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
+        }
+    }
+
+    fn put(&self, item: Item, expected: Option<u64>) -> PutItemFluentBuilder {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match expected {
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", n(version)),
+            None => put.condition_expression("attribute_not_exists(id)"),
+        }
+    }
+
+    fn transact_put(&self, item: Item, expected: Option<u64>) -> TransactWriteItem {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = match expected {
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", n(version)),
+            None => put.condition_expression("attribute_not_exists(id)"),
+        };
+        TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
+    }
+}
+
+/// An id that tells one write from another of the same version.
+fn write_id() -> String {
+    Uuid::new_v4().simple().to_string()
+}

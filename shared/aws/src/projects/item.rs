@@ -1,0 +1,131 @@
+//! A project as an item of the Projects table: its stored form, its outbox, and the attributes of the indexes.
+
+use std::io::{Read, Write};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use reelhook_app::outbox::sweep::shard;
+use reelhook_app::store::StoreError;
+use reelhook_domain::projects::project::Project;
+use reelhook_domain::{Effect, ProjectId, Timestamp};
+
+use crate::aggregates::{Operations, Stored};
+use crate::items::{Item, SCHEMA, b, json, n, read, s, ttl};
+use crate::projects::stored_project::StoredProject;
+
+/// The number of days for which ended projects are kept.
+const RETENTION_DAYS: i64 = 30;
+/// The number of days for which the tombstone of a deleted project is kept: longer than records of the stream.
+const TOMBSTONE_DAYS: i64 = 3;
+/// The partition of all projects in the index by creation time.
+pub(super) const PROJECTS: &str = "projects";
+/// The partition of the projects with a scene that waits for a slot.
+pub(super) const WAITING: &str = "waiting";
+/// A stored form of more bytes is compressed: each KB of a write costs, and an item has at most 400 KB.
+const PLAIN: usize = 8 * 1024;
+/// Bytes of a stored form at most after it was decompressed.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+impl Stored for Project {
+    const OPERATIONS: Operations = Operations {
+        load: "load project",
+        load_all: "load projects",
+        save: "save project",
+        insert: "insert project",
+        insert_with_key: "insert project with key",
+        claim: "claim scene",
+        due: "find due projects",
+    };
+
+    fn parse_id(text: &str) -> Option<ProjectId> {
+        ProjectId::parse(text).ok()
+    }
+
+    fn to_item(&self, write_id: &str) -> Item {
+        to_item(self, write_id)
+    }
+
+    fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {
+        from_item(operation, item)
+    }
+}
+
+/// The item of a project: the stored form and the outbox, and the attributes of the indexes.
+pub fn to_item(project: &Project, write_id: &str) -> Item {
+    let (form, body) = body(project);
+    let mut item: Item = [
+        ("id", s(project.id.as_str())),
+        ("version", n(project.version)),
+        ("schema", n(SCHEMA)),
+        ("write_id", s(write_id)),
+        ("status", s(project.status().name())),
+        ("created_at", n(project.created_at.millis())),
+        (form, body),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    if !project.outbox.is_empty() {
+        set("outbox", json(&project.outbox));
+    }
+    if project.deleted_at.is_some() {
+        set("expires_at", ttl(project.updated_at, TOMBSTONE_DAYS));
+        return item;
+    }
+    set("list", s(PROJECTS));
+    if let Some(since) = project.waits_for_slot_since() {
+        set("waiting", s(WAITING));
+        set("served_at", s(waiting_rank(since)));
+    }
+    if let Some(due) = project.due_at {
+        set("due_shard", s(format!("due#{}", shard(project.id.as_str()))));
+        set("due_at", n(due.millis()));
+    }
+    if project.status().is_final() {
+        set("expires_at", ttl(project.updated_at, RETENTION_DAYS));
+    }
+    item
+}
+
+/// The sort key of projects that wait for slots.
+pub(super) fn waiting_rank(since: Timestamp) -> String {
+    format!("{:014}", since.millis().max(0))
+}
+
+/// The attribute of a stored form: `body` has it as JSON text, `packed` has the text compressed by gzip.
+fn body(project: &Project) -> (&'static str, AttributeValue) {
+    let text = serde_json::to_string(&StoredProject::from(project)).expect("our own types are JSON");
+    if text.len() <= PLAIN {
+        return ("body", s(text));
+    }
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(text.as_bytes()).expect("memory can be written");
+    ("packed", b(packed.finish().expect("memory can be written")))
+}
+
+/// Reads a project from its item.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] names the unreadable attribute.
+pub fn from_item(operation: &'static str, item: &Item) -> Result<Project, StoreError> {
+    let stored: StoredProject = match item.get("packed") {
+        Some(packed) => unpacked(packed)
+            .map_err(|reason| StoreError::Unreadable { operation, reason: format!("attribute `packed`: {reason}") })?,
+        None => read(operation, item, "body")?,
+    };
+    let mut project = Project::from(stored);
+    if item.contains_key("outbox") {
+        project.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
+    }
+    Ok(project)
+}
+
+fn unpacked(packed: &AttributeValue) -> Result<StoredProject, String> {
+    let packed: &[u8] = packed.as_b().map_err(|_| "it is not binary".to_owned())?.as_ref();
+    let mut text = String::new();
+    let mut plain = GzDecoder::new(packed).take(LONGEST);
+    plain.read_to_string(&mut text).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,309 @@
+//! The causes of errors. Cause and subject decide which error is meant; the text does not.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+/// The type of an error, as clients filter by it.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ErrorType {
+    /// Of our own system.
+    System,
+    /// An inbound webhook.
+    Webhook,
+    /// Generating videos.
+    Generation,
+    /// Processing files.
+    Processing,
+    /// The workflow between scenes.
+    Automation,
+    /// Notifying people.
+    Notification,
+    /// Input.
+    Validation,
+    /// The network.
+    Network,
+    /// No error: something went well.
+    Success,
+}
+
+impl ErrorType {
+    /// Every type.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
+}
+
+/// The severity of an error, the most severe first.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Severity {
+    /// A person must act now.
+    Critical,
+    /// Something failed.
+    Error,
+    /// Something went wrong and was handled.
+    Warning,
+    /// Something happened.
+    Info,
+}
+
+impl Severity {
+    /// Every severity, the most severe first.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
+}
+
+/// Why an error is raised.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Cause {
+    /// A callback names a scene or project that does not exist.
+    UnknownScene,
+    /// The ids in a callback disagree.
+    IdsDisagree,
+    /// A scene's video failed.
+    VideoFailed,
+    /// A scene's last frame failed for good.
+    FrameFailed,
+    /// The next scene could not start.
+    NextSceneBlocked,
+    /// The stitch failed for good.
+    StitchFailed,
+    /// The answer to a submission was lost, and the service cannot say whether it has the task.
+    SubmissionUnclear,
+    /// A file of an outside service could not be copied before its link expires.
+    CopyFailed,
+    /// The notification about a project could not be delivered.
+    NotificationFailed,
+    /// Messages are in a dead-letter queue.
+    DeadLetters,
+    /// A record of a stream can never be processed.
+    Poison,
+    /// No key opens a stored secret.
+    LostKey,
+    /// A client reported an error of its own.
+    ClientReport,
+    /// A project completed.
+    ProjectCompleted,
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The name in stored rows.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
+
+    /// The type that clients see.
+    pub fn error_type(self) -> ErrorType {
+        match self {
+            Self::UnknownScene | Self::IdsDisagree => ErrorType::Webhook,
+            Self::VideoFailed | Self::StitchFailed | Self::SubmissionUnclear => ErrorType::Generation,
+            Self::FrameFailed | Self::CopyFailed => ErrorType::Processing,
+            Self::NextSceneBlocked => ErrorType::Automation,
+            Self::NotificationFailed => ErrorType::Notification,
+            Self::DeadLetters | Self::Poison | Self::LostKey | Self::ClientReport => ErrorType::System,
+            Self::ProjectCompleted => ErrorType::Success,
+        }
+    }
+
+    /// The severity that clients see.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::StitchFailed | Self::DeadLetters | Self::Poison | Self::LostKey => Severity::Critical,
+            Self::VideoFailed | Self::FrameFailed | Self::SubmissionUnclear | Self::ClientReport => Severity::Error,
+            Self::UnknownScene
+            | Self::IdsDisagree
+            | Self::NextSceneBlocked
+            | Self::CopyFailed
+            | Self::NotificationFailed => Severity::Warning,
+            Self::ProjectCompleted => Severity::Info,
+        }
+    }
+
+    /// Whether people can dismiss it. A fault of our own stays until its cause is gone.
+    pub fn is_dismissible(self) -> bool {
+        match self {
+            Self::DeadLetters | Self::Poison | Self::LostKey => false,
+            Self::UnknownScene
+            | Self::IdsDisagree
+            | Self::VideoFailed
+            | Self::FrameFailed
+            | Self::NextSceneBlocked
+            | Self::StitchFailed
+            | Self::SubmissionUnclear
+            | Self::CopyFailed
+            | Self::NotificationFailed
+            | Self::ClientReport
+            | Self::ProjectCompleted => true,
+        }
+    }
+
+    /// When it dismisses itself.
+    pub fn auto_dismiss(self) -> Option<Duration> {
+        (self == Self::ProjectCompleted).then_some(Duration::from_secs(5))
+    }
+
+    /// Whether a command of a person may end it: `POST /api/v1/projects/{id}/retry` with its scene.
+    pub fn can_retry(self) -> bool {
+        match self {
+            Self::VideoFailed
+            | Self::FrameFailed
+            | Self::NextSceneBlocked
+            | Self::StitchFailed
+            | Self::SubmissionUnclear => true,
+            Self::UnknownScene
+            | Self::IdsDisagree
+            | Self::CopyFailed
+            | Self::NotificationFailed
+            | Self::DeadLetters
+            | Self::Poison
+            | Self::LostKey
+            | Self::ClientReport
+            | Self::ProjectCompleted => false,
+        }
+    }
+}
+
+/// What raises an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Raise {
+    /// The cause.
+    pub cause: Cause,
+    /// What it is about, such as a scene, a project or a queue: `<project>/<scene>`, `<project>`, a name.
+    pub about: String,
+    /// A sentence for people.
+    pub message: String,
+    /// Facts: `project_id`, `scene_id`, `task_id`, `error` and others.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub context: Map<String, Value>,
+}
+
+/// The error of this cause about this subject has no cause any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolve {
+    /// The cause.
+    pub cause: Cause,
+    /// What it was about.
+    pub about: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_has_the_type_and_the_severity_of_the_contract() {
+        for (cause, kind, severity) in [
+            (Cause::UnknownScene, "webhook", "warning"),
+            (Cause::IdsDisagree, "webhook", "warning"),
+            (Cause::VideoFailed, "generation", "error"),
+            (Cause::FrameFailed, "processing", "error"),
+            (Cause::NextSceneBlocked, "automation", "warning"),
+            (Cause::StitchFailed, "generation", "critical"),
+            (Cause::NotificationFailed, "notification", "warning"),
+            (Cause::DeadLetters, "system", "critical"),
+            (Cause::Poison, "system", "critical"),
+            (Cause::LostKey, "system", "critical"),
+            (Cause::ProjectCompleted, "success", "info"),
+        ] {
+            assert_eq!((cause.error_type().name(), cause.severity().name()), (kind, severity), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn only_faults_of_our_own_stay_until_their_cause_is_gone() {
+        for &cause in Cause::ALL {
+            let own = cause.error_type() == ErrorType::System && cause != Cause::ClientReport;
+            assert_eq!(cause.is_dismissible(), !own, "{cause:?}");
+            let success = cause.error_type() == ErrorType::Success;
+            assert_eq!(cause.auto_dismiss(), success.then_some(Duration::from_secs(5)), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_read_back_and_unknown_ones_are_none() {
+        for &cause in Cause::ALL {
+            assert_eq!(Cause::parse(cause.name()), Some(cause));
+        }
+        for &kind in ErrorType::ALL {
+            assert_eq!(ErrorType::parse(kind.name()), Some(kind));
+        }
+        let severities: Vec<&str> = Severity::ALL.iter().map(|severity| severity.name()).collect();
+        assert_eq!(severities, ["critical", "error", "warning", "info"]);
+        assert_eq!((Severity::parse("loud"), ErrorType::parse(""), Cause::parse("Poison")), (None, None, None));
+    }
+}

@@ -1,0 +1,145 @@
+//! Commands about a project as a whole: start, cancel, stitch again, delete.
+
+use super::change::{Change, Outcome};
+use super::{advance, budget, pieces, tasks};
+use crate::errors::cause::Cause;
+use crate::projects::project::{Phase, Project};
+use crate::projects::reasons::{Ignored, Rejected};
+use crate::projects::scene::{Scene, SceneState};
+use crate::{Effect, OutboundEvent, SceneId};
+
+/// The scenes whose errors a deletion resolves at most: an outbox has no room for those of 200 scenes.
+const RESOLVED: usize = 20;
+
+/// A person starts a project, or continues it where it stood.
+pub(super) fn start(change: &mut Change<'_>) -> Outcome {
+    match change.project.phase {
+        Phase::Running => return Err(Rejected::Running.into()),
+        Phase::Completed if is_up_to_date(&change.project) => return Err(Rejected::Ended.into()),
+        Phase::Draft | Phase::Completed | Phase::Failed(_) | Phase::Cancelled => {}
+    }
+    for scene in &mut change.project.scenes {
+        if scene.state == SceneState::Rejected && scene.failures > 0 {
+            scene.state = SceneState::Revision;
+        }
+        scene.failures = 0;
+    }
+    if !has_work(&change.project) {
+        return Err(Rejected::NothingReady.into());
+    }
+    resume(change);
+    budget::check(change)
+}
+
+/// Whether all scenes are verified and its video is made of their takes.
+fn is_up_to_date(project: &Project) -> bool {
+    let takes = project.verified_takes();
+    takes.is_some() && takes.as_ref() == project.video.as_ref().map(|made| &made.takes)
+}
+
+/// Whether a project that runs would do something.
+fn has_work(project: &Project) -> bool {
+    let is_work = |state: &SceneState| match state {
+        SceneState::Ready
+        | SceneState::Revision
+        | SceneState::Generating(_)
+        | SceneState::Generated(_)
+        | SceneState::FrameFailed => true,
+        SceneState::Draft | SceneState::Verified | SceneState::Approved | SceneState::Rejected => false,
+    };
+    project.scenes.iter().any(|scene| is_work(&scene.state)) || project.verified_takes().is_some()
+}
+
+/// The project runs again, and does what it has left: frames that failed, the stitch, copies.
+pub(super) fn resume(change: &mut Change<'_>) {
+    if change.project.phase == Phase::Running {
+        return;
+    }
+    if change.project.error().is_some() {
+        change.resolve(Cause::NextSceneBlocked, None);
+    }
+    change.project.phase = Phase::Running;
+    change.project.started_at = Some(change.now);
+    change.project.ended_at = None;
+    for index in 0..change.project.scenes.len() {
+        if change.project.scenes[index].state == SceneState::FrameFailed {
+            tasks::restart_frame(change, index);
+        }
+    }
+    // What is done of a stitch that failed or was cancelled stays; its other submissions belong to a new generation.
+    if let Some(stitch) = &mut change.project.stitch {
+        change.project.generations += 1;
+        stitch.generation = change.project.generations;
+    }
+    pieces::reopen_copies(change);
+    change.notify(OutboundEvent::ProjectStarted, None);
+}
+
+/// A person cancels a project. Copies of what is there go on, since links of services expire.
+pub(super) fn cancel(change: &mut Change<'_>) -> Outcome {
+    match change.project.phase {
+        Phase::Running => {}
+        Phase::Draft => return Err(Rejected::NotRunning.into()),
+        Phase::Completed | Phase::Failed(_) | Phase::Cancelled => return Err(Rejected::Ended.into()),
+    }
+    end_cancelled(change);
+    Ok(())
+}
+
+fn end_cancelled(change: &mut Change<'_>) {
+    change.project.phase = Phase::Cancelled;
+    change.project.ended_at = Some(change.now);
+    change.notify(OutboundEvent::ProjectCancelled, None);
+    tasks::abandon_all(change);
+}
+
+/// A person wants a project stitched again.
+pub(super) fn stitch(change: &mut Change<'_>) -> Outcome {
+    let Some(takes) = change.project.verified_takes() else { return Err(Rejected::NotVerified.into()) };
+    if change.project.phase == Phase::Running {
+        // It is being stitched.
+        return Err(Ignored::Repeated.into());
+    }
+    change.project.stitch = None;
+    resume(change);
+    advance::begin_stitch(change, takes);
+    Ok(())
+}
+
+/// A person deletes a project.
+pub(super) fn delete(change: &mut Change<'_>) -> Outcome {
+    resolve_errors(change);
+    if change.project.phase == Phase::Running {
+        end_cancelled(change);
+    }
+    change.project.pieces.list.clear();
+    change.project.deleted_at = Some(change.now);
+    change.then(Effect::Purge);
+    Ok(())
+}
+
+/// Nobody can act on the errors of a deleted project any more.
+fn resolve_errors(change: &mut Change<'_>) {
+    let failed: Vec<SceneId> =
+        change.project.scenes.iter().filter(|scene| has_error(scene)).map(|scene| scene.id.clone()).collect();
+    for scene in failed.iter().take(RESOLVED) {
+        resolve_errors_of(change, scene);
+    }
+    if change.project.error().is_some() {
+        change.resolve(Cause::StitchFailed, None);
+        change.resolve(Cause::NextSceneBlocked, None);
+        change.resolve(Cause::SubmissionUnclear, None);
+    }
+}
+
+/// Whether a scene has failed, as far as its state shows.
+pub(super) fn has_error(scene: &Scene) -> bool {
+    scene.failures > 0 || scene.state == SceneState::FrameFailed
+}
+
+/// Resolves the errors about a scene that is no longer there.
+pub(super) fn resolve_errors_of(change: &mut Change<'_>, scene: &SceneId) {
+    for cause in [Cause::VideoFailed, Cause::FrameFailed, Cause::SubmissionUnclear] {
+        change.resolve(cause, Some(scene));
+    }
+}

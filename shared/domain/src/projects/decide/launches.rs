@@ -1,0 +1,128 @@
+//! Submissions of tasks to services: claims, answers, lost answers, and look-ups of these.
+
+use std::time::Duration;
+
+use super::change::{Change, Outcome};
+use super::outcomes::{self, Why};
+use crate::projects::effect::ProjectEffect;
+use crate::projects::reasons::Ignored;
+use crate::projects::task::{Stage, TaskRef, TaskState};
+use crate::{RenderId, Timestamp};
+
+/// The launcher claims a waiting task. A scene's video is charged with the first claim of its attempt.
+pub(super) fn claim(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
+    let (now, policy) = (change.now, change.policy);
+    let found = change.current(task)?;
+    if !found.can_be_claimed(now) {
+        return Err(Ignored::NothingToDo.into());
+    }
+    let is_first = found.deadline.is_none();
+    if let (Stage::Video, Some(scene)) = (task.stage(), task.scene()) {
+        let index = change.index_of(scene)?;
+        let cost = if is_first { policy.video_cost(&change.project.scenes[index].spec) } else { 0 };
+        if !change.project.can_pay(cost) {
+            return Err(Ignored::NothingToDo.into());
+        }
+        change.project.spent = change.project.spent.saturating_add(cost);
+        // Projects that were served in the same millisecond take turns too.
+        change.project.served_at = now.max(change.project.served_at.after(Duration::from_millis(1)));
+    }
+    let deadline = now.after(policy.stage(task.stage()).deadline);
+    let found = change.current_mut(task)?;
+    found.deadline = found.deadline.or(Some(deadline));
+    found.state = TaskState::Submitting { lease_until: now.after(policy.submit_lease) };
+    Ok(())
+}
+
+/// The service accepted a submission.
+pub(super) fn submitted(change: &mut Change<'_>, task: &TaskRef, id: &RenderId) -> Outcome {
+    let found = change.current(task)?;
+    match found.state {
+        TaskState::Submitted { .. } => return Err(Ignored::Repeated.into()),
+        TaskState::Own => return Err(Ignored::Stale.into()),
+        TaskState::Waiting { .. } if found.deadline.is_none() => return Err(Ignored::Stale.into()),
+        // The answer of an earlier submission of the same task comes late: the service has it, and gets no second one.
+        TaskState::Waiting { .. } | TaskState::Submitting { .. } | TaskState::Unclear { .. } => {}
+    }
+    learn(change, task, id)
+}
+
+/// The service's id for a task is known: it is polled from now on.
+pub(super) fn learn(change: &mut Change<'_>, task: &TaskRef, id: &RenderId) -> Outcome {
+    let next_at = change.now.after(change.policy.poll_wait(0));
+    change.current_mut(task)?.state = TaskState::Submitted { id: id.clone(), polls: 0, next_at };
+    change.then(ProjectEffect::IndexTask { stage: task.stage(), id: id.clone(), task: task.to_string() });
+    Ok(())
+}
+
+/// The service refused a submission: it waits and is sent again, unless it would always be refused.
+pub(super) fn refused(
+    change: &mut Change<'_>,
+    task: &TaskRef,
+    error: &str,
+    wait: Option<Duration>,
+    permanent: bool,
+) -> Outcome {
+    match change.current(task)?.state {
+        TaskState::Submitting { .. } | TaskState::Unclear { .. } => {}
+        TaskState::Waiting { .. } | TaskState::Submitted { .. } => return Err(Ignored::Repeated.into()),
+        TaskState::Own => return Err(Ignored::Stale.into()),
+    }
+    if permanent {
+        outcomes::failed(change, task, Why::Refused, error);
+        return Ok(());
+    }
+    // As long again as it has waited since its first claim, so that the waits double.
+    let (first, longest) = (change.policy.retry_wait(1), change.policy.retry_wait(u32::MAX));
+    let waited = claimed_at(change, task).map_or(Duration::ZERO, |at| change.now.since(at));
+    let wait = wait.unwrap_or_default().max(waited.clamp(first, longest));
+    wait_again(change, task, wait, 1)
+}
+
+/// When a task was first claimed.
+fn claimed_at(change: &Change<'_>, task: &TaskRef) -> Option<Timestamp> {
+    let deadline = change.project.task(task)?.deadline?;
+    Some(deadline.before(change.policy.stage(task.stage()).deadline))
+}
+
+fn wait_again(change: &mut Change<'_>, task: &TaskRef, wait: Duration, refusals: u32) -> Outcome {
+    let ready_at = change.now.after(wait);
+    change.current_mut(task)?.state = TaskState::Waiting { ready_at, refusals };
+    if task.stage() == Stage::Video {
+        change.start(ready_at);
+    }
+    Ok(())
+}
+
+/// The answer to a submission was lost: it is looked up where the service has a list, and never sent again blindly.
+pub(super) fn lost(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
+    match change.current(task)?.state {
+        TaskState::Submitting { .. } => {}
+        TaskState::Waiting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } => {
+            return Err(Ignored::Repeated.into());
+        }
+        TaskState::Own => return Err(Ignored::Stale.into()),
+    }
+    let has_list = change.policy.stage(task.stage()).backend.has_list();
+    let next_at = has_list.then(|| change.now.after(change.policy.poll_wait(0)));
+    change.current_mut(task)?.state = TaskState::Unclear { lookups: 0, next_at };
+    Ok(())
+}
+
+/// A task whose answer was lost was looked up. If the list does not have it often enough, it was never there and is sent
+/// again, under the same number.
+pub(super) fn looked_up(change: &mut Change<'_>, task: &TaskRef, found: Option<&RenderId>, answered: bool) -> Outcome {
+    let TaskState::Unclear { lookups, .. } = change.current(task)?.state else {
+        return Err(Ignored::Repeated.into());
+    };
+    if let Some(id) = found {
+        return learn(change, task, id);
+    }
+    let lookups = lookups.saturating_add(answered.into());
+    if answered && lookups >= change.policy.lookups {
+        return wait_again(change, task, Duration::ZERO, 0);
+    }
+    let next_at = Some(change.now.after(change.policy.poll_wait(lookups)));
+    change.current_mut(task)?.state = TaskState::Unclear { lookups, next_at };
+    Ok(())
+}

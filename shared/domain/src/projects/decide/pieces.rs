@@ -1,0 +1,187 @@
+//! The work of our own renderers: claims, heartbeats, results and failures of pieces.
+
+use super::change::{Change, Facts, Outcome, Refusal};
+use super::outcomes::{self, Why};
+use super::tasks;
+use crate::SceneId;
+use crate::errors::cause::Cause;
+use crate::outbox::effect::whole_seconds;
+use crate::pieces::{AfterFailure, MAX_CRASHES, Swept};
+use crate::projects::event::{PieceOutput, TaskOutput};
+use crate::projects::media::File;
+use crate::projects::project::{Phase, ProjectPiece};
+use crate::projects::reasons::Ignored;
+use crate::{Effect, brief};
+
+/// A renderer claims a piece.
+pub(super) fn claim(change: &mut Change<'_>) -> Outcome {
+    let (now, policy) = (change.now, change.policy.pieces());
+    match change.project.pieces.claim(now, &policy) {
+        Some(_) => Ok(()),
+        None => Err(Ignored::NothingToDo.into()),
+    }
+}
+
+/// A heartbeat of a renderer, with the units of its piece that are done.
+pub(super) fn progressed(change: &mut Change<'_>, claim: u32, units: u32) -> Outcome {
+    let index = claimed(change, claim)?;
+    let (now, policy) = (change.now, change.policy.pieces());
+    change.project.pieces.heartbeat(index, units, now, &policy);
+    let piece = &change.project.pieces.list[index];
+    let percent = u8::try_from(u64::from(piece.units) * 99 / u64::from(piece.size.max(1))).unwrap_or(99).min(99);
+    if let Some(task) = change.project.task_of_piece(&piece.task)
+        && let Some(found) = change.project.task_mut(&task)
+    {
+        found.progress = found.progress.max(percent);
+    }
+    Ok(())
+}
+
+/// A piece is done.
+pub(super) fn done(change: &mut Change<'_>, claim: u32, output: &PieceOutput) -> Outcome {
+    let index = claimed(change, claim)?;
+    let (now, policy) = (change.now, change.policy.pieces());
+    change.project.pieces.finish(index, now, &policy);
+    let piece = change.project.pieces.list.remove(index).task;
+    let made = match (&piece, output) {
+        (ProjectPiece::Copy { scene, attempt }, PieceOutput::Copied { video, thumbnail, frame }) => {
+            copied(change, scene, *attempt, [video.as_ref(), thumbnail.as_ref(), frame.as_ref()]);
+            return Ok(());
+        }
+        (ProjectPiece::CopyFinal { .. }, PieceOutput::Copied { video, thumbnail, .. }) => {
+            copied_final(change, video.as_ref(), thumbnail.as_ref());
+            return Ok(());
+        }
+        (_, PieceOutput::Video(video)) => TaskOutput::Video(video.clone()),
+        (_, PieceOutput::Frame(frame)) => TaskOutput::Frame(frame.clone()),
+        (_, PieceOutput::Copied { .. }) => return Err(Ignored::Stale.into()),
+    };
+    if change.project.phase != Phase::Running {
+        return Err(Ignored::FinalProject.into());
+    }
+    let Some(task) = change.project.task_of_piece(&piece) else { return Err(Ignored::Stale.into()) };
+    outcomes::completed(change, &task, &made)
+}
+
+/// A renderer failed; `permanent` says that another try would fail too.
+pub(super) fn failed(change: &mut Change<'_>, claim: u32, error: &str, permanent: bool) -> Outcome {
+    let index = claimed(change, claim)?;
+    let (now, policy) = (change.now, change.policy.pieces());
+    match change.project.pieces.fail(index, !permanent, now, &policy) {
+        AfterFailure::Retried(wait) => change.then(Effect::Draw { hints: 1, delay_s: whole_seconds(wait) }),
+        AfterFailure::Exhausted => exhausted(change, index, error),
+    }
+    Ok(())
+}
+
+/// What the due sweep does: pieces whose leases expired are open again, and open pieces get new hints.
+pub(super) fn sweep(change: &mut Change<'_>) {
+    let (now, policy) = (change.now, change.policy.pieces());
+    // Each turn ends one piece for good, as many as the outbox has room for.
+    while change.has_room() {
+        match change.project.pieces.sweep(now, &policy) {
+            Swept::NotDue => return,
+            Swept::Hint(hints) => return change.then(Effect::Draw { hints, delay_s: 0 }),
+            Swept::Lost { hints, .. } => {
+                for (hints, delay) in hints {
+                    change.then(Effect::Draw { hints, delay_s: whole_seconds(delay) });
+                }
+                return;
+            }
+            Swept::Exhausted(index) => {
+                exhausted(change, index, &format!("the renderer failed {MAX_CRASHES} times"));
+            }
+        }
+    }
+}
+
+/// The index of the piece that a claim holds.
+fn claimed(change: &Change<'_>, claim: u32) -> Result<usize, Refusal> {
+    let is_final = change.project.status().is_final();
+    let reason = if is_final { Ignored::FinalProject } else { Ignored::Stale };
+    change.project.pieces.claimed(claim).ok_or(reason.into())
+}
+
+/// A piece cannot be done: its task fails. A file that cannot be copied stays where it is.
+fn exhausted(change: &mut Change<'_>, index: usize, error: &str) {
+    let piece = change.project.pieces.list.remove(index).task;
+    let error = brief(error);
+    let facts = Facts { error: &error, ..Facts::default() };
+    match &piece {
+        ProjectPiece::Copy { scene, .. } => {
+            let name = change.project.scene(scene).map_or_else(|| format!("scene `{scene}`"), outcomes::name);
+            let message = format!("The files of {name} could not be copied and may expire at their service: {error}");
+            change.raise(Cause::CopyFailed, Some(scene), message, facts);
+        }
+        ProjectPiece::CopyFinal { .. } => {
+            let name = brief(&change.project.spec.name);
+            let message = format!("The video of project `{name}` could not be copied and may expire: {error}");
+            change.raise(Cause::CopyFailed, None, message, facts);
+        }
+        ProjectPiece::Card { .. } | ProjectPiece::LastFrame { .. } | ProjectPiece::Concat { .. } => {
+            let running = change.project.phase == Phase::Running;
+            if let Some(task) = change.project.task_of_piece(&piece).filter(|_| running) {
+                outcomes::failed(change, &task, Why::Exhausted, &error);
+            }
+        }
+    }
+}
+
+/// Files of a take are in the bucket: its video, its image and its last frame, as far as they could be copied.
+fn copied(change: &mut Change<'_>, scene: &SceneId, attempt: u32, [video, thumbnail, frame]: [Option<&File>; 3]) {
+    let Some(index) = change.project.index_of(scene) else { return };
+    let takes = &mut change.project.scenes[index].takes;
+    let Some(take) = takes.iter_mut().find(|take| take.attempt == attempt) else { return };
+    store(&mut take.video.file, video);
+    if thumbnail.is_some() {
+        store(take.video.thumbnail.get_or_insert_default(), thumbnail);
+    }
+    if let Some(last) = &mut take.last_frame {
+        store(last, frame);
+    }
+    let (copy, at) = (take.video.clone(), take.at);
+    // The video of a project of one scene is its take's.
+    if let Some(made) = &mut change.project.video
+        && matches!(made.takes.as_slice(), [(only, of)] if only == scene && *of == attempt)
+    {
+        made.video = copy;
+    }
+    // A take that is older than the last start may have failed to be copied before.
+    if change.project.started_at.is_some_and(|started| started > at) {
+        change.resolve(Cause::CopyFailed, Some(scene));
+    }
+}
+
+/// The project's video is in the bucket.
+fn copied_final(change: &mut Change<'_>, video: Option<&File>, thumbnail: Option<&File>) {
+    let started_at = change.project.started_at;
+    let Some(made) = &mut change.project.video else { return };
+    store(&mut made.video.file, video);
+    if thumbnail.is_some() {
+        store(made.video.thumbnail.get_or_insert_default(), thumbnail);
+    }
+    if started_at.is_some_and(|started| started > made.at) {
+        change.resolve(Cause::CopyFailed, None);
+    }
+}
+
+fn store(file: &mut File, copy: Option<&File>) {
+    if let Some(key) = copy.and_then(|copy| copy.key.clone()) {
+        file.key = Some(key);
+    }
+}
+
+/// Opens the copies that are missing again: a person continues the project.
+pub(super) fn reopen_copies(change: &mut Change<'_>) {
+    let takes: Vec<(SceneId, u32)> = change
+        .project
+        .scenes
+        .iter()
+        .flat_map(|scene| {
+            scene.takes.iter().filter(|take| take.is_to_copy()).map(|take| (scene.id.clone(), take.attempt))
+        })
+        .collect();
+    for (scene, attempt) in takes {
+        tasks::open_copy(change, &scene, attempt);
+    }
+}

@@ -1,0 +1,62 @@
+//! Files that a project has: videos and images, at an outside service and in our bucket.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use crate::WebUrl;
+
+/// A file. A file of an outside service is copied into our bucket, since its link expires.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct File {
+    /// The URL at the service that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<WebUrl>,
+    /// The key of our copy in the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl File {
+    /// A file at an outside service.
+    pub fn outside(url: WebUrl) -> Self {
+        Self { source: Some(url), key: None }
+    }
+
+    /// A file in our bucket.
+    pub fn stored(key: impl Into<String>) -> Self {
+        Self { source: None, key: Some(key.into()) }
+    }
+
+    /// Whether it still has to be copied into our bucket.
+    pub fn is_to_copy(&self) -> bool {
+        self.key.is_none() && self.source.is_some()
+    }
+}
+
+/// A video, with what its maker said about it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Video {
+    /// The file.
+    pub file: File,
+    /// An image of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<File>,
+    /// Its length in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Its width in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Its height in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Frames per second, as its maker wrote the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fps: Option<Number>,
+    /// The score that its maker gave it, as sent, on the maker's scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Number>,
+    /// Its size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}

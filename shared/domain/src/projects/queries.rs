@@ -1,0 +1,259 @@
+//! What others ask of a project: its tasks, what is to be done about them, and the files that they need.
+
+use crate::projects::graph;
+use crate::projects::media::File;
+use crate::projects::policy::ProjectPolicy;
+use crate::projects::project::{Phase, Project, ProjectPiece};
+use crate::projects::scene::{Scene, SceneState};
+use crate::projects::stitch::{Input, NodeState, Takes};
+use crate::projects::task::{Stage, Target, Task, TaskRef, TaskState, TaskWork};
+use crate::{Effect, Live, RenderId, SceneId, Timestamp};
+
+/// The share of the scenes in the progress of a project, in percent; the stitch has the rest.
+const SCENES_SHARE: usize = 90;
+/// The progress before the end at most.
+const UNFINISHED: u8 = 99;
+
+impl Project {
+    /// The tasks under way, each with its reference: those of the scenes in order, then those of the stitch.
+    pub fn tasks(&self) -> impl Iterator<Item = (TaskRef, &Task)> {
+        let of_scenes = self.scenes.iter().filter_map(|scene| {
+            let (target, task) = match &scene.state {
+                SceneState::Generating(task) => (Target::Video(scene.id.clone()), task),
+                SceneState::Generated(task) => (Target::Frame(scene.id.clone()), task),
+                SceneState::Draft
+                | SceneState::Ready
+                | SceneState::FrameFailed
+                | SceneState::Verified
+                | SceneState::Approved
+                | SceneState::Rejected
+                | SceneState::Revision => return None,
+            };
+            Some((TaskRef { target, run: scene.attempt, number: task.number }, task))
+        });
+        of_scenes.chain(self.stitch.iter().flat_map(|stitch| stitch.tasks()))
+    }
+
+    /// The task that a reference names; none unless its run and number are the present ones.
+    pub fn task(&self, task: &TaskRef) -> Option<&Task> {
+        let found = match &task.target {
+            Target::Video(scene) | Target::Frame(scene) => {
+                self.scene(scene).filter(|scene| scene.attempt == task.run)?.task(task.stage())?
+            }
+            Target::Stitch(node) => self.stitch.as_ref().filter(|stitch| stitch.generation == task.run)?.task(*node)?,
+        };
+        (found.number == task.number).then_some(found)
+    }
+
+    /// Like [`Self::task`], to change it.
+    pub(super) fn task_mut(&mut self, task: &TaskRef) -> Option<&mut Task> {
+        let found = match &task.target {
+            Target::Video(scene) | Target::Frame(scene) => {
+                let scene = self.scenes.iter_mut().find(|found| found.id == *scene)?;
+                if scene.attempt != task.run {
+                    return None;
+                }
+                scene.task_mut(task.stage())?
+            }
+            Target::Stitch(node) => {
+                self.stitch.as_mut().filter(|stitch| stitch.generation == task.run)?.task_mut(*node)?
+            }
+        };
+        if found.number == task.number { Some(found) } else { None }
+    }
+
+    /// The present task of this stage that the service knows under this id.
+    pub fn task_ref_by_id(&self, stage: Stage, id: &RenderId) -> Option<TaskRef> {
+        self.tasks().find(|(task, found)| task.stage() == stage && found.id() == Some(id)).map(|(task, _)| task)
+    }
+
+    /// What the launcher does now: submissions of frames and stitches, look-ups, and polls. Videos that wait for slots are
+    /// not in it ([`Self::next_video`]).
+    pub fn work(&self, now: Timestamp, policy: &ProjectPolicy) -> Vec<TaskWork> {
+        if self.phase != Phase::Running {
+            return Vec::new();
+        }
+        let work = self.tasks().filter_map(|(task, found)| match &found.state {
+            TaskState::Waiting { .. } if task.stage() == Stage::Video => None,
+            TaskState::Waiting { .. } => found.can_be_claimed(now).then_some(TaskWork::Submit(task)),
+            TaskState::Unclear { next_at: Some(at), .. }
+                if *at <= now && policy.stage(task.stage()).backend.has_list() =>
+            {
+                Some(TaskWork::LookUp(task))
+            }
+            TaskState::Submitted { id, next_at, .. } if *next_at <= now => Some(TaskWork::Poll(task, id.clone())),
+            TaskState::Unclear { .. } | TaskState::Submitted { .. } | TaskState::Submitting { .. } | TaskState::Own => {
+                None
+            }
+        });
+        work.collect()
+    }
+
+    /// The waiting video that gets the next slot: the first in order that may be submitted now and that the budget allows.
+    pub fn next_video(&self, now: Timestamp, policy: &ProjectPolicy) -> Option<TaskRef> {
+        if self.phase != Phase::Running {
+            return None;
+        }
+        let scene = self.scenes.iter().find(|scene| {
+            scene.task(Stage::Video).is_some_and(|task| {
+                let is_paid = task.deadline.is_some() || self.can_pay(policy.video_cost(&scene.spec));
+                task.can_be_claimed(now) && is_paid
+            })
+        })?;
+        let number = scene.task(Stage::Video)?.number;
+        Some(TaskRef { target: Target::Video(scene.id.clone()), run: scene.attempt, number })
+    }
+
+    /// The key of a video's slot in the admission item.
+    pub fn slot(&self, task: &TaskRef) -> String {
+        format!("{}.{task}", self.id)
+    }
+
+    /// The keys of the slots that its videos hold.
+    pub fn slots(&self) -> impl Iterator<Item = String> {
+        let holds = |(task, found): &(TaskRef, &Task)| {
+            let is_at_service = match found.state {
+                TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } => true,
+                TaskState::Waiting { .. } | TaskState::Own => false,
+            };
+            task.stage() == Stage::Video && is_at_service
+        };
+        self.tasks().filter(holds).map(move |(task, _)| self.slot(&task))
+    }
+
+    /// Whether a video of it waits for a slot.
+    pub fn waits_for_slot(&self) -> bool {
+        self.waits_for_slot_since().is_some()
+    }
+
+    /// Its place among the projects that wait for slots, the earliest first: when it last got one, or the time before which
+    /// none of its videos may be submitted; none if no video waits.
+    pub fn waits_for_slot_since(&self) -> Option<Timestamp> {
+        let ready_at = self.videos_ready_at()?;
+        Some(if ready_at > self.updated_at { ready_at } else { self.served_at })
+    }
+
+    /// The first time at which a waiting video may be submitted; none if none waits.
+    pub(super) fn videos_ready_at(&self) -> Option<Timestamp> {
+        if self.phase != Phase::Running {
+            return None;
+        }
+        let waiting = self.scenes.iter().filter_map(|scene| scene.task(Stage::Video));
+        waiting.filter_map(Task::ready_at).min()
+    }
+
+    /// Its progress, 0 to 100.
+    pub fn progress(&self) -> u8 {
+        if self.phase == Phase::Completed {
+            return 100;
+        }
+        let scenes: usize = self.scenes.iter().map(|scene| usize::from(scene.progress())).sum();
+        let stitch = self.stitch.as_ref().map_or(0, |stitch| usize::from(stitch.progress()));
+        let scenes = scenes / self.scenes.len().max(1) * SCENES_SHARE;
+        u8::try_from((scenes + stitch * (100 - SCENES_SHARE)) / 100).unwrap_or(100).min(UNFINISHED)
+    }
+
+    /// The files that a node of the stitch joins, in order; none unless all are there.
+    pub fn inputs(&self, node: u16) -> Option<Vec<File>> {
+        let stitch = self.stitch.as_ref()?;
+        let file = |input: &Input| match input {
+            Input::Take(take) => {
+                let (scene, attempt) = stitch.takes.get(usize::from(*take))?;
+                self.take_file(scene, *attempt)
+            }
+            Input::Node(node) => match &stitch.nodes.get(usize::from(*node))?.state {
+                NodeState::Done(video) => Some(video.file.clone()),
+                NodeState::Blocked | NodeState::Running(_) => None,
+            },
+        };
+        stitch.nodes.get(usize::from(node))?.inputs.iter().map(file).collect()
+    }
+
+    /// The files that our renderers join for a generation, in order; none if it is not the present one.
+    pub fn concat_inputs(&self, generation: u32) -> Option<Vec<File>> {
+        let stitch = self.stitch.as_ref().filter(|stitch| stitch.generation == generation)?;
+        stitch.takes.iter().map(|(scene, attempt)| self.take_file(scene, *attempt)).collect()
+    }
+
+    fn take_file(&self, scene: &SceneId, attempt: u32) -> Option<File> {
+        let take = self.scene(scene)?.takes.iter().find(|take| take.attempt == attempt)?;
+        Some(take.video.file.clone())
+    }
+
+    /// The first frame of a scene: the last frame of the take that counts of the scene that it depends on, else the client's.
+    pub fn first_frame_of(&self, scene: &SceneId) -> Option<File> {
+        let index = self.index_of(scene)?;
+        let before = graph::dependency(&self.scenes, index).and_then(|before| self.scenes[before].take());
+        let client = || self.scenes[index].spec.first_frame.clone().map(File::outside);
+        before.and_then(|take| take.last_frame.clone()).or_else(client)
+    }
+
+    /// Whether the task of a scene, a video or a frame, began in this very version.
+    pub fn just_started(&self, scene: &SceneId) -> bool {
+        let is_new = |task: &Task| match task.state {
+            TaskState::Waiting { refusals, .. } => refusals == 0 && task.deadline.is_none(),
+            TaskState::Own => task.progress == 0,
+            TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } => false,
+        };
+        let is_shown = |effect: &Effect| match effect {
+            Effect::Live { events, .. } => {
+                events.iter().any(|event| matches!(event, Live::Scene { id } if id == scene))
+            }
+            _ => false,
+        };
+        let task = self.scene(scene).and_then(|scene| scene.task(Stage::Video).or_else(|| scene.task(Stage::Frame)));
+        task.is_some_and(is_new) && self.outbox.iter().any(is_shown)
+    }
+
+    /// The piece that a renderer claimed under this number.
+    pub fn claimed_piece(&self, claim: u32) -> Option<&ProjectPiece> {
+        self.pieces.claimed(claim).map(|index| &self.pieces.list[index].task)
+    }
+
+    /// The takes of all scenes in order; none unless there are scenes and all of them are verified.
+    pub fn verified_takes(&self) -> Option<Takes> {
+        let take = |scene: &Scene| {
+            let take = scene.take().filter(|_| scene.is_verified())?;
+            Some((scene.id.clone(), take.attempt))
+        };
+        if self.scenes.is_empty() { None } else { self.scenes.iter().map(take).collect() }
+    }
+
+    /// Whether the budget allows a cost in millionths of a dollar, beside what was spent.
+    pub fn can_pay(&self, cost: u64) -> bool {
+        cost == 0 || self.spec.budget.is_none_or(|budget| self.spent.saturating_add(cost) <= budget)
+    }
+
+    /// The index of the scene with this id.
+    pub(super) fn index_of(&self, scene: &SceneId) -> Option<usize> {
+        self.scenes.iter().position(|found| found.id == *scene)
+    }
+
+    /// The reference of the task for which our renderers have a piece; none for copies, and for what is not under way.
+    pub(super) fn task_of_piece(&self, piece: &ProjectPiece) -> Option<TaskRef> {
+        let (target, run) = match piece {
+            ProjectPiece::Card { scene, attempt } => (Target::Video(scene.clone()), *attempt),
+            ProjectPiece::LastFrame { scene, attempt } => (Target::Frame(scene.clone()), *attempt),
+            ProjectPiece::Concat { generation } => (Target::Stitch(0), *generation),
+            ProjectPiece::Copy { .. } | ProjectPiece::CopyFinal { .. } => return None,
+        };
+        let is_own = |(task, found): &(TaskRef, &Task)| {
+            task.target == target && task.run == run && found.state == TaskState::Own
+        };
+        self.tasks().find(is_own).map(|(task, _)| task)
+    }
+
+    /// The time at which the launcher next has something to do; none if it has nothing.
+    pub(super) fn next_work(&self) -> Option<Timestamp> {
+        if self.phase != Phase::Running {
+            return None;
+        }
+        let at = |(task, found): (TaskRef, &Task)| match found.state {
+            TaskState::Waiting { ready_at, .. } => (task.stage() != Stage::Video).then_some(ready_at),
+            TaskState::Unclear { next_at, .. } => next_at,
+            TaskState::Submitted { next_at, .. } => Some(next_at),
+            TaskState::Submitting { .. } | TaskState::Own => None,
+        };
+        self.tasks().filter_map(at).min()
+    }
+}

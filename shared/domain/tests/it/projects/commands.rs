@@ -1,0 +1,238 @@
+//! Commands of people: start, cancel, delete, regenerate, takes, statuses, order.
+
+use reelhook_domain::projects::event::{Event, ProjectPatch, ScenePatch};
+use reelhook_domain::projects::graph::GraphError;
+use reelhook_domain::projects::reasons::{Ignored, Rejected};
+use reelhook_domain::projects::scene::{Dependency, SceneStatus};
+use reelhook_domain::projects::task::Stage;
+use reelhook_domain::*;
+
+use super::story::*;
+
+fn edit(number: &str, patch: ScenePatch) -> Event {
+    Event::EditScene { scene: id(number), patch: Box::new(patch) }
+}
+
+fn status(number: &str, status: SceneStatus) -> Event {
+    edit(number, ScenePatch { status: Some(status), ..ScenePatch::default() })
+}
+
+fn take(number: &str, attempt: u32) -> Event {
+    edit(number, ScenePatch { take: Some(attempt), ..ScenePatch::default() })
+}
+
+fn regenerate(number: &str, cascade: bool) -> Event {
+    Event::Generate { scenes: vec![id(number)], cascade }
+}
+
+fn stale(story: &Story) -> Vec<bool> {
+    story.project.scenes.iter().map(|scene| scene.stale).collect()
+}
+
+/// A completed project of three scenes, by our own renderers.
+fn complete() -> Story {
+    let mut story = Story::started(&["1", "2", "3"], own());
+    story.run();
+    story
+}
+
+#[test]
+fn commands_are_refused_where_they_mean_nothing() {
+    let mut story = Story::of(&["1"], services());
+    assert_eq!(story.rejected(Event::Cancel), Rejected::NotRunning);
+    assert_eq!(story.rejected(regenerate("9", true)), Rejected::NoScene(id("9")));
+    assert_eq!(story.rejected(Event::Retry { scene: None }), Rejected::NotVerified);
+    assert_eq!(story.ignored(Event::Tick), Ignored::NothingToDo);
+    assert_eq!(story.ignored(Event::ClaimPiece), Ignored::NothingToDo);
+    story.apply(Event::Start);
+    assert_eq!(story.rejected(Event::Start), Rejected::Running);
+    assert_eq!(story.rejected(regenerate("1", true)), Rejected::SceneBusy(id("1")));
+    assert_eq!(story.rejected(Event::RemoveScene(id("1"))), Rejected::SceneBusy(id("1")));
+    assert_eq!(Story::of(&[], own()).rejected(Event::Start), Rejected::NothingReady);
+    let mut draft = scene("1");
+    draft.draft = true;
+    assert_eq!(Story::new(vec![draft], own()).rejected(Event::Start), Rejected::NothingReady);
+}
+
+#[test]
+fn a_cancelled_project_stops_its_tasks_and_continues_where_it_stood() {
+    let mut story = Story::started(&["1", "2", "3"], services());
+    story.make_scene("1");
+    let second = story.video_of("2");
+    let task = story.submit(&second);
+    story.apply(Event::Cancel);
+    let slot = story.project.slot(&second);
+    let cancelled = [ProjectEffect::CancelTask { stage: Stage::Video, id: task }, ProjectEffect::FreeSlot { slot }];
+    assert_eq!(story.effects(), cancelled);
+    assert_eq!((story.notified(), story.project.tasks().count()), (vec![OutboundEvent::ProjectCancelled], 0));
+    assert_eq!(story.ignored(completed(&second)), Ignored::FinalProject);
+    assert_eq!(story.rejected(Event::Cancel), Rejected::Ended);
+    story.apply(Event::Start);
+    assert_eq!(["1", "2", "3"].map(|number| story.attempt(number)), [1, 2, 0]);
+    assert_eq!(story.ignored(completed(&second)), Ignored::Stale);
+}
+
+#[test]
+fn an_extraction_that_was_cancelled_goes_on_after_a_start() {
+    let mut story = Story::started(&["1", "2"], services());
+    let video = story.video_of("1");
+    story.make(&video);
+    let first = story.frame_of("1");
+    story.submit(&first);
+    story.apply(Event::Cancel);
+    story.wait(5).apply(Event::Start);
+    let second = story.frame_of("1");
+    assert_eq!((second.run, story.attempt("1")), (1, 1), "the video is kept");
+    assert_ne!(first, second);
+    assert_eq!(story.ignored(completed(&first)), Ignored::Repeated);
+}
+
+#[test]
+fn a_deleted_project_takes_nothing_any_more() {
+    let mut story = Story::started(&["1"], services());
+    let task = story.video_of("1");
+    story.submit(&task);
+    story.apply(Event::Delete);
+    assert!(story.project.outbox.contains(&Effect::Purge) && story.project.deleted_at.is_some());
+    assert_eq!((story.project.tasks().count(), story.project.due_at), (0, None));
+    assert_eq!(story.ignored(completed(&task)), Ignored::FinalProject);
+    assert_eq!(story.ignored(Event::Tick), Ignored::NothingToDo);
+    for command in [Event::Start, Event::Delete, Event::Cancel, take("1", 1)] {
+        assert_eq!(story.rejected(command), Rejected::Deleted);
+    }
+}
+
+#[test]
+fn a_regenerated_scene_takes_its_dependants_with_it() {
+    let mut story = complete();
+    story.apply(regenerate("1", true));
+    assert_eq!(
+        ["1", "2", "3"].map(|number| story.status(number)),
+        [SceneStatus::Generating, SceneStatus::Revision, SceneStatus::Revision]
+    );
+    assert_eq!(stale(&story), [false, true, true]);
+    story.draw();
+    story.draw();
+    assert_eq!((story.status("2"), stale(&story)), (SceneStatus::Generating, vec![false, false, true]));
+    story.run();
+    assert_eq!(story.project.status(), ProjectStatus::Completed);
+    assert_eq!(story.project.video.as_ref().unwrap().takes, ["1", "2", "3"].map(|number| (id(number), 2)));
+    assert_eq!(story.project.scenes.iter().map(|scene| scene.takes.len()).collect::<Vec<_>>(), [2, 2, 2]);
+}
+
+#[test]
+fn a_regenerated_scene_may_leave_its_dependants_as_they_are() {
+    let mut story = complete();
+    story.apply(regenerate("1", false));
+    assert_eq!(stale(&story), [false, true, true]);
+    story.run();
+    assert_eq!(["1", "2", "3"].map(|number| story.attempt(number)), [2, 1, 1]);
+    assert_eq!((story.project.status(), stale(&story)), (ProjectStatus::Completed, vec![false, true, true]));
+    assert_eq!(story.project.generations, 2);
+}
+
+#[test]
+fn a_cascade_gives_up_what_is_under_way() {
+    let mut story = Story::started(&["1", "2"], services());
+    story.make_scene("1");
+    let second = story.video_of("2");
+    let task = story.submit(&second);
+    story.apply(regenerate("1", true));
+    assert!(story.effects().contains(&ProjectEffect::CancelTask { stage: Stage::Video, id: task }));
+    assert_eq!(story.freed(), [story.project.slot(&second)]);
+    assert_eq!((story.status("1"), story.status("2")), (SceneStatus::Generating, SceneStatus::Revision));
+    assert_eq!(story.ignored(completed(&second)), Ignored::Repeated);
+}
+
+#[test]
+fn an_earlier_take_can_be_chosen() {
+    let mut story = complete();
+    story.apply(regenerate("2", false));
+    story.run();
+    let (now, policy) = (story.now, story.policy.clone());
+    assert_eq!(story.rejected(take("2", 9)), Rejected::NoTake(9));
+    assert_eq!(story.ignored(take("2", 2)), Ignored::Repeated);
+    story.apply(take("2", 1));
+    assert_eq!(story.project.scene(&id("2")).unwrap().take().unwrap().attempt, 1);
+    assert_eq!((story.project.status(), stale(&story)), (ProjectStatus::Completed, vec![false, false, true]));
+    assert_eq!(story.project.work(now, &policy), []);
+    story.apply(Event::Start);
+    story.run();
+    assert_eq!(story.project.video.as_ref().unwrap().takes, [(id("1"), 1), (id("2"), 1), (id("3"), 1)]);
+}
+
+#[test]
+fn people_set_statuses_within_what_a_scene_has() {
+    let mut story = complete();
+    story.apply(status("1", SceneStatus::Approved));
+    assert_eq!(story.status("1"), SceneStatus::Approved);
+    assert_eq!(story.ignored(status("1", SceneStatus::Approved)), Ignored::Repeated);
+    for bad in [SceneStatus::Generating, SceneStatus::Generated, SceneStatus::Verified] {
+        assert_eq!(story.rejected(status("1", bad)), Rejected::BadStatus);
+    }
+    story.apply(status("2", SceneStatus::Rejected));
+    assert_eq!(story.rejected(status("2", SceneStatus::Approved)), Rejected::BadStatus);
+    assert_eq!(story.project.status(), ProjectStatus::Completed, "the video is kept");
+    story.apply(status("2", SceneStatus::Revision));
+    story.apply(Event::Start);
+    story.run();
+    assert_eq!(["1", "2", "3"].map(|number| story.attempt(number)), [1, 2, 1]);
+}
+
+#[test]
+fn an_edit_that_changes_nothing_is_a_repetition() {
+    let story = Story::of(&["1"], own());
+    let spec = story.project.scenes[0].spec.clone();
+    for event in [
+        Event::Edit(ProjectPatch::default()),
+        Event::Edit(ProjectPatch {
+            name: Some("Trip".to_owned()),
+            order: Some(vec![id("1")]),
+            ..ProjectPatch::default()
+        }),
+        edit("1", ScenePatch { spec: Some(spec), notes: Some(String::new()), ..ScenePatch::default() }),
+        Event::AddScenes(vec![]),
+    ] {
+        assert_eq!(story.ignored(event), Ignored::Repeated);
+    }
+}
+
+#[test]
+fn a_new_order_names_each_scene_once_and_shows_what_is_stale() {
+    let mut story = complete();
+    let order = |numbers: &[&str]| {
+        let order = numbers.iter().map(|number| id(number)).collect();
+        Event::Edit(ProjectPatch { order: Some(order), ..ProjectPatch::default() })
+    };
+    for bad in [&["1", "2"][..], &["1", "2", "2"], &["1", "2", "3", "4"]] {
+        assert_eq!(story.rejected(order(bad)), Rejected::Graph(GraphError::Order));
+    }
+    story.apply(order(&["1", "3", "2"]));
+    assert_eq!(stale(&story), [false, true, true]);
+    story.apply(Event::Start);
+    story.run();
+    assert_eq!(story.project.video.as_ref().unwrap().takes, ["1", "3", "2"].map(|number| (id(number), 1)));
+}
+
+#[test]
+fn a_removed_scene_leaves_a_graph() {
+    let mut story = complete();
+    let mut spec = story.project.scenes[2].spec.clone();
+    spec.depends_on = Dependency::Scene(id("1"));
+    story.apply(edit("3", ScenePatch { spec: Some(spec), ..ScenePatch::default() }));
+    let unknown = GraphError::Unknown { scene: id("3"), on: id("1") };
+    assert_eq!(story.rejected(Event::RemoveScene(id("1"))), Rejected::Graph(unknown));
+    story.apply(Event::RemoveScene(id("2")));
+    assert_eq!(story.project.scenes.len(), 2);
+    assert_eq!(story.rejected(Event::RemoveScene(id("2"))), Rejected::NoScene(id("2")));
+}
+
+#[test]
+fn all_that_is_ready_is_generated_where_no_scene_is_named() {
+    let mut story = Story::of(&["1", "2"], own());
+    story.apply(Event::Generate { scenes: vec![], cascade: true });
+    assert_eq!((story.attempt("1"), story.project.status()), (1, ProjectStatus::Generating));
+    assert_eq!(story.ignored(Event::Generate { scenes: vec![], cascade: true }), Ignored::Repeated);
+    story.run();
+    assert_eq!(story.rejected(Event::Generate { scenes: vec![], cascade: true }), Rejected::NothingReady);
+}

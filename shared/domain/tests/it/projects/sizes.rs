@@ -1,0 +1,97 @@
+//! Projects of one scene and of two hundred: they end, and no outbox exceeds its limit.
+
+use reelhook_domain::projects::event::{Event, NewScene};
+use reelhook_domain::*;
+
+use super::story::*;
+
+/// As many scenes, with the longest ids.
+fn scenes(count: usize, depends: bool) -> Vec<NewScene> {
+    let long = |number: usize| {
+        let mut new = if depends { scene(&number.to_string()) } else { free(&number.to_string()) };
+        new.id = SceneId::parse(&format!("{number:0>80}")).unwrap();
+        new
+    };
+    (1..=count).map(long).collect()
+}
+
+#[track_caller]
+fn outbox_fits(project: &Project) {
+    let bytes = serde_json::to_string(&project.outbox).unwrap().len();
+    assert!(bytes <= 32 * 1024, "{bytes} bytes");
+}
+
+#[test]
+fn projects_of_any_size_end() {
+    for count in [1, 2, 12, 200] {
+        for policy in [own(), services(), videos_outside()] {
+            let mut story = Story::new(scenes(count, true), policy);
+            story.apply(Event::Start);
+            story.run();
+            assert_eq!(story.project.status(), ProjectStatus::Completed, "{count}");
+            let takes = &story.project.video.as_ref().unwrap().takes;
+            assert!(takes.iter().map(|(scene, _)| scene).eq(story.project.scenes.iter().map(|scene| &scene.id)));
+            assert!(story.project.scenes.iter().all(|scene| scene.attempt == 1));
+        }
+    }
+}
+
+/// Two hundred videos under way at once.
+fn crowd() -> Story {
+    let mut story = Story::new(scenes(200, false), services());
+    outbox_fits(&story.project);
+    story.apply(Event::Start);
+    outbox_fits(&story.project);
+    while let Some(task) = story.project.next_video(story.now, &story.policy) {
+        let id = RenderId::parse(&format!("{:0>128}", story.accepted)).unwrap();
+        story.accepted += 1;
+        story.apply(Event::ClaimTask(task.clone()));
+        story.apply(Event::Submitted { task, id });
+    }
+    assert_eq!(story.project.slots().count(), 200);
+    story
+}
+
+#[test]
+fn a_cancellation_of_two_hundred_tasks_ends_in_steps() {
+    for last in [Event::Cancel, Event::Delete] {
+        let mut story = crowd();
+        let mut freed = 0;
+        story.apply(last);
+        loop {
+            outbox_fits(&story.project);
+            freed += story.freed().len();
+            if story.project.due_at.is_none() {
+                break;
+            }
+            story.apply(Event::Tick);
+        }
+        assert_eq!((freed, story.project.tasks().count()), (200, 0));
+    }
+}
+
+#[test]
+fn two_hundred_deadlines_at_once_end_in_steps() {
+    let mut story = crowd();
+    story.policy.video.tries = 1;
+    let mut freed = 0;
+    while story.project.due_at.is_some() {
+        story.sweep();
+        outbox_fits(&story.project);
+        freed += story.freed().len();
+    }
+    assert_eq!((freed, story.project.status()), (200, ProjectStatus::Failed));
+    story.apply(Event::Start);
+    outbox_fits(&story.project);
+    story.apply(Event::Delete);
+    outbox_fits(&story.project);
+}
+
+#[test]
+fn a_hundred_scenes_added_at_once_fit_in_an_outbox() {
+    let mut story = Story::new(scenes(100, false), own());
+    let more = scenes(200, false).split_off(100);
+    story.apply(Event::AddScenes(more));
+    outbox_fits(&story.project);
+    assert_eq!(story.project.scenes.len(), 200);
+}

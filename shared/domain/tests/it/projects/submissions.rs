@@ -1,0 +1,276 @@
+//! Submissions: paid once at most, whatever becomes of their answers; polls, deadlines, hints and slots.
+
+use std::time::Duration;
+
+use reelhook_domain::errors::cause::Cause;
+use reelhook_domain::projects::event::{Event, ProjectPatch, TaskReport};
+use reelhook_domain::projects::policy::Backend;
+use reelhook_domain::projects::reasons::{Ignored, Rejected};
+use reelhook_domain::projects::scene::SceneStatus;
+use reelhook_domain::projects::task::{Stage, TaskState, TaskWork};
+use reelhook_domain::*;
+
+use super::story::*;
+
+fn without_list() -> ProjectPolicy {
+    let mut policy = services();
+    policy.video.backend = Backend::Service { has_list: false, max_inputs: 0 };
+    policy
+}
+
+fn looked_up(story: &Story, found: Option<&str>, answered: bool) -> Event {
+    Event::LookedUp { task: story.video_of("1"), found: found.map(render), answered }
+}
+
+fn refused(story: &Story, wait: Option<u64>, permanent: bool) -> Event {
+    let wait = wait.map(Duration::from_secs);
+    Event::SubmissionRefused { task: story.video_of("1"), error: "busy".to_owned(), wait, permanent }
+}
+
+/// A video was claimed, and the answer to its submission was lost.
+fn lost(policy: ProjectPolicy) -> Story {
+    let mut story = Story::started(&["1"], policy);
+    let task = story.video_of("1");
+    story.apply(Event::ClaimTask(task.clone()));
+    story.apply(Event::SubmissionLost { task });
+    story
+}
+
+#[test]
+fn a_waiting_video_gets_a_slot_and_is_submitted_once() {
+    let mut story = Story::started(&["1", "2"], services());
+    assert_eq!(story.effects(), [ProjectEffect::StartScenes { delay_s: 0 }]);
+    assert_eq!(story.project.waits_for_slot_since(), Some(START));
+    let task = story.project.next_video(story.now, &story.policy).unwrap();
+    assert_eq!((&task, story.project.slot(&task).as_str()), (&story.video_of("1"), "proj_1.video.1.1.scene_1"));
+    assert_eq!(story.project.work(story.now, &story.policy), []);
+    story.wait(7).apply(Event::ClaimTask(task.clone()));
+    assert_eq!((story.project.served_at, story.project.waits_for_slot()), (story.now, false));
+    assert_eq!(story.ignored(Event::ClaimTask(task.clone())), Ignored::NothingToDo);
+    story.apply(Event::Submitted { task: task.clone(), id: render("r1") });
+    let index =
+        ProjectEffect::IndexTask { stage: Stage::Video, id: render("r1"), task: "video.1.1.scene_1".to_owned() };
+    assert_eq!(story.effects(), [index, ProjectEffect::Tasks { delay_s: 3 }]);
+    assert_eq!(story.project.task_ref_by_id(Stage::Video, &render("r1")), Some(task.clone()));
+    assert_eq!(story.project.task_ref_by_id(Stage::Frame, &render("r1")), None);
+    assert_eq!(story.ignored(Event::Submitted { task, id: render("r2") }), Ignored::Repeated);
+}
+
+#[test]
+fn a_lost_answer_is_looked_up_and_found() {
+    let mut story = lost(services());
+    story.wait(3);
+    assert_eq!(story.project.work(story.now, &story.policy), [TaskWork::LookUp(story.video_of("1"))]);
+    story.apply(looked_up(&story, None, false));
+    story.apply(looked_up(&story, None, true));
+    story.apply(looked_up(&story, Some("r1"), true));
+    assert_eq!(story.project.task_ref_by_id(Stage::Video, &render("r1")), Some(story.video_of("1")));
+    assert_eq!(story.project.spent, 500_000);
+    assert_eq!(story.ignored(looked_up(&story, None, true)), Ignored::Repeated);
+}
+
+#[test]
+fn what_was_never_there_is_sent_again_under_the_same_number_and_charged_once() {
+    let mut story = lost(services());
+    let task = story.video_of("1");
+    for _ in 0..3 {
+        story.apply(looked_up(&story, None, true));
+    }
+    assert_eq!(story.freed(), [story.project.slot(&task)]);
+    assert_eq!(story.project.next_video(story.now, &story.policy), Some(task.clone()));
+    story.submit(&task);
+    assert_eq!((story.project.spent, story.attempt("1")), (500_000, 1));
+}
+
+#[test]
+fn a_late_answer_of_a_task_that_waits_again_is_taken() {
+    let mut story = lost(services());
+    let task = story.video_of("1");
+    for _ in 0..3 {
+        story.apply(looked_up(&story, None, true));
+    }
+    story.apply(Event::Submitted { task: task.clone(), id: render("r1") });
+    assert_eq!(story.project.next_video(story.now, &story.policy), None, "the service has it: no second bill");
+    story.apply(completed(&task));
+    assert_eq!(story.status("1"), SceneStatus::Generated);
+}
+
+#[test]
+fn a_service_without_a_list_ends_as_unclear_and_never_with_a_second_bill() {
+    let mut story = lost(without_list());
+    assert_eq!(story.project.work(story.now.after(Duration::from_secs(900)), &story.policy), []);
+    story.wait(1800).apply(Event::Tick);
+    assert_eq!(story.raised(), [(Cause::SubmissionUnclear, "proj_1/scene_1".to_owned())]);
+    assert_eq!((story.status("1"), story.project.status()), (SceneStatus::Rejected, ProjectStatus::Failed));
+    assert_eq!((story.attempt("1"), story.project.spent), (1, 500_000));
+
+    story.apply(Event::Retry { scene: Some(id("1")) });
+    let task = story.video_of("1");
+    story.make(&task);
+    assert_eq!((task.run, story.project.spent), (2, 1_000_000), "a person accepted the second bill");
+    assert!(story.resolved().contains(&(Cause::SubmissionUnclear, "proj_1/scene_1".to_owned())));
+}
+
+#[test]
+fn a_callback_ends_a_task_whose_answer_was_lost() {
+    let mut story = lost(without_list());
+    let task = story.video_of("1");
+    let report = Event::Reported { task, id: Some(render("r1")), report: TaskReport::UnderWay(5), polled: false };
+    story.apply(report.clone());
+    assert_eq!(story.project.task_ref_by_id(Stage::Video, &render("r1")), Some(story.video_of("1")));
+    assert_eq!(story.ignored(report), Ignored::Repeated);
+    let other = Event::Reported {
+        task: story.video_of("1"),
+        id: Some(render("r2")),
+        report: TaskReport::Failed("no".to_owned()),
+        polled: false,
+    };
+    assert_eq!(story.ignored(other), Ignored::Stale, "the id is of another task");
+    story.apply(completed(&story.video_of("1")));
+    assert_eq!(story.status("1"), SceneStatus::Generated);
+}
+
+#[test]
+fn a_person_may_retry_what_is_unclear() {
+    let mut story = lost(without_list());
+    story.apply(Event::Retry { scene: Some(id("1")) });
+    assert_eq!((story.attempt("1"), story.status("1")), (2, SceneStatus::Generating));
+    assert_eq!(story.freed(), ["proj_1.video.1.1.scene_1"]);
+    assert_eq!(story.rejected(Event::Retry { scene: Some(id("1")) }), Rejected::SceneBusy(id("1")));
+}
+
+#[test]
+fn a_refusal_waits_as_long_as_the_service_asks_and_frees_the_slot() {
+    let mut story = Story::started(&["1"], services());
+    let task = story.video_of("1");
+    story.apply(Event::ClaimTask(task.clone()));
+    story.apply(refused(&story, Some(40), false));
+    assert_eq!(story.freed(), [story.project.slot(&task)]);
+    assert!(story.effects().contains(&ProjectEffect::StartScenes { delay_s: 40 }));
+    assert_eq!(story.project.waits_for_slot_since(), Some(story.now.after(Duration::from_secs(40))));
+    assert_eq!(story.wait(39).ignored(Event::ClaimTask(task.clone())), Ignored::NothingToDo);
+    story.wait(1).apply(Event::ClaimTask(task.clone()));
+    assert_eq!(story.project.spent, 500_000, "charged once");
+    story.apply(refused(&story, None, false));
+    let TaskState::Waiting { ready_at, .. } = story.project.task(&task).unwrap().state else { panic!("it waits") };
+    assert_eq!(ready_at, story.now.after(Duration::from_secs(40)), "as long again as all waits so far");
+    story.now = START.after(Duration::from_secs(1800));
+    story.apply(Event::Tick);
+    assert_eq!(story.project.spent, 0, "the service never had it");
+    assert_eq!((story.attempt("1"), story.raised()[0].0), (2, Cause::VideoFailed));
+}
+
+#[test]
+fn what_is_always_refused_is_not_paid_and_fails_the_project() {
+    let mut story = Story::started(&["1"], services());
+    story.apply(Event::ClaimTask(story.video_of("1")));
+    story.apply(refused(&story, None, true));
+    assert_eq!((story.project.status(), story.project.spent), (ProjectStatus::Failed, 0));
+}
+
+#[test]
+fn a_launcher_that_dies_leaves_a_lost_answer() {
+    let mut story = Story::started(&["1"], services());
+    story.apply(Event::ClaimTask(story.video_of("1")));
+    assert_eq!(story.project.due_at, Some(story.now.after(Duration::from_secs(60))));
+    story.sweep();
+    let state = story.project.task(&story.video_of("1")).unwrap().state.clone();
+    assert!(matches!(state, TaskState::Unclear { lookups: 0, next_at: Some(_) }), "{state:?}");
+}
+
+#[test]
+fn polls_become_rarer_and_the_deadline_ends_what_never_ends() {
+    let mut story = Story::started(&["1"], services());
+    let task = story.video_of("1");
+    let id = story.submit(&task);
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        assert_eq!(story.project.work(story.now, &story.policy), []);
+        let waited = story.now;
+        let mut at = story.now;
+        while story.project.work(at, &story.policy).is_empty() {
+            at = at.after(Duration::from_millis(500));
+        }
+        story.now = at;
+        waits.push(at.since(waited).as_secs());
+        assert_eq!(story.project.work(at, &story.policy), [TaskWork::Poll(task.clone(), id.clone())]);
+        story.apply(poll(&task, TaskReport::Unknown));
+    }
+    assert_eq!(waits, [3, 4, 7, 10, 15, 23, 34, 51, 60]);
+    story.now = START.after(Duration::from_secs(1800));
+    story.apply(Event::Tick);
+    assert!(story.effects().contains(&ProjectEffect::CancelTask { stage: Stage::Video, id }));
+    assert_eq!((story.attempt("1"), story.project.spent), (2, 500_000));
+}
+
+#[test]
+fn an_unusable_callback_makes_the_next_poll_early() {
+    let mut story = Story::started(&["1"], services());
+    let task = story.video_of("1");
+    let id = story.submit(&task);
+    story.wait(10).apply(poll(&task, TaskReport::UnderWay(10)));
+    story.apply(callback(&task, TaskReport::Unusable));
+    assert_eq!(story.hints(), [0]);
+    assert_eq!(story.project.work(story.now, &story.policy), [TaskWork::Poll(task.clone(), id)]);
+    assert_eq!(story.ignored(callback(&task, TaskReport::Unusable)), Ignored::Repeated);
+    assert_eq!(story.ignored(callback(&task, TaskReport::Unknown)), Ignored::Repeated);
+}
+
+#[test]
+fn a_lost_hint_is_sent_again() {
+    let mut story = Story::started(&["1"], services());
+    let task = story.video_of("1");
+    story.submit(&task);
+    let hinted = story.project.hinted_at.unwrap();
+    assert_eq!(
+        (hinted, story.project.due_at),
+        (story.now.after(Duration::from_secs(3)), Some(hinted.after(Duration::from_secs(60))))
+    );
+    story.sweep();
+    assert_eq!(story.hints(), [0]);
+}
+
+#[test]
+fn a_budget_refuses_the_command_that_would_exceed_it() {
+    let budget = |budget| Event::Edit(ProjectPatch { budget: Some(budget), ..ProjectPatch::default() });
+    let mut story = Story::of(&["1", "2", "3"], services());
+    story.apply(budget(Some(1_200_000)));
+    assert_eq!(story.rejected(Event::Start), Rejected::OverBudget { cost: 1_500_000, left: 1_200_000 });
+    story.apply(budget(Some(1_500_000)));
+    story.apply(Event::Start);
+    let add = Event::AddScenes(vec![scene("4")]);
+    assert_eq!(story.rejected(add.clone()), Rejected::OverBudget { cost: 2_000_000, left: 1_500_000 });
+    story.make_scene("1");
+    assert_eq!(story.rejected(add), Rejected::OverBudget { cost: 1_500_000, left: 1_000_000 });
+    story.apply(budget(None));
+    story.apply(Event::AddScenes(vec![scene("4")]));
+}
+
+#[test]
+fn a_retry_over_the_budget_fails_the_project_with_a_sentence() {
+    let budget = |budget| Event::Edit(ProjectPatch { budget: Some(Some(budget)), ..ProjectPatch::default() });
+    let mut story = Story::of(&["1", "2"], services());
+    story.apply(budget(1_000_000));
+    story.apply(Event::Start);
+    let video = story.video_of("1");
+    story.submit(&video);
+    story.apply(failed(&video));
+    story.wait(10).make_scene("1");
+    assert_eq!(story.raised(), [(Cause::NextSceneBlocked, "proj_1".to_owned())]);
+    let sentence = "The next scene, scene `2`, was not started: it would cost $0.50, and $0.00 of the budget is left";
+    assert_eq!((story.project.error(), story.project.spent), (Some(sentence), 1_000_000));
+    assert_eq!(story.rejected(Event::Start), Rejected::OverBudget { cost: 500_000, left: 0 });
+    story.apply(budget(1_500_000));
+    story.apply(Event::Start);
+    assert_eq!(story.resolved(), [(Cause::NextSceneBlocked, "proj_1".to_owned())]);
+    assert_eq!(story.status("2"), SceneStatus::Generating);
+}
+
+#[test]
+fn a_waiting_video_is_taken_back_when_the_budget_falls() {
+    let mut story = Story::of(&["1"], services());
+    story.apply(Event::Start);
+    story.apply(Event::Edit(ProjectPatch { budget: Some(Some(1)), ..ProjectPatch::default() }));
+    assert_eq!((story.status("1"), story.project.status()), (SceneStatus::Ready, ProjectStatus::Failed));
+    assert_eq!(story.project.spent, 0);
+}

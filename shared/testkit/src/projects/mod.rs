@@ -1,0 +1,8 @@
+//! Projects in memory, and builders of projects, their policy and their services.
+
+mod builders;
+mod ports;
+mod table;
+
+pub use builders::{SceneStack, a_project, project_policy, services};
+pub use table::MemoryProjects;

@@ -1,0 +1,70 @@
+//! The functions of the stack: their names, variables, event sources and processes.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::Aws;
+
+impl Aws {
+    /// The names of all functions, as [`Self::function`] takes them.
+    pub async fn functions(&self) -> Vec<String> {
+        let path = "/2015-03-31/functions/";
+        let (status, answer, _) = self.call("lambda", "GET", path, None, &Value::Null).await;
+        assert_eq!(status, 200, "{answer}");
+        let prefix = self.function("");
+        let names = answer["Functions"].as_array().expect("a list").iter();
+        let names = names.filter_map(|one| one["FunctionName"].as_str()?.strip_prefix(prefix.as_str()));
+        names.map(str::to_owned).collect()
+    }
+
+    /// The environment variables of a function.
+    pub async fn variables(&self, function: &str) -> Value {
+        let (status, known, _) = self.call("lambda", "GET", &self.configuration(function), None, &Value::Null).await;
+        assert_eq!(status, 200, "{known}");
+        known["Environment"]["Variables"].clone()
+    }
+
+    /// Replaces the environment variables of a function, and ends its processes so that the next ones read them.
+    pub async fn set_variables(&self, function: &str, variables: &Value) {
+        let body = json!({ "Environment": { "Variables": variables } });
+        let (status, answer, _) = self.call("lambda", "PUT", &self.configuration(function), None, &body).await;
+        assert_eq!(status, 200, "{answer}");
+        for pid in self.processes(function) {
+            // The process may have ended by itself.
+            kill(pid);
+        }
+    }
+
+    fn configuration(&self, function: &str) -> String {
+        format!("/2015-03-31/functions/{}/configuration", self.function(function))
+    }
+
+    /// The event source mappings of a function.
+    pub async fn mappings(&self, function: &str) -> Vec<Value> {
+        let path = format!("/2015-03-31/event-source-mappings/?FunctionName={}", self.function(function));
+        let (_, answer, _) = self.call("lambda", "GET", &path, None, &Value::Null).await;
+        answer["EventSourceMappings"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Process ids of a function's running bootstraps on this emulator, and no others.
+    pub fn processes(&self, function: &str) -> Vec<u32> {
+        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
+        let endpoint = format!("AWS_ENDPOINT_URL={}", self.endpoint);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
+            let has = |text: &str| environment.split(|byte| *byte == 0).any(|variable| variable == text.as_bytes());
+            if has(&name) && has(&endpoint) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+}
+
+/// Kills a process with SIGKILL, and returns whether it existed.
+pub fn kill(pid: u32) -> bool {
+    Command::new("kill").args(["-9", &pid.to_string()]).status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,58 @@
+//! A registered endpoint that hears of projects, scenes and errors.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::project::{call, text, unique};
+use crate::stack::Stack;
+
+const ENDPOINTS: &str = "/api/webhooks/endpoints";
+
+/// An endpoint at a receiver of its own.
+pub struct Listener {
+    hook: String,
+    endpoint: String,
+}
+
+impl Listener {
+    /// Registers an endpoint for these events.
+    pub async fn register(stack: &Stack, events: &[&str]) -> Self {
+        let hook = format!("scenes-{}", unique());
+        let body = json!({ "url": format!("{}/hooks/{hook}", stack.studio), "events": events });
+        let (status, answer) = stack.post(ENDPOINTS, &body).await;
+        assert_eq!(status, 201, "{answer}");
+        Self { hook, endpoint: text(&answer["endpoint"]["id"]) }
+    }
+
+    /// The webhooks about a project and its scenes, in the order in which they arrived.
+    pub async fn about(&self, stack: &Stack, project: &str) -> Vec<Value> {
+        let all = stack.studio(&format!("/hooks/{}/received?limit=20000", self.hook)).await;
+        let all = all["received"].as_array().expect("a list").iter();
+        all.filter(|one| one["body"]["data"]["project_id"] == project).cloned().collect()
+    }
+
+    /// The ids under which an event about a project arrived.
+    pub async fn ids(&self, stack: &Stack, project: &str, event: &str) -> BTreeSet<String> {
+        let all = self.about(stack, project).await;
+        all.iter().filter(|one| one["body"]["type"] == event).map(|one| text(&one["webhook_id"])).collect()
+    }
+
+    /// Waits for an event about a project, and returns its data.
+    pub async fn heard(&self, stack: &Stack, project: &str, event: &str) -> Value {
+        stack
+            .eventually(&format!("{event} about {project}"), || async {
+                let all = self.about(stack, project).await;
+                all.iter().find(|one| one["body"]["type"] == event).map(|one| one["body"]["data"].clone())
+            })
+            .await
+    }
+
+    /// Deletes the endpoint.
+    pub async fn remove(self, stack: &Stack) {
+        let path = format!("{ENDPOINTS}/{}", self.endpoint);
+        let (status, answer) = call(stack, Method::DELETE, &path, &Value::Null).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+}
