@@ -4,6 +4,7 @@
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use lambda_runtime::LambdaEvent;
+use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::errors::dead_letters;
 use reelhook_app::errors::raise::RaisePorts;
@@ -12,6 +13,7 @@ use reelhook_app::jobs::steps::DetailStore;
 use reelhook_app::outbox::fanout::{AnyVersion, FanoutPorts, Plan, apply_plans};
 use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, PieceMessage, WorkMessage, send_all};
 use reelhook_app::outbox::repair::{Cursor, Place, RepairPorts, repair, repair_projects};
+use reelhook_app::projects::links::FileLinks;
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
@@ -30,10 +32,17 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::{Policy, ProjectId, Timestamp};
+use reelhook_signing::SigningKeys;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS", "NOTIFICATION_SERVICE_URL"];
+const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "WEBHOOK_URLS", "WEBHOOK_EVENTS", "NOTIFICATION_SERVICE_URL"];
+
+/// The endpoints of the settings, and the keys that sign links to files.
+struct Secrets {
+    webhooks: WebhookSettings,
+    links: SigningKeys,
+}
 
 /// A poison record, as the failure queue shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +64,8 @@ pub struct Deps {
     pieces: Queue<PieceMessage>,
     failures: Queue<PoisonNote>,
     bucket: Bucket,
-    settings: Settings<WebhookSettings>,
+    base: Url,
+    settings: Settings<Secrets>,
     registrations: RegistrationTable,
     policy: Policy,
 }
@@ -87,23 +97,32 @@ impl Deps {
             bucket: resources.bucket(),
             registrations: RegistrationTable::new(resources.endpoints()),
             policy: resources.environment.policy(),
+            base: resources.environment.required_public_base(),
             settings: resources
                 .settings(SETTINGS, move |raw| {
                     let lookup = |name: &str| raw.text(name);
-                    Ok(WebhookSettings::read(&lookup, allow_http)?.with_notification(&lookup, allow_http)?)
+                    Ok(Secrets {
+                        webhooks: WebhookSettings::read(&lookup, allow_http)?.with_notification(&lookup, allow_http)?,
+                        links: raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?,
+                    })
                 })?
                 .await?,
         })
     }
 
+    /// Links to files of projects.
+    fn links<'a>(&'a self, secrets: &'a Secrets) -> FileLinks<'a> {
+        FileLinks { base: &self.base, keys: &secrets.links }
+    }
+
     /// What raises and resolves errors.
-    fn raise_ports<'a>(&'a self, settings: &'a WebhookSettings) -> RaisePorts<'a> {
+    fn raise_ports<'a>(&'a self, secrets: &'a Secrets) -> RaisePorts<'a> {
         let grace = self.policy.hint_grace;
         RaisePorts {
             errors: &self.errors,
             notify: NotifyPorts { store: &self.tables, hints: &self.deliveries, grace },
             subscribers: &self.registrations,
-            settings,
+            settings: &secrets.webhooks,
             clock: &SystemClock,
         }
     }
@@ -180,13 +199,14 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lam
 
 /// Repairs a page of jobs, or of projects after all jobs.
 async fn repair_part(deps: &Deps, request: RepairRequest) -> Result<RepairAnswer, lambda_runtime::Error> {
-    let settings = deps.settings.get().await;
-    let errors = deps.raise_ports(&settings);
+    let secrets = deps.settings.get().await;
+    let errors = deps.raise_ports(&secrets);
     let ports = RepairPorts {
         lister: &deps.jobs,
         jobs: &deps.jobs,
         fanout: deps.ports(&errors),
         subscriptions: &read_subscriptions(deps).await?,
+        links: deps.links(&secrets),
         grace: deps.policy.hint_grace,
     };
     let (repaired, cursor) = match request.cursor.unwrap_or(Place::Jobs(Cursor::default())) {
@@ -206,8 +226,8 @@ async fn repair_part(deps: &Deps, request: RepairRequest) -> Result<RepairAnswer
 
 /// Loads the subscriptions of all endpoints.
 async fn read_subscriptions(deps: &Deps) -> Result<Subscriptions, StoreError> {
-    let (settings, registered) = tokio::join!(deps.settings.get(), deps.registrations.subscribers());
-    Ok(Subscriptions::new(&settings, registered?))
+    let (secrets, registered) = tokio::join!(deps.settings.get(), deps.registrations.subscribers());
+    Ok(Subscriptions::new(&secrets.webhooks, registered?))
 }
 
 /// Reads a record of a stream as a version of an aggregate of any kind; the prefix of its id says which.
@@ -221,6 +241,7 @@ fn read(record: &EventRecord) -> Record<dyn AnyVersion> {
 
 /// Processes the records before the first one that fails; Lambda retries that one and all after it.
 async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
+    let secrets = deps.settings.get().await;
     let mut plans = Vec::with_capacity(records.len());
     let (mut stopped, mut subscriptions) = (None, None);
     for (index, record) in records.iter().enumerate() {
@@ -240,7 +261,7 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
                 // A version that causes no webhook events needs no subscriptions.
                 let none = Subscriptions::default();
                 let subscriptions = subscriptions.as_ref().unwrap_or(&none);
-                plans.push(version.plan(subscriptions, deps.policy.hint_grace));
+                plans.push(version.plan(subscriptions, deps.links(&secrets), deps.policy.hint_grace));
             }
             Record::Nothing => plans.push(Plan::default()),
             Record::TooNew(reason) => {
@@ -262,8 +283,7 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
             }
         }
     }
-    let settings = deps.settings.get().await;
-    let errors = deps.raise_ports(&settings);
+    let errors = deps.raise_ports(&secrets);
     if let Err(failure) = apply_plans(&deps.ports(&errors), &plans).await {
         let cause = std::error::Error::source(&failure.source).map(ToString::to_string);
         tracing::error!(%failure, error = %failure.source, cause, "failed to apply effects; the batch will be retried");
@@ -293,8 +313,8 @@ async fn put_aside(deps: &Deps, record: &EventRecord, reason: &str) -> anyhow::R
     send_all(&deps.failures, vec![Delayed::now(note)]).await?;
     let table = record.event_source_arn.as_deref().and_then(table_of).unwrap_or("unknown");
     if let Some(step) = dead_letters::poison(table, sequence, reason, &key, SystemClock.now()) {
-        let settings = deps.settings.get().await;
-        deps.raise_ports(&settings).apply(&step).await?;
+        let secrets = deps.settings.get().await;
+        deps.raise_ports(&secrets).apply(&step).await?;
     }
     tracing::error!(sequence, reason, "put a poison record aside");
     Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reelhook_api::{Api, SettingsReader};
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::errors::raise::RaisePorts;
-use reelhook_app::outbox::messages::DeliveryMessage;
+use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::projects::callbacks::CallbackPorts;
 use reelhook_app::webhooks::notification;
 use reelhook_app::webhooks::notify::NotifyPorts;
@@ -52,6 +52,7 @@ pub struct Deps {
     errors: ErrorTable,
     deliveries: DeliveryTable,
     hints: Queue<DeliveryMessage>,
+    work: Queue<WorkMessage>,
     registrations: RegistrationTable,
     grace: Duration,
     policy: ProjectPolicy,
@@ -63,7 +64,8 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let (projects, hints) = (resources.projects(), resources.queues().deliveries());
+        let (projects, mut queues) = (resources.projects(), resources.queues());
+        let (hints, work) = (queues.deliveries(), queues.work());
         let allow_http = resources.environment.allows_http();
         let settings = SettingsReader::new(&[SETTINGS, &CallbackKeys::SETTINGS].concat(), move |raw, _| {
             let lookup = |name: &str| raw.text(name);
@@ -76,6 +78,7 @@ impl Deps {
             errors: resources.errors(),
             deliveries: resources.deliveries(),
             hints,
+            work,
             registrations: RegistrationTable::new(resources.endpoints()),
             grace: resources.environment.policy().hint_grace,
             policy: resources.environment.project_policy(),
@@ -113,6 +116,7 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         lookups: &deps.counters,
         early: &deps.counters,
         errors: &raise,
+        work: &deps.work,
         clock: &SystemClock,
         policy: &deps.policy,
         notifies: secrets.webhooks.notification.is_some(),

@@ -1,7 +1,8 @@
 //! Receives callbacks whose sender is verified: counts them, reads them and applies them.
 
 use reelhook_app::limits::{CallCounter, admit_exactly};
-use reelhook_app::projects::callbacks::{CallbackPorts, Submission, receive, webhook};
+use reelhook_app::projects::callbacks::{CallbackPorts, Submission, receive};
+use reelhook_app::projects::services::webhook;
 use reelhook_domain::projects::task::Stage;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;

@@ -62,7 +62,7 @@ SETTINGS = (
         "CALLBACK_TOKEN_SECRET",
         "*list*; makes the tokens in `/w/<token>`, and signs links to videos and to files of projects",
         secret=True,
-        without="`worker`, `render`, `videos`, `projects`, `job-stream` and the functions for callbacks do not start",
+        without="`worker`, `render`, `fanout`, `videos`, `projects`, `job-stream` and the functions for callbacks do not start",
         always=True,
         generated=True,
     ),

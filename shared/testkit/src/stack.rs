@@ -371,6 +371,7 @@ impl Stack {
             jobs: &*self.jobs,
             fanout: self.fanout_ports(),
             subscriptions,
+            links: self.scenes.links(),
             grace: self.policy.hint_grace,
         }
     }
@@ -409,7 +410,7 @@ impl Stack {
     /// [`FanoutError`].
     pub async fn fan_out<A: FanoutSource>(&self, versions: &[A]) -> Result<(), FanoutError> {
         let subscriptions = self.subscriptions().await;
-        let plan = |version: &A| plan(version, &subscriptions, self.policy.hint_grace);
+        let plan = |version: &A| plan(version, &subscriptions, self.scenes.links(), self.policy.hint_grace);
         let plans: Vec<_> = versions.iter().map(plan).collect();
         apply_plans(&self.fanout_ports(), &plans).await
     }

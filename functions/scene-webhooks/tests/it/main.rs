@@ -1,8 +1,11 @@
 //! Callbacks as services send them, on tables in memory: signatures, the rate limit, and bodies of any kind.
 
+use std::sync::Arc;
+
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 use proptest::prelude::*;
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_app::projects::callbacks::CallbackPorts;
 use reelhook_domain::ProjectId;
 use reelhook_domain::projects::policy::ProjectPolicy;
@@ -16,7 +19,8 @@ use reelhook_http::request::ApiRequest;
 use reelhook_http::site::Site;
 use reelhook_signing::{SignedToken, SigningKeys, TaskClaims, streamgank};
 use reelhook_testkit::{
-    MemoryCalls, MemoryProjects, MemorySteps, NOON, World, a_running_project, a_scene, a_task, project_policy,
+    MemoryCalls, MemoryProjects, MemoryQueue, MemorySteps, NOON, World, a_running_project, a_scene, a_task,
+    project_policy,
 };
 use scene_webhooks::receiver::Receiver;
 use serde_json::{Value, json};
@@ -31,6 +35,7 @@ struct Stack {
     world: World,
     projects: MemoryProjects,
     errors: MemorySteps,
+    work: MemoryQueue<WorkMessage>,
     calls: MemoryCalls,
     policy: ProjectPolicy,
     keys: CallbackKeys,
@@ -43,7 +48,8 @@ impl Default for Stack {
         let lookup = |name: &str| CallbackKeys::SETTINGS.contains(&name).then(|| format!("newest, {SECRET}"));
         let keys = CallbackKeys::new(keys("tokens"), &lookup);
         let (world, errors, calls) = (World::default(), MemorySteps::default(), MemoryCalls::default());
-        Self { world, projects, errors, calls, policy: project_policy(), keys }
+        let work = MemoryQueue::new(Arc::default());
+        Self { world, projects, errors, work, calls, policy: project_policy(), keys }
     }
 }
 
@@ -61,6 +67,7 @@ impl Stack {
             lookups: &self.projects,
             early: &self.projects,
             errors: &self.errors,
+            work: &self.work,
             clock: &self.world,
             policy: &self.policy,
             notifies: false,

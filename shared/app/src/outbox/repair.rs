@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::jobs::store::JobStore;
 use crate::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan_emitted};
+use crate::projects::links::FileLinks;
 use crate::projects::store::ProjectList;
 use crate::store::StoreError;
 use crate::webhooks::subscriptions::Subscriptions;
@@ -95,6 +96,8 @@ pub struct RepairPorts<'a> {
     pub fanout: FanoutPorts<'a>,
     /// The subscriptions of all endpoints.
     pub subscriptions: &'a Subscriptions,
+    /// Links to files of projects.
+    pub links: FileLinks<'a>,
     /// How much later than its hint a delivery is due.
     pub grace: Duration,
 }
@@ -130,7 +133,7 @@ pub async fn repair(
             Err(error) => return Err(error.into()),
         };
         scanned += 1;
-        plans.push(plan_emitted(&job, since, ports.subscriptions, ports.grace));
+        plans.push(plan_emitted(&job, since, ports.subscriptions, ports.links, ports.grace));
     }
     apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
@@ -149,7 +152,7 @@ pub async fn repair_projects(
     cursor: Option<&str>,
 ) -> Result<(Repaired, Option<String>), RepairError> {
     let page = projects.page(cursor, PROJECTS).await?;
-    let plan = |project: &Project| plan_emitted(project, since, ports.subscriptions, ports.grace);
+    let plan = |project: &Project| plan_emitted(project, since, ports.subscriptions, ports.links, ports.grace);
     let plans: Vec<_> = page.projects.iter().map(plan).collect();
     apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();

@@ -72,7 +72,7 @@ fn missing(scene: &Scene) -> (bool, bool) {
             let is_paid = task.deadline.is_some() || !matches!(task.state, TaskState::Waiting { .. });
             (!is_paid, true)
         }
-        SceneState::Generated(_) | SceneState::FrameFailed => (false, true),
+        SceneState::Generated(_) | SceneState::FrameFailed { .. } => (false, true),
         // A draft is not generated.
         SceneState::Draft | SceneState::Verified | SceneState::Approved => (false, false),
     }

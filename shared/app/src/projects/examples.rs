@@ -63,6 +63,7 @@ pub(crate) fn project(event: OutboundEvent, at: Timestamp) -> Project {
         deleted_at: None,
         phase,
         scenes,
+        removed_attempts: 0,
         stitch: None,
         generations: 1,
         video,

@@ -15,6 +15,11 @@ pub fn key(project: &ProjectId, name: &str) -> String {
     format!("{FILES}{project}/{name}")
 }
 
+/// The path of an object of the bucket in this API.
+pub fn path(key: &str) -> String {
+    format!("/api/v1/files/{}", key.strip_prefix(FILES).unwrap_or(key))
+}
+
 /// The subject of the token in the link to a file.
 pub fn subject(key: &str) -> String {
     format!("file:{key}")
@@ -36,15 +41,14 @@ impl FileLinks<'_> {
         let expires = now.seconds() + LIFE;
         let token = SignedToken::mint(&SubjectClaims { subject: &subject, expires }, self.keys);
         let base = self.base.as_str().trim_end_matches('/');
-        let path = key.strip_prefix(FILES).unwrap_or(key);
-        format!("{base}/api/v1/files/{path}?token={}", token.expose())
+        format!("{base}{}?token={}", path(key), token.expose())
     }
 
     /// The link to a file: to our copy, or to its source as long as there is no copy.
     pub fn of(&self, file: &File, now: Timestamp) -> Option<String> {
         match (&file.key, &file.source) {
             (Some(key), _) => Some(self.of_key(key, now)),
-            (None, Some(source)) => Some(source.to_string()),
+            (None, Some(source)) => Some(source.as_written().to_owned()),
             (None, None) => None,
         }
     }

@@ -13,3 +13,4 @@ pub mod pieces;
 pub mod requests;
 pub mod services;
 pub mod store;
+mod unwanted;

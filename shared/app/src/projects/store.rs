@@ -133,18 +133,20 @@ pub struct EarlyCallback {
 /// Keeps early callbacks for an hour.
 #[async_trait]
 pub trait EarlyCallbacks: Send + Sync {
-    /// Keeps a callback under each id that it names. A callback that ends a task is not replaced by one that does not.
+    /// Keeps a callback under each id that it names: its task, and its scene or, for a stitch, its project. A callback that
+    /// ends a task is not replaced by one that does not.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn park(&self, callback: &EarlyCallback, ends: bool) -> Result<(), StoreError>;
 
-    /// The callbacks that are kept for these scenes and tasks, the oldest first.
+    /// The callbacks that are kept for the stitch of a project, and for these scenes and tasks, the oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn parked(
         &self,
+        stitch: Option<&ProjectId>,
         scenes: &[SceneId],
         tasks: &[(Stage, RenderId)],
         now: Timestamp,

@@ -18,11 +18,12 @@ pub use self::names::{
 };
 pub use self::project::{ListedProject, ProjectHead, ProjectView, dollars, listed, project, slug};
 pub use self::scene::{SceneView, TakeView, scene};
-pub use self::urls::{Shown, Texts, path};
+pub use self::urls::{Shown, Texts};
 pub use self::webhook::{ProjectData, SceneData};
 use super::streamgank::StreamGank;
 use super::view::{View, WebhookView};
 use crate::outbox::rows::{LiveRow, LogLine};
+use crate::projects::links::FileLinks;
 use crate::views::dialect::Dialect;
 
 /// The scenes' view.
@@ -52,10 +53,17 @@ impl View for Scenes {
 }
 
 impl WebhookView<Project> for Scenes {
-    fn webhook_data(&self, of: &Project, event: OutboundEvent, about: Option<&str>, at: Timestamp) -> Value {
+    fn webhook_data(
+        &self,
+        of: &Project,
+        event: OutboundEvent,
+        about: Option<&str>,
+        at: Timestamp,
+        links: FileLinks<'_>,
+    ) -> Value {
         match about.and_then(|id| of.scenes.iter().find(|scene| scene.id.as_str() == id)) {
-            Some(scene) => json!(webhook::of_scene(of, scene, event, at)),
-            None => json!(webhook::of_project(of, at)),
+            Some(scene) => json!(webhook::of_scene(of, scene, event, at, links)),
+            None => json!(webhook::of_project(of, at, links)),
         }
     }
 }

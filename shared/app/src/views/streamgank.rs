@@ -21,6 +21,7 @@ pub use self::queue::{QueueCounts, QueueStatusShort, queue_status};
 pub use self::webhook::WebhookData;
 use super::view::{View, WebhookView};
 use crate::outbox::rows::{LiveRow, LogLine};
+use crate::projects::links::FileLinks;
 use crate::views::dialect::Dialect;
 
 /// StreamGank's view.
@@ -50,7 +51,14 @@ impl View for StreamGank {
 }
 
 impl WebhookView<Job> for StreamGank {
-    fn webhook_data(&self, of: &Job, event: OutboundEvent, _about: Option<&str>, at: Timestamp) -> Value {
+    fn webhook_data(
+        &self,
+        of: &Job,
+        event: OutboundEvent,
+        _about: Option<&str>,
+        at: Timestamp,
+        _links: FileLinks<'_>,
+    ) -> Value {
         json!(webhook::data(of, event, at))
     }
 }

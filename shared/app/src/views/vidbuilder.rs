@@ -17,6 +17,7 @@ pub use self::status::{
 use super::streamgank::StreamGank;
 use super::view::{View, WebhookView};
 use crate::outbox::rows::{LiveRow, LogLine};
+use crate::projects::links::FileLinks;
 use crate::views::dialect::Dialect;
 
 /// VidBuilder's view.
@@ -47,7 +48,14 @@ impl View for VidBuilder {
 }
 
 impl WebhookView<Job> for VidBuilder {
-    fn webhook_data(&self, of: &Job, event: OutboundEvent, _about: Option<&str>, at: Timestamp) -> Value {
+    fn webhook_data(
+        &self,
+        of: &Job,
+        event: OutboundEvent,
+        _about: Option<&str>,
+        at: Timestamp,
+        _links: FileLinks<'_>,
+    ) -> Value {
         notification(of, event, at)
     }
 }

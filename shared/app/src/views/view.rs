@@ -1,10 +1,11 @@
 //! The view of a dialect: it renders domain values as the dialect's clients read them.
 
-use crate::views::dialect::Dialect;
 use reelhook_domain::{Live, OutboundEvent, Subject, Timestamp};
 use serde_json::Value;
 
 use crate::outbox::rows::{LiveRow, LogLine};
+use crate::projects::links::FileLinks;
+use crate::views::dialect::Dialect;
 
 /// Renders rows, whatever kind of aggregate they belong to.
 pub trait View: Send + Sync {
@@ -26,6 +27,14 @@ pub trait View: Send + Sync {
 
 /// Renders webhooks about one kind of aggregate.
 pub trait WebhookView<A>: View {
-    /// The `data` member of a webhook, about a part of the aggregate (such as a scene) or about the whole.
-    fn webhook_data(&self, of: &A, event: OutboundEvent, about: Option<&str>, at: Timestamp) -> Value;
+    /// The `data` member of a webhook, about a part of the aggregate (such as a scene) or about the whole. Its links to
+    /// files of projects are valid from the time of the event, so that a replay renders the same.
+    fn webhook_data(
+        &self,
+        of: &A,
+        event: OutboundEvent,
+        about: Option<&str>,
+        at: Timestamp,
+        links: FileLinks<'_>,
+    ) -> Value;
 }

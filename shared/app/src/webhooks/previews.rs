@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEvent, Timestamp, WarningLevel, WebUrl};
+use reelhook_signing::SigningKeys;
+use url::Url;
 
 use crate::errors::raise;
 use crate::errors::view as errors;
 use crate::jobs::examples;
 use crate::outbox::source::FanoutSource;
 use crate::projects::examples as project_examples;
+use crate::projects::links::FileLinks;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Format, Signers};
 use crate::webhooks::events::{EventRow, delivery_of};
@@ -110,6 +113,10 @@ fn of_webhooks(endpoint: &Endpoint, event: OutboundEvent, since: Timestamp, now:
 /// The event of an aggregate's last version, about a part of it or about the whole.
 fn row_of<A: FanoutSource>(of: &A, event: OutboundEvent, about: Option<&str>) -> EventRow {
     let (subject, at) = (of.subject(), of.updated_at());
-    let (id, data) = (EventId::of(&subject, of.version(), 0), of.view().webhook_data(of, event, about, at));
+    // Links look like those of a stack, and open nothing.
+    let base = Url::parse("https://reelhook.example/").expect("a URL");
+    let keys = SigningKeys::parse("the secret of examples").expect("a secret");
+    let links = FileLinks { base: &base, keys: &keys };
+    let (id, data) = (EventId::of(&subject, of.version(), 0), of.view().webhook_data(of, event, about, at, links));
     EventRow { id, event, subject, at, data, callback: None }
 }

@@ -18,6 +18,7 @@ mod names;
 mod nothing_is_lost;
 mod operational;
 mod pieces;
+mod project_pieces;
 mod project_requests;
 mod queue;
 mod reconcile;

@@ -8,7 +8,7 @@ use reelhook_app::webhooks::recovery::Filter;
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::StoredVideo;
 use reelhook_domain::{DeliveryStatus, Engine, Job, JobKind, Metadata, OutboundEvent, PiecesRun, Status};
-use reelhook_testkit::{NOON, Stack, make_job, policy};
+use reelhook_testkit::{NOON, SceneStack, Stack, make_job, policy};
 use serde_json::{Value, json};
 
 fn parsed(metadata: &Value) -> Metadata {
@@ -57,7 +57,13 @@ fn every_answer_that_shows_a_job_has_its_metadata() {
 #[test]
 fn webhooks_about_a_workflow_have_its_country_and_platform_before_its_metadata() {
     let check = |metadata: Value, expected: &str| {
-        let data = of_jobs(JobKind::Workflow).webhook_data(&workflow(&metadata), OutboundEvent::Completed, None, NOON);
+        let data = of_jobs(JobKind::Workflow).webhook_data(
+            &workflow(&metadata),
+            OutboundEvent::Completed,
+            None,
+            NOON,
+            SceneStack::default().links(),
+        );
         assert_eq!(data["metadata"].to_string(), expected);
     };
     check(Value::Null, r#"{"country":"FR","platform":"Netflix"}"#);
@@ -68,7 +74,9 @@ fn webhooks_about_a_workflow_have_its_country_and_platform_before_its_metadata()
 #[test]
 fn webhooks_about_a_video_have_metadata_only_if_there_is_any() {
     for event in [OutboundEvent::VideoStarted, OutboundEvent::VideoCompleted, OutboundEvent::VideoFailed] {
-        let data = |metadata: &Value| of_jobs(JobKind::Video).webhook_data(&video(metadata), event, None, NOON);
+        let data = |metadata: &Value| {
+            of_jobs(JobKind::Video).webhook_data(&video(metadata), event, None, NOON, SceneStack::default().links())
+        };
         assert_eq!(data(&Value::Null).get("metadata"), None, "{event:?}");
         assert_eq!(data(&json!({ "order": "42" }))["metadata"], json!({ "order": "42" }), "{event:?}");
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::outbox::repair::{Cursor, Repaired, repair};
+use reelhook_app::outbox::repair::{Cursor, Repaired, repair, repair_projects};
+use reelhook_domain::projects::event::Event as ProjectEvent;
 use reelhook_domain::{DeliveryId, DeliveryStatus, Event, JobId, Status, Subject, Timestamp};
-use reelhook_testkit::{NOON, Stack, run, started};
+use reelhook_testkit::{NOON, Stack, a_project, run, started};
 
 const DAY_S: u64 = 24 * 3600;
 
@@ -213,4 +214,43 @@ async fn deliveries_of_a_repair_are_sent_like_any_others() {
     stack.settle().await;
     assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
     assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+}
+
+/// Repairs all pages of projects; how many projects each page has, and how many deliveries.
+async fn repair_all_projects(stack: &Stack, since: Timestamp) -> Vec<(usize, usize)> {
+    let subscriptions = stack.subscriptions().await;
+    let (mut parts, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let (ports, projects) = (stack.repair_ports(&subscriptions), &*stack.scenes.projects);
+        let (part, next) = repair_projects(&ports, projects, since, cursor.as_deref()).await.unwrap();
+        parts.push((part.scanned, part.ensured));
+        match next {
+            Some(next) => cursor = Some(next),
+            None => return parts,
+        }
+        assert!(parts.len() < 100, "the cursor never reaches the end");
+    }
+}
+
+#[tokio::test]
+async fn every_page_of_projects_is_repaired_under_the_same_ids() {
+    let settings = [("WEBHOOK_URLS", "https://receiver.example/hook"), ("WEBHOOK_EVENTS", "project.*")];
+    let (lost, healthy) = (Stack::with(&settings, 3), Stack::with(&settings, 3));
+    for stack in [&lost, &healthy] {
+        let (projects, policy) = (&stack.scenes.projects, &stack.scenes.policy);
+        for n in 0..25 {
+            let draft = a_project(n, 1, false, NOON, policy);
+            projects.put(&draft);
+            assert!(projects.apply(&draft.id, &ProjectEvent::Start, NOON, policy));
+        }
+    }
+    healthy.fan_out(&healthy.scenes.projects.stream()).await.unwrap();
+    assert_eq!(healthy.deliveries.all().len(), 25);
+    assert_eq!(repair_all_projects(&lost, Timestamp::EPOCH).await, [(20, 20), (5, 5)]);
+    assert_eq!(lost.deliveries.all(), healthy.deliveries.all());
+    assert_eq!(lost.deliveries.events(), healthy.deliveries.events());
+    repair_all_projects(&healthy, Timestamp::EPOCH).await;
+    assert_eq!(lost.deliveries.events(), healthy.deliveries.events(), "what is there stays as it is");
+    let later = NOON.after(Duration::from_secs(1));
+    assert_eq!(repair_all_projects(&lost, later).await, [(20, 0), (5, 0)], "nothing happened since");
 }

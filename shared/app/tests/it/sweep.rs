@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::outbox::sweep::{SHARDS, Swept, shard};
-use reelhook_domain::{Event, JobId, Status};
-use reelhook_testkit::{Stack, a_delivery};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
+use reelhook_app::outbox::sweep::{Due, SHARDS, Swept, WaitingScenes, shard};
+use reelhook_domain::projects::event::Event as ProjectEvent;
+use reelhook_domain::{Event, JobId, Project, Status};
+use reelhook_testkit::{NOON, Stack, a_delivery, a_project};
 
 /// Enough jobs that each shard has some, all of them due after a minute.
 fn jobs_in_every_shard(stack: &Stack) -> Vec<JobId> {
@@ -188,4 +190,29 @@ async fn a_backlog_is_processed_by_the_next_sweeps() {
         changed.push(stack.sweep().await.jobs_changed);
     }
     assert_eq!(changed, [200, 200, 50, 0]);
+}
+
+#[tokio::test]
+async fn due_projects_are_changed_and_scenes_that_wait_get_a_hint() {
+    let stack = Stack::default();
+    let (projects, policy) = (&*stack.scenes.projects, &stack.scenes.policy);
+    let due: Due<'_, Project> = Due { index: projects, store: projects, policy };
+    let waiting = WaitingScenes { slots: projects, work: &stack.work };
+    assert_eq!(stack.sweep_of(&[&due, &waiting]).await, Swept::default());
+    assert!(stack.work.sent().is_empty(), "nothing waits");
+
+    let draft = a_project(1, 1, false, NOON, policy);
+    projects.put(&draft);
+    assert!(projects.apply(&draft.id, &ProjectEvent::Start, NOON, policy));
+    assert_eq!(stack.sweep_of(&[&due, &waiting]).await, Swept::default());
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::StartScenes)], "the hint of its start may be lost");
+
+    stack.world.set(projects.get(&draft.id).due_at.expect("a time"));
+    let swept = stack.sweep_of(&[&due, &waiting]).await;
+    assert_eq!((swept.jobs_due, swept.jobs_changed, swept.failed), (1, 1, 0));
+    assert_eq!(projects.get(&draft.id).version, 3);
+
+    projects.faults.busy("waiting", 1);
+    projects.faults.busy("due", 1);
+    assert_eq!(stack.sweep_of(&[&due, &waiting]).await.failed, 2);
 }

@@ -1,20 +1,23 @@
 //! Callbacks of services about tasks: which task each means, what it changes, and what is true afterwards.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use reelhook_app::errors::steps::ErrorChange;
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_app::projects::callbacks::{CallbackPorts, Inbound, Received, Submission, receive};
 use reelhook_app::projects::lookup::Lookup;
 use reelhook_app::projects::store::{EarlyCallbacks, Lookups};
 use reelhook_domain::errors::cause::{Cause, Raise};
 use reelhook_domain::projects::policy::ProjectPolicy;
-use reelhook_domain::projects::project::{Project, ProjectStatus};
+use reelhook_domain::projects::project::{Phase, Project, ProjectStatus};
 use reelhook_domain::projects::scene::{SceneState, SceneStatus};
 use reelhook_domain::projects::task::{Stage, Task, TaskRef, TaskState, TaskWork};
 use reelhook_domain::{ProjectId, RenderId, SceneId};
 use reelhook_testkit::{
-    MemoryProjects, MemorySteps, NOON, World, a_running_project, a_scene, a_stitch, a_take, a_task, project_policy,
+    MemoryProjects, MemoryQueue, MemorySteps, NOON, World, a_running_project, a_scene, a_stitch, a_take, a_task,
+    project_policy,
 };
 use serde_json::{Value, json};
 
@@ -22,13 +25,15 @@ struct Fixture {
     world: World,
     projects: MemoryProjects,
     errors: MemorySteps,
+    work: MemoryQueue<WorkMessage>,
     policy: ProjectPolicy,
 }
 
 impl Fixture {
     async fn with(project: &Project) -> Self {
         let (world, projects) = (World::default(), MemoryProjects::default());
-        let fixture = Self { world, projects, errors: MemorySteps::default(), policy: project_policy() };
+        let work = MemoryQueue::new(Arc::default());
+        let fixture = Self { world, projects, errors: MemorySteps::default(), work, policy: project_policy() };
         fixture.put(project).await;
         fixture
     }
@@ -48,6 +53,7 @@ impl Fixture {
             lookups: &self.projects,
             early: &self.projects,
             errors: &self.errors,
+            work: &self.work,
             clock: &self.world,
             policy: &self.policy,
             notifies: true,
@@ -199,7 +205,7 @@ async fn five_callbacks_about_an_unknown_scene_are_one_error_and_are_kept() {
     let raised = fixture.raised();
     let groups: BTreeSet<_> = raised.iter().map(|raise| (raise.cause, raise.about.as_str())).collect();
     assert_eq!((raised.len(), groups), (5, BTreeSet::from([(Cause::UnknownScene, "proj_x/scene_x")])));
-    let early = fixture.projects.parked(&[SceneId::parse("scene_x").unwrap()], &[], NOON).await.unwrap();
+    let early = fixture.projects.parked(None, &[SceneId::parse("scene_x").unwrap()], &[], NOON).await.unwrap();
     let [kept] = &early[..] else { panic!("{early:?}") };
     assert_eq!(kept.scene, SceneId::parse("scene_x").ok());
     assert_eq!(
@@ -207,6 +213,16 @@ async fn five_callbacks_about_an_unknown_scene_are_one_error_and_are_kept() {
         (Some(&project_id("x")), RenderId::parse("other").ok().as_ref())
     );
     assert_eq!((kept.at, &kept.body), (NOON, &body), "large metadata is not kept");
+}
+
+#[tokio::test]
+async fn a_callback_of_a_stitch_is_kept_under_the_project_that_does_not_exist_yet() {
+    let fixture = Fixture::with(&generating()).await;
+    let body = with(completed_stitch(), &json!({ "project_id": "proj_9", "task_id": null }));
+    assert_eq!(fixture.send(Stage::Stitch, None, &body).await, Received::NotFound(Stage::Stitch));
+    let early = fixture.projects.parked(Some(&project_id("9")), &[], &[], NOON).await.unwrap();
+    let [kept] = &early[..] else { panic!("{early:?}") };
+    assert_eq!((kept.project.as_ref(), kept.task.as_ref(), &kept.body), (Some(&project_id("9")), None, &body));
 }
 
 #[tokio::test]
@@ -234,7 +250,7 @@ async fn a_callback_is_answered_even_if_its_error_cannot_be_raised() {
     fixture.errors.faults.busy("apply", 1);
     let body = with(completed_video(), &json!({ "scene_id": "scene_x", "task_id": "other" }));
     assert_eq!(fixture.send(Stage::Video, None, &body).await, Received::NotFound(Stage::Video));
-    assert_eq!(fixture.projects.parked(&[SceneId::parse("scene_x").unwrap()], &[], NOON).await.unwrap().len(), 1);
+    assert_eq!(fixture.projects.parked(None, &[SceneId::parse("scene_x").unwrap()], &[], NOON).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -344,4 +360,47 @@ async fn what_was_deleted_raises_no_error() {
         assert_eq!((fixture.raised(), fixture.projects.faults.calls("park")), (Vec::new(), 0));
         assert_eq!(fixture.project(), project);
     }
+}
+
+#[tokio::test]
+async fn what_a_service_makes_for_nobody_is_cancelled() {
+    let under_way = |id: &str| json!({ "task_id": id, "status": "processing", "progress": 0.5 });
+    let sent = async |project: &Project, body: &Value| {
+        let fixture = Fixture::with(project).await;
+        fixture.send(Stage::Video, Some("video.1.1.scene_a"), body).await;
+        assert_eq!(fixture.project(), *project, "{body}");
+        fixture.work.sent()
+    };
+    let project_id = project_id("1");
+    let id = RenderId::parse("task_a").unwrap();
+    let cancelled = [Delayed::now(WorkMessage::CancelTask { project_id, stage: Stage::Video, id })];
+
+    let mut given_up = generating();
+    given_up.scenes[0].state = SceneState::Ready;
+    let stopped = Project { phase: Phase::Cancelled, ended_at: Some(NOON), ..given_up.clone() };
+    let deleted = Project { deleted_at: Some(NOON), ..stopped.clone() };
+    let removed = a_running_project("1", vec![a_scene("b", SceneState::Ready)]);
+    let mut renewed = generating();
+    renewed.scenes[0].attempt = 2;
+    renewed.scenes[0].state = SceneState::Generating(a_task("task_b"));
+    for project in [&given_up, &stopped, &deleted, &removed, &renewed] {
+        assert_eq!(sent(project, &under_way("task_a")).await, cancelled, "{:?}", project.scenes);
+        assert_eq!(sent(project, &completed_video()).await, [], "it has ended there");
+    }
+
+    let mut made = given_up;
+    made.scenes[0].takes = vec![a_take(1, false)];
+    assert_eq!(sent(&made, &under_way("task_a")).await, [], "the files of its take are still needed");
+}
+
+#[tokio::test]
+async fn a_task_of_another_project_is_never_cancelled() {
+    let deleted = Project { deleted_at: Some(NOON), ..generating() };
+    let fixture = Fixture::with(&deleted).await;
+    let (id, task) = (RenderId::parse("task_z").unwrap(), TaskRef::parse("video.1.1.scene_z").unwrap());
+    let lookup = Lookup::Task { stage: Stage::Video, id, project: project_id("2"), task };
+    fixture.projects.remember(&[lookup]).await.unwrap();
+    let body = json!({ "task_id": "task_z", "status": "processing" });
+    fixture.send(Stage::Video, Some("video.1.1.scene_a"), &body).await;
+    assert_eq!(fixture.work.sent(), []);
 }

@@ -4,7 +4,7 @@ use reelhook_app::views::{of_jobs, vidbuilder};
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, Renderer, StoredVideo};
 use reelhook_domain::{Engine, Job, JobId, JobKind, Metadata, OutboundEvent, PiecesRun, Status, Timestamp};
-use reelhook_testkit::{NOON, make_job, policy};
+use reelhook_testkit::{NOON, SceneStack, make_job, policy};
 use serde_json::json;
 
 fn stored(rendition: Rendition, name: &str) -> StoredVideo {
@@ -90,7 +90,10 @@ fn a_notification_ends_with_its_time_and_metadata() {
     job.request.metadata = Metadata::parse(&json!({ "order": "42" })).unwrap();
     let end = r#""timestamp":"2024-01-01T12:00:00.000Z","metadata":{"order":"42"}}"#;
     let check = |job: &Job, event: OutboundEvent, expected: String| {
-        assert_eq!(of_jobs(JobKind::Video).webhook_data(job, event, None, NOON).to_string(), expected);
+        assert_eq!(
+            of_jobs(JobKind::Video).webhook_data(job, event, None, NOON, SceneStack::default().links()).to_string(),
+            expected
+        );
     };
     let started = r#"{"jobId":"v-1","status":"started","message":"Video generation started","#;
     check(&job, OutboundEvent::VideoStarted, format!("{started}{end}"));

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks};
 use reelhook_app::store::StoreError;
 use reelhook_domain::projects::task::Stage;
-use reelhook_domain::{RenderId, SceneId, Timestamp};
+use reelhook_domain::{ProjectId, RenderId, SceneId, Timestamp};
 
 use crate::batch::get_all;
 use crate::errors::store_error;
@@ -23,9 +23,12 @@ const OF_SCENES: [Stage; 2] = [Stage::Video, Stage::Frame];
 #[async_trait]
 impl EarlyCallbacks for CounterTable {
     async fn park(&self, callback: &EarlyCallback, ends: bool) -> Result<(), StoreError> {
-        let scene = callback.scene.as_ref().map(|scene| of_scene(callback.stage, scene));
+        let about = match callback.stage {
+            stage @ (Stage::Video | Stage::Frame) => callback.scene.as_ref().map(|scene| of_scene(stage, scene)),
+            Stage::Stitch => callback.project.as_ref().map(of_stitch),
+        };
         let task = callback.task.as_ref().map(|task| of_task(callback.stage, task));
-        for partition in scene.into_iter().chain(task) {
+        for partition in about.into_iter().chain(task) {
             self.put_early(partition, callback, ends).await?;
         }
         Ok(())
@@ -33,6 +36,7 @@ impl EarlyCallbacks for CounterTable {
 
     async fn parked(
         &self,
+        stitch: Option<&ProjectId>,
         scenes: &[SceneId],
         tasks: &[(Stage, RenderId)],
         now: Timestamp,
@@ -40,7 +44,7 @@ impl EarlyCallbacks for CounterTable {
         let operation = "read early callbacks";
         let of_scenes = scenes.iter().flat_map(|scene| OF_SCENES.map(|stage| of_scene(stage, scene)));
         let of_tasks = tasks.iter().map(|(stage, task)| of_task(*stage, task));
-        let partitions: BTreeSet<String> = of_scenes.chain(of_tasks).collect();
+        let partitions: BTreeSet<String> = stitch.map(of_stitch).into_iter().chain(of_scenes).chain(of_tasks).collect();
         let keys: Vec<Item> = partitions
             .into_iter()
             .map(|partition| [("pk".to_owned(), s(partition)), ("sk".to_owned(), s(ALONE))].into())
@@ -49,7 +53,7 @@ impl EarlyCallbacks for CounterTable {
         let mut callbacks: Vec<EarlyCallback> = Vec::new();
         for item in found.values().filter(|item| !is_expired(item, now)) {
             let callback: EarlyCallback = read(operation, item, "body")?;
-            // A callback is kept under its scene and under its task.
+            // A callback is kept under its scene or project, and under its task.
             if !callbacks.contains(&callback) {
                 callbacks.push(callback);
             }
@@ -90,6 +94,10 @@ impl CounterTable {
 
 fn of_scene(stage: Stage, scene: &SceneId) -> String {
     format!("early#{}#scene#{scene}", stage.name())
+}
+
+fn of_stitch(project: &ProjectId) -> String {
+    format!("early#{}#project#{project}", Stage::Stitch.name())
 }
 
 fn of_task(stage: Stage, task: &RenderId) -> String {

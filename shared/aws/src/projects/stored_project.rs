@@ -23,6 +23,8 @@ pub(super) struct StoredProject {
     times: StoredTimes,
     phase: StoredPhase,
     scenes: Vec<StoredScene>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    removed_attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stitch: Option<StoredStitch>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -123,6 +125,7 @@ impl From<&Project> for StoredProject {
                 Phase::Cancelled => StoredPhase::Cancelled,
             },
             scenes: project.scenes.iter().map(StoredScene::from).collect(),
+            removed_attempts: project.removed_attempts,
             stitch: project.stitch.as_ref().map(StoredStitch::from),
             generations: project.generations,
             video: project.video.as_ref().map(StoredFinal::from),
@@ -157,6 +160,7 @@ impl From<StoredProject> for Project {
                 StoredPhase::Cancelled => Phase::Cancelled,
             },
             scenes: stored.scenes.into_iter().map(Scene::from).collect(),
+            removed_attempts: stored.removed_attempts,
             stitch: stored.stitch.map(Stitch::from),
             generations: stored.generations,
             video: stored.video.map(FinalVideo::from),

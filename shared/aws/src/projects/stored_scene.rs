@@ -20,6 +20,9 @@ pub(super) struct StoredScene {
     #[serde(default, skip_serializing_if = "is_default")]
     failures: u32,
     state: StoredState,
+    /// The number of the last extraction, if that failed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    frames: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     takes: Vec<StoredTake>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +124,7 @@ impl From<&Scene> for StoredScene {
             attempt: scene.attempt,
             failures: scene.failures,
             state: StoredState::from(&scene.state),
+            frames: if let SceneState::FrameFailed { number } = scene.state { number } else { 0 },
             takes: scene.takes.iter().map(StoredTake::from).collect(),
             chosen: scene.chosen,
             stale: scene.stale,
@@ -136,7 +140,7 @@ impl From<StoredScene> for Scene {
             notes: stored.notes,
             attempt: stored.attempt,
             failures: stored.failures,
-            state: stored.state.into(),
+            state: stored.state.read(stored.frames),
             takes: stored.takes.into_iter().map(Take::from).collect(),
             chosen: stored.chosen,
             stale: stored.stale,
@@ -198,7 +202,7 @@ impl From<&SceneState> for StoredState {
             SceneState::Ready => Self::Ready,
             SceneState::Generating(task) => Self::Generating(task.into()),
             SceneState::Generated(task) => Self::Generated(task.into()),
-            SceneState::FrameFailed => Self::FrameFailed,
+            SceneState::FrameFailed { .. } => Self::FrameFailed,
             SceneState::Verified => Self::Verified,
             SceneState::Approved => Self::Approved,
             SceneState::Rejected => Self::Rejected,
@@ -207,18 +211,19 @@ impl From<&SceneState> for StoredState {
     }
 }
 
-impl From<StoredState> for SceneState {
-    fn from(stored: StoredState) -> Self {
-        match stored {
-            StoredState::Draft => Self::Draft,
-            StoredState::Ready => Self::Ready,
-            StoredState::Generating(task) => Self::Generating(task.into()),
-            StoredState::Generated(task) => Self::Generated(task.into()),
-            StoredState::FrameFailed => Self::FrameFailed,
-            StoredState::Verified => Self::Verified,
-            StoredState::Approved => Self::Approved,
-            StoredState::Rejected => Self::Rejected,
-            StoredState::Revision => Self::Revision,
+impl StoredState {
+    /// The state of a scene whose last extraction has this number.
+    fn read(self, frames: u32) -> SceneState {
+        match self {
+            Self::Draft => SceneState::Draft,
+            Self::Ready => SceneState::Ready,
+            Self::Generating(task) => SceneState::Generating(task.into()),
+            Self::Generated(task) => SceneState::Generated(task.into()),
+            Self::FrameFailed => SceneState::FrameFailed { number: frames },
+            Self::Verified => SceneState::Verified,
+            Self::Approved => SceneState::Approved,
+            Self::Rejected => SceneState::Rejected,
+            Self::Revision => SceneState::Revision,
         }
     }
 }

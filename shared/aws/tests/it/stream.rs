@@ -25,10 +25,12 @@ fn image(job: &Job) -> Value {
     item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
 
-fn record(name: &str, old: Option<&Value>, new: Option<&Value>) -> EventRecord {
+/// A record of a change between these images.
+pub(crate) fn record(name: &str, old: Option<&Value>, new: Option<&Value>) -> EventRecord {
+    let id = new.or(old).map(|image| image["id"].clone());
     let mut change = json!({
         "ApproximateCreationDateTime": WRITTEN.seconds(),
-        "Keys": { "id": { "S": "job_1" } },
+        "Keys": { "id": id },
         "SequenceNumber": "111",
         "SizeBytes": 26,
         "StreamViewType": "NEW_AND_OLD_IMAGES",

@@ -64,6 +64,7 @@ pub fn create(new: NewProject, now: Timestamp, policy: &ProjectPolicy) -> Result
         deleted_at: None,
         phase: Phase::Draft,
         scenes,
+        removed_attempts: 0,
         stitch: None,
         generations: 0,
         video: None,

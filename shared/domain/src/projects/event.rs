@@ -66,6 +66,16 @@ pub enum TaskReport {
     Unusable,
 }
 
+impl TaskReport {
+    /// Whether the task has ended at its service.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Completed(_) | Self::Failed(_) => true,
+            Self::UnderWay(_) | Self::Unknown | Self::Unusable => false,
+        }
+    }
+}
+
 /// What a task made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskOutput {

@@ -176,6 +176,9 @@ pub struct Project {
     pub phase: Phase,
     /// Its scenes, in order.
     pub scenes: Vec<Scene>,
+    /// The highest attempt of a scene that was removed. A scene that is begun later counts from it, so that a task and a
+    /// file never get the name of another one, whatever ids come again.
+    pub removed_attempts: u32,
     /// The stitch under way; none before all scenes are verified and after its end.
     pub stitch: Option<Stitch>,
     /// Generations of stitches so far.

@@ -23,7 +23,7 @@ impl Project {
                 SceneState::Generated(task) => (Target::Frame(scene.id.clone()), task),
                 SceneState::Draft
                 | SceneState::Ready
-                | SceneState::FrameFailed
+                | SceneState::FrameFailed { .. }
                 | SceneState::Verified
                 | SceneState::Approved
                 | SceneState::Rejected
@@ -65,6 +65,39 @@ impl Project {
     /// The present task of this stage that the service knows under this id.
     pub fn task_ref_by_id(&self, stage: Stage, id: &RenderId) -> Option<TaskRef> {
         self.tasks().find(|(task, found)| task.stage() == stage && found.id() == Some(id)).map(|(task, _)| task)
+    }
+
+    /// The submission under way that a report about a scene, or about the stitch, means which has this id of the service or
+    /// none. An id that is not the known one belongs to another submission, and a task that waits has not been submitted.
+    pub fn open_submission(&self, stage: Stage, scene: Option<&SceneId>, id: Option<&RenderId>) -> Option<TaskRef> {
+        if let Some(task) = id.and_then(|id| self.task_ref_by_id(stage, id)).filter(|task| task.scene() == scene) {
+            return Some(task);
+        }
+        let mut possible = self.tasks().filter(|(task, found)| {
+            let waits = matches!(found.state, TaskState::Waiting { .. });
+            task.stage() == stage && task.scene() == scene && !waits && (id.is_none() || found.id().is_none())
+        });
+        let (first, _) = possible.next()?;
+        possible.next().is_none().then_some(first)
+    }
+
+    /// Whether nobody waits for what a service makes of a task under this id: the task is not under way, or under another
+    /// id, or the project has stopped. What has made a take or the present stitch is not unwanted, because a cancellation
+    /// could remove its files.
+    pub fn is_unwanted(&self, task: &TaskRef, id: &RenderId) -> bool {
+        let is_stopped = self.deleted_at.is_some() || matches!(self.phase, Phase::Failed(_) | Phase::Cancelled);
+        let is_made = match &task.target {
+            Target::Video(scene) | Target::Frame(scene) => {
+                let takes = self.scene(scene).map(|scene| scene.takes.as_slice()).unwrap_or_default();
+                takes.iter().any(|take| take.attempt == task.run)
+            }
+            Target::Stitch(_) => !is_stopped && task.run == self.generations,
+        };
+        let is_awaited = match self.task(task) {
+            Some(found) => !is_stopped && found.id().is_none_or(|known| known == id),
+            None => false,
+        };
+        !is_made && !is_awaited
     }
 
     /// What the launcher does now: submissions of frames and stitches, look-ups, and polls. Videos that wait for slots are

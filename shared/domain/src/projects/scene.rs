@@ -126,7 +126,10 @@ pub enum SceneState {
     /// Its video is there; a task extracts the last frame.
     Generated(Task),
     /// Its video is there, but its last frame could not be extracted.
-    FrameFailed,
+    FrameFailed {
+        /// The number of the extraction's last submission: the next one has a higher number.
+        number: u32,
+    },
     /// Video and last frame are there.
     Verified,
     /// As verified, and a person approved it.
@@ -214,7 +217,7 @@ impl Scene {
             SceneState::Draft => SceneStatus::Draft,
             SceneState::Ready => SceneStatus::Ready,
             SceneState::Generating(_) => SceneStatus::Generating,
-            SceneState::Generated(_) | SceneState::FrameFailed => SceneStatus::Generated,
+            SceneState::Generated(_) | SceneState::FrameFailed { .. } => SceneStatus::Generated,
             SceneState::Verified => SceneStatus::Verified,
             SceneState::Approved => SceneStatus::Approved,
             SceneState::Rejected => SceneStatus::Rejected,
@@ -256,7 +259,7 @@ impl Scene {
         match &self.state {
             SceneState::Draft | SceneState::Ready | SceneState::Rejected | SceneState::Revision => 0,
             SceneState::Generating(task) => task.progress.min(100) / 5 * 4,
-            SceneState::Generated(_) | SceneState::FrameFailed => 85,
+            SceneState::Generated(_) | SceneState::FrameFailed { .. } => 85,
             SceneState::Verified | SceneState::Approved => 100,
         }
     }

@@ -31,6 +31,7 @@ pub fn a_running_project(name: &str, scenes: Vec<Scene>) -> Project {
         deleted_at: None,
         phase: Phase::Running,
         scenes,
+        removed_attempts: 0,
         stitch: None,
         generations: 0,
         video: None,
@@ -54,7 +55,7 @@ pub fn a_scene(name: &str, state: SceneState) -> Scene {
         SceneState::Draft | SceneState::Ready => 0,
         SceneState::Generating(_)
         | SceneState::Generated(_)
-        | SceneState::FrameFailed
+        | SceneState::FrameFailed { .. }
         | SceneState::Verified
         | SceneState::Approved
         | SceneState::Rejected

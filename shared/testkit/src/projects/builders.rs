@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reelhook_app::Url;
 use reelhook_app::projects::launch::LaunchPorts;
+use reelhook_app::projects::links::FileLinks;
 use reelhook_app::projects::services::{Service, ServiceClient, Services};
 use reelhook_domain::projects::decide::{NewProject, create};
 use reelhook_domain::projects::event::NewScene;
@@ -36,6 +37,11 @@ impl Default for SceneStack {
 }
 
 impl SceneStack {
+    /// Links to files.
+    pub fn links(&self) -> FileLinks<'_> {
+        FileLinks { base: &self.services.base, keys: &self.services.tokens }
+    }
+
     /// The ports of the launcher of projects.
     pub fn launch_ports<'a>(&'a self, http: &'a ScriptedHttp, world: &'a World) -> LaunchPorts<'a> {
         let projects = &*self.projects;

@@ -1,6 +1,7 @@
 //! Projects in memory, and builders of projects, their policy and their services.
 
 mod builders;
+mod lists;
 mod ports;
 mod table;
 

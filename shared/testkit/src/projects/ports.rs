@@ -127,9 +127,12 @@ impl EarlyCallbacks for MemoryProjects {
         self.enter("park").await;
         let done = self.faults.check("park")?;
         let mut state = self.state();
-        let scene = callback.scene.as_ref().map(|scene| format!("scene#{scene}"));
+        let about = match callback.stage {
+            Stage::Video | Stage::Frame => callback.scene.as_ref().map(|scene| format!("scene#{scene}")),
+            Stage::Stitch => callback.project.as_ref().map(|project| format!("project#{project}")),
+        };
         let task = callback.task.as_ref().map(|task| format!("task#{task}"));
-        for id in scene.into_iter().chain(task) {
+        for id in about.into_iter().chain(task) {
             let key = (callback.stage, id);
             let is_kept = state.early.get(&key).is_some_and(|(_, kept_ends)| *kept_ends && !ends);
             if !is_kept {
@@ -141,6 +144,7 @@ impl EarlyCallbacks for MemoryProjects {
 
     async fn parked(
         &self,
+        stitch: Option<&ProjectId>,
         scenes: &[SceneId],
         tasks: &[(Stage, RenderId)],
         now: Timestamp,
@@ -149,7 +153,11 @@ impl EarlyCallbacks for MemoryProjects {
         let done = self.faults.check("parked")?;
         let of_scenes =
             scenes.iter().flat_map(|scene| [Stage::Video, Stage::Frame].map(|stage| (stage, format!("scene#{scene}"))));
-        let keys = of_scenes.chain(tasks.iter().map(|(stage, id)| (*stage, format!("task#{id}"))));
+        let of_stitch = stitch.map(|project| (Stage::Stitch, format!("project#{project}")));
+        let keys = of_stitch
+            .into_iter()
+            .chain(of_scenes)
+            .chain(tasks.iter().map(|(stage, id)| (*stage, format!("task#{id}"))));
         let state = self.state();
         let mut found: Vec<EarlyCallback> = Vec::new();
         for (callback, _) in keys.filter_map(|key| state.early.get(&key)) {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
+use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::projects::circuit::ServiceCircuit;
 use reelhook_app::projects::store::EarlyCallback;
 use reelhook_domain::projects::effect::ProjectEffect;
@@ -18,11 +19,12 @@ use crate::faults::Faults;
 /// A hook that runs right before a call and may change the store like another writer.
 type Hook = Box<dyn FnOnce(&MemoryProjects) + Send>;
 
-/// The projects, behind the ports that load, change and start them, find them by other ids, and keep early callbacks,
-/// circuits and long texts.
+/// The projects, behind the ports that create, list, load, change and start them, find them by other ids, and keep early
+/// callbacks, circuits and long texts.
 ///
-/// Faults and hooks go by the ports' names: `load`, `save`, `admission`, `save_admission`, `waiting`, `claim`, `remember`,
-/// `of_scene`, `of_task`, `park`, `parked`, `circuit`, `save_circuit`, `put_text`, `text`.
+/// Faults and hooks go by the ports' names: `insert`, `insert_with_key`, `record`, `remember_key`, `page`, `page_at`,
+/// `count`, `due`, `load`, `save`, `admission`, `save_admission`, `waiting`, `claim`, `remember`, `of_scene`, `of_task`,
+/// `park`, `parked`, `circuit`, `save_circuit`, `put_text`, `text`.
 #[derive(Default)]
 pub struct MemoryProjects {
     state: Mutex<State>,
@@ -41,6 +43,7 @@ pub(super) struct State {
     pub early: BTreeMap<(Stage, String), (EarlyCallback, bool)>,
     pub circuits: BTreeMap<Stage, ServiceCircuit>,
     pub texts: BTreeMap<String, String>,
+    pub records: BTreeMap<(String, String), IdempotencyRecord>,
     pub stale_waiting: Option<Vec<ProjectId>>,
 }
 
@@ -53,6 +56,17 @@ impl State {
     /// Whether a version is the successor of the stored one.
     pub fn follows(&self, project: &Project) -> bool {
         self.projects.get(&project.id).is_some_and(|stored| stored.version + 1 == project.version)
+    }
+
+    /// The record of an idempotency key that is there already.
+    pub fn known_record(&self, record: &IdempotencyRecord, now: Timestamp) -> Option<IdempotencyRecord> {
+        let known = self.records.get(&(record.caller.clone(), record.key.clone()));
+        known.filter(|known| known.expires_at > now).cloned()
+    }
+
+    /// Stores the record of an idempotency key.
+    pub fn keep_record(&mut self, record: &IdempotencyRecord) {
+        self.records.insert((record.caller.clone(), record.key.clone()), record.clone());
     }
 
     /// Projects with a video that waits for a slot, the one first that waits longest.

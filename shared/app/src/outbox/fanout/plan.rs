@@ -12,6 +12,7 @@ use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::rows::{LiveRow, LogEntry, LogRow};
 use crate::outbox::source::FanoutSource;
 use crate::projects::effects as project_effects;
+use crate::projects::links::FileLinks;
 use crate::projects::lookup::Lookup;
 use crate::views::view::WebhookView;
 use crate::webhooks::endpoints::callback;
@@ -75,8 +76,8 @@ pub fn notifies(of: &impl Aggregate) -> bool {
 }
 
 /// Plans the effects of a version.
-pub fn plan<A: FanoutSource>(of: &A, subscriptions: &Subscriptions, grace: Duration) -> Plan {
-    let mut planner = Planner { of, view: of.view(), subscriptions, grace, plan: Plan::default() };
+pub fn plan<A: FanoutSource>(of: &A, subscriptions: &Subscriptions, links: FileLinks<'_>, grace: Duration) -> Plan {
+    let mut planner = Planner { of, view: of.view(), subscriptions, links, grace, plan: Plan::default() };
     for (index, effect) in of.outbox().iter().enumerate() {
         planner.effect(index, effect);
     }
@@ -89,7 +90,7 @@ pub trait AnyVersion: Send + Sync {
     fn notifies(&self) -> bool;
 
     /// [`plan`].
-    fn plan(&self, subscriptions: &Subscriptions, grace: Duration) -> Plan;
+    fn plan(&self, subscriptions: &Subscriptions, links: FileLinks<'_>, grace: Duration) -> Plan;
 }
 
 impl<A: FanoutSource> AnyVersion for A {
@@ -97,8 +98,8 @@ impl<A: FanoutSource> AnyVersion for A {
         notifies(self)
     }
 
-    fn plan(&self, subscriptions: &Subscriptions, grace: Duration) -> Plan {
-        plan(self, subscriptions, grace)
+    fn plan(&self, subscriptions: &Subscriptions, links: FileLinks<'_>, grace: Duration) -> Plan {
+        plan(self, subscriptions, links, grace)
     }
 }
 
@@ -107,9 +108,10 @@ pub(crate) fn plan_emitted<A: FanoutSource>(
     of: &A,
     since: Timestamp,
     subscriptions: &Subscriptions,
+    links: FileLinks<'_>,
     grace: Duration,
 ) -> Plan {
-    let mut planner = Planner { of, view: of.view(), subscriptions, grace, plan: Plan::default() };
+    let mut planner = Planner { of, view: of.view(), subscriptions, links, grace, plan: Plan::default() };
     for emitted in of.emitted().iter().filter(|emitted| emitted.at >= since) {
         let to = Recipients::unstated(emitted.event);
         planner.notify(emitted.id.clone(), emitted.event, emitted.about.as_deref(), to, emitted.at);
@@ -122,6 +124,7 @@ struct Planner<'a, A> {
     of: &'a A,
     view: &'a dyn WebhookView<A>,
     subscriptions: &'a Subscriptions,
+    links: FileLinks<'a>,
     grace: Duration,
     plan: Plan,
 }
@@ -234,7 +237,7 @@ impl<A: FanoutSource> Planner<'_, A> {
         if recipients.peek().is_none() {
             return;
         }
-        let data = self.view.webhook_data(self.of, event, about, at);
+        let data = self.view.webhook_data(self.of, event, about, at, self.links);
         let row = EventRow { id, event, subject: self.of.subject(), at, data, callback: own };
         let deliveries = recipients.map(|to| delivery_of(&row, to, self.grace, self.of.traceparent()));
         self.plan.deliveries.extend(deliveries);

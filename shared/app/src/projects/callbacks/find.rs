@@ -2,8 +2,8 @@
 //! id of the task. Ids that disagree mean nothing.
 
 use reelhook_domain::projects::project::Project;
-use reelhook_domain::projects::task::{Stage, Task, TaskRef, TaskState};
-use reelhook_domain::{ProjectId, RenderId, SceneId};
+use reelhook_domain::projects::task::{Stage, Task, TaskRef};
+use reelhook_domain::{ProjectId, SceneId};
 
 use crate::projects::callbacks::ports::{CallbackPorts, Inbound, Submission};
 use crate::projects::services::report::Callback;
@@ -15,8 +15,8 @@ pub(super) enum Meant {
     Submission(Box<Project>, TaskRef),
     /// A scene of this project, or the project itself: no task of the callback's stage is under way for it.
     NoTask(Box<Project>, Option<SceneId>),
-    /// A project or a scene that was deleted.
-    Deleted,
+    /// A project that was deleted, or a scene of it that was.
+    Deleted(ProjectId),
     /// Several things at once: the ids disagree.
     Disagreement,
     /// Nothing that is known.
@@ -51,7 +51,7 @@ async fn by_token(
     }
     let Some(project) = ports.projects.load(&token.project).await? else { return Ok(Meant::Nothing) };
     if project.deleted_at.is_some() || scene.is_some_and(|scene| project.scene(scene).is_none()) {
-        return Ok(Meant::Deleted);
+        return Ok(Meant::Deleted(project.id));
     }
     if let Some(id) = &said.task_id {
         let agrees = match project.task(&token.task).and_then(Task::id) {
@@ -89,21 +89,20 @@ async fn by_ids(ports: &CallbackPorts<'_>, stage: Stage, said: &Callback) -> Res
     let Some(home) = home else { return Ok(Meant::Nothing) };
     let Some(project) = ports.projects.load(&home).await? else { return elsewhere(ports, &home, named).await };
     if project.deleted_at.is_some() {
-        return Ok(Meant::Deleted);
+        return Ok(Meant::Deleted(home));
     }
     let stored = stored.map(|(_, task)| task);
     let scene = named.or_else(|| stored.as_ref().and_then(TaskRef::scene)).cloned();
     match &scene {
         Some(scene) if project.scene(scene).is_some() => {}
-        Some(_) if stored.is_some() => return Ok(Meant::Deleted),
+        Some(_) if stored.is_some() => return Ok(Meant::Deleted(home)),
         Some(_) => return elsewhere(ports, &home, named).await,
         None if stage == Stage::Stitch => {}
         None => return Ok(Meant::Nothing),
     }
     let submission = said.submission.as_deref().and_then(|text| submission_of(&project, text));
     let submission = submission.filter(|task| task.stage() == stage && task.scene() == scene.as_ref());
-    let task =
-        stored.or(submission).or_else(|| open_submission(&project, stage, scene.as_ref(), said.task_id.as_ref()));
+    let task = stored.or(submission).or_else(|| project.open_submission(stage, scene.as_ref(), said.task_id.as_ref()));
     Ok(match task {
         Some(task) => Meant::Submission(Box::new(project), task),
         None => Meant::NoTask(Box::new(project), scene),
@@ -118,7 +117,7 @@ async fn elsewhere(
 ) -> Result<Meant, StoreError> {
     let Some(scene) = scene else { return Ok(Meant::Nothing) };
     Ok(match ports.lookups.of_scene(scene).await? {
-        Some(home) if home == *project => Meant::Deleted,
+        Some(home) if home == *project => Meant::Deleted(home),
         Some(_) => Meant::Disagreement,
         None => Meant::Nothing,
     })
@@ -127,23 +126,4 @@ async fn elsewhere(
 /// Reads `<project>.<task>`, the text that we send with each submission.
 fn submission_of(project: &Project, text: &str) -> Option<TaskRef> {
     TaskRef::parse(text.strip_prefix(project.id.as_str())?.strip_prefix('.')?)
-}
-
-/// The submission under way that a callback with this id of a task means, or without one. An id that is not the known one
-/// belongs to another submission, and a task that waits has not been submitted.
-fn open_submission(project: &Project, stage: Stage, scene: Option<&SceneId>, id: Option<&RenderId>) -> Option<TaskRef> {
-    if let Some(task) = id.and_then(|id| project.task_ref_by_id(stage, id)).filter(|task| task.scene() == scene) {
-        return Some(task);
-    }
-    let mut possible = under_way(project, stage, scene).into_iter().filter(|(_, task)| {
-        let waits = matches!(task.state, TaskState::Waiting { .. });
-        !waits && (id.is_none() || task.id().is_none())
-    });
-    let (first, _) = possible.next()?;
-    possible.next().is_none().then_some(first)
-}
-
-/// The present submissions of a stage: of one scene, or of the stitch.
-fn under_way<'a>(project: &'a Project, stage: Stage, scene: Option<&SceneId>) -> Vec<(TaskRef, &'a Task)> {
-    project.tasks().filter(|(task, _)| task.stage() == stage && task.scene() == scene).collect()
 }

@@ -8,5 +8,5 @@ mod ports;
 mod receive;
 
 pub use outcome::Received;
-pub use ports::{CallbackPorts, Inbound, Submission, webhook};
+pub use ports::{CallbackPorts, Inbound, Submission};
 pub use receive::receive;

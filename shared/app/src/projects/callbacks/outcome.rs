@@ -110,7 +110,7 @@ fn has_next(project: &Project, index: usize) -> bool {
 /// Whether a scene has the video of its present attempt.
 fn is_generated(state: &SceneState) -> bool {
     match state {
-        SceneState::Generated(_) | SceneState::FrameFailed | SceneState::Verified | SceneState::Approved => true,
+        SceneState::Generated(_) | SceneState::FrameFailed { .. } | SceneState::Verified | SceneState::Approved => true,
         SceneState::Draft
         | SceneState::Ready
         | SceneState::Generating(_)

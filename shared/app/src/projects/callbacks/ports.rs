@@ -7,16 +7,8 @@ use serde_json::Value;
 
 use crate::clock::ClockAndRandom;
 use crate::errors::steps::ErrorSteps;
+use crate::outbox::messages::{Hints, WorkMessage};
 use crate::projects::store::{EarlyCallbacks, Lookups, ProjectStore};
-
-/// The name of a stage's webhook in its path.
-pub fn webhook(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Video => "video-complete",
-        Stage::Frame => "last-frame-complete",
-        Stage::Stitch => "stitch-complete",
-    }
-}
 
 /// One submission of a task, as a token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +40,8 @@ pub struct CallbackPorts<'a> {
     pub early: &'a dyn EarlyCallbacks,
     /// Errors that people see.
     pub errors: &'a dyn ErrorSteps,
+    /// The Work queue: the launcher cancels tasks that nobody waits for.
+    pub work: &'a dyn Hints<WorkMessage>,
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
     /// What projects keep to.

@@ -4,17 +4,20 @@ use reelhook_domain::errors::cause::{Cause, Raise};
 use reelhook_domain::projects::event::{Event, TaskReport};
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::task::{Stage, TaskRef};
-use reelhook_domain::{EventId, ProjectId, SceneId};
+use reelhook_domain::{EventId, ProjectId, RenderId, SceneId};
 use serde_json::{Map, Value};
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::errors::steps::{ErrorChange, ErrorStep};
+use crate::outbox::messages::{Delayed, WorkMessage, send_all};
 use crate::projects::callbacks::find::{Meant, find};
 use crate::projects::callbacks::kept::kept;
 use crate::projects::callbacks::outcome::Received;
-use crate::projects::callbacks::ports::{CallbackPorts, Inbound, webhook};
+use crate::projects::callbacks::ports::{CallbackPorts, Inbound};
 use crate::projects::services::report::{Callback, read};
+use crate::projects::services::webhook;
 use crate::projects::store::EarlyCallback;
+use crate::projects::unwanted::unwanted;
 use crate::store::StoreError;
 
 /// Receives a callback.
@@ -34,7 +37,10 @@ pub async fn receive(ports: &CallbackPorts<'_>, inbound: &Inbound) -> Result<Rec
     let received = match meant {
         Meant::Submission(project, task) => report(ports, *project, &task, &said).await?,
         Meant::NoTask(project, scene) => outcome(ports, &project, stage, scene.as_ref(), None, &said.report),
-        Meant::Deleted => Received::NotFound(stage),
+        Meant::Deleted(project) => {
+            cancel_deleted(ports, &project, stage, &said).await?;
+            Received::NotFound(stage)
+        }
         Meant::Disagreement => {
             raise(ports, Cause::IdsDisagree, named.disagreement(stage), &named, &inbound.body).await;
             Received::IdsDisagree
@@ -57,15 +63,36 @@ async fn report(
     task: &TaskRef,
     said: &Callback,
 ) -> Result<Received, ChangeError> {
-    let (id, report) = (said.task_id.clone(), said.report.clone());
+    let (project_id, id, report) = (project.id.clone(), said.task_id.clone(), said.report.clone());
     let event = Event::Reported { task: task.clone(), id, report, polled: false };
     let changed = change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await?;
+    if let Some((stage, id)) = unwanted(&event, &changed) {
+        cancel(ports, &project_id, stage, id).await?;
+    }
     let stage = task.stage();
     let project = match changed {
         Changed::Applied(project) | Changed::Ignored(_, project) | Changed::Rejected(_, project) => project,
         Changed::NotFound => return Ok(Received::NotFound(stage)),
     };
     Ok(outcome(ports, &project, stage, task.scene(), Some(task), &said.report))
+}
+
+/// Cancels the task of a scene or a project that was deleted, unless it has ended or is known as that of another project.
+async fn cancel_deleted(
+    ports: &CallbackPorts<'_>,
+    project: &ProjectId,
+    stage: Stage,
+    said: &Callback,
+) -> Result<(), StoreError> {
+    let Some(id) = said.task_id.as_ref().filter(|_| !said.report.is_end()) else { return Ok(()) };
+    let owner = ports.lookups.of_task(stage, id).await?;
+    if owner.is_none_or(|(owner, _)| owner == *project) { cancel(ports, project, stage, id).await } else { Ok(()) }
+}
+
+/// Has the launcher cancel a task at its service.
+async fn cancel(ports: &CallbackPorts<'_>, project: &ProjectId, stage: Stage, id: &RenderId) -> Result<(), StoreError> {
+    let message = WorkMessage::CancelTask { project_id: project.clone(), stage, id: id.clone() };
+    send_all(ports.work, vec![Delayed::now(message)]).await
 }
 
 fn outcome(
@@ -83,16 +110,13 @@ fn outcome(
     }
 }
 
-/// Keeps a callback until a project has its scene or its task.
+/// Keeps a callback until there is a project that has what it names.
 async fn park(
     ports: &CallbackPorts<'_>,
     inbound: &Inbound,
     said: &Callback,
     named: &Named<'_>,
 ) -> Result<(), StoreError> {
-    if named.scene.is_none() && said.task_id.is_none() {
-        return Ok(());
-    }
     let callback = EarlyCallback {
         stage: inbound.stage,
         scene: named.scene.cloned(),
@@ -101,8 +125,7 @@ async fn park(
         body: kept(&inbound.body),
         at: ports.clock.now(),
     };
-    let ends = matches!(said.report, TaskReport::Completed(_) | TaskReport::Failed(_));
-    ports.early.park(&callback, ends).await
+    ports.early.park(&callback, said.report.is_end()).await
 }
 
 /// Raises an error about what a callback names. Each callback is an occurrence of its own. A failure is only logged, since

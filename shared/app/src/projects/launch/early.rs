@@ -6,7 +6,8 @@ use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::task::{Stage, Task, TaskRef, TaskState};
 use reelhook_domain::{ProjectId, RenderId, SceneId};
 
-use crate::change::{ChangeError, change};
+use crate::change::ChangeError;
+use crate::projects::launch::outcome;
 use crate::projects::launch::ports::LaunchPorts;
 use crate::projects::services::report::{Callback, read};
 use crate::projects::services::submission_name;
@@ -27,13 +28,15 @@ pub async fn apply_early(ports: &LaunchPorts<'_>, id: &ProjectId) -> Result<(), 
     let scenes: Vec<SceneId> = live.iter().filter_map(|(task, _)| task.scene().cloned()).collect();
     let ids: Vec<(Stage, RenderId)> =
         live.iter().filter_map(|(name, task)| Some((name.stage(), task.id()?.clone()))).collect();
-    for parked in ports.early.parked(&scenes, &ids, ports.clock.now()).await? {
+    let is_stitched = live.iter().any(|(task, _)| task.stage() == Stage::Stitch);
+    let stitch = is_stitched.then_some(&project.id);
+    for parked in ports.early.parked(stitch, &scenes, &ids, ports.clock.now()).await? {
         let callback = read(parked.stage, &parked.body);
         let about = live.iter().find(|(name, task)| is_about(&project, name, task, &parked, &callback, ports.policy));
         let Some((task, _)) = about else { continue };
         let id = parked.task.or(callback.task_id);
         let event = Event::Reported { task: task.clone(), id, report: callback.report, polled: false };
-        let changed = change(ports.projects, ports.clock, ports.policy, &project.id, &event).await?;
+        let changed = outcome::apply(ports, &project.id, &event).await?;
         tracing::info!(project_id = %project.id, %task, changed = changed.name(), "applied an early callback");
     }
     Ok(())
@@ -70,8 +73,12 @@ fn is_about(
     }
     let claimed_at = task.deadline.map(|deadline| deadline.before(policy.stage(name.stage()).deadline));
     let is_later = claimed_at.is_some_and(|claimed_at| parked.at >= claimed_at);
-    let is_of_scene = parked.scene.is_some() && parked.scene.as_ref() == name.scene();
-    is_of_scene && is_later && !is_of_take(project, name, id)
+    let (scene, is_named) = match parked.stage {
+        Stage::Video | Stage::Frame => (parked.scene.as_ref(), parked.scene.is_some()),
+        Stage::Stitch => (None, parked.project.is_some()),
+    };
+    let is_meant = is_named && project.open_submission(parked.stage, scene, id).as_ref() == Some(name);
+    is_meant && is_later && !is_of_take(project, name, id)
 }
 
 /// Whether the service's id is that of a task that made an earlier take of the scene.

@@ -2,12 +2,13 @@
 
 use reelhook_domain::ProjectId;
 use reelhook_domain::projects::event::Event;
-use reelhook_domain::projects::project::{Phase, Project};
+use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::task::Stage;
 
 use crate::change::{ChangeError, Changed, change};
 use crate::projects::circuit::{self, Permit, Results};
 use crate::projects::launch::ports::LaunchPorts;
+use crate::projects::unwanted::unwanted;
 
 /// What one request to a service yielded.
 pub(super) struct Outcome {
@@ -54,30 +55,19 @@ pub(super) async fn record(
     first_error.map_or(Ok(is_busy), Err)
 }
 
-async fn apply(ports: &LaunchPorts<'_>, project: &ProjectId, event: &Event) -> Result<(), ChangeError> {
+/// Applies an event to its project. A task that a service has and that the project does not want any more is cancelled.
+///
+/// # Errors
+/// [`ChangeError`].
+pub(super) async fn apply(
+    ports: &LaunchPorts<'_>,
+    project: &ProjectId,
+    event: &Event,
+) -> Result<Changed<Project>, ChangeError> {
     let changed = change(ports.projects, ports.clock, ports.policy, project, event).await?;
-    if let Event::Submitted { task, id } = event
-        && is_unwanted(&changed)
-    {
-        // The project ended or was deleted while the submission was in progress.
-        ports.client.cancel(project, task.stage(), id).await;
+    if let Some((stage, id)) = unwanted(event, &changed) {
+        ports.client.cancel(project, stage, id).await;
     }
     tracing::debug!(project_id = %project, changed = changed.name(), "recorded the answer of a service");
-    Ok(())
-}
-
-/// Whether nobody wants the task that a service has accepted.
-fn is_unwanted(changed: &Changed<Project>) -> bool {
-    match changed {
-        Changed::Applied(_) => false,
-        Changed::Ignored(_, project) | Changed::Rejected(_, project) => {
-            let is_stopped = match project.phase {
-                Phase::Cancelled | Phase::Failed(_) => true,
-                // The result may be there already: to cancel the task could remove its files.
-                Phase::Draft | Phase::Running | Phase::Completed => false,
-            };
-            is_stopped || project.deleted_at.is_some()
-        }
-        Changed::NotFound => true,
-    }
+    Ok(changed)
 }

@@ -8,9 +8,9 @@ use reelhook_domain::projects::project::{MAX_SCENES, Project};
 use reelhook_domain::projects::scene::{Dependency, LongText, Scene, SceneKind, SceneSpec};
 use reelhook_domain::{ProjectId, SceneId, WebUrl};
 
+use crate::projects::links::path;
 use crate::projects::requests::models;
 use crate::projects::requests::texts::Prompts;
-use crate::views::scenes::path;
 
 /// The length of a scene by default, in milliseconds.
 const DURATION_MS: u64 = 5_000;
@@ -148,7 +148,7 @@ pub fn read_change(
 fn is_shown(scene: &Scene, url: &WebUrl) -> bool {
     let frames = scene.takes.iter().flat_map(|take| [take.first_frame.as_ref(), take.last_frame.as_ref()]);
     frames.flatten().any(|file| {
-        let ours = file.key.is_some() && path(file).is_some_and(|path| url.path() == path);
+        let ours = file.key.as_deref().is_some_and(|key| url.path() == path(key));
         ours || file.source.as_ref() == Some(url)
     })
 }
@@ -308,7 +308,7 @@ mod tests {
         let at = Timestamp(1_704_110_400_000);
         let project = examples::project(OutboundEvent::ProjectCompleted, at);
         let scene = &project.scenes[0];
-        let frame = scene.takes[0].last_frame.as_ref().and_then(path).unwrap();
+        let frame = scene.takes[0].last_frame.as_ref().and_then(|file| file.key.as_deref()).map(path).unwrap();
         let url = |text: &str| Some(WebUrl::parse(text));
         let change = |last_frame| {
             let fields = SceneFields { last_frame, ..SceneFields::default() };

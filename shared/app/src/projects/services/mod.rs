@@ -11,4 +11,4 @@ pub use answer::{Answer, Submission};
 pub use client::{Polled, ServiceClient};
 pub use list::{Found, Listed, Sought, TaskList};
 pub use requests::{NotSendable, submission};
-pub use service::{Service, Services, has_own_path, stitch_url, submission_name};
+pub use service::{Service, Services, has_own_path, stitch_url, submission_name, webhook};

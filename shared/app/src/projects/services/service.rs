@@ -41,6 +41,15 @@ pub struct Services {
     pub tokens: SigningKeys,
 }
 
+/// The name of the webhook that a stage's service calls, in its path.
+pub fn webhook(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Video => "video-complete",
+        Stage::Frame => "last-frame-complete",
+        Stage::Stitch => "stitch-complete",
+    }
+}
+
 /// Whether a service's URL has a path of its own.
 pub fn has_own_path(url: &Url) -> bool {
     !matches!(url.path(), "" | "/")
@@ -75,13 +84,8 @@ impl Services {
     pub fn callback_url(&self, project: &ProjectId, task: &TaskRef) -> String {
         let claims = TaskClaims { project: project.to_string(), task: task.to_string() };
         let token = SignedToken::mint(&claims, &self.tokens);
-        let webhook = match task.stage() {
-            Stage::Video => "video-complete",
-            Stage::Frame => "last-frame-complete",
-            Stage::Stitch => "stitch-complete",
-        };
         let base = self.base.as_str().trim_end_matches('/');
-        format!("{base}/w/{}/api/webhooks/{webhook}", token.expose())
+        format!("{base}/w/{}/api/webhooks/{}", token.expose(), webhook(task.stage()))
     }
 }
 

@@ -161,14 +161,21 @@ pub fn slug(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reelhook_domain::projects::media::File;
     use reelhook_domain::{OutboundEvent, Timestamp};
     use serde_json::{Value, json};
 
     use super::*;
     use crate::projects::examples;
-    use crate::views::scenes::{Texts, path};
+    use crate::projects::links;
+    use crate::views::scenes::Texts;
 
     const NOON: Timestamp = Timestamp(1_704_110_400_000);
+
+    /// The path of a stored file.
+    fn path(file: &File) -> Option<String> {
+        file.key.as_deref().map(links::path)
+    }
 
     fn shown(of: &Project) -> Value {
         json!(project(of, Shown { url: &path, texts: &Texts::new() }))

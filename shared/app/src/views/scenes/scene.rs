@@ -132,7 +132,7 @@ pub fn scene<'a>(of: &'a Project, scene: &'a Scene, shown: Shown<'a>) -> SceneVi
         SceneState::Generating(task) | SceneState::Generated(task) => task.id(),
         SceneState::Draft
         | SceneState::Ready
-        | SceneState::FrameFailed
+        | SceneState::FrameFailed { .. }
         | SceneState::Verified
         | SceneState::Approved
         | SceneState::Rejected

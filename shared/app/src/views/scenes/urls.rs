@@ -6,8 +6,6 @@ use std::fmt;
 use reelhook_domain::projects::media::File;
 use reelhook_domain::projects::scene::LongText;
 
-use crate::projects::links::FILES;
-
 /// Long texts by their keys in the bucket.
 pub type Texts = BTreeMap<String, String>;
 
@@ -38,14 +36,5 @@ impl<'a> Shown<'a> {
             LongText::Inline(text) => (Some(text), None),
             LongText::Stored(key) => (self.texts.get(key).map(String::as_str), (self.url)(&File::stored(key.as_str()))),
         }
-    }
-}
-
-/// The URL of a file in webhooks and live events: the path on this API, which needs a key, or the URL at its source.
-pub fn path(file: &File) -> Option<String> {
-    match (&file.key, &file.source) {
-        (Some(key), _) => Some(format!("/api/v1/files/{}", key.strip_prefix(FILES).unwrap_or(key))),
-        (None, Some(source)) => Some(source.as_written().to_owned()),
-        (None, None) => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod plan;
+mod projects;
 mod replay;
 mod rows;
 

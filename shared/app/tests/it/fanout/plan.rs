@@ -16,7 +16,7 @@ use reelhook_domain::{
     Live, LiveSnapshot, LogLevel, LogTally, NoRetry, OutboundEvent, Recipients, RenderState, RenderStatus, Service,
     Status, StepRecord, Steps, Timestamp, WebUrl,
 };
-use reelhook_testkit::{NOON, lived, make_job, policy, run, started, webhook_settings};
+use reelhook_testkit::{NOON, SceneStack, lived, make_job, policy, run, started, webhook_settings};
 use serde_json::{Value, json};
 
 use super::{TWO, every_effect, record, render, slot};
@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(60);
 const AT: Timestamp = Timestamp(NOON.millis() + 155_000);
 
 fn plan(job: &Job, subscriptions: &Subscriptions, grace: Duration) -> Plan {
-    fanout::plan(job, subscriptions, grace)
+    fanout::plan(job, subscriptions, SceneStack::default().links(), grace)
 }
 
 /// The rendered log lines of a plan.

@@ -10,7 +10,9 @@ use reelhook_domain::projects::policy::Backend;
 use reelhook_domain::projects::task::{Stage, TaskState};
 use reelhook_testkit::{Answer, NOON, Stack, header, response, with_header};
 
-use super::{add, apply, posts, project, render_id, start, state, video, work};
+use super::{
+    add, apply, completed, extracted, frame, posts, project, render_id, report, scene_id, start, state, video, work,
+};
 
 #[tokio::test]
 async fn an_accepted_submission_has_a_slot_until_its_end() {
@@ -129,4 +131,50 @@ async fn a_task_of_a_project_that_was_cancelled_meanwhile_is_cancelled_at_its_se
     assert_eq!((last.method, last.url.path()), (Method::Delete, "/api/v1/tasks/task_1"));
     assert_eq!(header(last, "x-api-key"), "the key of tasks");
     assert!(project(&stack, &id).status().is_final());
+}
+
+/// The tasks that were cancelled at their service, by path.
+fn cancelled(stack: &Stack) -> Vec<String> {
+    let requests = stack.http.requests().into_iter().filter(|request| request.method == Method::Delete);
+    requests.map(|request| request.url.path().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_task_of_a_scene_that_was_given_up_meanwhile_is_cancelled_at_its_service() {
+    let stack = Stack::default();
+    let id = add(&stack, 1, 2, false);
+    stack.http.script(|_| Ok(response(200, r#"{"task_id": "task_1"}"#)));
+    start(&stack).await;
+    report(&stack, &id, &video(1, 1), completed());
+    work(&stack, &id).await;
+    report(&stack, &id, &frame(1, 1), extracted());
+    stack.scenes.projects.free_slots();
+    let (projects, policy, regenerated) = (Arc::clone(&stack.scenes.projects), stack.scenes.policy.clone(), id.clone());
+    stack.http.script(move |request| {
+        if request.method == Method::Post {
+            let again = Event::Generate { scenes: vec![scene_id(1, 1)], cascade: true };
+            assert!(projects.apply(&regenerated, &again, NOON, &policy));
+        }
+        Ok(response(200, r#"{"task_id": "task_2"}"#))
+    });
+    start(&stack).await;
+    assert_eq!(cancelled(&stack), ["/api/v1/tasks/task_2"]);
+    assert!(!project(&stack, &id).status().is_final());
+}
+
+#[tokio::test]
+async fn a_task_whose_result_came_before_its_answer_is_kept_at_its_service() {
+    let stack = Stack::default();
+    let id = add(&stack, 1, 1, false);
+    let (projects, policy, made) = (Arc::clone(&stack.scenes.projects), stack.scenes.policy.clone(), id.clone());
+    stack.http.script(move |request| {
+        if request.method == Method::Post {
+            let report = Event::Reported { task: video(1, 1), id: None, report: completed(), polled: false };
+            assert!(projects.apply(&made, &report, NOON, &policy));
+            assert!(projects.apply(&made, &Event::Cancel, NOON, &policy));
+        }
+        Ok(response(200, r#"{"task_id": "task_1"}"#))
+    });
+    start(&stack).await;
+    assert_eq!(cancelled(&stack), Vec::<String>::new());
 }

@@ -4,13 +4,13 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::projects::launch::apply_early;
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks};
-use reelhook_domain::ProjectId;
 use reelhook_domain::projects::scene::SceneStatus;
-use reelhook_domain::projects::task::{Stage, TaskState};
+use reelhook_domain::projects::task::{Stage, TaskRef, TaskState};
+use reelhook_domain::{ProjectId, ProjectStatus};
 use reelhook_testkit::{Stack, response};
 use serde_json::{Value, json};
 
-use super::{add, project, render_id, scene_id, start, state, video};
+use super::{add, completed, extracted, frame, project, render_id, report, scene_id, start, state, video, work};
 
 fn body() -> Value {
     json!({ "task_id": "task_1", "status": "completed", "video_url": "https://tasks.example/1.mp4" })
@@ -64,6 +64,40 @@ async fn a_callback_about_the_scene_ends_a_task_whose_answer_was_lost() {
     park(&stack, body(), true, true).await;
     assert_eq!(apply(&stack, &id).await, SceneStatus::Generated);
     assert_eq!(project(&stack, &id).scenes[0].takes[0].task_id.as_deref(), Some("task_1"));
+}
+
+#[tokio::test]
+async fn a_callback_about_the_project_ends_its_stitch_whose_answer_was_lost() {
+    let stack = Stack::default();
+    stack.http.script(|request| match request.url.path() {
+        "/api/v1/stitch" => Err(OutboundError::Reset),
+        _ => Ok(response(200, r#"{"task_id": "task_1"}"#)),
+    });
+    let id = add(&stack, 1, 2, true);
+    start(&stack).await;
+    for scene in 1..=2 {
+        report(&stack, &id, &video(1, scene), completed());
+    }
+    work(&stack, &id).await;
+    for scene in 1..=2 {
+        report(&stack, &id, &frame(1, scene), extracted());
+    }
+    work(&stack, &id).await;
+    let stitch = TaskRef::parse("stitch.1.1.0").unwrap();
+    assert!(matches!(state(&stack, &id, &stitch), TaskState::Unclear { .. }));
+    for (named, expected) in [("proj_other", ProjectStatus::Stitching), (id.as_str(), ProjectStatus::Completed)] {
+        let callback = EarlyCallback {
+            stage: Stage::Stitch,
+            scene: None,
+            project: ProjectId::parse(named).ok(),
+            task: None,
+            body: json!({ "status": "completed", "final_video_url": "https://frames.example/final.mp4" }),
+            at: stack.world.now(),
+        };
+        stack.scenes.projects.park(&callback, true).await.unwrap();
+        apply_early(&stack.launch_ports(), &id).await.unwrap();
+        assert_eq!(project(&stack, &id).status(), expected, "{named}");
+    }
 }
 
 #[tokio::test]

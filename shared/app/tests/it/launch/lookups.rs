@@ -1,7 +1,10 @@
 //! Look-ups of submissions whose answers were lost, in the list of the service.
 
+use std::sync::Arc;
+
 use reelhook_app::outbound::{Method, OutboundError};
 use reelhook_domain::ProjectId;
+use reelhook_domain::projects::event::Event;
 use reelhook_domain::projects::task::TaskState;
 use reelhook_testkit::{Answer, Stack, body_of, header, response};
 use serde_json::json;
@@ -81,4 +84,24 @@ async fn a_list_that_does_not_answer_shows_no_absence() {
         assert!(matches!(state(&stack, &id, &video(1, 1)), TaskState::Unclear { .. }));
         assert_eq!(posts(&stack).len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_submission_that_is_found_after_a_cancellation_is_cancelled_at_its_service() {
+    let (stack, id) = lost(|_| Ok(response(200, "{}"))).await;
+    let (projects, policy, cancelled) = (Arc::clone(&stack.scenes.projects), stack.scenes.policy.clone(), id.clone());
+    let TaskState::Unclear { next_at: Some(next_at), .. } = state(&stack, &id, &video(1, 1)) else { panic!("no list") };
+    stack.http.script(move |request| {
+        if request.method == Method::Get {
+            assert!(projects.apply(&cancelled, &Event::Cancel, next_at, &policy));
+        }
+        let metadata = json!({ "submission": format!("{cancelled}.video.1.1.scene_1_1") });
+        let list = json!({ "tasks": [{ "task_id": "task_7", "status": "processing", "metadata": metadata }] });
+        Ok(response(200, list.to_string()))
+    });
+    stack.world.set(next_at);
+    work(&stack, &id).await;
+    let requests = stack.http.requests();
+    let last = requests.last().unwrap();
+    assert_eq!((last.method, last.url.path()), (Method::Delete, "/api/v1/tasks/task_7"));
 }

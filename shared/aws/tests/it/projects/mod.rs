@@ -5,6 +5,7 @@ mod lists;
 mod rows;
 mod slots;
 mod stored;
+mod stream;
 mod writes;
 
 use std::sync::Arc;
@@ -89,6 +90,7 @@ fn project(scenes: Vec<Scene>) -> Project {
         deleted_at: None,
         phase: Phase::Running,
         scenes,
+        removed_attempts: 0,
         stitch: None,
         generations: 0,
         video: None,

@@ -94,10 +94,29 @@ async fn an_early_callback_is_kept_under_its_scene_and_its_task() {
     let answer = json!({ "Responses": { "Counters": rows } });
     let (table, calls) = counters(move |_, _| (200, answer.clone()));
     let tasks = [(Stage::Video, task_id("task_1"))];
-    assert_eq!(table.parked(&[scene_id("a")], &tasks, NOON).await.unwrap(), [callback(NOON)], "it is found once");
+    assert_eq!(table.parked(None, &[scene_id("a")], &tasks, NOON).await.unwrap(), [callback(NOON)], "it is found once");
     let keys = calls.only().at("/RequestItems/Counters/Keys").as_array().unwrap().len();
     assert_eq!(keys, 3, "the video and the frame of the scene, and the task");
-    assert!(table.parked(&[scene_id("a")], &tasks, at(3_600_000)).await.unwrap().is_empty(), "it has expired");
+    assert!(table.parked(None, &[scene_id("a")], &tasks, at(3_600_000)).await.unwrap().is_empty(), "it has expired");
+}
+
+#[tokio::test]
+async fn an_early_callback_of_a_stitch_is_kept_under_its_project() {
+    let (table, calls) = counters(|_, _| ok());
+    let stitched = EarlyCallback { stage: Stage::Stitch, task: None, ..callback(NOON) };
+    table.park(&stitched, true).await.unwrap();
+    let row = calls.only().at("/Item").clone();
+    assert_eq!(row["pk"], json!({ "S": "early#stitch#project#proj_1" }));
+
+    let answer = json!({ "Responses": { "Counters": [row] } });
+    let (table, calls) = counters(move |_, _| (200, answer.clone()));
+    assert_eq!(table.parked(Some(&project()), &[], &[], NOON).await.unwrap(), [stitched]);
+    assert_eq!(calls.only().at("/RequestItems/Counters/Keys").as_array().unwrap().len(), 1);
+
+    let (table, calls) = counters(|_, _| ok());
+    let nameless = EarlyCallback { scene: None, task: None, ..callback(NOON) };
+    table.park(&nameless, true).await.unwrap();
+    assert!(calls.all().is_empty(), "a video is not found by its project");
 }
 
 #[tokio::test]
@@ -108,7 +127,7 @@ async fn early_callbacks_are_applied_in_the_order_in_which_they_came() {
     };
     let answer = json!({ "Responses": { "Counters": [row("b", 2), row("a", 1), row("c", 3)] } });
     let (table, _) = counters(move |_, _| (200, answer.clone()));
-    let found = table.parked(&[scene_id("a")], &[], NOON).await.unwrap();
+    let found = table.parked(None, &[scene_id("a")], &[], NOON).await.unwrap();
     assert_eq!(found.iter().map(|callback| callback.at).collect::<Vec<_>>(), [at(1), at(2), at(3)]);
 }
 
@@ -125,7 +144,7 @@ async fn a_callback_that_ends_a_task_is_kept() {
 #[tokio::test]
 async fn nothing_is_read_for_nothing() {
     let (table, calls) = counters(|_, _| ok());
-    assert!(table.parked(&[], &[], NOON).await.unwrap().is_empty());
+    assert!(table.parked(None, &[], &[], NOON).await.unwrap().is_empty());
     assert!(calls.all().is_empty());
 }
 

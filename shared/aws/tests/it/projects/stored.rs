@@ -98,6 +98,7 @@ pub(super) fn full() -> Project {
         hinted_at: Some(at(5)),
         due_at: Some(at(6)),
         phase: Phase::Failed("no \"stitch\"".to_owned()),
+        removed_attempts: 3,
         stitch: Some(Stitch { generation: 2, takes: vec![(scene_id("b"), 1), (scene_id("a"), 1)], nodes }),
         generations: 2,
         video: Some(FinalVideo {
@@ -142,7 +143,7 @@ async fn the_text_of_a_project_with_every_member_stays_as_it_is() {
         r#""first":{"source":"https://client.example/first.png"},"last":{"key":"l.png"},"#,
         r#""task":"task_1","at":1704110400012}],"chosen":1,"stale":true},"#,
         r#"{"id":"scene_b","spec":{"no":"1","prompt":{"stored":"projects/proj_1/prompts/scene_b-00.txt"},"#,
-        r#""kind":"text-to-video","ms":0},"state":"verified"}],"#,
+        r#""kind":"text-to-video","ms":0},"state":"verified"}],"removed_attempts":3,"#,
         r#""stitch":{"generation":2,"takes":[["scene_b",1],["scene_a",1]],"nodes":["#,
         r#"{"inputs":[{"take":0},{"take":1}],"video":{"file":{"key":"n.mp4"}}},"#,
         r#"{"inputs":[{"node":0}],"#,
@@ -179,7 +180,7 @@ async fn every_state_is_read_as_it_was_written() {
     let states = [
         SceneState::Draft,
         SceneState::Ready,
-        SceneState::FrameFailed,
+        SceneState::FrameFailed { number: 5 },
         SceneState::Verified,
         SceneState::Approved,
         SceneState::Rejected,
@@ -253,6 +254,16 @@ async fn members_of_newer_versions_are_ignored() {
     ];
     let item = with_new_member(&item_of(&full()).await, &paths);
     assert_eq!(read(&item).await.unwrap(), full());
+}
+
+#[tokio::test]
+async fn a_failed_frame_without_the_number_of_its_last_extraction_is_read() {
+    let failed = |number| project(vec![scene("a", 1, SceneState::FrameFailed { number })]);
+    let mut item = item_of(&failed(4)).await;
+    let body = item["body"]["S"].as_str().unwrap().to_owned();
+    assert!(body.contains(r#""state":"frame_failed","frames":4"#), "{body}");
+    item["body"] = json!({ "S": body.replace(r#","frames":4"#, "") });
+    assert_eq!(read(&item).await.unwrap(), failed(0));
 }
 
 /// A text of so many bytes in words that repeat in no order.

@@ -37,7 +37,7 @@ pub(super) fn advance(change: &mut Change<'_>) {
 /// Whether a scene has failed for good: only a person continues it.
 fn has_failed(scene: &Scene, tries: u32) -> bool {
     match scene.state {
-        SceneState::FrameFailed => true,
+        SceneState::FrameFailed { .. } => true,
         SceneState::Rejected => scene.failures >= tries,
         SceneState::Draft
         | SceneState::Ready

@@ -44,7 +44,7 @@ fn has_work(project: &Project) -> bool {
         | SceneState::Revision
         | SceneState::Generating(_)
         | SceneState::Generated(_)
-        | SceneState::FrameFailed => true,
+        | SceneState::FrameFailed { .. } => true,
         SceneState::Draft | SceneState::Verified | SceneState::Approved | SceneState::Rejected => false,
     };
     project.scenes.iter().any(|scene| is_work(&scene.state)) || project.verified_takes().is_some()
@@ -62,9 +62,7 @@ pub(super) fn resume(change: &mut Change<'_>) {
     change.project.started_at = Some(change.now);
     change.project.ended_at = None;
     for index in 0..change.project.scenes.len() {
-        if change.project.scenes[index].state == SceneState::FrameFailed {
-            tasks::restart_frame(change, index);
-        }
+        tasks::restart_frame(change, index);
     }
     // What is done of a stitch that failed or was cancelled stays; its other submissions belong to a new generation.
     if let Some(stitch) = &mut change.project.stitch {
@@ -134,7 +132,7 @@ fn resolve_errors(change: &mut Change<'_>) {
 
 /// Whether a scene has failed, as far as its state shows.
 pub(super) fn has_error(scene: &Scene) -> bool {
-    scene.failures > 0 || scene.state == SceneState::FrameFailed
+    scene.failures > 0 || matches!(scene.state, SceneState::FrameFailed { .. })
 }
 
 /// Resolves the errors about a scene that is no longer there.

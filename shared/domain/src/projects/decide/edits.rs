@@ -182,6 +182,7 @@ pub(super) fn remove_scene(change: &mut Change<'_>, id: &SceneId) -> Outcome {
     generate::refuse_if_busy(change, index)?;
     tasks::abandon(change, index);
     let scene = change.project.scenes.remove(index);
+    change.project.removed_attempts = change.project.removed_attempts.max(scene.attempt);
     change.project.pieces.list.retain(|piece| !matches!(&piece.task, ProjectPiece::Copy { scene, .. } if scene == id));
     check(change)?;
     if commands::has_error(&scene) {

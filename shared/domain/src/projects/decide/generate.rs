@@ -111,12 +111,10 @@ fn retry_scene(change: &mut Change<'_>, index: usize) -> Outcome {
             return Err(Rejected::SceneBusy(scene.id.clone()).into());
         }
         SceneState::Ready | SceneState::Rejected | SceneState::Revision => renew(change, index)?,
-        SceneState::FrameFailed => {}
+        SceneState::FrameFailed { .. } => {}
     }
     resume(change);
-    if change.project.scenes[index].state == SceneState::FrameFailed {
-        tasks::restart_frame(change, index);
-    }
+    tasks::restart_frame(change, index);
     if change.is_unchanged() {
         return Err(Ignored::Repeated.into());
     }

@@ -185,7 +185,7 @@ fn frame_failed(change: &mut Change<'_>, id: &SceneId, number: u32, (why, error,
         let ready_at = change.now.after(change.policy.retry_wait(number % tries));
         return tasks::begin_frame(change, index, number.saturating_add(1), ready_at);
     }
-    change.project.scenes[index].state = SceneState::FrameFailed;
+    change.project.scenes[index].state = SceneState::FrameFailed { number };
     let name = name(&change.project.scenes[index]);
     let (cause, message) = match why {
         Why::Unclear => (Cause::SubmissionUnclear, unclear(&format!("the last frame of {name}"))),
@@ -233,7 +233,7 @@ fn noted(notes: &str, error: &str) -> String {
 /// Why a scene that failed for good fails its project.
 pub(super) fn reason(scene: &Scene) -> String {
     let name = name(scene).replacen("scene", "Scene", 1);
-    if scene.state == SceneState::FrameFailed {
+    if matches!(scene.state, SceneState::FrameFailed { .. }) {
         return format!("{name} failed: its last frame could not be extracted");
     }
     let note = scene.notes.lines().rev().find(|line| line.starts_with(NOTE));

@@ -15,10 +15,11 @@ const PERCENT: u32 = 100;
 
 /// Begins the next attempt of a scene; after failures it waits.
 pub(super) fn begin_video(change: &mut Change<'_>, index: usize) {
-    let (now, policy) = (change.now, change.policy);
+    let (now, policy, removed) = (change.now, change.policy, change.project.removed_attempts);
     let scene = &mut change.project.scenes[index];
     let ready_at = if scene.failures == 0 { now } else { now.after(policy.retry_wait(scene.failures)) };
-    scene.attempt += 1;
+    let before = if scene.attempt == 0 { removed } else { scene.attempt };
+    scene.attempt = before.saturating_add(1);
     scene.stale = false;
     scene.chosen = None;
     scene.state = SceneState::Generating(submission(policy.video.backend, 1, ready_at));
@@ -40,13 +41,12 @@ pub(super) fn begin_frame(change: &mut Change<'_>, index: usize, number: u32, re
     }
 }
 
-/// Extracts the last frame again after this failed for good or was abandoned. The number of a submission must not repeat,
-/// and the scene has forgotten the last one: each round of tries begins after a multiple of them that grows with the time.
+/// Extracts the last frame of a scene again if this failed for good or was abandoned. A round of tries begins after a
+/// multiple of them.
 pub(super) fn restart_frame(change: &mut Change<'_>, index: usize) {
+    let SceneState::FrameFailed { number } = change.project.scenes[index].state else { return };
     let (now, tries) = (change.now, change.policy.frame.tries.max(1));
-    let seconds = change.project.scenes[index].takes.last().map_or(0, |take| now.since(take.at).as_secs());
-    let rounds = u32::try_from(seconds).unwrap_or(u32::MAX) / tries;
-    let number = rounds.saturating_add(1).saturating_mul(tries).saturating_add(1);
+    let number = number.div_ceil(tries).saturating_mul(tries).saturating_add(1);
     begin_frame(change, index, number, now);
 }
 
@@ -98,10 +98,10 @@ pub(super) fn abandon(change: &mut Change<'_>, index: usize) {
     let (stage, task, left) = match &scene.state {
         SceneState::Generating(task) if scene.takes.is_empty() => (Stage::Video, task, SceneState::Ready),
         SceneState::Generating(task) => (Stage::Video, task, SceneState::Revision),
-        SceneState::Generated(task) => (Stage::Frame, task, SceneState::FrameFailed),
+        SceneState::Generated(task) => (Stage::Frame, task, SceneState::FrameFailed { number: task.number }),
         SceneState::Draft
         | SceneState::Ready
-        | SceneState::FrameFailed
+        | SceneState::FrameFailed { .. }
         | SceneState::Verified
         | SceneState::Approved
         | SceneState::Rejected

@@ -88,6 +88,52 @@ fn an_extraction_that_was_cancelled_goes_on_after_a_start() {
 }
 
 #[test]
+fn each_retry_of_a_frame_by_a_person_is_a_new_round_of_tries_without_waiting() {
+    let mut story = Story::started(&["1"], services());
+    let video = story.video_of("1");
+    story.make(&video);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let frame = story.frame_of("1");
+        seen.push(frame.number);
+        story.submit(&frame);
+        story.apply(Event::Cancel);
+        story.apply(Event::Start);
+    }
+    assert_eq!(seen, [1, 4, 7], "in the same millisecond, with three tries in each round");
+    for number in 10..=12 {
+        let frame = story.frame_of("1");
+        assert_eq!(frame.number, number);
+        story.wait(600).submit(&frame);
+        story.apply(failed(&frame));
+    }
+    assert_eq!(story.project.status(), ProjectStatus::Failed);
+    story.apply(Event::Retry { scene: Some(id("1")) });
+    assert_eq!(story.frame_of("1").number, 13);
+}
+
+#[test]
+fn a_scene_with_the_id_of_a_removed_one_repeats_no_task() {
+    let mut story = complete();
+    story.apply(regenerate("2", false));
+    story.run();
+    story.apply(Event::RemoveScene(id("2")));
+    story.apply(Event::AddScenes(vec![scene("2")]));
+    assert_eq!((story.attempt("2"), story.status("2")), (0, SceneStatus::Ready));
+    story.apply(Event::Start);
+    assert_eq!((story.video_of("2").run, story.attempt("1"), story.attempt("3")), (3, 1, 1));
+    story.run();
+    assert_eq!(story.project.scene(&id("2")).unwrap().takes[0].attempt, 3);
+    story.apply(Event::RemoveScene(id("2")));
+    story.apply(Event::AddScenes(vec![scene("2"), scene("4")]));
+    story.apply(Event::Start);
+    assert_eq!(story.video_of("2").run, 4);
+    story.run();
+    story.apply(regenerate("3", false));
+    assert_eq!(story.attempt("3"), 2, "a scene that stayed counts on");
+}
+
+#[test]
 fn a_deleted_project_takes_nothing_any_more() {
     let mut story = Story::started(&["1"], services());
     let task = story.video_of("1");

@@ -10,7 +10,7 @@ use reelhook_domain::projects::event::{Event, NewScene, ProjectPatch, ScenePatch
 use reelhook_domain::projects::policy::Backend;
 use reelhook_domain::projects::project::{Phase, ProjectPiece};
 use reelhook_domain::projects::scene::{Dependency, SceneState, SceneStatus};
-use reelhook_domain::projects::task::{Stage, TaskRef, TaskWork};
+use reelhook_domain::projects::task::{TaskRef, TaskWork};
 use reelhook_domain::*;
 
 use super::invariants::*;
@@ -204,7 +204,7 @@ fn a_move() -> impl Strategy<Value = Move> {
 struct Life {
     story: Story,
     past: Vec<Event>,
-    /// The videos and stitches that have ended: their references never come again.
+    /// The tasks that have ended: their references never come again.
     ended: BTreeSet<String>,
     /// The generations whose stitch completed the project.
     accepted: BTreeSet<u32>,
@@ -343,12 +343,9 @@ impl Life {
     }
 
     fn invariant_references_never_repeat(&mut self, before: &Project) {
-        let paid = |project: &Project| {
-            let tasks = project.tasks().map(|(task, _)| task).filter(|task| task.stage() != Stage::Frame);
-            tasks.map(|task| task.to_string()).collect::<BTreeSet<_>>()
-        };
-        let present = paid(&self.story.project);
-        self.ended.extend(paid(before).difference(&present).cloned());
+        let tasks = |project: &Project| project.tasks().map(|(task, _)| task.to_string()).collect::<BTreeSet<_>>();
+        let present = tasks(&self.story.project);
+        self.ended.extend(tasks(before).difference(&present).cloned());
         assert!(present.is_disjoint(&self.ended), "{present:?} comes again");
     }
 

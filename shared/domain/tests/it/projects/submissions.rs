@@ -131,6 +131,26 @@ fn a_callback_ends_a_task_whose_answer_was_lost() {
 }
 
 #[test]
+fn what_a_service_makes_is_unwanted_once_nobody_waits_for_it() {
+    let mut story = Story::started(&["1", "2"], services());
+    let task = story.video_of("1");
+    assert!(!story.project.is_unwanted(&task, &render("r1")));
+    let id = story.submit(&task);
+    assert!(!story.project.is_unwanted(&task, &id));
+    assert!(story.project.is_unwanted(&task, &render("other")), "it was submitted twice");
+    let mut stopped = story.clone();
+    stopped.apply(Event::Cancel);
+    assert!(stopped.project.is_unwanted(&task, &id));
+    story.apply(failed(&task));
+    assert!(story.project.is_unwanted(&task, &id));
+    let again = story.video_of("1");
+    assert!(!story.project.is_unwanted(&again, &render("r2")));
+    story.wait(5).make(&again);
+    story.apply(Event::Delete);
+    assert!(!story.project.is_unwanted(&again, &render("r2")), "it has made a take");
+}
+
+#[test]
 fn a_person_may_retry_what_is_unclear() {
     let mut story = lost(without_list());
     story.apply(Event::Retry { scene: Some(id("1")) });

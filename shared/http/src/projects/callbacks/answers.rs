@@ -1,6 +1,7 @@
 //! The answers to callbacks, and those about the webhooks themselves.
 
-use reelhook_app::projects::callbacks::{Received, webhook};
+use reelhook_app::projects::callbacks::Received;
+use reelhook_app::projects::services::webhook;
 use reelhook_app::views::wire::{Time, Yes};
 use reelhook_domain::Timestamp;
 use reelhook_domain::projects::task::Stage;

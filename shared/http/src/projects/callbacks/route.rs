@@ -1,6 +1,7 @@
 //! Which webhook a request calls, and what it sends.
 
-use reelhook_app::projects::callbacks::{Inbound, Submission, webhook};
+use reelhook_app::projects::callbacks::{Inbound, Submission};
+use reelhook_app::projects::services::webhook;
 use reelhook_domain::projects::task::Stage;
 
 use crate::problem::Problem;
