@@ -107,7 +107,8 @@ SETTINGS = (
     ),
     Setting(
         "WEBHOOK_EVENTS",
-        "what those endpoints subscribe to: names of events, `job.*`, `video.*`, `endpoint.*`, `delivery.*`, `webhook.*`, `*`",
+        "what those endpoints subscribe to: names of events, `job.*`, `video.*`, `project.*`, `scene.*`, `error.*`, "
+        "`endpoint.*`, `delivery.*`, `webhook.*`, `*`",
         "job.completed,job.failed",
     ),
     Setting(
