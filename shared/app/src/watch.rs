@@ -244,8 +244,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    use serde_json::json;
     use reelhook_domain::{JobSnapshot, LiveSnapshot, Status};
+    use serde_json::json;
 
     use super::*;
     use crate::outbox::rows::RenderedEvent;

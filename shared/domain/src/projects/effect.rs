@@ -55,12 +55,6 @@ pub enum ProjectEffect {
 
 impl ProjectEffect {
     /// The stored kinds.
-    pub(crate) const KINDS: [&str; 6] = [
-        "tasks.v1",
-        "start_scenes.v1",
-        "free_scene_slot.v1",
-        "index_scenes.v1",
-        "index_task.v1",
-        "cancel_task.v1",
-    ];
+    pub(crate) const KINDS: [&str; 6] =
+        ["tasks.v1", "start_scenes.v1", "free_scene_slot.v1", "index_scenes.v1", "index_task.v1", "cancel_task.v1"];
 }

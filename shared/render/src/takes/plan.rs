@@ -166,7 +166,7 @@ fn length(take: &Probe) -> f64 {
 
 /// The size that most takes have, the larger one if there are several; even, and with square pixels.
 fn size(takes: &[Probe]) -> (u32, u32) {
-    let sizes: Vec<(u32, u32)> = takes.iter().map(|take| square_size(take)).collect();
+    let sizes: Vec<(u32, u32)> = takes.iter().map(square_size).collect();
     let votes = |size: &(u32, u32)| sizes.iter().filter(|other| *other == size).count();
     let most = sizes.iter().max_by_key(|size| (votes(size), u64::from(size.0) * u64::from(size.1)));
     let (width, height) = most.copied().unwrap_or((1280, 720));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reelhook_domain::projects::event::Event;
 use reelhook_domain::projects::task::Stage;
-use reelhook_domain::{Aggregate, Decision, ProjectId};
+use reelhook_domain::{Aggregate, Decision, ProjectId, Timestamp};
 
 use crate::change::ChangeError;
 use crate::jobs::starts::Claimed;
@@ -48,8 +48,8 @@ pub async fn start_scenes(ports: &LaunchPorts<'_>) -> Result<usize, ChangeError>
         if let Some(error) = error {
             return Err(error);
         }
-        let is_busy = recorded?;
-        if is_busy || claimed.len() < most {
+        let slowed = recorded?;
+        if slowed || claimed.len() < most {
             break;
         }
     }
@@ -62,6 +62,8 @@ struct Rotation {
     next: VecDeque<ProjectId>,
     /// The scenes that each project got from this hint. The list of waiting projects may not show this yet.
     served: BTreeMap<ProjectId, usize>,
+    /// When the next claim is made at the earliest, so that no two are made in one millisecond and their order is kept.
+    next_at: Option<Timestamp>,
 }
 
 /// The outcome of a claim for one project.
@@ -93,8 +95,9 @@ impl Rotation {
         let mut is_listed = false;
         loop {
             while let Some(id) = self.next.pop_front() {
-                match try_claim(ports, &id).await? {
+                match try_claim(ports, &id, self.next_at).await? {
                     Attempt::Claimed(task) => {
+                        self.next_at = Some(task.project.updated_at.after(Duration::from_millis(1)));
                         *self.served.entry(id).or_default() += 1;
                         return Ok(Some(task));
                     }
@@ -114,11 +117,15 @@ impl Rotation {
 }
 
 /// Claims a scene of a project together with a slot, in one transaction.
-async fn try_claim(ports: &LaunchPorts<'_>, id: &ProjectId) -> Result<Attempt, ChangeError> {
+async fn try_claim(
+    ports: &LaunchPorts<'_>,
+    id: &ProjectId,
+    not_before: Option<Timestamp>,
+) -> Result<Attempt, ChangeError> {
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
         let admission = ports.slots.admission().await?;
-        let now = ports.clock.now();
+        let now = not_before.map_or_else(|| ports.clock.now(), |earliest| ports.clock.now().max(earliest));
         if admission.check(now, ports.scene_slots).is_err() {
             return Ok(Attempt::NoSlot);
         }

@@ -93,11 +93,11 @@ async fn send(
             }
         }
         let outcomes = join_all(steps.iter().map(|step| perform(ports, project, step))).await;
-        let is_busy = outcome::record(ports, stage, permit, outcomes).await?;
+        let slowed = outcome::record(ports, stage, permit, outcomes).await?;
         if let Some(error) = error {
             return Err(error);
         }
-        if is_busy {
+        if slowed {
             requests.retain(|request| !matches!(request, Request::Submit(_)));
         }
     }

@@ -24,8 +24,7 @@ pub(super) fn claim(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
             return Err(Ignored::NothingToDo.into());
         }
         change.project.spent = change.project.spent.saturating_add(cost);
-        // Projects that were served in the same millisecond take turns too.
-        change.project.served_at = now.max(change.project.served_at.after(Duration::from_millis(1)));
+        change.project.served_at = now;
     }
     let deadline = now.after(policy.stage(task.stage()).deadline);
     let found = change.current_mut(task)?;

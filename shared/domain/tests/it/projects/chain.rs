@@ -299,11 +299,10 @@ fn a_project_waits_for_a_person_where_a_scene_is_a_draft() {
 fn a_running_project_shows_each_scene_that_changes() {
     let mut story = Story::started(&["1", "2"], services());
     let live = |story: &Story| {
-        let events = story.project.outbox.iter().find_map(|effect| match effect {
+        story.project.outbox.iter().find_map(|effect| match effect {
             Effect::Live { events, after } => Some((events.clone(), *after)),
             _ => None,
-        });
-        events
+        })
     };
     let of = |number: &str| Live::Scene { id: id(number) };
     assert_eq!(live(&story), Some((vec![of("1"), Live::Project], 0)));
