@@ -103,11 +103,12 @@ async fn each_webhook_says_that_it_is_there() {
         let (status, answer) = read(response).await;
         assert_eq!((status, &answer["status"], &answer["method"]), (200, &json!("healthy"), &json!("POST")));
         assert_eq!(answer["endpoint"], json!(path));
+        // The gateway answers OPTIONS itself, from its CORS configuration, as on AWS (docs/aws-checklist.md); what the
+        // function answers where one reaches it is tested beside the function.
         let options = stack.http.request(Method::OPTIONS, format!("{}{path}", stack.api)).send().await;
         let options = options.expect("an answer");
-        let header = |name: &str| options.headers().get(name).and_then(|text| text.to_str().ok());
-        assert_eq!(options.status(), 200);
-        assert_eq!(header("access-control-allow-methods"), Some("POST, GET, OPTIONS"));
-        assert_eq!(header("access-control-allow-headers"), Some("Content-Type, X-Webhook-Signature"));
+        let allowed = options.headers().get("access-control-allow-headers").and_then(|text| text.to_str().ok());
+        let allowed = allowed.expect("the headers that a caller may send").to_ascii_lowercase();
+        assert!(options.status().is_success() && allowed.contains("x-webhook-signature"), "{allowed}");
     }
 }
