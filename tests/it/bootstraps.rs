@@ -14,7 +14,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("pages", &["dynamodb", "ssm"]),
     ("step-webhook", &["dynamodb", "s3", "ssm"]),
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
-    ("scene-webhooks", &["dynamodb", "sqs", "ssm"]),
+    ("scene-webhooks", &["dynamodb", "s3", "sqs", "ssm"]),
     ("projects", &["dynamodb", "s3", "ssm"]),
     ("errors", &["dynamodb", "sqs", "ssm"]),
     ("worker", &["dynamodb", "s3", "ssm"]),

@@ -87,7 +87,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: &Caller
         }
         Route::Scenes(id) => {
             let project = deps.find(&id).await?;
-            deps.show_project(request, &project, |shown| scenes_answer(200, &project, shown)).await
+            deps.show_project(request, &project, |shown| scenes_answer(&project, shown)).await
         }
         Route::Generate(id, generation) => scenes::generate(deps, request, &id, generation, caller).await,
         Route::AddScenes(id, new) => scenes::add(deps, request, &id, new, caller).await,

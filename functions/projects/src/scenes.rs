@@ -11,7 +11,7 @@ use reelhook_domain::projects::scene::{Scene, SceneStatus};
 use reelhook_domain::{ProjectId, SceneId};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
-use reelhook_http::projects::answers::{added_answer, removed_answer, scene_answer, scenes_answer};
+use reelhook_http::projects::answers::{added_answer, generation_answer, removed_answer, scene_answer};
 use reelhook_http::projects::problem::ProjectProblem;
 use reelhook_http::projects::routes::{Generation, SceneAt, SceneChange};
 use reelhook_http::request::ApiRequest;
@@ -51,7 +51,8 @@ pub(crate) async fn change(
     let (id, scene) = (project_of(deps, &at).await?, at.scene);
     let (project, warnings) = apply(deps, &id, &scene, &change).await?;
     tracing::info!(project_id = %id, scene_id = %scene, caller, "changed a scene");
-    one_answer(deps, request, 200, &project, &scene, &warnings).await
+    let found = find(&project, &scene)?;
+    deps.show_project(request, &project, |shown| scene_answer(&project, found, &warnings, shown)).await
 }
 
 /// Removes a scene.
@@ -76,10 +77,8 @@ pub(crate) async fn generate(
     }
     let project = deps.command(id, |_| Ok(generation.event())).await?;
     tracing::info!(project_id = %id, scene_id = generation.scene.as_ref().map(SceneId::as_str), caller, "started to generate scenes");
-    match &generation.scene {
-        Some(scene) => one_answer(deps, request, 202, &project, scene, &warnings).await,
-        None => deps.show_project(request, &project, |shown| scenes_answer(202, &project, shown)).await,
-    }
+    let scene = generation.scene.as_ref().map(|scene| find(&project, scene)).transpose()?;
+    deps.show_project(request, &project, |shown| generation_answer(&project, scene, &warnings, shown)).await
 }
 
 /// Applies a change of a scene: its project after that, and what differs from the request.
@@ -112,18 +111,6 @@ fn edit(
     let (spec, warning) = read_change(project, scene, change.fields.clone(), draft, prompts)?;
     let patch = ScenePatch { spec: Some(spec).filter(|spec| *spec != scene.spec), ..patch };
     Ok((Event::EditScene { scene: id.clone(), patch: Box::new(patch) }, warning))
-}
-
-async fn one_answer(
-    deps: &Deps,
-    request: &ApiRequest,
-    status: u16,
-    project: &Project,
-    id: &SceneId,
-    warnings: &[String],
-) -> Result<ApiAnswer, Problem> {
-    let scene = find(project, id)?;
-    deps.show_project(request, project, |shown| scene_answer(status, project, scene, warnings, shown)).await
 }
 
 fn find<'a>(project: &'a Project, id: &SceneId) -> Result<&'a Scene, Problem> {

@@ -15,6 +15,7 @@ use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::objects::Bucket;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::projects::table::ProjectTable;
 use reelhook_aws::resources::Resources;
@@ -49,6 +50,7 @@ pub struct Deps {
     pub api: Api<Secrets>,
     projects: ProjectTable,
     counters: CounterTable,
+    files: Bucket,
     errors: ErrorTable,
     deliveries: DeliveryTable,
     hints: Queue<DeliveryMessage>,
@@ -75,6 +77,7 @@ impl Deps {
         });
         Ok(Self {
             counters: resources.counters(),
+            files: resources.bucket(),
             errors: resources.errors(),
             deliveries: resources.deliveries(),
             hints,
@@ -115,6 +118,7 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         projects: &deps.projects,
         lookups: &deps.counters,
         early: &deps.counters,
+        files: &deps.files,
         errors: &raise,
         work: &deps.work,
         clock: &SystemClock,

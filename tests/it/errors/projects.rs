@@ -105,10 +105,14 @@ pub(super) async fn projects(seen: &mut Seen<'_>) {
     assert_eq!(budget.send().await.expect("an answer").status(), 200);
     command(stack, &id, "start").await;
     until(stack, &id, "generating", |project| project["scenes"][0]["taskId"].is_string()).await;
-    seen.call(&format!("POST {one}/start"), json!({}), "project_running").await;
     seen.call(&format!("POST {scene}/generate"), json!({}), "scene_busy").await;
     command(stack, &id, "cancel").await;
-    seen.call(&format!("POST {one}/cancel"), json!({}), "project_ended").await;
+
+    let (done, _) = made(stack, scenes(1)).await;
+    behave(stack, "videos", &done, fast(json!({}))).await;
+    command(stack, &done, "start").await;
+    until(stack, &done, "completed", |project| project["status"] == "completed").await;
+    seen.call(&format!("POST {PROJECTS}/{done}/start"), json!({}), "project_ended").await;
 }
 
 /// Errors of the webhooks about tasks.

@@ -66,6 +66,7 @@ impl Stack {
             projects: &self.projects,
             lookups: &self.projects,
             early: &self.projects,
+            files: &self.projects,
             errors: &self.errors,
             work: &self.work,
             clock: &self.world,

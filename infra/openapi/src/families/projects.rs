@@ -2,7 +2,8 @@
 
 use reelhook_app::views::scenes::{ProjectData, ProjectIdText, SceneData, SceneIdText};
 use reelhook_http::projects::answers::{
-    EstimateAnswer, ProjectAnswer, ProjectDeleted, ProjectList, SceneAnswer, SceneList, SceneRemoved, ScenesAdded,
+    EstimateAnswer, GenerationAnswer, ProjectAnswer, ProjectDeleted, ProjectList, SceneAnswer, SceneList, SceneRemoved,
+    ScenesAdded,
 };
 use reelhook_http::projects::bodies::{
     GenerateScene, GenerateVideos, NewScenes, ProjectBody, ProjectChangeBody, RetryProject, SceneBody, WhichScenes,
@@ -42,7 +43,7 @@ fn of_all() -> Vec<Operation> {
             .header::<Text<200>>("If-Match", SEEN)
             .body::<ProjectChangeBody>()
             .answer_with::<ProjectAnswer>(200, "The project", "application/json", &["ETag"])
-            .codes(&["project_name_missing", "bad_scene_graph", "project_running", "version_mismatch", "over_budget"]),
+            .codes(&["project_name_missing", "bad_scene_graph", "version_mismatch", "over_budget"]),
         of_one("DELETE /api/v1/projects/{id}", "deleteProject", "Delete a project and its files")
             .answer::<ProjectDeleted>(200, "The project is deleted"),
     ]
@@ -58,8 +59,10 @@ fn commands() -> Vec<Operation> {
             .about("It continues after a failure or a cancellation. A project that is running stays so.")
             .codes(&["nothing_ready", "over_budget", "project_ended"]),
         command("POST /api/v1/projects/{id}/cancel", "cancelProject", "Cancel a project")
-            .about("Tasks at outside services are cancelled where the service can.")
-            .codes(&["project_not_running", "project_ended"]),
+            .about(
+                "Tasks at outside services are cancelled where the service can. A project that has ended stays as it is.",
+            )
+            .codes(&["project_not_running"]),
         command("POST /api/v1/projects/{id}/stitch", "stitchProject", "Stitch the scenes again")
             .codes(&["scenes_not_verified"]),
         command("POST /api/v1/projects/{id}/retry", "retryProject", "Retry what failed or is unclear")
@@ -77,7 +80,12 @@ fn commands() -> Vec<Operation> {
         )
         .about("The other members change the scene that `sceneId` names before it is generated.")
         .optional_body::<GenerateVideos>()
-        .answer::<SceneList>(202, "The scenes of the project; with `sceneId` as for one scene")
+        .answer_with::<GenerationAnswer>(
+            202,
+            "The scene that `sceneId` names; without it, the scenes of the project",
+            "application/json",
+            &["ETag"],
+        )
         .codes(&["scene_not_found", "nothing_ready", "scene_busy", "over_budget"]),
     ]
 }

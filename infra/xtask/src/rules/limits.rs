@@ -44,6 +44,11 @@ pub static FIELDS: Limit = Limit {
             reason: "it is one stored row, and its fields are the row's attributes",
         },
         Exception {
+            what: "reelhook_domain::Project",
+            most: 23,
+            reason: "its scenes, tasks and timers are one aggregate, and each of its times changes by itself",
+        },
+        Exception {
             what: "reelhook_testkit::Stack",
             most: 22,
             reason: "it has a field for each table, queue and setting of a deployed stack",

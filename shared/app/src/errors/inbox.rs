@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
-use reelhook_domain::Timestamp;
 use reelhook_domain::errors::cause::{ErrorType, Severity};
 use reelhook_domain::errors::error::{ErrorRow, ErrorState};
+use reelhook_domain::{ProjectId, Timestamp};
 
 use crate::clock::ClockAndRandom;
 use crate::errors::store::{ErrorInbox, ErrorPage, ErrorRange, Place};
@@ -32,6 +32,8 @@ pub struct Search {
     pub severity: Option<Severity>,
     /// Only those of this type.
     pub kind: Option<ErrorType>,
+    /// Only those about this project and its scenes.
+    pub project: Option<ProjectId>,
     /// Those that are resolved instead of those that are active.
     pub resolved: bool,
     /// Only those after this place.
@@ -67,7 +69,8 @@ pub async fn list(inbox: &dyn ErrorInbox, search: &Search, now: Timestamp) -> Re
                 return Ok(found);
             }
             let place = Place::of(&error);
-            let is_wanted = search.kind.is_none_or(|kind| error.cause.error_type() == kind);
+            let is_wanted = search.kind.is_none_or(|kind| error.cause.error_type() == kind)
+                && search.project.as_ref().is_none_or(|project| error.is_about(project));
             if is_wanted && error.state(now) == state && !error.is_gone(now) {
                 found.errors.push(error);
             }

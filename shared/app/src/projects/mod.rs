@@ -8,6 +8,7 @@ pub mod examples;
 pub mod launch;
 pub mod links;
 pub mod lookup;
+mod metadata;
 pub mod perform;
 pub mod pieces;
 pub mod requests;

@@ -8,8 +8,9 @@ use reelhook_app::errors::steps::ErrorChange;
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_app::projects::callbacks::{CallbackPorts, Inbound, Received, Submission, receive};
 use reelhook_app::projects::lookup::Lookup;
-use reelhook_app::projects::store::{EarlyCallbacks, Lookups};
+use reelhook_app::projects::store::{EarlyCallbacks, Lookups, ProjectFiles};
 use reelhook_domain::errors::cause::{Cause, Raise};
+use reelhook_domain::projects::media::SentMetadata;
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::projects::project::{Phase, Project, ProjectStatus};
 use reelhook_domain::projects::scene::{SceneState, SceneStatus};
@@ -52,6 +53,7 @@ impl Fixture {
             projects: &self.projects,
             lookups: &self.projects,
             early: &self.projects,
+            files: &self.projects,
             errors: &self.errors,
             work: &self.work,
             clock: &self.world,
@@ -150,6 +152,55 @@ async fn a_completed_video_is_found_by_its_token_by_ids_and_by_the_id_of_its_tas
         assert_eq!(fixture.statuses(), [SceneStatus::Generated, SceneStatus::Ready], "{body}");
         assert!(fixture.raised().is_empty(), "{body}");
     }
+}
+
+#[tokio::test]
+async fn data_that_comes_with_a_video_is_kept_with_its_take() {
+    let sent = async |metadata: Value| {
+        let fixture = Fixture::with(&generating()).await;
+        let body = with(completed_video(), &json!({ "metadata": metadata }));
+        assert_eq!(fixture.send(Stage::Video, Some("video.1.1.scene_a"), &body).await, VIDEO);
+        let metadata = fixture.project().scenes[0].takes[0].video.metadata.clone();
+        // A repetition with other data changes nothing.
+        let body = with(completed_video(), &json!({ "metadata": { "other": "y".repeat(5_000) } }));
+        fixture.send(Stage::Video, Some("video.1.1.scene_a"), &body).await;
+        assert_eq!(fixture.project().scenes[0].takes[0].video.metadata, metadata);
+        (metadata, fixture)
+    };
+    let ids = json!({ "scene_id": "scene_a", "project_id": "proj_1", "submission": "proj_1.video.1.1.scene_a" });
+    for nothing in [Value::Null, json!([1]), json!({}), ids.clone()] {
+        assert_eq!(sent(nothing).await.0, None, "ids are ours");
+    }
+    let small = json!({ "seed": 7, "tags": ["a"] });
+    let (metadata, fixture) = sent(with(ids, &small)).await;
+    assert_eq!(metadata, Some(SentMetadata::Inline(small.as_object().unwrap().clone())));
+    assert_eq!(fixture.projects.faults.calls("put_text"), 0);
+    for bytes in [1_024, 20_000, 900_000] {
+        let large = json!({ "note": "x".repeat(bytes) });
+        let (metadata, fixture) = sent(large.clone()).await;
+        let key = "projects/proj_1/scenes/scene_a/1/metadata.json".to_owned();
+        let stored = fixture.projects.text(&key).await.unwrap().unwrap();
+        assert_eq!(metadata, Some(SentMetadata::Stored(key)));
+        assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), large);
+        assert_eq!(fixture.projects.faults.calls("put_text"), 1, "it is stored once");
+    }
+}
+
+#[tokio::test]
+async fn data_for_which_a_project_has_no_room_is_stored() {
+    let mut project = generating();
+    let of_take = |attempt| {
+        let mut take = a_take(attempt, true);
+        let note = json!({ "note": "x".repeat(1_000) });
+        take.video.metadata = note.as_object().cloned().map(SentMetadata::Inline);
+        take
+    };
+    project.scenes[1].takes = (1..=32).map(of_take).collect();
+    let fixture = Fixture::with(&project).await;
+    let body = with(completed_video(), &json!({ "metadata": { "note": "x".repeat(1_000) } }));
+    fixture.send(Stage::Video, Some("video.1.1.scene_a"), &body).await;
+    let metadata = fixture.project().scenes[0].takes[0].video.metadata.clone();
+    assert!(matches!(metadata, Some(SentMetadata::Stored(_))), "{metadata:?}");
 }
 
 #[tokio::test]
@@ -298,6 +349,21 @@ async fn a_callback_without_an_end_makes_the_task_be_polled_at_once() {
         let work = fixture.project().work(NOON, &fixture.policy);
         assert!(matches!(work[..], [TaskWork::Poll(..)]), "{body}: {work:?}");
     }
+}
+
+#[tokio::test]
+async fn a_callback_about_a_task_under_way_applies_its_progress() {
+    let fixture = Fixture::with(&generating()).await;
+    for (body, progress) in [
+        (json!({ "task_id": "task_a", "status": "queued" }), 0),
+        (json!({ "task_id": "task_a", "status": "processing", "progress": 0.42 }), 42),
+        (json!({ "task_id": "task_a", "status": "pending" }), 42),
+    ] {
+        let received = fixture.send(Stage::Video, Some("video.1.1.scene_a"), &body).await;
+        let task = fixture.project().scenes[0].task(Stage::Video).cloned();
+        assert_eq!((received, task.map(|task| task.progress)), (Received::UnderWay, Some(progress)), "{body}");
+    }
+    assert!(fixture.raised().is_empty());
 }
 
 #[tokio::test]

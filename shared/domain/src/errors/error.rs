@@ -8,7 +8,7 @@ use strum::IntoStaticStr;
 use uuid::Uuid;
 
 use crate::errors::cause::{Cause, Raise};
-use crate::{Timestamp, cut};
+use crate::{ProjectId, Timestamp, cut};
 
 /// How long a dismissed error is kept.
 const DISMISSED_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -96,6 +96,12 @@ impl ErrorRow {
             version: 1,
             updated_at: now,
         }
+    }
+
+    /// Whether it is about this project, or about one of its scenes.
+    pub fn is_about(&self, project: &ProjectId) -> bool {
+        let rest = self.about.strip_prefix(project.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// The error after another raise: one more occurrence; opened again if it was resolved or dismissed. A raise from

@@ -1,7 +1,7 @@
 //! Files that a project has: videos and images, at an outside service and in our bucket.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
+use serde_json::{Map, Number, Value};
 
 use crate::WebUrl;
 
@@ -33,6 +33,16 @@ impl File {
     }
 }
 
+/// The data that a service sends with a video: in the item if it is small, else in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentMetadata {
+    /// The data.
+    Inline(Map<String, Value>),
+    /// The key of the data, as JSON, in the bucket.
+    Stored(String),
+}
+
 /// A video, with what its maker said about it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Video {
@@ -59,4 +69,7 @@ pub struct Video {
     /// Its size in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// The data that its maker sent with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<SentMetadata>,
 }

@@ -81,8 +81,16 @@ impl Project {
         possible.next().is_none().then_some(first)
     }
 
+    /// The index of the scene whose video a task may still make although the attempt has failed: it is paid for.
+    pub(super) fn late_video(&self, task: &TaskRef) -> Option<usize> {
+        let Target::Video(scene) = &task.target else { return None };
+        let index = self.index_of(scene)?;
+        let scene = &self.scenes[index];
+        (scene.attempt == task.run && scene.awaits_late_video()).then_some(index)
+    }
+
     /// Whether nobody waits for what a service makes of a task under this id: the task is not under way, or under another
-    /// id, or the project has stopped. What has made a take or the present stitch is not unwanted, because a cancellation
+    /// id, or the project has stopped. A video whose attempt has failed is kept when it comes late, and what has made a take or the present stitch is not unwanted, because a cancellation
     /// could remove its files.
     pub fn is_unwanted(&self, task: &TaskRef, id: &RenderId) -> bool {
         let is_stopped = self.deleted_at.is_some() || matches!(self.phase, Phase::Failed(_) | Phase::Cancelled);
@@ -95,7 +103,7 @@ impl Project {
         };
         let is_awaited = match self.task(task) {
             Some(found) => !is_stopped && found.id().is_none_or(|known| known == id),
-            None => false,
+            None => self.late_video(task).is_some() && self.deleted_at.is_none() && self.phase != Phase::Cancelled,
         };
         !is_made && !is_awaited
     }

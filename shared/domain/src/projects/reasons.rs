@@ -32,9 +32,7 @@ pub enum Rejected {
     NothingReady,
     /// The project is not running.
     NotRunning,
-    /// The project is running; it has to be cancelled first.
-    Running,
-    /// The project has ended.
+    /// The project is completed: nothing of it is left to do.
     Ended,
     /// Not all scenes are verified, so that nothing can be stitched.
     NotVerified,

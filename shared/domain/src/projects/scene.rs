@@ -254,6 +254,21 @@ impl Scene {
         }
     }
 
+    /// Whether its present attempt has failed without a video. A service may still end it: its answer was lost, or late.
+    pub(super) fn awaits_late_video(&self) -> bool {
+        self.has_failed() && self.takes.iter().all(|take| take.attempt != self.attempt)
+    }
+
+    /// The take of a present attempt that has failed: its video came late, and nothing was made of it yet.
+    pub(super) fn late_take(&self) -> Option<&Take> {
+        self.takes.iter().find(|take| take.attempt == self.attempt).filter(|_| self.has_failed())
+    }
+
+    /// Whether its present attempt has failed for good. What a person rejects has no failures.
+    fn has_failed(&self) -> bool {
+        self.state == SceneState::Rejected && self.failures > 0
+    }
+
     /// How much of it is made, 0 to 100: the video is most of it.
     pub fn progress(&self) -> u8 {
         match &self.state {

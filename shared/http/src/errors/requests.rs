@@ -4,6 +4,8 @@ use reelhook_app::errors::inbox::Search;
 use reelhook_app::errors::report::ClientReport;
 use reelhook_app::errors::store::Place;
 use reelhook_app::errors::view::{ErrorIdText, ErrorTypeText, SeverityText};
+use reelhook_app::views::scenes::ProjectIdText;
+use reelhook_domain::ProjectId;
 use reelhook_domain::errors::cause::{ErrorType, Severity};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,6 +32,9 @@ pub struct ErrorListQuery {
     /// Only errors of this type. An unknown one has no errors.
     #[schemars(with = "Option<ErrorTypeText>")]
     r#type: Option<String>,
+    /// Only errors about this project and its scenes. An unknown one has no errors.
+    #[schemars(with = "Option<ProjectIdText>")]
+    project: Option<String>,
     /// `true` for errors whose cause has ended, instead of active ones. Another word has no errors.
     #[schemars(with = "Option<bool>")]
     resolved: Option<String>,
@@ -148,14 +153,17 @@ fn read_search(request: &ApiRequest) -> Result<Option<Search>, Problem> {
     let after = request.cursor(|text| Place::parse(&text))?;
     let severity = given.severity.map(|name| Severity::parse(&name));
     let kind = given.r#type.map(|name| ErrorType::parse(&name));
+    let project = given.project.map(|id| ProjectId::parse(&id).ok());
     let resolved = match given.resolved.as_deref() {
         None | Some("false") => Some(false),
         Some("true") => Some(true),
         Some(_) => None,
     };
-    let (Some(resolved), false) = (resolved, severity == Some(None) || kind == Some(None)) else { return Ok(None) };
+    let has_unknown_word = severity == Some(None) || kind == Some(None) || project == Some(None);
+    let (Some(resolved), false) = (resolved, has_unknown_word) else { return Ok(None) };
+    let (severity, kind, project) = (severity.flatten(), kind.flatten(), project.flatten());
     let limit = given.limit.map_or(LISTED, Whole::get);
-    Ok(Some(Search { severity: severity.flatten(), kind: kind.flatten(), resolved, after, limit }))
+    Ok(Some(Search { severity, kind, project, resolved, after, limit }))
 }
 
 fn read_dismissal(request: &ApiRequest) -> Result<Route, Problem> {
@@ -190,7 +198,7 @@ mod tests {
 
     #[test]
     fn active_errors_are_listed_unless_the_query_says_otherwise() {
-        let all = Search { severity: None, kind: None, resolved: false, after: None, limit: LISTED };
+        let all = Search { severity: None, kind: None, project: None, resolved: false, after: None, limit: LISTED };
         for query in [&[][..], &[("resolved", "false")], &[("severity", ""), ("type", "")]] {
             assert_eq!(list(query), Ok(Some(all.clone())), "{query:?}");
         }
@@ -198,11 +206,13 @@ mod tests {
         let search = list(&query).unwrap().unwrap();
         assert_eq!((search.severity, search.kind), (Some(Severity::Error), Some(ErrorType::Generation)));
         assert_eq!((search.resolved, search.limit), (true, 5));
+        let search = list(&[("project", "proj_1")]).unwrap().unwrap();
+        assert_eq!(search.project, ProjectId::parse("proj_1").ok());
     }
 
     #[test]
     fn an_unknown_filter_word_has_no_errors() {
-        for query in [("severity", "loud"), ("type", "Webhook"), ("resolved", "maybe")] {
+        for query in [("severity", "loud"), ("type", "Webhook"), ("resolved", "maybe"), ("project", "no id")] {
             assert_eq!(list(&[query]), Ok(None), "{query:?}");
         }
     }

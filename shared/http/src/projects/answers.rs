@@ -102,6 +102,17 @@ pub struct SceneAnswer<'a> {
     warnings: &'a [String],
 }
 
+/// What was started to be generated.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum GenerationAnswer<'a> {
+    /// The scene that the request names.
+    Scene(Box<SceneAnswer<'a>>),
+    /// Without a scene in the request, the scenes of the project.
+    Scenes(SceneList<'a>),
+}
+
 /// The answer about a removed scene.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SceneRemoved<'a> {
@@ -202,9 +213,12 @@ pub fn deleted_answer(id: &ProjectId) -> ApiAnswer {
 }
 
 /// The answer with the scenes of a project.
-pub fn scenes_answer(status: u16, of: &Project, shown: Shown<'_>) -> ApiAnswer {
-    let scenes = of.scenes.iter().map(|one| scene(of, one, shown)).collect();
-    ApiAnswer::json(status, &SceneList { scenes }).header("etag", tag(of))
+pub fn scenes_answer(of: &Project, shown: Shown<'_>) -> ApiAnswer {
+    ApiAnswer::json(200, &SceneList { scenes: scenes(of, shown) }).header("etag", tag(of))
+}
+
+fn scenes<'a>(of: &'a Project, shown: Shown<'a>) -> Vec<SceneView<'a>> {
+    of.scenes.iter().map(|one| scene(of, one, shown)).collect()
 }
 
 /// The answer with the scenes that were added.
@@ -215,9 +229,18 @@ pub fn added_answer(of: &Project, added: &[SceneId], warnings: &[String], shown:
     ApiAnswer::json(201, &answer).header("etag", tag(of))
 }
 
+/// The answer about what was started to be generated: one scene, or else those of the project.
+pub fn generation_answer(of: &Project, one: Option<&Scene>, warnings: &[String], shown: Shown<'_>) -> ApiAnswer {
+    let answer = match one {
+        Some(one) => GenerationAnswer::Scene(Box::new(SceneAnswer { scene: scene(of, one, shown), warnings })),
+        None => GenerationAnswer::Scenes(SceneList { scenes: scenes(of, shown) }),
+    };
+    ApiAnswer::json(202, &answer).header("etag", tag(of))
+}
+
 /// The answer with a scene.
-pub fn scene_answer(status: u16, of: &Project, one: &Scene, warnings: &[String], shown: Shown<'_>) -> ApiAnswer {
-    ApiAnswer::json(status, &SceneAnswer { scene: scene(of, one, shown), warnings }).header("etag", tag(of))
+pub fn scene_answer(of: &Project, one: &Scene, warnings: &[String], shown: Shown<'_>) -> ApiAnswer {
+    ApiAnswer::json(200, &SceneAnswer { scene: scene(of, one, shown), warnings }).header("etag", tag(of))
 }
 
 /// The answer about a removed scene.

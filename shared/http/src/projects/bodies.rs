@@ -89,7 +89,7 @@ pub struct SceneBody {
     model: Patch<Text<100>>,
     /// The resolution.
     resolution: Patch<Resolution>,
-    /// The first frame, instead of the last frame of the scene before.
+    /// The first frame of a scene that depends on none; where it depends on one, that scene's last frame takes precedence.
     #[serde(alias = "first_frame_url")]
     first_frame_url: Patch<UrlField>,
     /// The last frame, for `first-last-frame`; the same as `endFrameUrl`.
@@ -102,7 +102,8 @@ pub struct SceneBody {
     #[serde(alias = "image_urls")]
     #[schemars(length(max = IMAGES))]
     image_urls: Option<Vec<Parsed<WebUrl>>>,
-    /// The id or the number of the scene from whose last frame it starts: the scene before by default, null for none.
+    /// The id or the number of the scene from whose last frame it starts, null for none, or `previous`, the default, for
+    /// the scene before.
     #[serde(alias = "depends_on")]
     depends_on: Patch<Reference>,
     /// Notes for people.
@@ -279,15 +280,18 @@ impl SceneBody {
     }
 
     /// The changes of a scene besides what it shows. Values that the scene has are no change: clients send whole scenes
-    /// back.
+    /// back, with their status. Without a status the take of a rejected scene, or of one in revision, is a choice.
     pub(super) fn patch(&self, scene: &Scene) -> ScenePatch {
         let status = self.status.as_ref().map(|status| status.0);
-        let take = self.take.map(Whole::get);
+        let (take, known_status) = (self.take.map(Whole::get), scene.status());
         ScenePatch {
             spec: None,
             notes: self.notes.clone().map(Text::into_string),
-            status: status.filter(|status| *status != scene.status()),
-            take: take.filter(|take| scene.take().is_none_or(|known| known.attempt != *take)),
+            status: status.filter(|status| *status != known_status),
+            take: take.filter(|take| {
+                let counts = scene.take().is_some_and(|known| known.attempt == *take);
+                !counts || (status.is_none() && matches!(known_status, SceneStatus::Rejected | SceneStatus::Revision))
+            }),
         }
     }
 }

@@ -76,10 +76,10 @@ fields! {
         let id = value.as_str().and_then(|text| ProjectId::chosen(text).ok());
         id.ok_or_else(|| "an id that begins with `proj_` and has at most 80 letters, digits, `_`, `-` and `.`".to_owned())
     }, |generator| generator.subschema_for::<ProjectIdText>();
-    /// The id or the number of a scene.
+    /// The id or the number of a scene, or `previous` for the one before.
     Reference(String), |value| {
         let text = scene_id(&value).map(|id| id.as_str().to_owned());
-        text.ok_or_else(|| "the id or the number of a scene".to_owned())
+        text.ok_or_else(|| "the id or the number of a scene, or `previous`".to_owned())
     }, |_| json_schema!({ "type": ["string", "integer"], "maxLength": 80 });
     /// A resolution, such as `1920x1080`, `1080p` or `4k`.
     Resolution(String), resolution, |_| json_schema!({

@@ -36,10 +36,8 @@ problems! {
         NothingReady = 409 "nothing_ready" "No scene is ready to be generated";
         /// The project is not running.
         NotRunning = 409 "project_not_running" "The project is not running";
-        /// The project is running.
-        Running = 409 "project_running" "The project is running; cancel it first";
-        /// The project has ended.
-        Ended = 409 "project_ended" "The project has ended";
+        /// The project is completed.
+        Ended = 409 "project_ended" "The project is completed: nothing of it is left to do";
         /// Not all scenes are verified.
         NotVerified = 409 "scenes_not_verified" "The project can be stitched once all its scenes are verified";
         /// A scene is being generated; the text is its id.
@@ -104,7 +102,6 @@ impl From<Rejected> for Problem {
             Rejected::NoTake(take) => ProjectProblem::TakeNotFound(take),
             Rejected::NothingReady => ProjectProblem::NothingReady,
             Rejected::NotRunning => ProjectProblem::NotRunning,
-            Rejected::Running => ProjectProblem::Running,
             Rejected::Ended => ProjectProblem::Ended,
             Rejected::NotVerified => ProjectProblem::NotVerified,
             Rejected::SceneBusy(scene) => ProjectProblem::SceneBusy(scene.to_string()),
@@ -141,6 +138,8 @@ mod tests {
         assert_eq!(missing, expected);
         let fault = SceneFault { index: Some(2), member: "firstFrameUrl", right: "present".to_owned() };
         assert_eq!(body(fault.into())["field"], "scenes[2].firstFrameUrl");
+        let fault = SceneFault { index: Some(1), member: "dependsOn", right: "the id of a scene".to_owned() };
+        assert_eq!(body(fault.into())["error"], "`scenes[1].dependsOn` must be the id of a scene");
         let limited = Problem::Request(RequestProblem::RateLimited(7)).scenes("r-1");
         assert!(limited.headers.contains(&("retry-after", "7".to_owned())), "{limited:?}");
         assert!(limited.body.starts_with(r#"{"error":"Rate limit exceeded","#), "{}", limited.body);

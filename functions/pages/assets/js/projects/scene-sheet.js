@@ -92,7 +92,7 @@ function drawMedia(place, scene, watched) {
 /** @type {(place: HTMLElement, scene: Api.Scene, project: Api.Project, watched: number | null, choices: Choices) => void} */
 function drawTakes(place, scene, project, watched, choices) {
   const list = scene.takes.map((take) => ({ ...take, videoUrl: link(take.videoUrl), thumbnailUrl: link(take.thumbnailUrl ?? take.lastFrameUrl), firstFrameUrl: null, lastFrameUrl: link(take.lastFrameUrl) }));
-  part(place, [list, scene.take, scene.status, watched, project.phase], () => {
+  part(place, [list, scene.take, scene.attempt, scene.status, watched, project.phase], () => {
     if (!list.length) return null;
     const name = sceneName(scene).toLowerCase();
     const items = list.toReversed().map((take) => {
@@ -102,7 +102,9 @@ function drawTakes(place, scene, project, watched, choices) {
       const watch = el("button", { type: "button", class: "btn small", "data-act": `watch-${take.attempt}`, "aria-pressed": String(take.attempt === watched), onclick: () => choices.watch(take.attempt) }, "Watch", el("span", { class: "hide" }, ` take ${take.attempt}`));
       const choose = !inUse || scene.status === "rejected" || scene.status === "revision";
       const use = choose && el("button", { type: "button", class: "btn small", "data-act": `use-${take.attempt}`, onclick: (event) => choices.use(take.attempt, event.currentTarget) }, "Use this take", el("span", { class: "hide" }, ` (${take.attempt})`));
-      if (use) enable(use, Boolean(take.lastFrameUrl) && !isBusy(scene));
+      // A video that came after its attempt had failed can be used, too.
+      const late = scene.status === "rejected" && take.attempt === scene.attempt;
+      if (use) enable(use, Boolean(take.lastFrameUrl || late) && !isBusy(scene));
       return el(
         "li",
         { class: "take" },

@@ -37,6 +37,8 @@ pub enum Received {
     },
     /// The task failed, for this reason.
     Failed(String),
+    /// The task is queued or under way.
+    UnderWay,
     /// The callback reports no end that can be used: it has no URL, or its status is not that of an end.
     UnknownStatus,
     /// The scene does not exist; for a stitch, the project.

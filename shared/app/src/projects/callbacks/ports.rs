@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::clock::ClockAndRandom;
 use crate::errors::steps::ErrorSteps;
 use crate::outbox::messages::{Hints, WorkMessage};
-use crate::projects::store::{EarlyCallbacks, Lookups, ProjectStore};
+use crate::projects::store::{EarlyCallbacks, Lookups, ProjectFiles, ProjectStore};
 
 /// One submission of a task, as a token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct CallbackPorts<'a> {
     pub lookups: &'a dyn Lookups,
     /// Callbacks about what no project has yet.
     pub early: &'a dyn EarlyCallbacks,
+    /// The bucket, for large data that comes with videos.
+    pub files: &'a dyn ProjectFiles,
     /// Errors that people see.
     pub errors: &'a dyn ErrorSteps,
     /// The Work queue: the launcher cancels tasks that nobody waits for.

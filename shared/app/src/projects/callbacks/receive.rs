@@ -14,6 +14,7 @@ use crate::projects::callbacks::find::{Meant, find};
 use crate::projects::callbacks::kept::kept;
 use crate::projects::callbacks::outcome::Received;
 use crate::projects::callbacks::ports::{CallbackPorts, Inbound};
+use crate::projects::metadata::with_metadata;
 use crate::projects::services::report::{Callback, read};
 use crate::projects::services::webhook;
 use crate::projects::store::EarlyCallback;
@@ -35,7 +36,7 @@ pub async fn receive(ports: &CallbackPorts<'_>, inbound: &Inbound) -> Result<Rec
         meant = find(ports, inbound, &said).await?;
     }
     let received = match meant {
-        Meant::Submission(project, task) => report(ports, *project, &task, &said).await?,
+        Meant::Submission(project, task) => report(ports, *project, &task, &said, &inbound.body).await?,
         Meant::NoTask(project, scene) => outcome(ports, &project, stage, scene.as_ref(), None, &said.report),
         Meant::Deleted(project) => {
             cancel_deleted(ports, &project, stage, &said).await?;
@@ -62,8 +63,10 @@ async fn report(
     project: Project,
     task: &TaskRef,
     said: &Callback,
+    body: &Value,
 ) -> Result<Received, ChangeError> {
-    let (project_id, id, report) = (project.id.clone(), said.task_id.clone(), said.report.clone());
+    let (project_id, id) = (project.id.clone(), said.task_id.clone());
+    let report = with_metadata(ports.files, &project, task, body, said.report.clone()).await?;
     let event = Event::Reported { task: task.clone(), id, report, polled: false };
     let changed = change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await?;
     if let Some((stage, id)) = unwanted(&event, &changed) {
@@ -106,7 +109,8 @@ fn outcome(
     match report {
         TaskReport::Completed(_) => Received::completed(project, stage, scene, task, ports.notifies),
         TaskReport::Failed(error) => Received::Failed(error.clone()),
-        TaskReport::UnderWay(_) | TaskReport::Unknown | TaskReport::Unusable => Received::UnknownStatus,
+        TaskReport::UnderWay(_) => Received::UnderWay,
+        TaskReport::Unknown | TaskReport::Unusable => Received::UnknownStatus,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The launcher of projects: it starts scenes in slots, submits tasks to services, looks up and polls what they have, and
-//! applies callbacks that came early. Each outcome is one change of the project (ARCHITECTURE.md, A scene).
+//! applies callbacks that came early. Each outcome is one change of the project (ARCHITECTURE.md, A project of
+//! scenes).
 
 mod cancel;
 mod early;

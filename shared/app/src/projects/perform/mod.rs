@@ -10,7 +10,6 @@ use std::sync::atomic::AtomicU32;
 
 use reelhook_domain::SceneId;
 use reelhook_domain::projects::event::PieceOutput;
-use reelhook_domain::projects::graph::dependency;
 use reelhook_domain::projects::media::{File, Video};
 use reelhook_domain::projects::project::{Project, ProjectPiece};
 use reelhook_domain::projects::scene::{LongText, Take};
@@ -63,7 +62,7 @@ async fn card(
     };
     let scratch_dir = ports.renderer.project_dir()?;
     let mut picture = None;
-    if let Some(first) = first_frame(project, index) {
+    if let Some(first) = project.first_frame_of(id) {
         let to = scratch_dir.path().join("first");
         fetch_file(ports, &first, Kind::Image, &to).await?;
         picture = Some(to);
@@ -83,14 +82,8 @@ async fn card(
         fps: Some(Number::from(fps)),
         quality: None,
         bytes: Some(bytes),
+        metadata: None,
     }))
-}
-
-/// The first frame of the scene at `index`: the last one of the scene that it depends on, else the client's.
-fn first_frame(project: &Project, index: usize) -> Option<File> {
-    let before = dependency(&project.scenes, index).and_then(|before| project.scenes[before].take());
-    let last = before.and_then(|take| take.last_frame.clone());
-    last.or_else(|| project.scenes[index].spec.first_frame.clone().map(File::outside))
 }
 
 /// Extracts the last frame of a take.
@@ -141,6 +134,7 @@ async fn concat(
         fps: Some(shape.fps),
         quality: None,
         bytes: Some(bytes),
+        metadata: None,
     }))
 }
 

@@ -15,6 +15,9 @@ use crate::projects::requests::texts::Prompts;
 /// The length of a scene by default, in milliseconds.
 const DURATION_MS: u64 = 5_000;
 
+/// The word for the scene before, which scenes depend on by default.
+const PREVIOUS: &str = "previous";
+
 /// What a client says about a scene; none leaves a value as it is, and an inner none removes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SceneFields {
@@ -40,7 +43,7 @@ pub struct SceneFields {
     pub last_frame: Option<Option<WebUrl>>,
     /// Images to compose.
     pub images: Option<Vec<WebUrl>>,
-    /// The id or the number of the scene that it depends on; an inner none for no scene.
+    /// The id or the number of the scene that it depends on, or `previous`; an inner none for no scene.
     pub depends_on: Option<Option<String>>,
 }
 
@@ -134,23 +137,36 @@ pub fn read_change(
         project.scenes.iter().map(|scene| (scene.id.clone(), scene.spec.number.clone())).collect();
     let before = project.scenes.first().is_none_or(|first| first.id != scene.id);
     let of = Named { project: &project.id, id: &scene.id, scenes: &named, before, draft };
-    let is_new = |url: &Option<WebUrl>| url.as_ref().is_none_or(|url| !is_shown(scene, url));
+    let is_new = |url: &Option<WebUrl>| url.as_ref().is_none_or(|url| !is_shown(project, scene, url));
     let fields = SceneFields {
         first_frame: fields.first_frame.filter(is_new),
         last_frame: fields.last_frame.filter(is_new),
+        depends_on: fields.depends_on.filter(|on| !is_shown_dependency(project, scene, on.as_deref())),
         ..fields
     };
     of.apply(scene.spec.clone(), fields, prompts)
 }
 
-/// Whether a URL is that of a frame of the scene's own takes: a client that sends a scene back as answers show it changes
-/// no frame.
-fn is_shown(scene: &Scene, url: &WebUrl) -> bool {
-    let frames = scene.takes.iter().flat_map(|take| [take.first_frame.as_ref(), take.last_frame.as_ref()]);
-    frames.flatten().any(|file| {
+/// Whether a URL is that of a frame of the scene's takes, or of the frame that it starts from: a client that sends a scene
+/// back as answers show it changes no frame.
+fn is_shown(project: &Project, scene: &Scene, url: &WebUrl) -> bool {
+    let frames = scene.takes.iter().flat_map(|take| [take.first_frame.clone(), take.last_frame.clone()]);
+    let inherited = project.first_frame_of(&scene.id);
+    frames.flatten().chain(inherited).any(|file| {
         let ours = file.key.as_deref().is_some_and(|key| url.path() == path(key));
         ours || file.source.as_ref() == Some(url)
     })
+}
+
+/// Whether answers show this dependency for a scene that depends on the one before: a client that sends it back does not
+/// tie the scene to the one that is before it now.
+fn is_shown_dependency(project: &Project, scene: &Scene, on: Option<&str>) -> bool {
+    if scene.spec.depends_on != Dependency::Previous {
+        return false;
+    }
+    let index = project.scenes.iter().position(|one| one.id == scene.id);
+    let before = index.and_then(|index| graph::dependency(&project.scenes, index));
+    before.map(|before| project.scenes[before].id.as_str()) == on
 }
 
 /// The first whole number from `from` on that no scene has.
@@ -211,10 +227,14 @@ impl Named<'_> {
 
     fn dependency(&self, on: Option<String>) -> Result<Dependency, SceneFault> {
         let Some(on) = on else { return Ok(Dependency::Nothing) };
+        if on == PREVIOUS {
+            return Ok(Dependency::Previous);
+        }
         let by_id = self.scenes.iter().find(|(id, _)| id.as_str() == on);
         let found = by_id.or_else(|| self.scenes.iter().find(|(_, number)| *number == on));
-        let (id, _) =
-            found.ok_or_else(|| fault("dependsOn", "the id or the number of a scene of the project, or null"))?;
+        let (id, _) = found.ok_or_else(|| {
+            fault("dependsOn", format!("the id or the number of a scene of the project, `{PREVIOUS}`, or null"))
+        })?;
         Ok(Dependency::Scene(id.clone()))
     }
 }
@@ -280,8 +300,25 @@ mod tests {
         let read = read(vec![scene(on(Some("scene_b"))), second, third]).unwrap();
         let dependencies: Vec<_> = read.scenes.into_iter().map(|scene| scene.spec.depends_on).collect();
         assert_eq!(dependencies, [Dependency::Scene(id.clone()), Dependency::Nothing, Dependency::Scene(id)]);
+        let read = self::read(vec![scene(SceneFields::default()), scene(on(Some("previous")))]).unwrap();
+        assert_eq!(read.scenes[1].spec.depends_on, Dependency::Previous);
         let fault = self::read(vec![scene(on(Some("nowhere")))]).unwrap_err();
         assert_eq!((fault.index, fault.member), (Some(0), "dependsOn"));
+    }
+
+    #[test]
+    fn a_dependency_is_changed_to_the_scene_before_and_back() {
+        let mut project = examples::project(OutboundEvent::ProjectCompleted, Timestamp(1_704_110_400_000));
+        let first = project.scenes[0].id.clone();
+        let change = |project: &Project, on: Option<&str>| {
+            let fields = SceneFields { depends_on: Some(on.map(str::to_owned)), ..SceneFields::default() };
+            read_change(project, &project.scenes[1], fields, false, &mut Prompts::of(project)).unwrap().0.depends_on
+        };
+        assert_eq!(change(&project, Some(first.as_str())), Dependency::Previous, "it is sent back as it is shown");
+        assert_eq!(change(&project, None), Dependency::Nothing);
+        project.scenes[1].spec.depends_on = Dependency::Nothing;
+        assert_eq!(change(&project, Some("previous")), Dependency::Previous);
+        assert_eq!(change(&project, Some(first.as_str())), Dependency::Scene(first));
     }
 
     #[test]
@@ -315,6 +352,16 @@ mod tests {
             read_change(&project, scene, fields, false, &mut Prompts::of(&project)).unwrap().0
         };
         assert_eq!(change(url(&format!("https://api.example{frame}?token=t"))), scene.spec);
+        let first = |project: &Project, scene: &Scene, first_frame| {
+            let fields = SceneFields { first_frame: Some(first_frame), ..SceneFields::default() };
+            read_change(project, scene, fields, false, &mut Prompts::of(project)).unwrap().0.first_frame
+        };
+        let mut own = project.clone();
+        own.scenes[1].takes.clear();
+        own.scenes[1].spec.first_frame = WebUrl::parse("https://a.example/own.png");
+        let inherited = WebUrl::parse(&format!("https://api.example{frame}?token=t"));
+        assert_eq!(first(&own, &own.scenes[1], inherited), own.scenes[1].spec.first_frame, "it is not its own");
+        assert_eq!(first(&own, &own.scenes[1], None), None, "null removes it");
         assert_eq!(change(url("https://a.example/end.png")).last_frame, WebUrl::parse("https://a.example/end.png"));
     }
 

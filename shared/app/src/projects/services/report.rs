@@ -119,6 +119,7 @@ fn output(stage: Stage, body: &Value) -> Option<TaskOutput> {
         fps: as_sent(body, "fps"),
         quality: as_sent(body, "quality_score"),
         bytes: within(body, "file_size", LARGEST_FILE).map(|bytes| bytes.round() as u64),
+        metadata: None,
     }))
 }
 

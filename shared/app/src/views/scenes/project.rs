@@ -207,7 +207,7 @@ mod tests {
             format!("{files}/{second}/1/last.png"),
         );
         let expected = format!(
-            r#"{{"id":"{second}","project_id":"{project}","sceneNumber":"2","name":null,"prompt":"A fox runs through the snow","type":"text-to-video","duration":5.0,"fps":null,"model":null,"resolution":null,"status":"verified","progress":100,"videoUrl":"{video}","thumbnailUrl":"{image}","lastFrameUrl":"{last}","firstFrameUrl":"{frame}","notes":"","attempt":1,"take":1,"takes":[{{"attempt":1,"videoUrl":"{video}","thumbnailUrl":"{image}","firstFrameUrl":null,"lastFrameUrl":"{last}","duration":5.0,"width":null,"height":null,"fps":null,"qualityScore":null,"fileSize":null,"taskId":null,"createdAt":"2024-01-01T12:02:00.000Z"}}],"dependsOn":"{first}","stale":false}}"#,
+            r#"{{"id":"{second}","project_id":"{project}","sceneNumber":"2","name":null,"prompt":"A fox runs through the snow","type":"text-to-video","duration":5.0,"fps":null,"model":null,"resolution":null,"status":"verified","progress":100,"videoUrl":"{video}","thumbnailUrl":"{image}","lastFrameUrl":"{last}","firstFrameUrl":"{frame}","notes":"","attempt":1,"take":1,"takes":[{{"attempt":1,"videoUrl":"{video}","thumbnailUrl":"{image}","firstFrameUrl":null,"lastFrameUrl":"{last}","duration":5.0,"width":null,"height":null,"fps":null,"qualityScore":null,"fileSize":null,"taskId":null,"createdAt":"2024-01-01T12:02:00.000Z"}}],"dependsOn":"{first}","dependsOnPrevious":true,"stale":false}}"#,
             project = completed.id,
         );
         assert_eq!(shown(&completed)["scenes"][1].to_string(), expected);

@@ -1,12 +1,13 @@
 //! A scene as clients see it, with its takes.
 
 use reelhook_domain::projects::graph;
+use reelhook_domain::projects::media::{File, SentMetadata};
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::scene::{Dependency, Scene, SceneState, Take};
 use reelhook_domain::{RenderId, WebUrl};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Number;
+use serde_json::{Map, Number, Value};
 
 use super::names::{ProjectIdText, SceneIdText, SceneKindText, SceneNumberText, SceneStatusText};
 use super::urls::Shown;
@@ -61,6 +62,10 @@ pub struct SceneView<'a> {
     /// The first frame that the take was given; before there is one, the last frame of the scene before or the client's
     /// image.
     first_frame_url: Option<String>,
+    /// The client's own first frame, which counts where no scene supplies one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    own_first_frame_url: Option<&'a str>,
     /// The last frame that the client wants.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
@@ -79,6 +84,8 @@ pub struct SceneView<'a> {
     /// The scene from whose last frame it starts; null for none.
     #[schemars(with = "Option<SceneIdText>")]
     depends_on: Option<&'a str>,
+    /// Whether that is the scene before it, whatever the order.
+    depends_on_previous: bool,
     /// Whether its first frame is of an older attempt of the scene that it depends on.
     stale: bool,
     /// The service's id of the task that makes its video or its last frame; only while one does.
@@ -118,6 +125,14 @@ pub struct TakeView<'a> {
     file_size: Option<u64>,
     /// The service's id of the task that made it.
     task_id: Option<&'a str>,
+    /// The data that its maker sent with it, if that has at most 1 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    metadata: Option<&'a Map<String, Value>>,
+    /// The URL of larger data that its maker sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    metadata_url: Option<String>,
     /// When its video arrived.
     created_at: Time,
 }
@@ -156,6 +171,7 @@ pub fn scene<'a>(of: &'a Project, scene: &'a Scene, shown: Shown<'a>) -> SceneVi
         thumbnail_url: shown.url(video.and_then(|video| video.thumbnail.as_ref())),
         last_frame_url: shown.url(take.and_then(|take| take.last_frame.as_ref())),
         first_frame_url: shown.url(first_frame.as_ref()),
+        own_first_frame_url: spec.first_frame.as_ref().map(WebUrl::as_written),
         end_frame_url: spec.last_frame.as_ref().map(WebUrl::as_written),
         image_urls: spec.images.iter().map(WebUrl::as_written).collect(),
         notes: &scene.notes,
@@ -163,12 +179,18 @@ pub fn scene<'a>(of: &'a Project, scene: &'a Scene, shown: Shown<'a>) -> SceneVi
         take: take.map(|take| take.attempt),
         takes: scene.takes.iter().map(|take| self::take(take, shown)).collect(),
         depends_on: depends_on(of, scene),
+        depends_on_previous: spec.depends_on == Dependency::Previous,
         stale: scene.stale,
         task_id: task.map(RenderId::as_str),
     }
 }
 
 fn take<'a>(of: &'a Take, shown: Shown<'_>) -> TakeView<'a> {
+    let (metadata, metadata_url) = match &of.video.metadata {
+        Some(SentMetadata::Inline(metadata)) => (Some(metadata), None),
+        Some(SentMetadata::Stored(key)) => (None, shown.url(Some(&File::stored(key.as_str())))),
+        None => (None, None),
+    };
     TakeView {
         attempt: of.attempt,
         video_url: shown.url(Some(&of.video.file)),
@@ -182,6 +204,8 @@ fn take<'a>(of: &'a Take, shown: Shown<'_>) -> TakeView<'a> {
         quality_score: of.video.quality.as_ref(),
         file_size: of.video.bytes,
         task_id: of.task_id.as_deref(),
+        metadata,
+        metadata_url,
         created_at: of.at.into(),
     }
 }

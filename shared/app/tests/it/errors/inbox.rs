@@ -4,13 +4,14 @@ use reelhook_app::clock::ClockAndRandom as _;
 use reelhook_app::errors::inbox::{self, Search};
 use reelhook_app::errors::steps::ErrorSteps as _;
 use reelhook_app::errors::store::ErrorInbox as _;
+use reelhook_domain::ProjectId;
 use reelhook_domain::errors::cause::{Cause, ErrorType, Severity};
 use reelhook_testkit::Stack;
 
 use super::memory::MemoryErrors;
 use super::{after, ports, raised, resolved, stack};
 
-const ALL: Search = Search { severity: None, kind: None, resolved: false, after: None, limit: 100 };
+const ALL: Search = Search { severity: None, kind: None, project: None, resolved: false, after: None, limit: 100 };
 
 /// A stack with an error of each of these causes, a second apart.
 async fn with(causes: &[Cause]) -> (Stack, MemoryErrors) {
@@ -40,6 +41,19 @@ async fn the_most_severe_come_first_and_then_the_newest() {
     assert_eq!(causes(&stack, &errors, &of(Severity::Info)).await, [ProjectCompleted]);
     let of_type = Search { kind: Some(ErrorType::Processing), ..ALL };
     assert_eq!(causes(&stack, &errors, &of_type).await, [FrameFailed, CopyFailed]);
+}
+
+#[tokio::test]
+async fn a_project_has_its_own_errors_and_those_of_its_scenes() {
+    let (stack, errors) = with(&[Cause::VideoFailed]).await;
+    for (step, about) in ["proj_1", "proj_10", "proj_10/0", "proj_2/proj_1", "Jobs"].into_iter().enumerate() {
+        let step = 10 + u32::try_from(step).unwrap();
+        ports(&stack, &errors).apply(&raised(&stack, Cause::StitchFailed, about, step)).await.unwrap();
+    }
+    let search = Search { project: ProjectId::parse("proj_1").ok(), ..ALL };
+    let found = inbox::list(&errors, &search, stack.world.now()).await.unwrap();
+    let about: Vec<_> = found.errors.iter().map(|error| error.about.as_str()).collect();
+    assert_eq!((about, found.next), (vec!["proj_1", "proj_1/0"], None));
 }
 
 #[tokio::test]

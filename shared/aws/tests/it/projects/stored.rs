@@ -1,7 +1,7 @@
 //! The stored form of projects: the exact text of one with every member, every state, other versions' members, and size.
 
 use reelhook_domain::pieces::{Piece, PieceClaim, Pieces};
-use reelhook_domain::projects::media::{File, Video};
+use reelhook_domain::projects::media::{File, SentMetadata, Video};
 use reelhook_domain::projects::project::{FinalVideo, Phase, Project, ProjectPiece, ProjectSpec};
 use reelhook_domain::projects::scene::{Dependency, LongText, Scene, SceneKind, SceneSpec, SceneState, Take};
 use reelhook_domain::projects::stitch::{Input, Node, NodeState, Stitch};
@@ -27,6 +27,7 @@ pub(super) fn full() -> Project {
         fps: Number::from_f64(23.976),
         quality: Some(Number::from(0)),
         bytes: Some(1000),
+        metadata: Some(SentMetadata::Stored("m.json".to_owned())),
     };
     let first = Scene {
         id: scene_id("a"),
@@ -139,7 +140,8 @@ async fn the_text_of_a_project_with_every_member_stays_as_it_is() {
         r#""state":{"submitted":{"id":"task_9","polls":2,"next_at":1704110400011}}}},"#,
         r#""takes":[{"attempt":1,"video":{"file":{"source":"https://tasks.example/v.mp4","#,
         r#""key":"projects/proj_1/scenes/scene_a/1/video.mp4"},"thumbnail":{"key":"t.jpg"},"#,
-        r#""duration_ms":5040,"width":1920,"height":1080,"fps":23.976,"quality":0,"bytes":1000},"#,
+        r#""duration_ms":5040,"width":1920,"height":1080,"fps":23.976,"quality":0,"bytes":1000,"#,
+        r#""metadata":{"stored":"m.json"}},"#,
         r#""first":{"source":"https://client.example/first.png"},"last":{"key":"l.png"},"#,
         r#""task":"task_1","at":1704110400012}],"chosen":1,"stale":true},"#,
         r#"{"id":"scene_b","spec":{"no":"1","prompt":{"stored":"projects/proj_1/prompts/scene_b-00.txt"},"#,

@@ -1,7 +1,7 @@
 //! Commands about a project as a whole: start, cancel, stitch again, delete.
 
 use super::change::{Change, Outcome};
-use super::{advance, budget, pieces, tasks};
+use super::{advance, budget, outcomes, pieces, tasks};
 use crate::errors::cause::Cause;
 use crate::projects::project::{Phase, Project};
 use crate::projects::reasons::{Ignored, Rejected};
@@ -11,14 +11,22 @@ use crate::{Effect, OutboundEvent, SceneId};
 /// The scenes whose errors a deletion resolves at most: an outbox has no room for those of 200 scenes.
 const RESOLVED: usize = 20;
 
-/// A person starts a project, or continues it where it stood.
+/// A person starts a project, or continues it where it stood. One that runs stays as it is.
 pub(super) fn start(change: &mut Change<'_>) -> Outcome {
     match change.project.phase {
-        Phase::Running => return Err(Rejected::Running.into()),
+        Phase::Running => return Err(Ignored::Repeated.into()),
         Phase::Completed if is_up_to_date(&change.project) => return Err(Rejected::Ended.into()),
         Phase::Draft | Phase::Completed | Phase::Failed(_) | Phase::Cancelled => {}
     }
-    for scene in &mut change.project.scenes {
+    for index in 0..change.project.scenes.len() {
+        let scene = &mut change.project.scenes[index];
+        if scene.late_take().is_some() {
+            // Those that the outbox has no room for are left to the next start: they are paid for.
+            if change.has_room() {
+                outcomes::use_late_take(change, index);
+            }
+            continue;
+        }
         if scene.state == SceneState::Rejected && scene.failures > 0 {
             scene.state = SceneState::Revision;
         }
@@ -73,12 +81,13 @@ pub(super) fn resume(change: &mut Change<'_>) {
     change.notify(OutboundEvent::ProjectStarted, None);
 }
 
-/// A person cancels a project. Copies of what is there go on, since links of services expire.
+/// A person cancels a project; one that has ended stays as it is. Copies of what is there go on, since links of services
+/// expire.
 pub(super) fn cancel(change: &mut Change<'_>) -> Outcome {
     match change.project.phase {
         Phase::Running => {}
         Phase::Draft => return Err(Rejected::NotRunning.into()),
-        Phase::Completed | Phase::Failed(_) | Phase::Cancelled => return Err(Rejected::Ended.into()),
+        Phase::Completed | Phase::Failed(_) | Phase::Cancelled => return Err(Ignored::FinalProject.into()),
     }
     end_cancelled(change);
     Ok(())

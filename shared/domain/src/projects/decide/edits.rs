@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::{Change, Outcome};
-use super::{budget, commands, generate, tasks};
+use super::{budget, commands, generate, outcomes, tasks};
 use crate::SceneId;
 use crate::projects::effect::ProjectEffect;
 use crate::projects::event::{NewScene, ProjectPatch, ScenePatch};
@@ -130,9 +130,13 @@ pub(super) fn edit_scene(change: &mut Change<'_>, id: &SceneId, patch: &ScenePat
     if patch.spec.is_some() || patch.status.is_some() { check_budget(change) } else { Ok(()) }
 }
 
-/// A person chooses the take that counts: one whose last frame is there.
+/// A person chooses the take that counts: one whose last frame is there, or a late one.
 fn choose(change: &mut Change<'_>, index: usize, attempt: u32) -> Outcome {
     let scene = &change.project.scenes[index];
+    if scene.late_take().is_some_and(|take| take.attempt == attempt) {
+        outcomes::use_late_take(change, index);
+        return Ok(());
+    }
     if !scene.takes.iter().any(|take| take.attempt == attempt && take.last_frame.is_some()) {
         return Err(Rejected::NoTake(attempt).into());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::change::{Change, Outcome, Refusal};
 use super::commands::{resume, start};
-use super::{budget, tasks};
+use super::{budget, outcomes, tasks};
 use crate::SceneId;
 use crate::projects::graph;
 use crate::projects::project::Phase;
@@ -110,6 +110,7 @@ fn retry_scene(change: &mut Change<'_>, index: usize) -> Outcome {
         SceneState::Generating(_) | SceneState::Generated(_) => {
             return Err(Rejected::SceneBusy(scene.id.clone()).into());
         }
+        SceneState::Rejected if scene.late_take().is_some() => outcomes::use_late_take(change, index),
         SceneState::Ready | SceneState::Rejected | SceneState::Revision => renew(change, index)?,
         SceneState::FrameFailed { .. } => {}
     }
@@ -147,7 +148,8 @@ fn retry_unclear_stitches(change: &mut Change<'_>) -> Outcome {
         None => Vec::new(),
     };
     if unclear.is_empty() {
-        return Err(Rejected::Running.into());
+        // They are under way.
+        return Err(Ignored::Repeated.into());
     }
     for (node, number) in unclear {
         tasks::begin_node(change, node, number.saturating_add(1), now);

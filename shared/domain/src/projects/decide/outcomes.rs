@@ -71,17 +71,9 @@ pub(super) fn completed(change: &mut Change<'_>, task: &TaskRef, output: &TaskOu
 }
 
 fn video_completed(change: &mut Change<'_>, index: usize, video: &Video) {
-    let (now, scene) = (change.now, &change.project.scenes[index]);
-    let (id, attempt) = (scene.id.clone(), scene.attempt);
-    let take = Take {
-        attempt,
-        video: video.clone(),
-        first_frame: change.project.first_frame_of(&id),
-        last_frame: None,
-        task_id: scene.task(Stage::Video).and_then(Task::id).map(ToString::to_string),
-        at: now,
-    };
-    change.project.scenes[index].takes.push(take);
+    let now = change.now;
+    let task = change.project.scenes[index].task(Stage::Video).and_then(Task::id).cloned();
+    let (id, attempt) = keep_take(change, index, video, task.as_ref());
     tasks::begin_frame(change, index, 1, now);
     tasks::open_copy(change, &id, attempt);
     if attempt > 1 {
@@ -89,6 +81,54 @@ fn video_completed(change: &mut Change<'_>, index: usize, video: &Video) {
         change.resolve(Cause::SubmissionUnclear, Some(&id));
     }
     change.notify(OutboundEvent::SceneGenerated, Some(&id));
+}
+
+/// Keeps what the present attempt of a scene has made; returns the scene and the attempt.
+fn keep_take(change: &mut Change<'_>, index: usize, video: &Video, task: Option<&RenderId>) -> (SceneId, u32) {
+    let scene = &change.project.scenes[index];
+    let (id, attempt) = (scene.id.clone(), scene.attempt);
+    let take = Take {
+        attempt,
+        video: video.clone(),
+        first_frame: change.project.first_frame_of(&id),
+        last_frame: None,
+        task_id: task.map(ToString::to_string),
+        at: change.now,
+    };
+    change.project.scenes[index].takes.push(take);
+    (id, attempt)
+}
+
+/// A video comes after its attempt has failed: it is paid for. A running project goes on with it. One that has ended keeps
+/// it as a take, which a retry uses instead of another submission.
+pub(super) fn late_video_completed(
+    change: &mut Change<'_>,
+    index: usize,
+    output: &TaskOutput,
+    task: Option<&RenderId>,
+) -> Outcome {
+    let TaskOutput::Video(video) = output else { return Err(Ignored::Stale.into()) };
+    let (id, attempt) = keep_take(change, index, video, task);
+    if change.project.phase == Phase::Running {
+        use_late_take(change, index);
+    }
+    tasks::open_copy(change, &id, attempt);
+    Ok(())
+}
+
+/// Goes on with the late take of a scene: its last frame is extracted as soon as the project runs.
+pub(super) fn use_late_take(change: &mut Change<'_>, index: usize) {
+    let scene = &mut change.project.scenes[index];
+    let id = scene.id.clone();
+    scene.failures = 0;
+    scene.chosen = None;
+    scene.state = SceneState::FrameFailed { number: 0 };
+    change.resolve(Cause::VideoFailed, Some(&id));
+    change.resolve(Cause::SubmissionUnclear, Some(&id));
+    change.notify(OutboundEvent::SceneGenerated, Some(&id));
+    if change.project.phase == Phase::Running {
+        tasks::restart_frame(change, index);
+    }
 }
 
 fn frame_completed(change: &mut Change<'_>, index: usize, number: u32, frame: &File) {

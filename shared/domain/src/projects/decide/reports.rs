@@ -5,6 +5,7 @@ use super::launches;
 use super::outcomes::{self, Why};
 use crate::RenderId;
 use crate::projects::event::TaskReport;
+use crate::projects::policy::Backend;
 use crate::projects::reasons::Ignored;
 use crate::projects::task::{TaskRef, TaskState};
 
@@ -19,6 +20,9 @@ pub(super) fn reported(
     report: &TaskReport,
     polled: bool,
 ) -> Outcome {
+    if let (TaskReport::Completed(output), Some(index)) = (report, late_video(change, task)) {
+        return outcomes::late_video_completed(change, index, output, id);
+    }
     let found = change.current(task)?;
     let was_sent = match found.state {
         TaskState::Waiting { .. } => found.deadline.is_some(),
@@ -48,6 +52,14 @@ pub(super) fn reported(
         TaskReport::Unusable => poll_now(change, task)?,
     };
     if changed || unknown.is_some() { Ok(()) } else { Err(Ignored::Repeated.into()) }
+}
+
+/// The index of the scene whose attempt has failed and whose video a service may still end.
+fn late_video(change: &Change<'_>, task: &TaskRef) -> Option<usize> {
+    match change.policy.video.backend {
+        Backend::Own => None,
+        Backend::Service { .. } => change.project.late_video(task),
+    }
 }
 
 /// Raises the progress of a task, which never falls; whether it has risen.

@@ -45,7 +45,7 @@ fn commands_are_refused_where_they_mean_nothing() {
     assert_eq!(story.ignored(Event::Tick), Ignored::NothingToDo);
     assert_eq!(story.ignored(Event::ClaimPiece), Ignored::NothingToDo);
     story.apply(Event::Start);
-    assert_eq!(story.rejected(Event::Start), Rejected::Running);
+    assert_eq!(story.ignored(Event::Start), Ignored::Repeated, "it runs");
     assert_eq!(story.rejected(regenerate("1", true)), Rejected::SceneBusy(id("1")));
     assert_eq!(story.rejected(Event::RemoveScene(id("1"))), Rejected::SceneBusy(id("1")));
     assert_eq!(Story::of(&[], own()).rejected(Event::Start), Rejected::NothingReady);
@@ -66,7 +66,7 @@ fn a_cancelled_project_stops_its_tasks_and_continues_where_it_stood() {
     assert_eq!(story.effects(), cancelled);
     assert_eq!((story.notified(), story.project.tasks().count()), (vec![OutboundEvent::ProjectCancelled], 0));
     assert_eq!(story.ignored(completed(&second)), Ignored::FinalProject);
-    assert_eq!(story.rejected(Event::Cancel), Rejected::Ended);
+    assert_eq!(story.ignored(Event::Cancel), Ignored::FinalProject);
     story.apply(Event::Start);
     assert_eq!(["1", "2", "3"].map(|number| story.attempt(number)), [1, 2, 0]);
     assert_eq!(story.ignored(completed(&second)), Ignored::Stale);

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use reelhook_domain::projects::event::{Event, TaskReport};
 use reelhook_domain::projects::graph;
 use reelhook_domain::projects::project::Phase;
-use reelhook_domain::projects::scene::SceneState;
+use reelhook_domain::projects::scene::{Scene, SceneState};
+use reelhook_domain::projects::task::Target;
 use reelhook_domain::*;
 
 use super::story::*;
@@ -40,16 +41,26 @@ pub fn invariant_each_change_is_one_version(before: &Project, after: &Project, n
     assert_eq!((after.version, after.updated_at), (before.version + 1, now));
 }
 
-/// Only commands leave a final state; copies of files, and the rest of a cancellation, change nothing that people see.
+/// Whether an event is the video of an attempt that has failed without one: it is paid for, and kept.
+fn is_late_video(scene: &Scene, event: &Event) -> bool {
+    let Event::Reported { task, report: TaskReport::Completed(_), .. } = event else { return false };
+    let failed = scene.state == SceneState::Rejected && scene.failures > 0;
+    let is_present = task.target == Target::Video(scene.id.clone()) && task.run == scene.attempt;
+    failed && is_present && scene.takes.iter().all(|take| take.attempt != scene.attempt)
+}
+
+/// Only commands leave a final state; late videos become takes; copies of files, and the rest of a cancellation, change nothing that people see.
 pub fn invariant_a_final_state_absorbs_every_report(before: &Project, event: &Event, after: &Project) {
     if !before.status().is_final() || is_command(event) {
         return;
     }
-    let scenes = |project: &Project| {
-        let facts = project.scenes.iter().map(|scene| (scene.id.clone(), scene.attempt, scene.takes.len()));
-        facts.collect::<Vec<_>>()
-    };
+    let scenes =
+        |project: &Project| project.scenes.iter().map(|scene| (scene.id.clone(), scene.attempt)).collect::<Vec<_>>();
     assert_eq!((after.status(), scenes(after)), (before.status(), scenes(before)), "{event:?}");
+    for (was, is) in before.scenes.iter().zip(&after.scenes) {
+        let late = usize::from(is_late_video(was, event));
+        assert_eq!(is.takes.len(), was.takes.len() + late, "{event:?} changes the takes of {}", was.id);
+    }
     let is_new = |effect: &Effect| matches!(effect, Effect::Notify { .. });
     assert!(!after.outbox.iter().any(is_new), "{event:?} notifies of {:?}", after.outbox);
     let states = |project: &Project| project.scenes.iter().map(|scene| scene.state.clone()).collect::<Vec<_>>();

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use reelhook_domain::errors::cause::Cause;
-use reelhook_domain::projects::event::{Event, ProjectPatch, TaskReport};
+use reelhook_domain::projects::event::{Event, ProjectPatch, ScenePatch, TaskReport};
 use reelhook_domain::projects::policy::Backend;
+use reelhook_domain::projects::project::ProjectPiece;
 use reelhook_domain::projects::reasons::{Ignored, Rejected};
 use reelhook_domain::projects::scene::SceneStatus;
 use reelhook_domain::projects::task::{Stage, TaskState, TaskWork};
@@ -109,6 +110,57 @@ fn a_service_without_a_list_ends_as_unclear_and_never_with_a_second_bill() {
     story.make(&task);
     assert_eq!((task.run, story.project.spent), (2, 1_000_000), "a person accepted the second bill");
     assert!(story.resolved().contains(&(Cause::SubmissionUnclear, "proj_1/scene_1".to_owned())));
+}
+
+#[test]
+fn a_late_video_of_an_unclear_submission_is_kept_and_used_instead_of_another_one() {
+    let mut story = lost(without_list());
+    let task = story.video_of("1");
+    story.wait(1800).apply(Event::Tick);
+    assert!(!story.project.is_unwanted(&task, &render("r1")), "it may be paid for");
+    story.apply(Event::Reported { task: task.clone(), id: Some(render("r1")), report: done(&task), polled: false });
+    assert_eq!((story.status("1"), story.project.status()), (SceneStatus::Rejected, ProjectStatus::Failed));
+    assert_eq!((story.notified(), story.resolved()), (vec![], vec![]), "only a command continues the project");
+    assert_eq!(story.pieces(), [ProjectPiece::Copy { scene: id("1"), attempt: 1 }]);
+    assert_eq!(story.project.scene(&id("1")).unwrap().take().unwrap().task_id.as_deref(), Some("r1"));
+    assert_eq!(story.ignored(completed(&task)), Ignored::FinalProject, "one video of an attempt counts");
+
+    let choice = ScenePatch { take: Some(1), ..ScenePatch::default() };
+    let choose = Event::EditScene { scene: id("1"), patch: Box::new(choice) };
+    let retry = Event::Retry { scene: Some(id("1")) };
+    for commands in [vec![Event::Start], vec![retry], vec![Event::Retry { scene: None }], vec![choose, Event::Start]] {
+        let (mut story, mut resolved) = (story.clone(), Vec::new());
+        for command in commands {
+            story.apply(command);
+            resolved.extend(story.resolved());
+        }
+        assert!(resolved.contains(&(Cause::SubmissionUnclear, "proj_1/scene_1".to_owned())), "{resolved:?}");
+        assert_eq!(story.status("1"), SceneStatus::Generated);
+        let frame = story.frame_of("1");
+        story.make(&frame);
+        assert_eq!((story.project.status(), story.attempt("1")), (ProjectStatus::Completed, 1));
+        assert_eq!(story.project.spent, 500_000, "there is no second bill");
+    }
+}
+
+#[test]
+fn a_running_project_goes_on_with_a_late_video() {
+    let mut story = Story::new(vec![free("1"), free("2")], without_list());
+    story.apply(Event::Start);
+    let first = story.video_of("1");
+    story.apply(Event::ClaimTask(first.clone()));
+    story.apply(Event::SubmissionLost { task: first.clone() });
+    let second = story.wait(100).video_of("2");
+    story.submit(&second);
+    story.wait(1700).apply(Event::Tick);
+    assert_eq!((story.status("1"), story.project.status()), (SceneStatus::Rejected, ProjectStatus::Generating));
+    story.apply(completed(&first));
+    assert_eq!((story.status("1"), story.notified()), (SceneStatus::Generated, vec![OutboundEvent::SceneGenerated]));
+    assert!(story.resolved().contains(&(Cause::SubmissionUnclear, "proj_1/scene_1".to_owned())));
+    assert_eq!(story.ignored(completed(&first)), Ignored::Repeated);
+    let frame = story.frame_of("1");
+    story.make(&frame);
+    assert_eq!((story.status("1"), story.attempt("1")), (SceneStatus::Verified, 1));
 }
 
 #[test]

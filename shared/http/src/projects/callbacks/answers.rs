@@ -14,6 +14,8 @@ use crate::site::Site;
 
 /// The status of a completed task.
 const COMPLETED: &str = "completed";
+/// The status of a task that is queued or under way.
+const PROCESSING: &str = "processing";
 /// The status of a failed task.
 const FAILED: &str = "failed";
 /// The status of a webhook that is there.
@@ -76,6 +78,15 @@ pub struct FailureReceived<'a> {
     error: &'a str,
 }
 
+/// The task is queued or under way; its progress was applied.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ProgressReceived {
+    received: Yes,
+    /// `processing`.
+    #[schemars(extend("const" = PROCESSING))]
+    status: &'static str,
+}
+
 /// The callback ended nothing.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CallbackWarning {
@@ -93,6 +104,8 @@ pub enum VideoAnswer<'a> {
     Completed(VideoReceived),
     /// It failed.
     Failed(FailureReceived<'a>),
+    /// It is under way.
+    UnderWay(ProgressReceived),
     /// The callback changed nothing.
     Warning(CallbackWarning),
 }
@@ -106,6 +119,8 @@ pub enum FrameAnswer<'a> {
     Completed(FrameReceived),
     /// It failed.
     Failed(FailureReceived<'a>),
+    /// It is under way.
+    UnderWay(ProgressReceived),
     /// The callback changed nothing.
     Warning(CallbackWarning),
 }
@@ -119,6 +134,8 @@ pub enum StitchAnswer<'a> {
     Completed(StitchReceived<'a>),
     /// It failed.
     Failed(FailureReceived<'a>),
+    /// It is under way.
+    UnderWay(ProgressReceived),
     /// The callback changed nothing.
     Warning(CallbackWarning),
 }
@@ -164,6 +181,7 @@ pub fn answer(received: &Received) -> ApiAnswer {
             ApiAnswer::json(200, &StitchAnswer::Completed(body))
         }
         Received::Failed(error) => ApiAnswer::json(200, &FailureReceived { received: Yes, status: FAILED, error }),
+        Received::UnderWay => ApiAnswer::json(200, &ProgressReceived { received: Yes, status: PROCESSING }),
         Received::UnknownStatus => warning("Unknown status"),
         Received::NotFound(Stage::Video | Stage::Frame) => warning("Scene not found"),
         Received::NotFound(Stage::Stitch) => warning("Project not found"),
@@ -230,6 +248,7 @@ mod tests {
             ),
         );
         check(Received::Failed("no GPU".to_owned()), r#"{"received":true,"status":"failed","error":"no GPU"}"#);
+        check(Received::UnderWay, r#"{"received":true,"status":"processing"}"#);
         check(Received::NotFound(Stage::Video), r#"{"received":true,"warning":"Scene not found"}"#);
         check(Received::NotFound(Stage::Frame), r#"{"received":true,"warning":"Scene not found"}"#);
         check(Received::NotFound(Stage::Stitch), r#"{"received":true,"warning":"Project not found"}"#);
