@@ -48,6 +48,8 @@ pub(crate) struct Operations {
 pub(crate) trait Stored: Aggregate {
     /// The names of the operations.
     const OPERATIONS: Operations;
+    /// Whether clients may choose ids, so that one that exists is a conflict and no error.
+    const CHOSEN_IDS: bool;
 
     /// Reads an id.
     fn parse_id(text: &str) -> Option<Self::Id>;
@@ -156,7 +158,8 @@ impl<A: Stored> AggregateTable<A> {
         self.write(A::OPERATIONS.save, next, Some(next.version() - 1)).await
     }
 
-    /// Creates an aggregate with its idempotency record, in one transaction; a conflict has the record that is there.
+    /// Creates an aggregate with its idempotency record, in one transaction; a conflict has the record that is there, and none
+    /// if only an aggregate with a chosen id is there.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -180,6 +183,7 @@ impl<A: Stored> AggregateTable<A> {
                         let first = self.counters.stored_record(&record.caller, &record.key).await?;
                         return Ok(Saved::Conflict(first.map(Box::new)));
                     }
+                    Cancelled::Condition(_) if A::CHOSEN_IDS => return Ok(Saved::Conflict(None)),
                     Cancelled::Condition(_) => {
                         let reason = format!("id `{}` exists", new.id());
                         return Err(StoreError::Unreadable { operation, reason });

@@ -127,6 +127,12 @@ impl Place {
         Self { rank: rank(error), group: group(error.cause, &error.about) }
     }
 
+    /// Whether it is a place among the errors of this severity.
+    pub fn is_of(&self, severity: Severity) -> bool {
+        let passing = severity == Severity::Info && self.rank.starts_with(PASSING);
+        passing || self.rank.starts_with(class(severity))
+    }
+
     /// Reads the text of a place.
     pub fn parse(text: &str) -> Option<Self> {
         let (rank, group) = text.split_once('.')?;

@@ -29,7 +29,8 @@ pub trait NewProjects: IdempotencyStore {
     /// [`StoreError`].
     async fn insert(&self, project: &Project) -> Result<Saved<Project>, StoreError>;
 
-    /// Stores a new project with its idempotency record, in one transaction; a conflict has the record that is there.
+    /// Stores a new project with its idempotency record, in one transaction; a conflict has the record that is there, and
+    /// none if only a project with this id is.
     ///
     /// # Errors
     /// [`StoreError`].

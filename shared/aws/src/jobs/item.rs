@@ -27,6 +27,8 @@ impl Stored for Job {
         due: "find due jobs",
     };
 
+    const CHOSEN_IDS: bool = false;
+
     fn parse_id(text: &str) -> Option<JobId> {
         JobId::parse(text).ok()
     }

@@ -39,6 +39,8 @@ impl Stored for Project {
         due: "find due projects",
     };
 
+    const CHOSEN_IDS: bool = true;
+
     fn parse_id(text: &str) -> Option<ProjectId> {
         ProjectId::parse(text).ok()
     }

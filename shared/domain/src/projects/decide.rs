@@ -11,6 +11,7 @@ mod launches;
 mod outcomes;
 mod pieces;
 mod reports;
+mod size;
 mod tasks;
 mod timers;
 
@@ -19,7 +20,7 @@ use crate::projects::effect::ProjectEffect;
 use crate::projects::event::{Event, NewScene};
 use crate::projects::graph;
 use crate::projects::policy::ProjectPolicy;
-use crate::projects::project::{MAX_SCENES, Phase, Project, ProjectSpec};
+use crate::projects::project::{MAX_BYTES, MAX_SCENES, Phase, Project, ProjectSpec};
 use crate::projects::reasons::{Ignored, Rejected};
 use crate::{Aggregate, Decision, Effect, Emitted, Origin, ProjectId, Subject, Timestamp};
 use change::{Change, Outcome, Refusal};
@@ -40,7 +41,7 @@ pub struct NewProject {
 /// Creates a project: version 1, a draft, with its scenes in the natural order of their numbers.
 ///
 /// # Errors
-/// [`Rejected::TooManyScenes`] and [`Rejected::Graph`].
+/// [`Rejected::TooManyScenes`], [`Rejected::TooLarge`] and [`Rejected::Graph`].
 pub fn create(new: NewProject, now: Timestamp, policy: &ProjectPolicy) -> Result<Project, Rejected> {
     if new.scenes.len() > MAX_SCENES {
         return Err(Rejected::TooManyScenes);
@@ -49,6 +50,9 @@ pub fn create(new: NewProject, now: Timestamp, policy: &ProjectPolicy) -> Result
     let ids: Vec<String> = new.scenes.iter().map(|scene| scene.id.to_string()).collect();
     for scene in new.scenes {
         edits::insert(&mut scenes, scene);
+    }
+    if size::bytes(&new.spec, &scenes) > MAX_BYTES {
+        return Err(Rejected::TooLarge);
     }
     graph::check(&scenes).map_err(Rejected::Graph)?;
     let outbox = if ids.is_empty() { vec![] } else { vec![ProjectEffect::IndexScenes { scenes: ids }.into()] };
@@ -85,7 +89,7 @@ pub fn create(new: NewProject, now: Timestamp, policy: &ProjectPolicy) -> Result
 pub fn decide(project: &Project, event: &Event, now: Timestamp, policy: &ProjectPolicy) -> Decision<Project> {
     let mut change = Change::of(project, now, policy);
     let outcome = match project.deleted_at {
-        None => apply(&mut change, event),
+        None => apply(&mut change, event).and_then(|()| size::check(&change, event)),
         Some(_) => apply_to_deleted(&mut change, event),
     };
     match outcome {

@@ -31,6 +31,14 @@ impl File {
     pub fn is_to_copy(&self) -> bool {
         self.key.is_none() && self.source.is_some()
     }
+
+    /// Forgets where a file was that is in our bucket now: signed URLs are long, they expire, and a project's item has
+    /// little room.
+    pub fn forget_source(&mut self) {
+        if self.key.is_some() {
+            self.source = None;
+        }
+    }
 }
 
 /// The data that a service sends with a video: in the item if it is small, else in the bucket.

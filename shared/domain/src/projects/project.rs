@@ -12,6 +12,11 @@ use crate::{Effect, Emitted, Origin, ProjectId, SceneId, Timestamp};
 
 /// Scenes of a project at most.
 pub const MAX_SCENES: usize = 200;
+/// Bytes of what a client says about a project and its scenes at most, as JSON: texts, URLs, and short prompts. The item
+/// has room for 400 KB, with the results of all tasks.
+pub const MAX_BYTES: usize = 192 * 1024;
+/// Takes of a project at most: beyond, no new attempts are begun.
+pub const MAX_TAKES: usize = 2000;
 
 /// The status of a project as clients see it. The names are those of the wire.
 #[derive(

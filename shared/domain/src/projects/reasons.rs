@@ -44,6 +44,9 @@ pub enum Rejected {
     Graph(GraphError),
     /// The project would have more than [`crate::projects::project::MAX_SCENES`] scenes.
     TooManyScenes,
+    /// The project would have more than [`crate::projects::project::MAX_BYTES`] of texts and URLs, or it has
+    /// [`crate::projects::project::MAX_TAKES`] takes.
+    TooLarge,
     /// The command would exceed the project's budget.
     OverBudget {
         /// What it would cost, in millionths of a dollar.

@@ -12,13 +12,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::errors::problem::ErrorProblem;
-use crate::problem::Problem;
+use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
 use crate::routes;
 use crate::typed::fields::{Flag, Shortened, Text, Whole, blank_is_absent, with_cursor};
 
 /// The most errors in one answer.
 const MOST: i64 = 200;
+/// The maximum length of an id in a path, in bytes.
+const ID_LIMIT: usize = 200;
 /// The default number of errors in one answer.
 const LISTED: usize = 100;
 
@@ -137,7 +139,14 @@ impl Route {
             ("GET", ["api", "v1", "errors", "stats"]) => Ok(Self::Stats),
             ("POST", ["api", "v1", "errors", "dismiss"]) => read_dismissal(request),
             ("POST", ["api", "v1", "errors", "log"]) => Ok(Self::Log(Box::new(request.body::<ErrorReport>()?.into()))),
-            ("GET", ["api", "v1", "errors", id]) if !is_word(id) => Ok(Self::One((*id).to_owned())),
+            ("GET", ["api", "v1", "errors", id]) if !is_word(id) => {
+                // The table has no longer keys.
+                if id.len() > ID_LIMIT {
+                    Err(Problem::Error(ErrorProblem::NotFound))
+                } else {
+                    Ok(Self::One((*id).to_owned()))
+                }
+            }
             _ => Err(routes::unknown(request)),
         }
     }
@@ -163,6 +172,11 @@ fn read_search(request: &ApiRequest) -> Result<Option<Search>, Problem> {
     let (Some(resolved), false) = (resolved, has_unknown_word) else { return Ok(None) };
     let (severity, kind, project) = (severity.flatten(), kind.flatten(), project.flatten());
     let limit = given.limit.map_or(LISTED, Whole::get);
+    if let (Some(severity), Some(after)) = (severity, &after)
+        && !after.is_of(severity)
+    {
+        return Err(bad("cursor", "the `nextCursor` of an answer about the same `severity`"));
+    }
     Ok(Some(Search { severity, kind, project, resolved, after, limit }))
 }
 
@@ -231,6 +245,11 @@ mod tests {
         for bad in ["!", &ApiRequest::write_cursor("1.2")] {
             assert_eq!(list(&[("cursor", bad)]).unwrap_err().path(), Some("cursor"), "{bad}");
         }
+        let of = |severity: &str| list(&[("cursor", cursor.as_str()), ("severity", severity)]);
+        assert!(of("critical").is_ok_and(|search| search.is_some()));
+        for other in ["error", "warning", "info"] {
+            assert_eq!(of(other).unwrap_err().path(), Some("cursor"), "the table has no such place: {other}");
+        }
         assert_eq!(list(&[("limit", "0")]).unwrap_err().path(), Some("limit"));
     }
 
@@ -268,6 +287,8 @@ mod tests {
         let one = |path: &str| Route::read(&get_request(path, &[]));
         assert_eq!(one("/api/v1/errors/err_1_a"), Ok(Route::One("err_1_a".to_owned())));
         assert_eq!(one("/api/v1/errors/stats"), Ok(Route::Stats));
+        let long = format!("/api/v1/errors/{}", "e".repeat(3000));
+        assert_eq!(one(&long), Err(Problem::Error(ErrorProblem::NotFound)));
         assert!(one("/api/v1/errors/dismiss").is_err() && one("/api/v1/errors/log").is_err());
     }
 }

@@ -202,7 +202,7 @@ pub fn list_answer(of: &Listed, limit: usize, shown: Shown<'_>) -> ApiAnswer {
         page: of.number,
         has_next_page: next.is_some(),
         has_prev_page: of.number > 1,
-        next_cursor: next.map(|cursor| ApiRequest::write_cursor(&format!("{}.{cursor}", of.number + 1))),
+        next_cursor: next.map(|cursor| ApiRequest::write_cursor(&format!("{}.{cursor}", of.number.saturating_add(1)))),
     };
     ApiAnswer::json(200, &answer)
 }

@@ -2,7 +2,7 @@
 
 use reelhook_app::projects::requests::scenes::SceneFault;
 use reelhook_app::views::scenes::dollars;
-use reelhook_domain::projects::project::MAX_SCENES;
+use reelhook_domain::projects::project::{MAX_BYTES, MAX_SCENES, MAX_TAKES};
 use reelhook_domain::projects::reasons::Rejected;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -108,6 +108,13 @@ impl From<Rejected> for Problem {
             Rejected::BadStatus => ProjectProblem::BadStatus,
             Rejected::Graph(error) => ProjectProblem::BadGraph(error.to_string()),
             Rejected::TooManyScenes => ProjectProblem::TooManyScenes,
+            Rejected::TooLarge => {
+                let size = MAX_BYTES / 1024;
+                return bad(
+                    "scenes",
+                    format!("less: a project has at most {size} KiB of texts and URLs, and {MAX_TAKES} takes"),
+                );
+            }
             Rejected::OverBudget { cost, left } => ProjectProblem::OverBudget(cost, left),
         })
     }

@@ -11,6 +11,9 @@ use crate::takes::plan::{Plan, Rate};
 use crate::takes::probe::Probe;
 use crate::takes::sound::{RAW_SOUND, TakeSound};
 
+/// The frames of a joined video at most: some 46 hours at the highest rate. A file of a few bytes may claim to last for years.
+const MOST_FRAMES: u64 = 10_000_000;
+
 /// A take to be joined with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Take {
@@ -63,6 +66,9 @@ impl Ffmpeg {
             probes.push(self.probe(&take.path).await?);
         }
         let mut plan = Plan::new(&probes, &self.doubled(takes, &probes).await?);
+        if plan.frames() > MOST_FRAMES {
+            return Err(RenderError::Video(format!("would have more than {MOST_FRAMES} frames")));
+        }
         if let Some(step) = plan.copied {
             match self.join_takes(takes, &probes, &plan, to, directory, &mut progress).await {
                 Ok(()) if self.is_exact(to, &plan, &probes[0], step).await => return Ok(done(&plan, &probes)),

@@ -125,7 +125,7 @@ impl Timing {
         match self {
             Self::Even(step) => {
                 let step = u64::try_from(step).unwrap_or(1);
-                Rate::new(u64::from(den), u64::from(num) * step).unwrap_or(HIGHEST)
+                Rate::new(u64::from(den), u64::from(num).saturating_mul(step)).unwrap_or(HIGHEST)
             }
             Self::Rounded(rate) | Self::Uneven(rate) => rate,
         }

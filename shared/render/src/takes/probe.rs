@@ -13,6 +13,8 @@ use crate::error::RenderError;
 const CORRUPT: u32 = 2;
 /// The flag of a packet that is decoded but not shown, as an edit list says.
 const NOT_SHOWN: u32 = 4;
+/// The latest time and the longest duration that are read, in units of the time base: sums of them stay numbers.
+const MOST_TIME: u64 = 1 << 50;
 /// The flag of a packet that starts with a key frame.
 const KEY: u32 = 1;
 
@@ -217,7 +219,8 @@ fn read_packet(line: &str) -> Option<(Packet, u32)> {
     let (_stream, dts, pts, duration) = (number()?, number()?, number()?, number()?);
     let flags = columns.find_map(|column| column.strip_prefix("F=0x"));
     let flags = flags.map_or(Some(KEY), |flags| u32::from_str_radix(flags, 16).ok())?;
-    (pts != i64::MIN).then_some((Packet { dts, pts, duration }, flags))
+    let is_time = |time: i64| time.unsigned_abs() <= MOST_TIME;
+    (is_time(pts) && is_time(duration)).then_some((Packet { dts, pts, duration }, flags))
 }
 
 /// Reads the log of the `showinfo` filter. Its lines begin with the name of the filter, so that no metadata of the file
@@ -280,6 +283,10 @@ mod tests {
         assert_eq!(probe.times(), [0, 512, 1536]);
         let cut = read_packets(&format!("{output}0, 512, 1024, 512, 144, 0x00, F=0x2\n"));
         assert_eq!((cut.packets.len(), cut.whole), (3, false));
+        for (pts, duration) in [(i64::MIN, 512), (i64::MAX, 512), (2048, i64::MAX)] {
+            let far = read_packets(&format!("{output}0, 512, {pts}, {duration}, 144, 0x00\n"));
+            assert_eq!(far.times(), [0, 512, 1536], "no time: {pts}, {duration}");
+        }
     }
 
     #[test]

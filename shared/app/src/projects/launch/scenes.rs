@@ -146,9 +146,15 @@ async fn try_claim(
         let Ok(next) = admission.take(&project.slot(&task), now, lease, ports.scene_slots) else {
             return Ok(Attempt::NoSlot);
         };
-        match ports.slots.claim(&claimed, &next).await? {
-            Claimed::Done => return Ok(Attempt::Claimed(ClaimedTask { project: claimed, task })),
-            Claimed::Conflict => {}
+        match ports.slots.claim(&claimed, &next).await {
+            Ok(Claimed::Done) => return Ok(Attempt::Claimed(ClaimedTask { project: claimed, task })),
+            Ok(Claimed::Conflict) => {}
+            Err(error) if error.is_busy() => return Err(error.into()),
+            // Nor must one that can't be stored, such as one that is too large.
+            Err(error) => {
+                tracing::error!(project_id = %id, %error, "failed to store a waiting project, skipped it");
+                return Ok(Attempt::NoScene);
+            }
         }
     }
     Ok(Attempt::NoScene)

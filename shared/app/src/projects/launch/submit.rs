@@ -41,6 +41,7 @@ pub(super) async fn submit(ports: &LaunchPorts<'_>, claimed: &ClaimedTask) -> Ou
         }
         Submission::Refused { error, wait, permanent } => {
             tracing::warn!(project_id = %project.id, %task, permanent, traceparent, "a service refused a task");
+            let error = ports.client.services.concealed(task.stage(), &error);
             Event::SubmissionRefused { task: task.clone(), error, wait, permanent }
         }
         Submission::Lost(reason) => {

@@ -54,6 +54,10 @@ impl ServiceClient<'_> {
                 TaskReport::Unknown
             }
         };
+        let report = match report {
+            TaskReport::Failed(error) => TaskReport::Failed(self.services.concealed(stage, &error)),
+            other => other,
+        };
         Polled { report, answered: Some(response.status < 500) }
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod conceal;
 mod list;
 pub mod report;
 mod requests;

@@ -7,6 +7,8 @@ use reelhook_domain::projects::task::Stage;
 use reelhook_domain::{ProjectId, RenderId, SceneId, WebUrl, cut};
 use serde_json::{Number, Value};
 
+use crate::projects::services::conceal::concealed;
+
 /// The maximum size of a service's reason for a failure, in bytes.
 const ERROR_LIMIT: usize = 2048;
 /// The maximum size of the text that names one of our submissions, in bytes.
@@ -99,7 +101,7 @@ fn progress(body: &Value) -> u8 {
 fn error(body: &Value) -> Option<String> {
     let said = member(body, &["error", "error_message"])?;
     let text = said.as_str().or_else(|| said["message"].as_str())?.trim();
-    (!text.is_empty()).then(|| cut(text, ERROR_LIMIT).to_owned())
+    (!text.is_empty()).then(|| cut(&concealed(text, None), ERROR_LIMIT).to_owned())
 }
 
 fn output(stage: Stage, body: &Value) -> Option<TaskOutput> {

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::outbound::{Method, OutboundRequest};
 use crate::projects::links::FileLinks;
+use crate::projects::services::conceal::concealed;
 
 /// The time limit of one request. It is well below the lease of a submission.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -69,6 +70,11 @@ impl Services {
             Stage::Frame => self.frame.as_ref(),
             Stage::Stitch => self.stitch.as_ref(),
         }
+    }
+
+    /// A text of a stage's service without our key and without tokens of ours, which some services repeat in their errors.
+    pub fn concealed(&self, stage: Stage, text: &str) -> String {
+        concealed(text, self.of(stage).and_then(|service| service.key.as_ref()))
     }
 
     /// The service that makes a stage's tasks, if it has the API for polls, cancellations and lists.

@@ -99,6 +99,18 @@ async fn what_was_claimed_before_a_fault_is_submitted() {
 }
 
 #[tokio::test]
+async fn a_project_that_cannot_be_stored_stops_no_other() {
+    let stack = stack(20);
+    for n in 1..=2 {
+        add(&stack, n, 1, false);
+    }
+    stack.scenes.projects.faults.inject("claim", [Fault::Refuse, Fault::Pass, Fault::Refuse]);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(posts(&stack).len(), 1);
+    assert_eq!(start(&stack).await, 1, "the first one is stored again");
+}
+
+#[tokio::test]
 async fn a_scene_that_continues_another_one_waits_for_its_frame() {
     let stack = stack(20);
     let id: ProjectId = add(&stack, 1, 3, false);

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::items::item_of;
 use super::{table, waiting};
-use crate::replay::{condition_failed, ok};
+use crate::replay::{cancelled, condition_failed, ok};
 
 #[tokio::test]
 async fn a_version_replaces_the_one_before() {
@@ -30,15 +30,25 @@ async fn a_conflict_has_the_other_writer_s_version() {
     assert_eq!(projects.save(&waiting()).await.unwrap(), Saved::Conflict(Some(Box::new(waiting()))));
 }
 
-#[tokio::test]
-async fn a_project_and_its_idempotency_record_are_one_transaction() {
-    let record = IdempotencyRecord {
+fn record() -> IdempotencyRecord {
+    IdempotencyRecord {
         caller: "caller".to_owned(),
         key: "key 1".to_owned(),
         body_hash: "abc".to_owned(),
         answer: "{}".to_owned(),
         expires_at: Timestamp(NOON.millis() + 86_400_000),
-    };
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_a_client_chose_and_that_exists_is_a_conflict_also_with_a_key() {
+    let (projects, _) = table(|_, _| cancelled(&["None", "ConditionalCheckFailed"]));
+    assert_eq!(projects.insert_with_key(&waiting(), &record(), NOON).await.unwrap(), Saved::Conflict(None));
+}
+
+#[tokio::test]
+async fn a_project_and_its_idempotency_record_are_one_transaction() {
+    let record = record();
     let (projects, calls) = table(|_, _| ok());
     assert_eq!(projects.insert_with_key(&waiting(), &record, NOON).await.unwrap(), Saved::Done);
     let call = calls.only();

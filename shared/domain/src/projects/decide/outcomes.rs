@@ -95,7 +95,14 @@ fn keep_take(change: &mut Change<'_>, index: usize, video: &Video, task: Option<
         task_id: task.map(ToString::to_string),
         at: change.now,
     };
-    change.project.scenes[index].takes.push(take);
+    let takes = &mut change.project.scenes[index].takes;
+    // Clients send back the frames of the newest take as they saw them, also at their sources.
+    for older in takes.iter_mut() {
+        for frame in [older.first_frame.as_mut(), older.last_frame.as_mut()].into_iter().flatten() {
+            frame.forget_source();
+        }
+    }
+    takes.push(take);
     (id, attempt)
 }
 

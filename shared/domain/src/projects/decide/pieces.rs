@@ -139,7 +139,13 @@ fn copied(change: &mut Change<'_>, scene: &SceneId, attempt: u32, [video, thumbn
     if let Some(last) = &mut take.last_frame {
         store(last, frame);
     }
-    let (copy, at) = (take.video.clone(), take.at);
+    for file in [Some(&mut take.video.file), take.video.thumbnail.as_mut()].into_iter().flatten() {
+        file.forget_source();
+    }
+    let (copy, at, last) = (take.video.clone(), take.at, take.last_frame.clone());
+    if let Some(last) = last {
+        name_first_frames(change, &last);
+    }
     // The video of a project of one scene is its take's.
     if let Some(made) = &mut change.project.video
         && matches!(made.takes.as_slice(), [(only, of)] if only == scene && *of == attempt)
@@ -162,6 +168,16 @@ fn copied_final(change: &mut Change<'_>, video: Option<&File>, thumbnail: Option
     }
     if started_at.is_some_and(|started| started > made.at) {
         change.resolve(Cause::CopyFailed, None);
+    }
+}
+
+/// The takes that started from this frame before it was copied know its copy.
+fn name_first_frames(change: &mut Change<'_>, copied: &File) {
+    let takes = change.project.scenes.iter_mut().flat_map(|scene| &mut scene.takes);
+    for first in takes.filter_map(|take| take.first_frame.as_mut()) {
+        if first.is_to_copy() && first.source == copied.source {
+            first.key.clone_from(&copied.key);
+        }
     }
 }
 

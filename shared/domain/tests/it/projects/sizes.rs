@@ -1,6 +1,8 @@
 //! Projects of one scene and of two hundred: they end, and no outbox exceeds its limit.
 
-use reelhook_domain::projects::event::{Event, NewScene};
+use reelhook_domain::projects::decide::create;
+use reelhook_domain::projects::event::{Event, NewScene, ScenePatch};
+use reelhook_domain::projects::reasons::Rejected;
 use reelhook_domain::*;
 
 use super::story::*;
@@ -94,4 +96,70 @@ fn a_hundred_scenes_added_at_once_fit_in_an_outbox() {
     story.apply(Event::AddScenes(more));
     outbox_fits(&story.project);
     assert_eq!(story.project.scenes.len(), 200);
+}
+
+/// A scene with notes of so many bytes.
+fn noted(number: usize, bytes: usize) -> NewScene {
+    let mut new = free(&number.to_string());
+    new.notes = "n".repeat(bytes);
+    new
+}
+
+#[test]
+fn what_clients_say_fits_into_the_item() {
+    let large = |notes: usize| (1..=200).map(|number| noted(number, notes)).collect::<Vec<_>>();
+    assert_eq!(create(new_project(large(2000)), START, &own()).unwrap_err(), Rejected::TooLarge);
+    let mut control = large(200);
+    control.iter_mut().for_each(|new| new.notes = "\u{1}".repeat(200));
+    assert_eq!(create(new_project(control), START, &own()).unwrap_err(), Rejected::TooLarge, "six bytes each");
+    let mut story = Story::new(large(900), own());
+    let edit = |number: usize, bytes: usize| Event::EditScene {
+        scene: id(&number.to_string()),
+        patch: Box::new(ScenePatch { notes: Some("n".repeat(bytes)), ..ScenePatch::default() }),
+    };
+    let refused = (1..=20).find(|number| match story.decide(&edit(*number, 2000)) {
+        Decision::Apply(project) => {
+            story.project = *project;
+            false
+        }
+        other => other == Decision::Reject(Rejected::TooLarge),
+    });
+    let refused = refused.expect("the project is full after some of these");
+    story.apply(edit(1, 0));
+    story.apply(edit(refused, 2000));
+}
+
+#[test]
+fn signed_urls_of_copied_files_are_forgotten() {
+    let mut story = Story::started(&["1", "2"], services());
+    story.run();
+    for _ in 2..=3 {
+        story.apply(Event::Generate { scenes: vec![id("1")], cascade: true });
+        story.run();
+    }
+    for scene in &story.project.scenes {
+        assert_eq!(scene.takes.len(), 3);
+        assert!(scene.takes.iter().all(|take| take.video.file.key.is_some() && take.video.file.source.is_none()));
+        let (newest, older) = scene.takes.split_last().unwrap();
+        for take in older {
+            let mut frames = [take.first_frame.as_ref(), take.last_frame.as_ref()].into_iter().flatten();
+            assert!(frames.all(|frame| frame.key.is_some() && frame.source.is_none()), "{take:?}");
+        }
+        let last = newest.last_frame.as_ref().unwrap();
+        assert!(last.key.is_some() && last.source.is_some(), "clients may send it back as they saw it");
+    }
+    let first = story.project.scenes[1].takes[2].first_frame.as_ref().unwrap();
+    assert_eq!(first.key, story.project.scenes[0].takes[2].last_frame.as_ref().unwrap().key);
+}
+
+#[test]
+fn takes_have_a_limit() {
+    let mut story = Story::started(&["1"], services());
+    story.run();
+    let again = || Event::Generate { scenes: vec![id("1")], cascade: true };
+    let take = story.project.scenes[0].takes[0].clone();
+    story.project.scenes[0].takes.resize(2000, take);
+    assert_eq!(story.rejected(again()), Rejected::TooLarge);
+    story.project.scenes[0].takes.pop();
+    story.apply(again());
 }
