@@ -80,7 +80,7 @@ def call_back(task_id, url):
 
 class Service(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 10  # of a client that sends nothing
+    timeout = 60  # of a client that sends nothing; Reelhook uses an idle connection again for 30 s
 
     def do_POST(self):
         length = int(self.headers.get("Content-Length") or 0)
@@ -152,5 +152,6 @@ class Service(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", PORT), Service)
     print(f"listening on {PUBLIC_URL}", flush=True)
-    ThreadingHTTPServer(("127.0.0.1", PORT), Service).serve_forever()
+    server.serve_forever()

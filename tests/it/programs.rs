@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 use crate::callbacks::unreported;
 use crate::documents::{ENDPOINTS, RECEIVER, Running, assert_is_video, folder, forget_receiver, python, root};
-use crate::stack::{Stack, read};
+use crate::scenes::backends::Backends;
+use crate::scenes::project::{command, completed, made, open, scenes, unique};
+use crate::stack::{JsonText, Stack, read};
 
 /// The endpoint at the example's receiver.
 async fn receiver(stack: &Stack) -> Value {
@@ -180,4 +182,52 @@ async fn the_worker_stops_when_its_run_is_cancelled() {
     running.until(&stack, &[&format!("{job}.1 cancelled")]).await;
     let answer = stack.request(Method::POST, &format!("/api/job/{job}/cancel")).send().await.expect("an answer");
     assert_eq!(answer.status(), 200);
+}
+
+/// Sends a request to the example's service of scenes, with a key.
+async fn ask(stack: &Stack, method: Method, path: &str, key: &str, order: Option<&Value>) -> (u16, Value) {
+    let request = stack.http.request(method, format!("{RECEIVER}api/v1/{path}")).header("x-api-key", key);
+    let request = request.header("idempotency-key", "a-task-of-a-test");
+    let request = order.into_iter().fold(request, |request, order| request.json_text(order));
+    read(request.send().await.expect("an answer")).await
+}
+
+#[tokio::test]
+async fn the_scene_service_makes_a_project_and_each_task_once() {
+    let stack = open(Backends::Example).await;
+    let folder = folder("scene-service");
+    // The video that it hands in is that of the README.
+    Running::start(&stack, "README.md", "first-video", &folder, &[]).finish(&stack).await;
+    let key = stack.aws.secret("TASK_API_KEY").await;
+    let mut service = python(&stack);
+    service.arg(root().join("examples/scene-service-python/service.py")).arg(folder.join("welcome.mp4"));
+    // The functions of a local stack may call this port.
+    service.env("TASK_API_KEY", &key).env("PORT", "8090").env("SECONDS", "1");
+    let mut running = Running::spawn(&stack, "scene-service", service, &folder);
+    running.until(&stack, &["listening on "]).await;
+
+    let (id, _) = made(&stack, scenes(2)).await;
+    command(&stack, &id, "start").await;
+    let project = completed(&stack, &id).await;
+    assert_eq!(project["scenes"][1]["attempt"], 1, "{project:#}");
+    let (status, listed) = ask(&stack, Method::GET, &format!("projects/{id}/tasks"), &key, None).await;
+    let tasks = listed["tasks"].as_array().expect("a list");
+    assert_eq!((status, tasks.len()), (200, 2), "{listed:#}");
+    assert!(tasks.iter().all(|task| task["status"] == "completed"), "{listed:#}");
+    running.until(&stack, &[" called back: 200"]).await;
+    let printed = running.printed();
+    assert!(!printed.contains("not called back"), "{printed}");
+
+    // A repeated key has the first task; a cancelled one stops.
+    let order = json!({ "task_type": "generate_video", "project_id": format!("proj_{}", unique()), "task_data": {} });
+    let (status, first) = ask(&stack, Method::POST, "tasks/submit", &key, Some(&order)).await;
+    assert_eq!(status, 202, "{first}");
+    assert_eq!(ask(&stack, Method::POST, "tasks/submit", &key, Some(&order)).await, (202, first.clone()));
+    let task = format!("tasks/{}", first["task_id"].as_str().expect("an id"));
+    let (status, answer) = ask(&stack, Method::DELETE, &task, &key, None).await;
+    assert_eq!((status, &answer["status"]), (200, &json!("cancelled")), "{answer}");
+    let (_, answer) = ask(&stack, Method::GET, &format!("{task}/status"), &key, None).await;
+    assert_eq!(answer["status"], "cancelled");
+    assert_eq!(ask(&stack, Method::POST, "tasks/submit", "another key", Some(&order)).await.0, 401);
+    stack.assert_queues_empty().await;
 }

@@ -1,13 +1,20 @@
-//! Lists and counts need the same number of reads with 1,000 jobs as with 10.
+//! Lists and counts need the same number of reads with 1,000 jobs as with 10, and with 300 projects and errors.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::errors::store::{ErrorStore, SavedStep, group};
 use reelhook_app::outbox::rows::{LogEntry, LogRow};
 use reelhook_app::views::Dialect;
-use reelhook_domain::{Event, JobId, LogLevel, Policy, Timestamp, decide};
-use reelhook_testkit::make_job;
-use serde_json::Value;
+use reelhook_aws::errors::table::ErrorTable;
+use reelhook_domain::errors::cause::{Cause, Raise};
+use reelhook_domain::errors::error::ErrorRow;
+use reelhook_domain::projects::policy::ProjectPolicy;
+use reelhook_domain::projects::project::Project;
+use reelhook_domain::{Event, EventId, JobId, LogLevel, Policy, Timestamp, decide};
+use reelhook_testkit::{a_project, make_job};
+use serde_json::{Map, Value};
 
 use crate::cost::{log_at_rest, log_length, log_lines};
 use crate::stack::Stack;
@@ -23,7 +30,7 @@ async fn reads(stack: &Stack, path: &str) -> BTreeMap<String, usize> {
     log_at_rest(stack).await;
     let mut counted = BTreeMap::new();
     for (function, _, line) in log_lines(from) {
-        let is_ours = ["job-control", "job-logs"].contains(&function.as_str());
+        let is_ours = ["job-control", "job-logs", "projects", "errors"].contains(&function.as_str());
         // Leases for the rate limit depend on earlier calls.
         if is_ours && line["service"] == "DynamoDB" && line["operation"] != "UpdateItem" {
             *counted.entry(format!("{function} {}", line["operation"].as_str().expect("a name"))).or_default() += 1;
@@ -32,11 +39,14 @@ async fn reads(stack: &Stack, path: &str) -> BTreeMap<String, usize> {
     counted
 }
 
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
+    Timestamp(i64::try_from(now).expect("a time"))
+}
+
 /// Adds ended jobs, as if they had been created during the last hour.
 async fn add_jobs(stack: &Stack, from: u32, to: u32) {
-    let policy = Policy::default();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
-    let now = Timestamp(i64::try_from(now).expect("a time"));
+    let (policy, now) = (Policy::default(), now());
     let mut lines = Vec::new();
     for n in from..to {
         let made = make_job(n, Timestamp(now.millis() - 3_600_000 + i64::from(n)), &policy);
@@ -89,4 +99,85 @@ async fn lists_and_numbers_read_as_often_with_1000_jobs_as_with_10() {
     let (_, listed) = stack.get("/api/queue/jobs?limit=500&status=cancelled").await;
     assert_eq!(listed["jobs"].as_array().map(Vec::len), Some(500), "the jobs are listed");
     stack.aws.remove_jobs("job_reads_", 1000).await;
+}
+
+/// The cause of the errors of this test.
+const CAUSE: Cause = Cause::VideoFailed;
+
+/// Project `n`, a draft of two scenes.
+fn project(n: u32, now: Timestamp) -> Project {
+    let mut project = a_project(n, 2, false, now, &ProjectPolicy::default());
+    project.outbox.clear();
+    project
+}
+
+/// What error `n` is about.
+fn about(n: u32) -> String {
+    format!("proj_reads/scene_{n}")
+}
+
+/// The step that raises error `n`.
+fn step(n: u32, now: Timestamp) -> EventId {
+    EventId::parse(&format!("reads.{}.{n}", now.millis())).expect("an id")
+}
+
+/// Adds drafts of projects, and errors.
+async fn add_projects_and_errors(stack: &Stack, (from, to): (u32, u32), now: Timestamp) {
+    let errors = ErrorTable::new(stack.aws.dynamodb.clone(), stack.aws.output("ErrorsTable"));
+    for n in from..to {
+        let put = stack.aws.dynamodb.put_item().table_name(stack.aws.output("ProjectsTable"));
+        let item = reelhook_aws::projects::item::to_item(&project(n, now), "test");
+        put.set_item(Some(item)).send().await.expect("saved");
+        let raise = Raise {
+            cause: CAUSE,
+            about: about(n),
+            message: "Video generation failed: out of memory".to_owned(),
+            context: Map::new(),
+        };
+        let raised = ErrorRow::raised(&raise, now, now);
+        let saved = errors.save_step(&step(n, now), None, &raised, None).await.expect("saved");
+        assert!(matches!(saved, SavedStep::Done), "{}", raised.id);
+    }
+}
+
+/// Removes them, with the markers of their steps.
+async fn remove_projects_and_errors(stack: &Stack, count: u32, now: Timestamp) {
+    let remove = async |table: &str, name: &str, key: String| {
+        let delete = stack.aws.dynamodb.delete_item().table_name(stack.aws.output(table));
+        delete.key(name, AttributeValue::S(key)).send().await.expect("deleted");
+    };
+    for n in 0..count {
+        remove("ProjectsTable", "id", project(n, now).id.to_string()).await;
+        remove("ErrorsTable", "group", group(CAUSE, &about(n))).await;
+        remove("ErrorsTable", "group", format!("seen#{}", step(n, now))).await;
+    }
+}
+
+#[tokio::test]
+async fn projects_and_errors_are_read_as_often_with_300_as_with_10() {
+    let (stack, now) = (Stack::open().await, now());
+    let first = format!("/api/v1/projects/{}", project(0, now).id);
+    let paths = [
+        "/api/v1/projects?limit=10",
+        first.as_str(),
+        "/api/v1/errors?limit=10",
+        "/api/v1/errors?limit=10&type=generation&severity=error",
+        "/api/v1/errors/stats",
+    ];
+    let mut before = Vec::new();
+    add_projects_and_errors(&stack, (0, 10), now).await;
+    for path in paths {
+        before.push(reads(&stack, path).await);
+    }
+    add_projects_and_errors(&stack, (10, 300), now).await;
+    for (path, few) in paths.iter().zip(before) {
+        let many = reads(&stack, path).await;
+        println!("{path}: {few:?} with 10, {many:?} with 300");
+        assert!(!many.is_empty() && many == few, "{path}: {few:?} with 10, {many:?} with 300");
+    }
+    let (_, listed) = stack.get("/api/v1/projects?limit=10").await;
+    assert!(listed["totalDocs"].as_u64() >= Some(300), "the projects are listed");
+    let (_, counted) = stack.get("/api/v1/errors/stats").await;
+    assert!(counted["stats"]["byType"]["generation"].as_u64() >= Some(300), "the errors are counted: {counted}");
+    remove_projects_and_errors(&stack, 300, now).await;
 }

@@ -1,11 +1,14 @@
 """Stores the whole state of a local stack in files, and restores such a state with its times moved to now.
 
 A recording is a directory: `recording.json` (times, version, names of its jobs and the API's responses about them),
-`settings.json` (SSM), `tables/<logical id>.jsonl` (items in DynamoDB's JSON), `queues.json` (message bodies), `objects/`
-(S3) and `objects.json` (their headers). tests/upgrade has one for each version that changed the stored data.
+`settings.json` (SSM), `tables/<logical id>.jsonl` (items in DynamoDB's JSON, bytes as base64), `queues.json` (message
+bodies), `objects/` (S3) and `objects.json` (their headers). tests/upgrade has one for each version that changed the
+stored data.
 """
 
+import base64
 import datetime
+import gzip
 import json
 import pathlib
 import re
@@ -105,7 +108,12 @@ def freeze(stack):
 
 def scanned(table):
     pages = client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    return [item for page in pages for item in page["Items"]]
+    return [with_text(item) for page in pages for item in page["Items"]]
+
+
+def with_text(item):
+    """An item whose bytes are base64, as in DynamoDB's JSON."""
+    return {name: {"B": base64.b64encode(of["B"]).decode()} if "B" in of else of for name, of in item.items()}
 
 
 def messages(url):
@@ -172,6 +180,16 @@ class Move:
     def month(self, text):
         return f"#{self.day[:7]}" if text[1:] == iso(self.ended)[:7] else text
 
+    def item(self, line):
+        """An item of a line. Bytes are texts that gzip compressed (shared/aws/src/projects/item.rs)."""
+        item = json.loads(line)
+        packed = {name: base64.b64decode(of["B"]) for name, of in item.items() if "B" in of}
+        plain = self.value({name: of for name, of in item.items() if "B" not in of})
+        for name, data in packed.items():
+            text = gzip.decompress(data).decode()
+            plain[name] = {"B": gzip.compress(self.text(text).encode())}
+        return plain
+
     def value(self, value):
         return json.loads(self.text(json.dumps(value, ensure_ascii=False)))
 
@@ -209,7 +227,7 @@ def restore(stack, directory):
         path = directory / "tables" / f"{name}.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         for line in lines:
-            client("dynamodb").put_item(TableName=tables[name], Item=json.loads(move.text(line)))
+            client("dynamodb").put_item(TableName=tables[name], Item=move.item(line))
     urls = stack.outputs()
     for name, bodies in json.loads((directory / "queues.json").read_text(encoding="utf-8")).items():
         for body in bodies:

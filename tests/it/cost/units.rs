@@ -8,6 +8,18 @@ use serde_json::{Map, Value, json};
 use super::Call;
 use crate::aws::{Aws, Item};
 
+/// The outputs that name the tables.
+const TABLES: [&str; 8] = [
+    "JobsTable",
+    "ProjectsTable",
+    "ErrorsTable",
+    "JobEventsTable",
+    "DeliveriesTable",
+    "EndpointsTable",
+    "CountersTable",
+    "CatalogTable",
+];
+
 /// The billed units of a call: writes of 1 KB, reads of 4 KB (eventually consistent ones count half).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Units {
@@ -17,6 +29,8 @@ pub struct Units {
 
 /// The key attributes of a table and of its indexes.
 struct Keys {
+    /// The output that names the table.
+    output: &'static str,
     of_table: Vec<String>,
     of_indexes: Vec<Vec<String>>,
 }
@@ -32,13 +46,82 @@ struct Written {
     partial: bool,
 }
 
-/// The units of each call, in order (none where it is not DynamoDB's), and the bytes that its items take in the end.
-pub async fn measure(aws: &Aws, calls: &[Call]) -> (Vec<Units>, f64) {
-    let mut tables = BTreeMap::new();
-    for output in ["JobsTable", "JobEventsTable", "DeliveriesTable", "EndpointsTable", "CountersTable"] {
-        tables.insert(aws.output(output).to_owned(), keys(aws, aws.output(output)).await);
+/// What the calls had a table do.
+#[derive(Debug, Clone, Copy, Default)]
+struct Use {
+    /// Items that were written.
+    writes: usize,
+    /// Items that were read, and queries.
+    reads: usize,
+    units: Units,
+    /// The size of the largest item that was written.
+    largest: f64,
+}
+
+/// What calls consume.
+pub struct Consumed {
+    /// The units of each call, in order; none where it is not DynamoDB's.
+    pub units: Vec<Units>,
+    /// The bytes that the written items take in the end.
+    pub stored: f64,
+    /// By the name of the table's output.
+    of_tables: BTreeMap<&'static str, Use>,
+}
+
+impl Consumed {
+    /// A table of what each table had to do.
+    pub fn table_of_tables(&self) -> String {
+        let mut text = String::from(
+            "| table | items written | write units | items read, queries | read units | largest item |\n\
+             |---|---:|---:|---:|---:|---:|\n",
+        );
+        for (output, done) in &self.of_tables {
+            let (name, Units { write, read }) = (output.trim_end_matches("Table"), done.units);
+            let largest = if done.writes > 0 { format!("{:.1} KB", done.largest / 1024.0) } else { String::new() };
+            text += &format!("| {name} | {} | {write} | {} | {read} | {largest} |\n", done.writes, done.reads);
+        }
+        text
     }
-    let mut units = vec![Units::default(); calls.len()];
+}
+
+/// Adds up what calls consume.
+struct Tally<'a> {
+    tables: &'a BTreeMap<String, Keys>,
+    units: Vec<Units>,
+    of_tables: BTreeMap<&'static str, Use>,
+}
+
+impl Tally<'_> {
+    /// What a table did so far.
+    fn of(&mut self, table: &str) -> &mut Use {
+        self.of_tables.entry(self.tables[table].output).or_default()
+    }
+
+    /// An item of this size was written by a call.
+    fn wrote(&mut self, call: usize, table: &str, size: f64, units: f64) {
+        self.units[call].write += units;
+        let done = self.of(table);
+        done.writes += 1;
+        done.units.write += units;
+        done.largest = done.largest.max(size);
+    }
+
+    /// An item or a page was read by a call.
+    fn read(&mut self, call: usize, table: &str, units: f64) {
+        self.units[call].read += units;
+        let done = self.of(table);
+        done.reads += 1;
+        done.units.read += units;
+    }
+}
+
+/// The units of calls, and what their items take.
+pub async fn measure(aws: &Aws, calls: &[Call]) -> Consumed {
+    let mut tables = BTreeMap::new();
+    for output in TABLES {
+        tables.insert(aws.output(output).to_owned(), keys(aws, output).await);
+    }
+    let mut tally = Tally { tables: &tables, units: vec![Units::default(); calls.len()], of_tables: BTreeMap::new() };
     let mut written: BTreeMap<String, (String, Vec<Written>)> = BTreeMap::new();
     let ours = || calls.iter().enumerate().filter(|(_, call)| call.service == "DynamoDB");
     for (index, call) in ours() {
@@ -65,7 +148,7 @@ pub async fn measure(aws: &Aws, calls: &[Call]) -> (Vec<Units>, f64) {
             let larger = size(&item).max(size(&before));
             let (old, new) = (indexed(&before), indexed(&item));
             let moved: f64 = old.iter().zip(&new).map(|(old, new)| index_writes(old, new)).sum();
-            units[write.call].write += write.factor * (kilobytes(larger, 1.0) + moved);
+            tally.wrote(write.call, table, size(&item), write.factor * (kilobytes(larger, 1.0) + moved));
             largest = largest.max(size(&item));
             before = item;
         }
@@ -75,18 +158,19 @@ pub async fn measure(aws: &Aws, calls: &[Call]) -> (Vec<Units>, f64) {
     for (index, call) in ours() {
         for (table, key) in updates(call) {
             let size = size_of(aws, &mut sizes, &tables, table, key).await;
-            units[index].write += factor(call) * kilobytes(size, 1.0);
+            tally.wrote(index, table, size, factor(call) * kilobytes(size, 1.0));
         }
         for (table, key, consistent) in gets(call) {
             let size = size_of(aws, &mut sizes, &tables, table, key).await;
-            units[index].read += kilobytes(size, 4.0) * if consistent { 1.0 } else { 0.5 };
+            tally.read(index, table, kilobytes(size, 4.0) * if consistent { 1.0 } else { 0.5 });
         }
         if call.operation == "Query" {
             // One page of keys or counters, less than 4 KB while few jobs are under way.
-            units[index].read += if call.request["ConsistentRead"] == true { 1.0 } else { 0.5 };
+            let units = if call.request["ConsistentRead"] == true { 1.0 } else { 0.5 };
+            tally.read(index, table(&call.request), units);
         }
     }
-    (units, stored)
+    Consumed { units: tally.units, stored, of_tables: tally.of_tables }
 }
 
 fn factor(call: &Call) -> f64 {
@@ -107,7 +191,8 @@ fn index_writes(old: &Option<Vec<Value>>, new: &Option<Vec<Value>>) -> f64 {
     }
 }
 
-async fn keys(aws: &Aws, table: &str) -> Keys {
+async fn keys(aws: &Aws, output: &'static str) -> Keys {
+    let table = aws.output(output);
     // The SDK can't read the emulator's answer, which has a string instead of a boolean.
     let target = Some("DynamoDB_20120810.DescribeTable");
     let (status, answer, _) = aws.call("dynamodb", "POST", "/", target, &json!({ "TableName": table })).await;
@@ -118,7 +203,7 @@ async fn keys(aws: &Aws, table: &str) -> Keys {
     };
     let table = &answer["Table"];
     let indexes = table["GlobalSecondaryIndexes"].as_array().map_or(&[][..], Vec::as_slice);
-    Keys { of_table: names(table), of_indexes: indexes.iter().map(names).collect() }
+    Keys { output, of_table: names(table), of_indexes: indexes.iter().map(names).collect() }
 }
 
 /// A name of an item that does not depend on the order of its key's attributes.
@@ -151,6 +236,8 @@ fn stored_size(item: &Item) -> f64 {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),
         AttributeValue::N(number) => number.len() / 2 + 2,
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
         _ => 1,
     };
     item.iter().map(|(name, of)| (name.len() + value(of)) as f64).sum()
@@ -166,11 +253,12 @@ fn changed(before: &Map<String, Value>, change: &Map<String, Value>) -> Map<Stri
 
 /// The size of an item in a logged request, where a number stands for a long text's length.
 fn size(item: &Map<String, Value>) -> f64 {
-    let value = |value: &Value| match (&value["S"], &value["N"]) {
-        (Value::String(text), _) => text.len() as u64,
-        (Value::Number(length), _) => length.as_u64().expect("a length"),
-        (_, Value::String(number)) => number.len() as u64 / 2 + 2,
-        _ => 1,
+    let length = |of: &Value| of.as_u64().or_else(|| Some(of.as_str()?.len() as u64));
+    let value = |value: &Value| match (&value["S"], &value["B"], &value["N"]) {
+        (Value::Null, Value::Null, Value::String(number)) => number.len() as u64 / 2 + 2,
+        // Bytes are sent as base64.
+        (Value::Null, bytes, _) => length(bytes).map_or(1, |base64| base64 / 4 * 3),
+        (text, ..) => length(text).expect("a text or its length"),
     };
     item.iter().map(|(name, of)| (name.len() as u64 + value(of)) as f64).sum()
 }

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
+use crate::documents::RECEIVER;
 use crate::stack::Stack;
 
 /// The variable that only functions have that know projects.
@@ -32,17 +33,21 @@ pub enum Backends {
     Services,
     /// The mock services make everything, in seed 003's forms.
     Seed,
+    /// The example's service makes videos, our own renderers the rest.
+    Example,
 }
 
 impl Backends {
-    /// The paths of the services of videos, last frames and stitches; none for our own renderers.
-    fn paths(self) -> [Option<&'static str>; 3] {
+    /// The URLs of the services of videos, last frames and stitches; empty for our own renderers.
+    fn urls(self, studio: &str) -> [String; 3] {
+        let [none, at_root] = ["", studio].map(str::to_owned);
         match self {
-            Self::Own => [None; 3],
-            Self::Videos => [Some(""), None, None],
+            Self::Own => [none.clone(), none.clone(), none],
+            Self::Videos => [at_root, none.clone(), none],
             // The last-frame service stitches too.
-            Self::Services => [Some(""), Some(""), None],
-            Self::Seed => [Some("/seed/videos"), Some("/seed/frames"), Some("/seed/stitches")],
+            Self::Services => [at_root.clone(), at_root, none],
+            Self::Seed => ["videos", "frames", "stitches"].map(|service| format!("{studio}/seed/{service}")),
+            Self::Example => [RECEIVER.to_owned(), none.clone(), none],
         }
     }
 
@@ -58,8 +63,8 @@ impl Backends {
             if variables.get(PROJECTS).is_none() {
                 continue;
             }
-            for (name, path) in names.into_iter().zip(self.paths()) {
-                variables[name] = json!(path.map(|path| format!("{}{path}", stack.studio)).unwrap_or_default());
+            for (name, url) in names.into_iter().zip(self.urls(&stack.studio)) {
+                variables[name] = json!(url);
             }
             for (name, value) in TIMERS {
                 variables[name] = json!(value);

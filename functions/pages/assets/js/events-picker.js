@@ -2,7 +2,15 @@
 import { all, el } from "./dom.js";
 
 /** @type {Record<Exclude<Api.EventType["group"], "webhook">, string>} */
-const GROUPS = { job: "job events", video: "video events", endpoint: "endpoint events", delivery: "delivery events" };
+const GROUPS = {
+  job: "job events",
+  video: "video events",
+  project: "project events",
+  scene: "scene events",
+  error: "error events",
+  endpoint: "endpoint events",
+  delivery: "delivery events",
+};
 
 /** @type {(value: string, chosen: Set<string>, text: Page.Child, hint?: string) => HTMLElement} */
 const option = (value, chosen, text, hint) =>

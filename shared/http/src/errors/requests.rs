@@ -64,7 +64,7 @@ pub struct ErrorReport {
     /// The error.
     error: Option<ReportedError>,
     /// More about it, such as React's `componentStack`.
-    #[schemars(with = "Value")]
+    #[schemars(with = "Option<Value>")]
     error_info: Option<Value>,
     /// The page; its query is not kept.
     #[serde(default)]
