@@ -17,6 +17,7 @@ pub(super) fn advance(change: &mut Change<'_>) {
         return;
     }
     withdraw_what_is_over_budget(change);
+    withdraw_what_lacks_its_frame(change);
     let blocked = start_scenes(change);
     if let Some(takes) = change.project.verified_takes() {
         return stitch(change, takes);
@@ -73,6 +74,21 @@ fn withdraw_what_is_over_budget(change: &mut Change<'_>) {
             .task(Stage::Video)
             .is_some_and(|task| task.deadline.is_none() && matches!(task.state, TaskState::Waiting { .. }));
         if unpaid && !change.project.can_pay(change.policy.video_cost(&scene.spec)) {
+            tasks::abandon(change, index);
+        }
+    }
+}
+
+/// Takes back the videos that no service has yet and whose first frame is not there any more: a person generates the scene
+/// again from which they start, or made them start from another one.
+fn withdraw_what_lacks_its_frame(change: &mut Change<'_>) {
+    for index in 0..change.project.scenes.len() {
+        let scenes = &change.project.scenes;
+        let is_ours = scenes[index].task(Stage::Video).is_some_and(|task| match task.state {
+            TaskState::Waiting { .. } | TaskState::Own => true,
+            TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } => false,
+        });
+        if is_ours && graph::dependency(scenes, index).is_some_and(|before| !scenes[before].is_verified()) {
             tasks::abandon(change, index);
         }
     }

@@ -191,6 +191,33 @@ fn a_cascade_gives_up_what_is_under_way() {
 }
 
 #[test]
+fn a_video_that_waits_is_taken_back_when_its_first_frame_is_made_again() {
+    let mut story = Story::started(&["1", "2"], services());
+    story.make_scene("1");
+    let waiting = story.video_of("2");
+    story.apply(regenerate("1", false));
+    assert_eq!((story.status("1"), story.status("2")), (SceneStatus::Generating, SceneStatus::Ready));
+    assert_eq!(story.ignored(Event::ClaimTask(waiting)), Ignored::Repeated);
+    story.make_scene("1");
+    assert_eq!((story.attempt("2"), stale(&story)), (2, vec![false, false]));
+    let frame = story.project.scene(&id("1")).unwrap().takes[1].last_frame.clone();
+    assert_eq!(story.project.first_frame_of(&id("2")), frame);
+    assert_eq!(story.project.spent, 1_000_000, "the video that waited was never paid");
+}
+
+#[test]
+fn a_video_that_waits_is_taken_back_when_it_starts_from_another_scene() {
+    let mut story = Story::started(&["1", "2", "3"], own());
+    story.draw();
+    story.draw();
+    let order = ["1", "3", "2"].map(id).to_vec();
+    story.apply(Event::Edit(ProjectPatch { order: Some(order), ..ProjectPatch::default() }));
+    assert_eq!((story.status("2"), story.status("3")), (SceneStatus::Ready, SceneStatus::Generating));
+    story.run();
+    assert_eq!(story.project.video.as_ref().unwrap().takes, [(id("1"), 1), (id("3"), 1), (id("2"), 2)]);
+}
+
+#[test]
 fn an_earlier_take_can_be_chosen() {
     let mut story = complete();
     story.apply(regenerate("2", false));

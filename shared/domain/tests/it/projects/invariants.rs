@@ -6,7 +6,7 @@ use reelhook_domain::projects::event::{Event, TaskReport};
 use reelhook_domain::projects::graph;
 use reelhook_domain::projects::project::Phase;
 use reelhook_domain::projects::scene::{Scene, SceneState};
-use reelhook_domain::projects::task::Target;
+use reelhook_domain::projects::task::{Stage, Target, TaskState};
 use reelhook_domain::*;
 
 use super::story::*;
@@ -77,17 +77,23 @@ pub fn invariant_tasks_are_of_the_present(project: &Project) {
     }
 }
 
-/// An attempt begins with the last frame of the scene that it depends on.
+/// An attempt begins, and its video is submitted, with the last frame of the scene that it depends on.
 pub fn invariant_no_scene_runs_before_its_frame(before: &Project, after: &Project) {
+    let is_claimed = |project: &Project, scene: &SceneId| {
+        let task = project.scene(scene).and_then(|scene| scene.task(Stage::Video));
+        task.is_some_and(|task| matches!(task.state, TaskState::Submitting { .. }))
+    };
     for (index, scene) in after.scenes.iter().enumerate() {
         let attempt = before.scene(&scene.id).map_or(0, |before| before.attempt);
-        if scene.attempt == attempt {
-            continue;
+        let begins = scene.attempt != attempt;
+        if begins {
+            // A scene that is begun after another one was removed counts from that one's attempts.
+            let counted = if attempt == 0 { after.removed_attempts } else { attempt };
+            assert_eq!(scene.attempt, counted + 1);
+            let SceneState::Generating(_) = scene.state else { panic!("an attempt begins with {:?}", scene.state) };
         }
-        // The first attempt is above those of scenes that were removed.
-        assert!(scene.attempt > attempt && (attempt == 0 || scene.attempt == attempt + 1), "{}", scene.attempt);
-        let SceneState::Generating(_) = scene.state else { panic!("an attempt begins with {:?}", scene.state) };
-        if let Some(on) = graph::dependency(&after.scenes, index) {
+        let is_sent = is_claimed(after, &scene.id) && !is_claimed(before, &scene.id);
+        if let Some(on) = graph::dependency(&after.scenes, index).filter(|_| begins || is_sent) {
             assert!(after.scenes[on].is_verified(), "scene {} runs before scene {}", scene.id, after.scenes[on].id);
             assert!(after.first_frame_of(&scene.id).is_some());
         }
