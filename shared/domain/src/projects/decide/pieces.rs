@@ -77,8 +77,9 @@ pub(super) fn failed(change: &mut Change<'_>, claim: u32, error: &str, permanent
 /// What the due sweep does: pieces whose leases expired are open again, and open pieces get new hints.
 pub(super) fn sweep(change: &mut Change<'_>) {
     let (now, policy) = (change.now, change.policy.pieces());
-    // Each turn ends one piece for good, as many as the outbox has room for.
-    while change.has_room() {
+    let is_due = |change: &Change<'_>| change.project.pieces.due_at().is_some_and(|due| due <= now);
+    // Each turn ends one piece for good, as many as the outbox has room for. Without pieces no renderer starts.
+    while change.has_room() && is_due(change) {
         match change.project.pieces.sweep(now, &policy) {
             Swept::NotDue => return,
             Swept::Hint(hints) => return change.then(Effect::Draw { hints, delay_s: 0 }),
