@@ -1,7 +1,7 @@
 //! Calls about the scenes of a project: adding, changing, removing and generating them.
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::projects::requests::scenes::{SceneRequest, read_change, read_new};
+use reelhook_app::projects::requests::scenes::{SceneFields, SceneRequest, read_change, read_new};
 use reelhook_app::projects::requests::texts::Prompts;
 use reelhook_app::projects::store::Lookups;
 use reelhook_aws::start::SystemClock;
@@ -75,7 +75,14 @@ pub(crate) async fn generate(
     if let (Some(scene), Some(change)) = (&generation.scene, &generation.change) {
         (_, warnings) = apply(deps, id, scene, change).await?;
     }
-    let project = deps.command(id, |_| Ok(generation.event())).await?;
+    let event = |project: &Project| -> Result<Event, Problem> {
+        // A draft was never checked.
+        if let Some(scene) = &generation.scene {
+            read_change(project, find(project, scene)?, SceneFields::default(), false, &mut Prompts::default())?;
+        }
+        Ok(generation.event())
+    };
+    let project = deps.command(id, event).await?;
     tracing::info!(project_id = %id, scene_id = generation.scene.as_ref().map(SceneId::as_str), caller, "started to generate scenes");
     let scene = generation.scene.as_ref().map(|scene| find(&project, scene)).transpose()?;
     deps.show_project(request, &project, |shown| generation_answer(&project, scene, &warnings, shown)).await

@@ -26,6 +26,16 @@ pub enum GraphError {
     /// A scene depends on itself, directly or through others.
     #[error("scene `{0}` depends on itself, directly or through other scenes")]
     Cycle(SceneId),
+    /// A scene lacks an image that its type needs.
+    #[error("scene `{scene}` of the type `{kind}` lacks `{member}`")]
+    MissingImage {
+        /// The scene.
+        scene: SceneId,
+        /// Its type.
+        kind: &'static str,
+        /// The member that is missing.
+        member: &'static str,
+    },
     /// An order does not name each scene exactly once.
     #[error("the order must name each scene of the project exactly once")]
     Order,
@@ -69,6 +79,20 @@ pub fn check(scenes: &[Scene]) -> Result<(), GraphError> {
             if steps > scenes.len() {
                 return Err(GraphError::Cycle(scenes[start].id.clone()));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the scenes have the images that their types need, except drafts.
+///
+/// # Errors
+/// [`GraphError::MissingImage`].
+pub fn check_images(scenes: &[Scene]) -> Result<(), GraphError> {
+    for (index, scene) in scenes.iter().enumerate().filter(|(_, scene)| scene.state != SceneState::Draft) {
+        if let Some(member) = missing_image(&scene.spec, dependency(scenes, index).is_some()) {
+            let kind = scene.spec.kind.name();
+            return Err(GraphError::MissingImage { scene: scene.id.clone(), kind, member });
         }
     }
     Ok(())

@@ -76,9 +76,10 @@ fn reorder(change: &mut Change<'_>, order: &[SceneId]) -> Outcome {
     check(change)
 }
 
-/// Refuses scenes that form no graph, and marks those that depend on another scene than before.
+/// Refuses scenes that form no graph or lack an image, and marks those that depend on another scene than before.
 fn check(change: &mut Change<'_>) -> Outcome {
     graph::check(&change.project.scenes).map_err(Rejected::Graph)?;
+    graph::check_images(&change.project.scenes).map_err(Rejected::Graph)?;
     let on = |scenes: &[Scene], index: usize| graph::dependency(scenes, index).map(|on| scenes[on].id.clone());
     for index in 0..change.project.scenes.len() {
         let scene = &change.project.scenes[index];

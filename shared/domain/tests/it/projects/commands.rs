@@ -3,7 +3,7 @@
 use reelhook_domain::projects::event::{Event, ProjectPatch, ScenePatch};
 use reelhook_domain::projects::graph::GraphError;
 use reelhook_domain::projects::reasons::{Ignored, Rejected};
-use reelhook_domain::projects::scene::{Dependency, SceneStatus};
+use reelhook_domain::projects::scene::{Dependency, SceneKind, SceneStatus};
 use reelhook_domain::projects::task::Stage;
 use reelhook_domain::*;
 
@@ -298,6 +298,20 @@ fn a_removed_scene_leaves_a_graph() {
     story.apply(Event::RemoveScene(id("2")));
     assert_eq!(story.project.scenes.len(), 2);
     assert_eq!(story.rejected(Event::RemoveScene(id("2"))), Rejected::NoScene(id("2")));
+}
+
+#[test]
+fn a_scene_that_would_lose_its_first_frame_keeps_its_place() {
+    let mut image = scene("2");
+    image.spec.kind = SceneKind::ImageToVideo;
+    let mut story = Story::new(vec![scene("1"), image], own());
+    let lacks =
+        Rejected::Graph(GraphError::MissingImage { scene: id("2"), kind: "image-to-video", member: "firstFrameUrl" });
+    let order = Some(vec![id("2"), id("1")]);
+    assert_eq!(story.rejected(Event::Edit(ProjectPatch { order, ..ProjectPatch::default() })), lacks);
+    assert_eq!(story.rejected(Event::RemoveScene(id("1"))), lacks);
+    story.apply(status("2", SceneStatus::Draft));
+    story.apply(Event::RemoveScene(id("1")));
 }
 
 #[test]
