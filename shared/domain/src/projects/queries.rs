@@ -7,7 +7,7 @@ use crate::projects::project::{Phase, Project, ProjectPiece};
 use crate::projects::scene::{Scene, SceneState};
 use crate::projects::stitch::{Input, NodeState, Takes};
 use crate::projects::task::{Stage, Target, Task, TaskRef, TaskState, TaskWork};
-use crate::{Effect, Live, RenderId, SceneId, Timestamp};
+use crate::{RenderId, SceneId, Timestamp};
 
 /// The share of the scenes in the progress of a project, in percent; the stitch has the rest.
 const SCENES_SHARE: usize = 90;
@@ -210,12 +210,6 @@ impl Project {
         stitch.nodes.get(usize::from(node))?.inputs.iter().map(file).collect()
     }
 
-    /// The files that our renderers join for a generation, in order; none if it is not the present one.
-    pub fn concat_inputs(&self, generation: u32) -> Option<Vec<File>> {
-        let stitch = self.stitch.as_ref().filter(|stitch| stitch.generation == generation)?;
-        stitch.takes.iter().map(|(scene, attempt)| self.take_file(scene, *attempt)).collect()
-    }
-
     fn take_file(&self, scene: &SceneId, attempt: u32) -> Option<File> {
         let take = self.scene(scene)?.takes.iter().find(|take| take.attempt == attempt)?;
         Some(take.video.file.clone())
@@ -227,23 +221,6 @@ impl Project {
         let before = graph::dependency(&self.scenes, index).and_then(|before| self.scenes[before].take());
         let client = || self.scenes[index].spec.first_frame.clone().map(File::outside);
         before.and_then(|take| take.last_frame.clone()).or_else(client)
-    }
-
-    /// Whether the task of a scene, a video or a frame, began in this very version.
-    pub fn just_started(&self, scene: &SceneId) -> bool {
-        let is_new = |task: &Task| match task.state {
-            TaskState::Waiting { refusals, .. } => refusals == 0 && task.deadline.is_none(),
-            TaskState::Own => task.progress == 0,
-            TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } => false,
-        };
-        let is_shown = |effect: &Effect| match effect {
-            Effect::Live { events, .. } => {
-                events.iter().any(|event| matches!(event, Live::Scene { id } if id == scene))
-            }
-            _ => false,
-        };
-        let task = self.scene(scene).and_then(|scene| scene.task(Stage::Video).or_else(|| scene.task(Stage::Frame)));
-        task.is_some_and(is_new) && self.outbox.iter().any(is_shown)
     }
 
     /// The piece that a renderer claimed under this number.

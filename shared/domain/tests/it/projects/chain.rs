@@ -73,7 +73,6 @@ fn each_scene_starts_from_the_last_frame_of_the_one_before() {
             (story.status(number), story.notified()),
             (SceneStatus::Generated, vec![OutboundEvent::SceneGenerated])
         );
-        assert!(story.project.just_started(&id(number)), "its last frame is extracted");
         assert_eq!(story.status(next), SceneStatus::Ready, "no scene runs before its frame");
         let frame = story.frame_of(number);
         story.make(&frame);
@@ -82,10 +81,8 @@ fn each_scene_starts_from_the_last_frame_of_the_one_before() {
             (SceneStatus::Verified, vec![OutboundEvent::SceneVerified])
         );
         assert_eq!(story.status(next), SceneStatus::Generating);
-        assert!(story.project.just_started(&id(next)));
         assert_eq!(story.project.first_frame_of(&id(next)), Some(outside(&frame.to_string())));
     }
-    assert!(!story.project.just_started(&id("2")));
 }
 
 #[test]
