@@ -34,7 +34,7 @@ use reelhook_signing::SigningKeys;
 
 use crate::receiver::Receiver;
 
-/// The keys that verify callbacks, the endpoints that hear of errors, and the secret of the domain in front of the API.
+/// The keys that verify callbacks, the endpoints that subscribe to errors, and the secret of the domain in front of the API.
 pub struct Secrets {
     keys: CallbackKeys,
     webhooks: WebhookSettings,

@@ -1,5 +1,5 @@
 //! Kills functions at random while projects are generated: all end, nothing is generated or stitched twice, and each
-//! event is told under one id.
+//! event is notified under one id.
 //!
 //! The test is short by default; `REELHOOK_FULL=1` gives it 50 projects of 10 scenes and 200 kills, and SCENE_PROJECTS,
 //! SCENE_COUNT and SCENE_KILLS set each of them. KILL_SEED repeats a run.
@@ -76,7 +76,7 @@ async fn killing_random_functions_stops_no_project_and_repeats_nothing() {
         assert_eq!(videos["by_scene"], Value::Object(each.collect()), "no scene is generated twice");
         let stitches = billed(&stack, "stitches", id).await["billed"].as_u64();
         assert!(stitches == Some(1) || retried.contains(id), "{id} is stitched {stitches:?} times");
-        assert_told_once(&stack, &listener, id).await;
+        assert_notified_once(&stack, &listener, id).await;
     }
     assert!(stack.aws.slots("scene-admission").await.active.is_empty(), "every slot is free");
     stack.assert_queues_empty().await;
@@ -178,7 +178,7 @@ async fn statuses(stack: &Stack, projects: &[String]) -> BTreeMap<String, String
 }
 
 /// Each event about a project arrived, under one id: at the endpoint, and at the notification service.
-async fn assert_told_once(stack: &Stack, listener: &Listener, id: &str) {
+async fn assert_notified_once(stack: &Stack, listener: &Listener, id: &str) {
     listener.heard(stack, id, "project.completed").await;
     assert_eq!(listener.ids(stack, id, "project.completed").await.len(), 1, "{id} completed once");
     let mut ids: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();

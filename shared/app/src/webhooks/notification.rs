@@ -1,4 +1,4 @@
-//! The notification service: an endpoint of the settings that hears only of completed projects, in a form of its own.
+//! The notification service: an endpoint of the settings that subscribes to completed projects only, with a body of its own.
 
 use std::sync::Arc;
 use std::time::Duration;

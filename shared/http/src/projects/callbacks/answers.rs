@@ -61,7 +61,7 @@ pub struct StitchReceived<'a> {
     status: &'static str,
     /// Whether the project has the video.
     project_updated: bool,
-    /// Whether the notification service is told that the project is completed.
+    /// Whether the notification service is notified that the project is completed.
     user_notified: bool,
     /// The project's video at the service that made it; null until the project is completed.
     final_video_url: Option<&'a str>,
