@@ -224,10 +224,10 @@ impl Cause {
             | Self::FrameFailed
             | Self::NextSceneBlocked
             | Self::StitchFailed
-            | Self::SubmissionUnclear => true,
+            | Self::SubmissionUnclear
+            | Self::CopyFailed => true,
             Self::UnknownScene
             | Self::IdsDisagree
-            | Self::CopyFailed
             | Self::NotificationFailed
             | Self::DeadLetters
             | Self::Poison

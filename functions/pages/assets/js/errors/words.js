@@ -36,7 +36,7 @@ const ADVICE = {
   submission_unclear: "The answer to a submission was lost. Look at the service; retry only if it does not have the task, since that may cost twice.",
   frame_failed: "The video is kept. Retry the extraction.",
   next_scene_blocked: "Read the message, change what it names, then retry.",
-  copy_failed: "Download the file from the service while its link works.",
+  copy_failed: "Retry. If it fails again, download the file from the service while its link works.",
   stitch_failed: "The scenes are kept. Retry the stitch.",
   notification_failed: "Repair the service, then replay the delivery. The project stays completed.",
   dead_letters: "Repair the function, then redrive the queue. This error ends when the queue is empty.",

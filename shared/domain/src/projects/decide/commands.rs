@@ -77,7 +77,7 @@ pub(super) fn resume(change: &mut Change<'_>) {
         change.project.generations += 1;
         stitch.generation = change.project.generations;
     }
-    pieces::reopen_copies(change);
+    pieces::reopen_copies(change, None);
     change.notify(OutboundEvent::ProjectStarted, None);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::change::{Change, Outcome, Refusal};
 use super::commands::{resume, start};
-use super::{budget, outcomes, tasks};
+use super::{budget, outcomes, pieces, tasks};
 use crate::SceneId;
 use crate::projects::graph;
 use crate::projects::project::Phase;
@@ -87,7 +87,7 @@ pub(super) fn mark_stale(change: &mut Change<'_>, index: usize, except: &BTreeSe
     }
 }
 
-/// A person retries what failed or is unclear: a scene, or the stitch if none is named.
+/// A person retries what failed or is unclear: a scene or the copies of its files, or the stitch if none is named.
 pub(super) fn retry(change: &mut Change<'_>, scene: Option<&SceneId>) -> Outcome {
     match scene {
         Some(scene) => {
@@ -101,7 +101,12 @@ pub(super) fn retry(change: &mut Change<'_>, scene: Option<&SceneId>) -> Outcome
 fn retry_scene(change: &mut Change<'_>, index: usize) -> Outcome {
     let scene = &change.project.scenes[index];
     match &scene.state {
-        SceneState::Draft | SceneState::Verified | SceneState::Approved => return Err(Rejected::NothingReady.into()),
+        SceneState::Draft => return Err(Rejected::NothingReady.into()),
+        SceneState::Verified | SceneState::Approved => {
+            let id = scene.id.clone();
+            pieces::reopen_copies(change, Some(&id));
+            return if change.is_unchanged() { Err(Rejected::NothingReady.into()) } else { Ok(()) };
+        }
         SceneState::Generating(task) if is_unclear(task) => {
             tasks::abandon(change, index);
             renew(change, index)?;
@@ -129,7 +134,10 @@ fn retry_stitch(change: &mut Change<'_>) -> Outcome {
     }
     match change.project.phase {
         Phase::Running => retry_unclear_stitches(change),
-        Phase::Completed => Err(Rejected::Ended.into()),
+        Phase::Completed => {
+            pieces::reopen_final(change);
+            if change.is_unchanged() { Err(Rejected::Ended.into()) } else { Ok(()) }
+        }
         Phase::Draft | Phase::Failed(_) | Phase::Cancelled => {
             resume(change);
             Ok(())

@@ -6,7 +6,7 @@ use super::tasks;
 use crate::SceneId;
 use crate::errors::cause::Cause;
 use crate::outbox::effect::whole_seconds;
-use crate::pieces::{AfterFailure, MAX_CRASHES, Swept};
+use crate::pieces::{AfterFailure, MAX_CRASHES, Piece, Swept};
 use crate::projects::event::{PieceOutput, TaskOutput};
 use crate::projects::media::File;
 use crate::projects::project::{Phase, ProjectPiece};
@@ -153,23 +153,20 @@ fn copied(change: &mut Change<'_>, scene: &SceneId, attempt: u32, [video, thumbn
     {
         made.video = copy;
     }
-    // A take that is older than the last start may have failed to be copied before.
-    if change.project.started_at.is_some_and(|started| started > at) {
+    // The copy of a take that is older than the last start, or of a project that has ended, may have failed before.
+    if change.project.phase != Phase::Running || change.project.started_at.is_some_and(|started| started > at) {
         change.resolve(Cause::CopyFailed, Some(scene));
     }
 }
 
 /// The project's video is in the bucket.
 fn copied_final(change: &mut Change<'_>, video: Option<&File>, thumbnail: Option<&File>) {
-    let started_at = change.project.started_at;
     let Some(made) = &mut change.project.video else { return };
     store(&mut made.video.file, video);
     if thumbnail.is_some() {
         store(made.video.thumbnail.get_or_insert_default(), thumbnail);
     }
-    if started_at.is_some_and(|started| started > made.at) {
-        change.resolve(Cause::CopyFailed, None);
-    }
+    change.resolve(Cause::CopyFailed, None);
 }
 
 /// The takes that started from this frame before it was copied know its copy.
@@ -188,17 +185,29 @@ fn store(file: &mut File, copy: Option<&File>) {
     }
 }
 
-/// Opens the copies that are missing again: a person continues the project.
-pub(super) fn reopen_copies(change: &mut Change<'_>) {
+/// Opens the copies of takes that are missing again, of this scene or of all.
+pub(super) fn reopen_copies(change: &mut Change<'_>, of: Option<&SceneId>) {
     let takes: Vec<(SceneId, u32)> = change
         .project
         .scenes
         .iter()
+        .filter(|scene| of.is_none_or(|of| scene.id == *of))
         .flat_map(|scene| {
             scene.takes.iter().filter(|take| take.is_to_copy()).map(|take| (scene.id.clone(), take.attempt))
         })
         .collect();
     for (scene, attempt) in takes {
         tasks::open_copy(change, &scene, attempt);
+    }
+}
+
+/// Opens the copy of the project's video again if it is missing. The video of a single scene is that of its take.
+pub(super) fn reopen_final(change: &mut Change<'_>) {
+    let (now, generation) = (change.now, change.project.generations);
+    let Some(made) = &change.project.video else { return };
+    let is_missing = made.takes.len() > 1 && made.video.file.is_to_copy();
+    let copies = |piece: &Piece<ProjectPiece>| matches!(piece.task, ProjectPiece::CopyFinal { .. });
+    if is_missing && !change.project.pieces.list.iter().any(copies) {
+        tasks::open_piece(change, ProjectPiece::CopyFinal { generation }, now);
     }
 }

@@ -276,6 +276,34 @@ fn a_file_that_cannot_be_copied_is_an_error_and_blocks_nothing() {
     story.apply(Event::PieceFailed { claim, error: "404".to_owned(), permanent: true });
     assert_eq!(story.raised(), [(Cause::CopyFailed, "proj_1/scene_1".to_owned())]);
     assert_eq!((story.project.status(), story.status("2")), (ProjectStatus::Generating, SceneStatus::Generating));
+    story.run();
+    assert_eq!(story.project.status(), ProjectStatus::Completed);
+    let retry = Event::Retry { scene: Some(id("1")) };
+    story.apply(retry.clone());
+    assert_eq!(story.draw(), ProjectPiece::Copy { scene: id("1"), attempt: 1 });
+    assert_eq!(story.resolved(), [(Cause::CopyFailed, "proj_1/scene_1".to_owned())]);
+    assert_eq!((story.rejected(retry), story.rests()), (Rejected::NothingReady, true));
+}
+
+#[test]
+fn the_copy_of_the_project_s_video_is_retried() {
+    let mut story = Story::started(&["1", "2"], services());
+    story.make_scene("1");
+    story.make_scene("2");
+    let stitch = story.stitches().remove(0);
+    story.make(&stitch);
+    let last = ProjectPiece::CopyFinal { generation: 1 };
+    while story.pieces() != [last.clone()] {
+        story.draw();
+    }
+    story.apply(Event::ClaimPiece);
+    let claim = story.project.pieces.claims;
+    story.apply(Event::PieceFailed { claim, error: "404".to_owned(), permanent: true });
+    assert_eq!(story.raised(), [(Cause::CopyFailed, "proj_1".to_owned())]);
+    story.apply(Event::Retry { scene: None });
+    assert_eq!(story.draw(), last);
+    assert_eq!(story.resolved(), [(Cause::CopyFailed, "proj_1".to_owned())]);
+    assert_eq!(story.rejected(Event::Retry { scene: None }), Rejected::Ended);
 }
 
 #[test]
