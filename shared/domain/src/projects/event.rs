@@ -80,7 +80,7 @@ impl TaskReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskOutput {
     /// A video, of a scene or of a stitch.
-    Video(Video),
+    Video(Box<Video>),
     /// A last frame.
     Frame(File),
 }

@@ -112,7 +112,7 @@ fn output(stage: Stage, body: &Value) -> Option<TaskOutput> {
         Stage::Stitch => file(&["final_video_url", "video_result_url", "video_url"])?,
     };
     let (width, height) = size(body);
-    Some(TaskOutput::Video(Video {
+    Some(TaskOutput::Video(Box::new(Video {
         file: made,
         thumbnail: file(&["thumbnail_url"]),
         duration_ms: within(body, "duration", LONGEST_S).map(|seconds| (seconds * 1000.0).round() as u64),
@@ -122,7 +122,7 @@ fn output(stage: Stage, body: &Value) -> Option<TaskOutput> {
         quality: as_sent(body, "quality_score"),
         bytes: within(body, "file_size", LARGEST_FILE).map(|bytes| bytes.round() as u64),
         metadata: None,
-    }))
+    })))
 }
 
 /// Width and height: members of their own, or a resolution such as `1920x1080`.

@@ -82,7 +82,7 @@ fn reads(stack: &Stack) -> Vec<String> {
 /// A report that a video is there.
 fn completed() -> TaskReport {
     let file = File::outside(WebUrl::parse("https://tasks.example/1.mp4").unwrap());
-    TaskReport::Completed(Box::new(TaskOutput::Video(Video { file, ..Video::default() })))
+    TaskReport::Completed(Box::new(TaskOutput::Video(Box::new(Video { file, ..Video::default() }))))
 }
 
 /// A report that a last frame is there.

@@ -52,7 +52,7 @@ pub(super) fn done(change: &mut Change<'_>, claim: u32, output: &PieceOutput) ->
             copied_final(change, video.as_ref(), thumbnail.as_ref());
             return Ok(());
         }
-        (_, PieceOutput::Video(video)) => TaskOutput::Video(video.clone()),
+        (_, PieceOutput::Video(video)) => TaskOutput::Video(Box::new(video.clone())),
         (_, PieceOutput::Frame(frame)) => TaskOutput::Frame(frame.clone()),
         (_, PieceOutput::Copied { .. }) => return Err(Ignored::Stale.into()),
     };

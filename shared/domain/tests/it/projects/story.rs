@@ -322,7 +322,7 @@ impl Story {
 pub fn done(task: &TaskRef) -> TaskReport {
     let name = format!("{task}");
     TaskReport::Completed(Box::new(match task.stage() {
-        Stage::Video | Stage::Stitch => TaskOutput::Video(video(&name)),
+        Stage::Video | Stage::Stitch => TaskOutput::Video(Box::new(video(&name))),
         Stage::Frame => TaskOutput::Frame(outside(&name)),
     }))
 }
