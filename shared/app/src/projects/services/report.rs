@@ -165,7 +165,7 @@ mod tests {
     fn video(report: TaskReport) -> Video {
         match report {
             TaskReport::Completed(made) => match *made {
-                TaskOutput::Video(video) => video,
+                TaskOutput::Video(video) => *video,
                 TaskOutput::Frame(frame) => panic!("a frame: {frame:?}"),
             },
             other => panic!("not completed: {other:?}"),
