@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::recorder::{Recorder, text};
 use crate::scenes::backends::Backends;
-use crate::scenes::project::{behave, command, completed, fast, made, open, scene_ids, scenes, until, until_status};
+use crate::scenes::project::{behave, choose, command, completed, fast, made, scene_ids, scenes, until, until_status};
 
 /// Everything that is done with a project of our own renderers, whose files are never outside.
 pub async fn of_our_own_renderers(recorder: &mut Recorder<'_>) {
     let stack = recorder.stack;
-    open(Backends::Own).await;
+    choose(stack, Backends::Own).await;
     let body = json!({
         "name": "My first movie", "user": "42", "type": "trailer", "budget": 2.5, "metadata": { "order": "A-1042" },
         "scenes": [
@@ -21,8 +21,6 @@ pub async fn of_our_own_renderers(recorder: &mut Recorder<'_>) {
     let (id, ids) = (text(&project["id"]), scene_ids(&project));
     let river = json!({ "duration": 1, "model": null, "resolution": "320x180" });
     recorder.send("changeScene", &[&id, &ids[1]], &river).await;
-    let prompt = json!({ "prompt": "It stops at a frozen river" });
-    recorder.send("changeSceneOfOriginal", &[&ids[1]], &prompt).await;
     let home = json!({ "name": "Home", "prompt": "It comes home", "duration": 1, "resolution": "320x180" });
     let added = recorder.send("addScenes", &[&id], &home).await;
     recorder.get("listScenes", &[&id], "").await;
@@ -40,6 +38,9 @@ pub async fn of_our_own_renderers(recorder: &mut Recorder<'_>) {
     completed(stack, &id).await;
     recorder.send("generateScene", &[&id, &ids[1]], &json!({ "cascade": false })).await;
     completed(stack, &id).await;
+    // By now the id of a scene alone finds it.
+    let prompt = json!({ "prompt": "It stops at a frozen river" });
+    recorder.send("changeSceneOfOriginal", &[&ids[1]], &prompt).await;
     recorder.send("generateSceneOfOriginal", &[&id, &ids[0]], &json!({ "cascade": true })).await;
     completed(stack, &id).await;
 }
@@ -47,7 +48,7 @@ pub async fn of_our_own_renderers(recorder: &mut Recorder<'_>) {
 /// A project whose video fails three times, and which is completed in the end.
 pub async fn that_fails_and_is_retried(recorder: &mut Recorder<'_>) {
     let stack = recorder.stack;
-    open(Backends::Services).await;
+    choose(stack, Backends::Services).await;
     let (id, project) = made(stack, scenes(1)).await;
     let scene = scene_ids(&project).remove(0);
     let failing = json!({ "task": { "fail_first": 3, "error": "the model ran out of memory" } });
@@ -66,7 +67,7 @@ pub async fn that_fails_and_is_retried(recorder: &mut Recorder<'_>) {
 /// A project that is cancelled while a service works on it, and deleted.
 pub async fn that_is_cancelled(recorder: &mut Recorder<'_>) {
     let stack = recorder.stack;
-    open(Backends::Services).await;
+    choose(stack, Backends::Services).await;
     stack.control("videos", fast(json!({ "task": { "endless": true } }))).await;
     let (id, project) = made(stack, scenes(2)).await;
     let ids = scene_ids(&project);

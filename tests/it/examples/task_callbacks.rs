@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::recorder::{Recorder, text};
 use crate::scenes::backends::Backends;
-use crate::scenes::project::{behave, command, completed, fast, made, open, scene_ids, scenes, started, tasks};
+use crate::scenes::project::{behave, choose, command, completed, fast, made, scene_ids, scenes, started, tasks};
 use crate::stack::Stack;
 
 /// Files that the mock services made of another project.
@@ -59,7 +59,7 @@ async fn task(stack: &Stack, service: &str, project: &str, before: usize) -> (St
 /// Reports each task of a project of two scenes.
 pub async fn of_a_project(recorder: &mut Recorder<'_>) {
     let stack = recorder.stack;
-    open(Backends::Services).await;
+    choose(stack, Backends::Services).await;
     let files = Files::make(stack).await;
     let (id, project) = made(stack, scenes(2)).await;
     let (ids, endless) = (scene_ids(&project), fast(json!({ "task": { "endless": true } })));

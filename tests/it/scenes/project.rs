@@ -20,15 +20,20 @@ const POLL: Duration = Duration::from_millis(200);
 /// The stack with these backends, with services that answer at once with prepared files, and with no project under way.
 pub async fn open(backends: Backends) -> Stack {
     let stack = Stack::open().await;
-    cancel_all(&stack).await;
+    choose(&stack, backends).await;
+    stack
+}
+
+/// Changes the backends of a stack whose other state, such as its endpoints, stays.
+pub async fn choose(stack: &Stack, backends: Backends) {
+    cancel_all(stack).await;
     let idle = || async { (!stack.aws.has_rows("ProjectsTable", "by-due").await).then_some(()) };
     stack.eventually("no project is under way", idle).await;
-    backends.choose(&stack).await;
+    backends.choose(stack).await;
     for service in SERVICES {
         stack.control(service, fast(json!({}))).await;
     }
     stack.control("notifications", json!({})).await;
-    stack
 }
 
 /// Cancels the projects that another test left.

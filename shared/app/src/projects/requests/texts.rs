@@ -93,8 +93,8 @@ mod tests {
         assert!(matches!(prompts.add(&project, &scene, "x".repeat(INLINE)), LongText::Inline(_)));
         let LongText::Stored(key) = prompts.add(&project, &scene, "x".repeat(INLINE + 1)) else { panic!("too long") };
         assert!(key.starts_with("projects/proj_1/prompts/scene_a-") && key.ends_with(".txt"), "{key}");
-        for _ in 1..INLINE_IN_ALL / INLINE {
-            assert!(matches!(prompts.add(&project, &scene, "y".repeat(INLINE)), LongText::Inline(_)));
+        for n in 1..INLINE_IN_ALL / INLINE {
+            assert!(matches!(prompts.add(&project, &scene, "y".repeat(INLINE)), LongText::Inline(_)), "{n}");
         }
         assert!(matches!(prompts.add(&project, &scene, "z".to_owned()), LongText::Stored(_)), "the item is full");
         assert_eq!(prompts.stored.len(), 2);
