@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::projects::project::ProjectStatus;
 use crate::projects::scene::SceneStatus;
+use crate::projects::status::ProjectStatus;
 use crate::{RenderId, SceneId, Status};
 
 /// An event that viewers see; the state that it shows is in the version's [`LiveSnapshot`].

@@ -10,5 +10,6 @@ pub mod project;
 mod queries;
 pub mod reasons;
 pub mod scene;
+pub mod status;
 pub mod stitch;
 pub mod task;

@@ -1,12 +1,11 @@
 //! A project: an ordered list of scenes that become one video. One aggregate, so that the next scene and the stitch are
 //! started once.
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
-
 use crate::metadata::Metadata;
 use crate::pieces::Pieces;
 use crate::projects::media::Video;
 use crate::projects::scene::Scene;
+pub use crate::projects::status::ProjectStatus;
 use crate::projects::stitch::{Stitch, Takes};
 use crate::{Effect, Emitted, Origin, ProjectId, SceneId, Timestamp};
 
@@ -17,57 +16,6 @@ pub const MAX_SCENES: usize = 200;
 pub const MAX_BYTES: usize = 192 * 1024;
 /// Takes of a project at most: beyond, no new attempts are begun.
 pub const MAX_TAKES: usize = 2000;
-
-/// The status of a project as clients see it. The names are those of the wire.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase")]
-pub enum ProjectStatus {
-    /// Not started.
-    Draft,
-    /// Its scenes are being generated.
-    Generating,
-    /// Its scenes are being stitched.
-    Stitching,
-    /// Its video is there.
-    Completed,
-    /// A scene or the stitch failed for good.
-    Failed,
-    /// A person cancelled it.
-    Cancelled,
-}
-
-impl ProjectStatus {
-    /// Every status.
-    pub const ALL: &[Self] = Self::VARIANTS;
-
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    /// Whether only a command continues it.
-    pub fn is_final(self) -> bool {
-        match self {
-            Self::Completed | Self::Failed | Self::Cancelled => true,
-            Self::Draft | Self::Generating | Self::Stitching => false,
-        }
-    }
-}
 
 /// Where a project stands between commands.
 #[derive(Debug, Clone, PartialEq, Eq)]

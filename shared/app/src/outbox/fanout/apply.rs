@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt;
 
-use super::plan::{Plan, Purge};
 use super::ports::FanoutPorts;
+use super::steps::{Plan, Purge};
 use crate::clock::ClockAndRandom;
 use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, WorkMessage};

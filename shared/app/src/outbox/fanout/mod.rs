@@ -5,8 +5,10 @@
 mod apply;
 mod plan;
 mod ports;
+mod steps;
 
 pub use apply::{FanoutError, apply_plans};
 pub(crate) use plan::plan_emitted;
-pub use plan::{AnyVersion, CountStep, Plan, Purge, notifies, plan};
+pub use plan::{AnyVersion, notifies, plan};
 pub use ports::{FanoutPorts, FanoutStore, FileStore};
+pub use steps::{CountStep, Plan, Purge};

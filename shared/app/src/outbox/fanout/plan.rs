@@ -2,73 +2,20 @@
 
 use std::time::Duration;
 
-use reelhook_domain::{
-    Aggregate, Delivery, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Status, Subject, Timestamp,
-};
+use reelhook_domain::{Aggregate, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Timestamp};
 
+use super::steps::{CountStep, Plan, Purge};
 use crate::errors::steps::{ErrorChange, ErrorStep};
 use crate::jobs::effects;
-use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
+use crate::outbox::messages::{Delayed, WorkMessage};
 use crate::outbox::rows::{LiveRow, LogEntry, LogRow};
 use crate::outbox::source::FanoutSource;
 use crate::projects::effects as project_effects;
 use crate::projects::links::FileLinks;
-use crate::projects::lookup::Lookup;
 use crate::views::view::WebhookView;
 use crate::webhooks::endpoints::callback;
 use crate::webhooks::events::{EventRow, delivery_of};
 use crate::webhooks::subscriptions::Subscriptions;
-
-/// What the effects of one version write and send.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Plan {
-    /// Rows of the aggregate's log.
-    pub logs: Vec<LogRow>,
-    /// Webhook events that have at least one recipient.
-    pub events: Vec<EventRow>,
-    /// Their deliveries.
-    pub deliveries: Vec<Delivery>,
-    /// Changes of the counters.
-    pub counts: Vec<CountStep>,
-    /// Admission slots to free.
-    pub slots: Vec<String>,
-    /// Slots of scenes to free.
-    pub scene_slots: Vec<String>,
-    /// Errors to raise and to resolve.
-    pub errors: Vec<ErrorStep>,
-    /// What finds a project by the id of a scene or a task.
-    pub lookups: Vec<Lookup>,
-    /// Hints for the launcher.
-    pub work: Vec<Delayed<WorkMessage>>,
-    /// Hints for renderers.
-    pub pieces: Vec<Delayed<PieceMessage>>,
-    /// Files to remove.
-    pub removed: Vec<String>,
-    /// What to remove of an aggregate that was deleted.
-    pub purge: Option<Purge>,
-}
-
-/// What to remove of an aggregate that was deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purge {
-    /// The aggregate, whose log goes.
-    pub subject: Subject,
-    /// The prefixes of its files.
-    pub prefixes: Vec<String>,
-}
-
-/// A change of the counters, which is counted once per id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CountStep {
-    /// The effect's id.
-    pub id: EventId,
-    /// The day on which the job was created.
-    pub day: String,
-    /// A final status that the job entered (true) or left.
-    pub status: Option<(Status, bool)>,
-    /// The change of the numbers of log lines.
-    pub log: LogTally,
-}
 
 /// Whether a version causes webhook events, so that its plan depends on the subscriptions.
 pub fn notifies(of: &impl Aggregate) -> bool {

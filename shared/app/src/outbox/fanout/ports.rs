@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use reelhook_domain::Subject;
 
-use super::plan::CountStep;
+use super::steps::CountStep;
 use crate::clock::ClockAndRandom;
 use crate::errors::steps::ErrorSteps;
 use crate::jobs::admission::AdmissionStore;
