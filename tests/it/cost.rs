@@ -195,7 +195,12 @@ fn crate_name(logical: &str) -> String {
         }
         name.extend(letter.to_lowercase());
     }
-    name
+    // Their logical ids differ from those of the tables.
+    match name.as_str() {
+        "project-api" => "projects".to_owned(),
+        "error-api" => "errors".to_owned(),
+        _ => name,
+    }
 }
 
 /// The path of the functions' log.
