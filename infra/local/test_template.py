@@ -45,6 +45,14 @@ class Questions(unittest.TestCase):
                 self.assertIn((function, action), granted)
 
 
+class Disk(unittest.TestCase):
+    """A stitch has its takes, its segments and the joined video on the disk of the renderer."""
+
+    def test_the_renderer_has_the_largest_disk(self):
+        render = TEMPLATE.resources()["Render"]["Properties"]
+        self.assertEqual(render["EphemeralStorage"], {"Size": 10240})
+
+
 class Names(unittest.TestCase):
     """A function's name is in its FunctionName, in its log group's name, and in the description of its alarm."""
 

@@ -25,7 +25,7 @@ pub(crate) struct ErrorFollower {
 }
 
 impl ErrorFollower {
-    /// Begins at the viewer's position; with the text that is sent first.
+    /// Begins at the viewer's cursor; with the text that is sent first.
     pub(crate) fn begin(route: &ErrorStreamRoute) -> (Self, String) {
         let now = SystemClock.now();
         let watch = ErrorWatch::begin(route.last.as_deref(), now);
@@ -50,7 +50,7 @@ impl ErrorFollower {
     }
 }
 
-/// Waits for the next changes, at most so long; a viewer that comes for the first time gets its position at once.
+/// Waits for the next changes, at most so long; a viewer that comes for the first time gets its cursor at once.
 pub(crate) async fn wait(
     errors: &ErrorTable,
     route: &ErrorStreamRoute,

@@ -1,6 +1,7 @@
 //! Calls about the scenes of a project: adding, changing, removing and generating them.
 
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::projects::lookup::SceneOwner;
 use reelhook_app::projects::requests::scenes::{SceneFields, SceneRequest, read_change, read_new};
 use reelhook_app::projects::requests::texts::Prompts;
 use reelhook_app::projects::store::Lookups;
@@ -124,13 +125,14 @@ fn find<'a>(project: &'a Project, id: &SceneId) -> Result<&'a Scene, Problem> {
     project.scene(id).ok_or(Problem::Project(ProjectProblem::SceneNotFound))
 }
 
-/// The project of a scene.
+/// The project of a scene. An id that several projects have names no scene by itself.
 async fn project_of(deps: &Deps, at: &SceneAt) -> Result<ProjectId, Problem> {
     match &at.project {
         Some(project) => Ok(project.clone()),
-        None => {
-            let found = deps.lookups.of_scene(&at.scene).await?;
-            found.ok_or(Problem::Project(ProjectProblem::SceneNotFound))
-        }
+        None => match deps.lookups.of_scene(&at.scene).await? {
+            Some(SceneOwner::One(project)) => Ok(project),
+            Some(SceneOwner::Several) => Err(Problem::Project(ProjectProblem::SceneAmbiguous(at.scene.to_string()))),
+            None => Err(Problem::Project(ProjectProblem::SceneNotFound)),
+        },
     }
 }

@@ -4,6 +4,7 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::Url;
+use reelhook_app::change::ChangeError;
 use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
 use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
 use reelhook_app::jobs::work::{WorkPorts, work_on_all};
@@ -33,6 +34,9 @@ struct Secrets {
 
 const SETTINGS: &[&str] =
     &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY", "TASK_API_KEY", "LAST_FRAME_API_KEY"];
+
+/// How often a cancellation of a task is sent to a service that does not confirm it: about half of what the queue allows.
+const CANCELLATIONS: u32 = 10;
 
 /// The dependencies of the function.
 pub struct Deps {
@@ -137,5 +141,15 @@ async fn process(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
             scene_slots: deps.scene_slots,
         },
     };
-    work_on_all(&ports, &messages).await.into_iter().map(Verdict::from).collect()
+    let results = work_on_all(&ports, &messages).await;
+    messages.iter().zip(results).map(|(message, result)| verdict(message, result)).collect()
+}
+
+/// What happens to a message. A service that is gone keeps no cancellation in the queue until it is a dead letter, which
+/// nobody could dismiss: nobody waits for the task.
+fn verdict(message: &WorkMessage, result: Result<(), ChangeError>) -> Verdict {
+    match (message, result) {
+        (WorkMessage::CancelTask { .. }, Err(error)) => Verdict::RetryAtMost(error.into(), CANCELLATIONS),
+        (_, result) => Verdict::from(result),
+    }
 }

@@ -79,6 +79,8 @@ pub enum Verdict {
     Done,
     /// It becomes visible again later.
     Retry(StoreError),
+    /// It becomes visible again later, unless it was received this often: then it is given up.
+    RetryAtMost(StoreError, u32),
 }
 
 impl<E: Into<StoreError>> From<Result<(), E>> for Verdict {
@@ -97,13 +99,14 @@ where
     M: DeserializeOwned,
     F: Future<Output = Vec<Verdict>>,
 {
-    let mut ids = Vec::with_capacity(event.records.len());
+    let mut received = Vec::with_capacity(event.records.len());
     let mut messages = Vec::with_capacity(event.records.len());
     for record in event.records {
         let id = record.message_id.unwrap_or_default();
+        let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse::<u32>().ok());
         match serde_json::from_str(record.body.as_deref().unwrap_or_default()) {
             Ok(message) => {
-                ids.push(id);
+                received.push((id, receives.unwrap_or(1)));
                 messages.push(message);
             }
             // A message is a hint: the due sweep finds what it was about.
@@ -111,17 +114,21 @@ where
         }
     }
     let mut response = SqsBatchResponse::default();
-    for (id, verdict) in ids.into_iter().zip(work(messages).await) {
-        match verdict {
-            Verdict::Done => {}
-            Verdict::Retry(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(message_id = id, %error, cause, "failed to process a message, it will be retried");
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = id;
-                response.batch_item_failures.push(failure);
-            }
+    for ((id, receives), verdict) in received.into_iter().zip(work(messages).await) {
+        let (error, most) = match verdict {
+            Verdict::Done => continue,
+            Verdict::Retry(error) => (error, u32::MAX),
+            Verdict::RetryAtMost(error, most) => (error, most),
+        };
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        if receives >= most {
+            tracing::warn!(message_id = id, %error, cause, receives, "failed to process a message, it is given up");
+            continue;
         }
+        tracing::warn!(message_id = id, %error, cause, "failed to process a message, it will be retried");
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = id;
+        response.batch_item_failures.push(failure);
     }
     response
 }

@@ -85,6 +85,7 @@ pub(super) async fn projects(seen: &mut Seen<'_>) {
     let unknown = stack.request(Method::GET, &format!("{PROJECTS}/proj_unknown"));
     seen.project(unknown, "project_not_found").await;
     seen.call("PATCH /api/scenes/scene_unknown", json!({ "name": "x" }), "scene_not_found").await;
+    ambiguous(seen).await;
     let file = stack.request(Method::GET, &format!("/api/v1/files/{empty}/final/first/video.mp4"));
     seen.project(file, "file_not_found").await;
     seen.call(&format!("POST {PROJECTS}/{empty}/start"), json!({}), "nothing_ready").await;
@@ -113,6 +114,21 @@ pub(super) async fn projects(seen: &mut Seen<'_>) {
     command(stack, &done, "start").await;
     until(stack, &done, "completed", |project| project["status"] == "completed").await;
     seen.call(&format!("POST {PROJECTS}/{done}/start"), json!({}), "project_ended").await;
+}
+
+/// Two projects have a scene with the same id.
+async fn ambiguous(seen: &mut Seen<'_>) {
+    let stack = seen.stack;
+    let draft = json!([{ "id": "scene_shared", "prompt": "A lake", "status": "draft" }]);
+    let new = json!({ "name": "Shared", "scenes": draft });
+    for _ in 0..2 {
+        create(stack, &new).await;
+    }
+    let rename = || stack.request(Method::PATCH, "/api/scenes/scene_shared").json_text(&json!({ "name": "x" }));
+    // The ids of new scenes are found only once the fanout has read the stream.
+    let check = || async { (rename().send().await.expect("an answer").status() == 409).then_some(()) };
+    stack.eventually("an ambiguous id", check).await;
+    seen.project(rename(), "scene_ambiguous").await;
 }
 
 /// Errors of the webhooks about tasks.

@@ -278,9 +278,11 @@ async fn a_page_reports_an_error_and_a_viewer_sees_it() {
     let mut viewer = Viewer { last: None };
     assert_eq!(viewer.next(&stack).await[0]["type"], "connected");
     let name = format!("Error{}", unique());
+    // Digits would be an id: each call of this test has a page of its own.
+    let page: String = unique().to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
     let report = json!({
         "error": { "message": "x is <b>undefined</b>", "stack": "at draw (app.js:1)", "name": name },
-        "errorInfo": { "componentStack": "at Page" }, "url": "https://app.example/projects?token=secret",
+        "errorInfo": { "componentStack": "at Page" }, "url": format!("https://app.example/{page}?token=secret"),
         "userAgent": "Mozilla/5.0", "timestamp": "2025-10-04T10:30:00.000Z",
     });
     for (kind, occurrences) in [("error_raised", 1), ("error_updated", 2)] {

@@ -114,10 +114,11 @@ fn aliases() -> Vec<Operation> {
             .about("The same as `GET /api/v1/projects/{id}/scenes`.")
             .answer::<SceneList>(200, "The scenes, in order"),
         generate("POST /api/projects/{id}/scenes/{scene}/generate", "generateSceneOfOriginal"),
-        change(by_scene("PATCH /api/scenes/{id}", "changeSceneOfOriginal", "Change a scene by its id alone")),
+        change(by_scene("PATCH /api/scenes/{id}", "changeSceneOfOriginal", "Change a scene by its id alone"))
+            .codes(&["scene_ambiguous"]),
         by_scene("DELETE /api/scenes/{id}", "removeSceneOfOriginal", "Remove a scene by its id alone")
             .answer::<SceneRemoved>(200, "The scene is removed")
-            .codes(&["project_not_found", "bad_scene_graph", "scene_busy"]),
+            .codes(&["project_not_found", "scene_ambiguous", "bad_scene_graph", "scene_busy"]),
     ]
 }
 

@@ -8,7 +8,7 @@ use reelhook_domain::errors::error::{ErrorRow, ErrorState};
 use reelhook_domain::{ProjectId, Timestamp};
 
 use crate::clock::ClockAndRandom;
-use crate::errors::store::{ErrorInbox, ErrorPage, ErrorRange, Place};
+use crate::errors::store::{ErrorCursor, ErrorInbox, ErrorPage, ErrorRange};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
@@ -36,8 +36,8 @@ pub struct Search {
     pub project: Option<ProjectId>,
     /// Those that are resolved instead of those that are active.
     pub resolved: bool,
-    /// Only those after this place.
-    pub after: Option<Place>,
+    /// Only those after this cursor.
+    pub after: Option<ErrorCursor>,
     /// The most errors in the answer.
     pub limit: usize,
 }
@@ -47,8 +47,8 @@ pub struct Search {
 pub struct Found {
     /// The errors, the most severe first, then the newest first.
     pub errors: Vec<ErrorRow>,
-    /// The place after which the list goes on; none at its end.
-    pub next: Option<Place>,
+    /// The cursor after which the list goes on; none at its end.
+    pub next: Option<ErrorCursor>,
 }
 
 /// A page of active or resolved errors.
@@ -68,14 +68,14 @@ pub async fn list(inbox: &dyn ErrorInbox, search: &Search, now: Timestamp) -> Re
             if ends_open(&error, state, now) {
                 return Ok(found);
             }
-            let place = Place::of(&error);
+            let cursor = ErrorCursor::of(&error);
             let is_wanted = search.kind.is_none_or(|kind| error.cause.error_type() == kind)
                 && search.project.as_ref().is_none_or(|project| error.is_about(project));
             if is_wanted && error.state(now) == state && !error.is_gone(now) {
                 found.errors.push(error);
             }
             if found.errors.len() == search.limit {
-                found.next = Some(place);
+                found.next = Some(cursor);
                 return Ok(found);
             }
         }
@@ -182,7 +182,8 @@ pub struct Stats {
     pub partial: bool,
 }
 
-/// Counts active and dismissed errors, at most some thousands.
+/// Counts active and dismissed errors, at most some thousands. It reads whole rows: their cause and times decide, and
+/// DynamoDB would count rows of the index at the same price.
 ///
 /// # Errors
 /// [`StoreError`].

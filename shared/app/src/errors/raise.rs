@@ -92,11 +92,12 @@ fn decide(stored: Option<&ErrorRow>, step: &ErrorStep, now: Timestamp) -> Option
                 (None, None) => ErrorRow::raised(raise, step.at, now),
             };
             let opens = seen.is_none_or(|error| error.openings < next.openings);
-            Some((next, opens.then_some(OutboundEvent::ErrorRaised)))
+            Some((next, (opens && raise.cause.has_events()).then_some(OutboundEvent::ErrorRaised)))
         }
         ErrorChange::Resolve(_) => {
             let next = seen?.resolved(step.at, now)?;
-            Some((next, Some(OutboundEvent::ErrorResolved)))
+            let event = next.cause.has_events().then_some(OutboundEvent::ErrorResolved);
+            Some((next, event))
         }
     }
 }

@@ -15,6 +15,19 @@ const INFO: usize = 2048;
 const URL: usize = 512;
 const AGENT: usize = 256;
 
+/// The classes of errors that scripts throw; each is a kind of reports. Others are of the first one's kind.
+const KINDS: [&str; 9] = [
+    "Error",
+    "AggregateError",
+    "ChunkLoadError",
+    "DOMException",
+    "RangeError",
+    "ReferenceError",
+    "SyntaxError",
+    "TypeError",
+    "URIError",
+];
+
 /// What a client reports.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientReport {
@@ -35,7 +48,7 @@ pub struct ClientReport {
 }
 
 impl ClientReport {
-    /// The step that raises it. Reports of one class of errors on one page are one error.
+    /// The step that raises it. Reports of one kind on one page are one error.
     pub fn step(&self, clock: &dyn ClockAndRandom) -> ErrorStep {
         let part = |text: &Option<String>, most: usize| text.as_deref().map(|text| cut(text, most).to_owned());
         // The query of a URL may hold a token.
@@ -43,7 +56,7 @@ impl ClientReport {
         let name = part(&self.name, NAME).unwrap_or_else(|| "Error".to_owned());
         let url = part(&url, URL);
         let message = part(&self.message, MESSAGE).unwrap_or_else(|| "A client reported an error".to_owned());
-        let about = format!("{name} at {}", url.as_deref().unwrap_or("an unknown page"));
+        let about = subject(&name, url.as_deref());
         let facts = [
             ("name", Some(name)),
             ("url", url),
@@ -58,6 +71,46 @@ impl ClientReport {
             id: EventId::parse(&format!("report_{:032x}", clock.random())).expect("hex is a valid id"),
             at: clock.now(),
             change: ErrorChange::Raise(Raise { cause: Cause::ClientReport, about, message, context }),
+        }
+    }
+}
+
+/// What reports are about: their kind, and the page.
+fn subject(name: &str, url: Option<&str>) -> String {
+    let kind = KINDS.into_iter().find(|kind| *kind == name).unwrap_or(KINDS[0]);
+    let page = url.map_or_else(|| "an unknown page".to_owned(), page);
+    format!("{kind} at {page}")
+}
+
+/// The page of a URL: its path without ids, which are the parts with a digit.
+fn page(url: &str) -> String {
+    let (start, path) = match url.split_once("://") {
+        Some((scheme, rest)) => match rest.split_once('/') {
+            Some((host, path)) => (format!("{scheme}://{host}/"), path),
+            None => return url.to_owned(),
+        },
+        None => (String::new(), url),
+    };
+    let is_id = |part: &str| part.bytes().any(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = path.split('/').map(|part| if is_id(part) { "{id}" } else { part }).collect();
+    start + &parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_one_kind_on_one_page_are_about_the_same() {
+        for (name, url, expected) in [
+            ("TypeError", Some("https://a.example/projects"), "TypeError at https://a.example/projects"),
+            ("Made up 17", Some("https://a.example/projects"), "Error at https://a.example/projects"),
+            ("Error", Some("http://127.0.0.1:9/p/proj_0f7c/edit"), "Error at http://127.0.0.1:9/p/{id}/edit"),
+            ("Error", Some("/p/7"), "Error at /p/{id}"),
+            ("Error", Some("https://a.example"), "Error at https://a.example"),
+            ("RangeError", None, "RangeError at an unknown page"),
+        ] {
+            assert_eq!(subject(name, url), expected, "{name} {url:?}");
         }
     }
 }

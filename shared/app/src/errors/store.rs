@@ -8,7 +8,7 @@ use reelhook_domain::{EventId, OutboundEvent, Timestamp};
 use crate::digest::sha256_hex;
 use crate::store::{Saved, StoreError};
 
-/// The largest time in milliseconds that a place has room for.
+/// The largest time in milliseconds that a cursor has room for.
 const LAST_MS: i64 = 9_999_999_999_999;
 
 /// The key of the one error that a cause has about a subject.
@@ -16,7 +16,7 @@ pub fn group(cause: Cause, about: &str) -> String {
     sha256_hex(format!("{}\n{about}", cause.name()))
 }
 
-/// The place of an error among those of its state: by severity, then the newest first. Errors that dismiss themselves
+/// The cursor of an error among those of its state: by severity, then the newest first. Errors that dismiss themselves
 /// come last, so that a list ends at the first that has done so.
 pub fn rank(error: &ErrorRow) -> String {
     let class = match error.cause.auto_dismiss() {
@@ -40,13 +40,13 @@ pub fn class(severity: Severity) -> char {
     }
 }
 
-/// The place of an error in the feed of changes: the time of its newest change, and its id.
+/// The cursor of an error in the feed of changes: the time of its newest change, and its id.
 pub fn changed(error: &ErrorRow) -> String {
-    feed_place(error.updated_at, &error.id)
+    feed_cursor(error.updated_at, &error.id)
 }
 
-/// The place in the feed of a change of this time; without an id, the place before all of them.
-pub fn feed_place(at: Timestamp, id: &str) -> String {
+/// The cursor in the feed of a change of this time; without an id, the cursor before all of them.
+pub fn feed_cursor(at: Timestamp, id: &str) -> String {
     format!("{:013}.{id}", at.millis())
 }
 
@@ -106,34 +106,34 @@ pub struct ErrorRange {
     pub state: ErrorState,
     /// Only errors of this severity.
     pub severity: Option<Severity>,
-    /// Only errors after this place.
-    pub after: Option<Place>,
+    /// Only errors after this cursor.
+    pub after: Option<ErrorCursor>,
     /// The most rows to read.
     pub limit: usize,
 }
 
-/// The place of an error in a list: its rank and its group.
+/// The cursor of an error in a list: its rank and its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ErrorCursor {
     /// [`rank`].
     pub rank: String,
     /// [`group`].
     pub group: String,
 }
 
-impl Place {
-    /// The place of an error.
+impl ErrorCursor {
+    /// The cursor of an error.
     pub fn of(error: &ErrorRow) -> Self {
         Self { rank: rank(error), group: group(error.cause, &error.about) }
     }
 
-    /// Whether it is a place among the errors of this severity.
+    /// Whether it is a cursor among the errors of this severity.
     pub fn is_of(&self, severity: Severity) -> bool {
         let passing = severity == Severity::Info && self.rank.starts_with(PASSING);
         passing || self.rank.starts_with(class(severity))
     }
 
-    /// Reads the text of a place.
+    /// Reads the text of a cursor.
     pub fn parse(text: &str) -> Option<Self> {
         let (rank, group) = text.split_once('.')?;
         let is_rank = rank.len() == 14 && rank.bytes().all(|byte| byte.is_ascii_digit());
@@ -142,7 +142,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ErrorCursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.rank, self.group)
     }
@@ -153,8 +153,8 @@ impl std::fmt::Display for Place {
 pub struct ErrorPage {
     /// The errors, in the order of their ranks.
     pub errors: Vec<ErrorRow>,
-    /// The place after which the range goes on; none at its end.
-    pub next: Option<Place>,
+    /// The cursor after which the range goes on; none at its end.
+    pub next: Option<ErrorCursor>,
 }
 
 /// Lists errors, and saves what people change.
@@ -182,7 +182,7 @@ pub trait ErrorInbox: Send + Sync {
 /// The feed of changes.
 #[async_trait]
 pub trait ErrorFeed: Send + Sync {
-    /// Errors whose newest change is after one place of the feed and before another, the oldest change first, at most
+    /// Errors whose newest change is after one cursor of the feed and before another, the oldest change first, at most
     /// `limit`; eventually consistent.
     ///
     /// # Errors
@@ -230,11 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_read_as_it_was_written() {
-        let place = Place::of(&error(Cause::VideoFailed, 0));
-        assert_eq!(Place::parse(&place.to_string()), Some(place.clone()));
-        for bad in ["", "1", ".", "a.b", &format!("{}.short", place.rank), &format!("9{place}")] {
-            assert_eq!(Place::parse(bad), None, "{bad}");
+    fn a_cursor_is_read_as_it_was_written() {
+        let cursor = ErrorCursor::of(&error(Cause::VideoFailed, 0));
+        assert_eq!(ErrorCursor::parse(&cursor.to_string()), Some(cursor.clone()));
+        for bad in ["", "1", ".", "a.b", &format!("{}.short", cursor.rank), &format!("9{cursor}")] {
+            assert_eq!(ErrorCursor::parse(bad), None, "{bad}");
         }
     }
 }

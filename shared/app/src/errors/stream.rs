@@ -1,4 +1,4 @@
-//! Live updates of errors: each change since a viewer's position, in the order of the feed.
+//! Live updates of errors: each change since a viewer's cursor, in the order of the feed.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::errors::store::{ErrorFeed, changed, feed_place};
+use crate::errors::store::{ErrorFeed, changed, feed_cursor};
 use crate::errors::view::ErrorView;
 use crate::store::StoreError;
 use crate::views::wire::Time;
@@ -19,7 +19,7 @@ const CHANGES: usize = 100;
 /// How old a change is before it is shown: the feed is eventually consistent, and an older change that appears later would
 /// be lost.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How far back a viewer's position may be; from an older one the viewer would load the list again.
+/// How far back a viewer's cursor may be; from an older one the viewer would load the list again.
 const FURTHEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A live event about errors.
@@ -56,21 +56,21 @@ pub enum ErrorStreamEventType {
 /// A viewer of errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorWatch {
-    position: String,
+    cursor: String,
 }
 
 impl ErrorWatch {
-    /// A viewer that has seen all changes up to this position, the id of an event; without one, all changes until now.
+    /// A viewer that has seen all changes up to this cursor, the id of an event; without one, all changes until now.
     pub fn begin(last: Option<&str>, now: Timestamp) -> Self {
-        let furthest = place(now.before(FURTHEST));
-        let position = last.filter(|text| is_place(text)).map(str::to_owned);
-        let position = position.map_or_else(|| place(now.before(SETTLED)), |position| position.max(furthest));
-        Self { position }
+        let furthest = cursor_before(now.before(FURTHEST));
+        let cursor = last.filter(|text| is_cursor(text)).map(str::to_owned);
+        let cursor = cursor.map_or_else(|| cursor_before(now.before(SETTLED)), |cursor| cursor.max(furthest));
+        Self { cursor }
     }
 
-    /// The viewer's position, with which it goes on after a reconnection.
-    pub fn position(&self) -> &str {
-        &self.position
+    /// The viewer's cursor, with which it goes on after a reconnection.
+    pub fn cursor(&self) -> &str {
+        &self.cursor
     }
 
     /// Changes that the viewer has not seen.
@@ -78,28 +78,28 @@ impl ErrorWatch {
     /// # Errors
     /// [`StoreError`].
     pub async fn next(&mut self, feed: &dyn ErrorFeed, now: Timestamp) -> Result<Vec<LiveEvent>, StoreError> {
-        let before = place(now.before(SETTLED));
-        if before <= self.position {
+        let before = cursor_before(now.before(SETTLED));
+        if before <= self.cursor {
             return Ok(Vec::new());
         }
-        let changes = feed.changes(&self.position, &before, CHANGES).await?;
+        let changes = feed.changes(&self.cursor, &before, CHANGES).await?;
         let seen = changes.iter().filter(|error| !error.is_gone(now));
-        let events = seen.map(|error| event(error, &self.position, now)).collect();
+        let events = seen.map(|error| event(error, &self.cursor, now)).collect();
         if let Some(last) = changes.last() {
-            self.position = changed(last);
+            self.cursor = changed(last);
         }
         Ok(events)
     }
 }
 
-/// A change as a viewer sees it that has seen all changes up to `position`.
-fn event(error: &ErrorRow, position: &str, now: Timestamp) -> LiveEvent {
+/// A change as a viewer sees it that has seen all changes up to `cursor`.
+fn event(error: &ErrorRow, cursor: &str, now: Timestamp) -> LiveEvent {
     // What dismisses itself is dismissed by the viewer, at the time that it names.
     let kind = if error.dismissed_at.is_some() {
         ErrorStreamEventType::ErrorDismissed
     } else if error.resolved_at.is_some() {
         ErrorStreamEventType::ErrorResolved
-    } else if feed_place(error.opened_at, &error.id).as_str() > position {
+    } else if feed_cursor(error.opened_at, &error.id).as_str() > cursor {
         ErrorStreamEventType::ErrorRaised
     } else {
         ErrorStreamEventType::ErrorUpdated
@@ -114,13 +114,13 @@ pub fn sign(kind: ErrorStreamEventType, now: Timestamp) -> serde_json::Value {
     json!(ErrorStreamEvent { r#type: kind, error: None, timestamp: now.into() })
 }
 
-/// The place in the feed before all changes of this time.
-fn place(at: Timestamp) -> String {
-    feed_place(at, "")
+/// The cursor in the feed before all changes of this time.
+fn cursor_before(at: Timestamp) -> String {
+    feed_cursor(at, "")
 }
 
-/// Whether a text is a place in the feed.
-fn is_place(text: &str) -> bool {
+/// Whether a text is a cursor in the feed.
+fn is_cursor(text: &str) -> bool {
     let id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.split_once('.').is_some_and(|(time, error)| {
         time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit()) && error.len() <= 80 && error.bytes().all(id)

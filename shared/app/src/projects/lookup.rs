@@ -3,6 +3,15 @@
 use reelhook_domain::projects::task::{Stage, TaskRef};
 use reelhook_domain::{ProjectId, RenderId, SceneId};
 
+/// The projects that have a scene with an id. Clients choose ids, so that several projects may have the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SceneOwner {
+    /// Only this project.
+    One(ProjectId),
+    /// Several projects: the id alone does not say which scene is meant.
+    Several,
+}
+
 /// What finds a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {

@@ -12,7 +12,7 @@ use crate::change::AggregateStore;
 use crate::idempotency::{IdempotencyRecord, IdempotencyStore};
 use crate::jobs::admission::AdmissionStore;
 use crate::jobs::starts::Claimed;
-use crate::projects::lookup::Lookup;
+use crate::projects::lookup::{Lookup, SceneOwner};
 use crate::store::{Saved, StoreError};
 
 /// Stores projects.
@@ -45,7 +45,7 @@ pub trait NewProjects: IdempotencyStore {
 /// One page of a list of projects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProjectPage {
-    /// The projects, the newest first.
+    /// The projects, the newest first, perhaps [abridged](Project::abridged).
     pub projects: Vec<Project>,
     /// The cursor of the next page; none after the last.
     pub next: Option<String>,
@@ -92,17 +92,18 @@ pub trait SceneSlots: AdmissionStore {
 /// Finds projects by the ids of their scenes and tasks.
 #[async_trait]
 pub trait Lookups: Send + Sync {
-    /// Stores what finds a project; storing it again does nothing. The first project with a scene's id keeps it.
+    /// Stores what finds a project; storing it again does nothing. If two projects have a scene with one id, the id finds
+    /// neither.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn remember(&self, lookups: &[Lookup]) -> Result<(), StoreError>;
 
-    /// The project that has a scene.
+    /// The project that has a scene, or that several do.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_scene(&self, scene: &SceneId) -> Result<Option<ProjectId>, StoreError>;
+    async fn of_scene(&self, scene: &SceneId) -> Result<Option<SceneOwner>, StoreError>;
 
     /// The project and the task that a service's id names.
     ///

@@ -460,6 +460,18 @@ async fn what_a_service_makes_for_nobody_is_cancelled() {
 }
 
 #[tokio::test]
+async fn an_id_of_scenes_of_several_projects_names_none_of_them() {
+    let before = generating();
+    let fixture = Fixture::with(&before).await;
+    fixture.put(&a_running_project("2", vec![a_scene("a", SceneState::Generating(a_task("task_z")))])).await;
+    let alone = with(completed_video(), &json!({ "task_id": null, "scene_id": "scene_a" }));
+    assert_eq!(fixture.send(Stage::Video, None, &alone).await, Received::IdsDisagree);
+    assert_eq!(fixture.project(), before);
+    let whole = with(alone, &json!({ "project_id": "proj_1" }));
+    assert_eq!(fixture.send(Stage::Video, None, &whole).await, VIDEO, "its project says which scene is meant");
+}
+
+#[tokio::test]
 async fn a_task_of_another_project_is_never_cancelled() {
     let deleted = Project { deleted_at: Some(NOON), ..generating() };
     let fixture = Fixture::with(&deleted).await;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use reelhook_app::errors::store::{
-    Caused, ErrorFeed, ErrorInbox, ErrorPage, ErrorRange, ErrorStore, PASSING, Place, SavedStep, changed, class, group,
-    rank,
+    Caused, ErrorCursor, ErrorFeed, ErrorInbox, ErrorPage, ErrorRange, ErrorStore, PASSING, SavedStep, changed, class,
+    group, rank,
 };
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::errors::cause::Severity;
@@ -141,12 +141,13 @@ impl ErrorInbox for ErrorTable {
                 // It sorts after every rank of the class.
                 .expression_attribute_values(":last", s(format!("{last}~")));
         }
-        let start = range.after.as_ref().map(|place| start(range.state, place));
+        let start = range.after.as_ref().map(|cursor| start(range.state, cursor));
         let answer = query.set_exclusive_start_key(start).send().await;
         let answer = answer.map_err(|error| store_error(operation, error))?;
         let errors = answer.items().iter().map(|item| error_of(operation, item)).collect::<Result<_, _>>()?;
-        let place = |key: &Item| Some(Place { rank: text(key, "rank")?.into(), group: text(key, "group")?.into() });
-        Ok(ErrorPage { errors, next: answer.last_evaluated_key().and_then(place) })
+        let cursor =
+            |key: &Item| Some(ErrorCursor { rank: text(key, "rank")?.into(), group: text(key, "group")?.into() });
+        Ok(ErrorPage { errors, next: answer.last_evaluated_key().and_then(cursor) })
     }
 
     async fn save(&self, error: &ErrorRow) -> Result<Saved<ErrorRow>, StoreError> {
@@ -233,8 +234,8 @@ fn item(error: &ErrorRow, write_id: &str) -> Item {
 }
 
 /// The key of the index at which a range begins.
-fn start(state: ErrorState, place: &Place) -> Item {
-    [("open", s(state.name())), ("rank", s(&place.rank)), ("group", s(&place.group))]
+fn start(state: ErrorState, cursor: &ErrorCursor) -> Item {
+    [("open", s(state.name())), ("rank", s(&cursor.rank)), ("group", s(&cursor.group))]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
 }

@@ -16,6 +16,8 @@ use crate::projects::table::ProjectTable;
 
 /// Projects that are counted at most.
 const COUNTED: usize = 1000;
+/// Projects that are in memory as a whole at once.
+const GROUP: usize = 20;
 /// Projects before a page that is named by its number, at most. Cursors have no limit.
 const SKIPPED: usize = 10 * COUNTED;
 
@@ -72,7 +74,10 @@ impl ProjectTable {
         let listed = &found[..found.len().min(limit)];
         let next = listed.last().filter(|_| found.len() > limit).and_then(cursor);
         let ids = AggregateTable::<Project>::ids(listed);
-        let mut projects = self.items.load_all(&ids).await?;
+        let mut projects = Vec::with_capacity(ids.len());
+        for group in ids.chunks(GROUP) {
+            projects.extend(self.items.load_all(group).await?.into_iter().map(Project::abridged));
+        }
         projects.sort_by_key(|project| ids.iter().position(|id| *id == project.id));
         projects.retain(|project| project.deleted_at.is_none());
         Ok(ProjectPage { projects, next })

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::{StreamExt, TryStreamExt};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::projects::lookup::Lookup;
+use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::Lookups;
 use reelhook_app::store::StoreError;
 use reelhook_domain::projects::task::{Stage, TaskRef};
@@ -24,15 +25,14 @@ const WRITES_AT_ONCE: usize = 8;
 impl Lookups for CounterTable {
     async fn remember(&self, lookups: &[Lookup]) -> Result<(), StoreError> {
         let now = SystemClock.now();
-        let items: Vec<Item> = lookups.iter().map(|lookup| lookup_item(lookup, now)).collect();
-        let writes = items.into_iter().map(|item| self.put_lookup(item, now));
+        let writes = lookups.iter().map(|lookup| self.put_lookup(lookup, now)).collect::<Vec<_>>();
         futures_util::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).try_collect::<Vec<()>>().await?;
         Ok(())
     }
 
-    async fn of_scene(&self, scene: &SceneId) -> Result<Option<ProjectId>, StoreError> {
+    async fn of_scene(&self, scene: &SceneId) -> Result<Option<SceneOwner>, StoreError> {
         let item = self.lookup("find project of scene", &of_scene(scene)).await?;
-        Ok(item.as_ref().and_then(project))
+        Ok(item.as_ref().and_then(owner))
     }
 
     async fn of_task(&self, stage: Stage, id: &RenderId) -> Result<Option<(ProjectId, TaskRef)>, StoreError> {
@@ -48,24 +48,41 @@ impl CounterTable {
         Ok(item.filter(|item| !is_expired(item, SystemClock.now())))
     }
 
-    /// Writes a row unless there is one.
-    async fn put_lookup(&self, item: Item, now: Timestamp) -> Result<(), StoreError> {
+    /// Writes a row unless there is one. The row of a scene that another project has says so from then on.
+    async fn put_lookup(&self, lookup: &Lookup, now: Timestamp) -> Result<(), StoreError> {
         let put = self
             .client()
             .put_item()
             .table_name(self.name())
-            .set_item(Some(item))
+            .set_item(Some(lookup_item(lookup, now)))
             .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
-            .expression_attribute_values(":now", n(now.seconds()));
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(store_error("remember project", error)),
+            .expression_attribute_values(":now", n(now.seconds()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let known = match put.send().await {
+            Ok(_) => None,
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item().and_then(project),
+                _ => return Err(store_error("remember project", error)),
+            },
+        };
+        match (lookup, known) {
+            (Lookup::Scene { scene, project }, Some(known)) if known != *project => self.share(scene, now).await,
+            _ => Ok(()),
         }
+    }
+
+    /// Notes that several projects have a scene with this id, for as long as the row of the last of them would be kept.
+    async fn share(&self, scene: &SceneId, now: Timestamp) -> Result<(), StoreError> {
+        let update = self
+            .client()
+            .update_item()
+            .table_name(self.name())
+            .key("pk", s(of_scene(scene)))
+            .key("sk", s(ALONE))
+            .update_expression("SET several = :true, expires_at = :expires")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":expires", ttl(now, DAYS));
+        update.send().await.map(drop).map_err(|error| store_error("share id of scene", error))
     }
 }
 
@@ -77,6 +94,10 @@ fn lookup_item(lookup: &Lookup, now: Timestamp) -> Item {
     let row = [("pk", s(pk)), ("sk", s(ALONE)), ("project", s(project.as_str())), ("expires_at", ttl(now, DAYS))];
     let task = task.map(|task| ("task", s(task.to_string())));
     row.into_iter().chain(task).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn owner(item: &Item) -> Option<SceneOwner> {
+    if item.contains_key("several") { Some(SceneOwner::Several) } else { project(item).map(SceneOwner::One) }
 }
 
 fn project(item: &Item) -> Option<ProjectId> {

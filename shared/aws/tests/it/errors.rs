@@ -1,7 +1,7 @@
 //! The Errors table: a step with its marker in one transaction, lists by state, and the feed of changes.
 
 use reelhook_app::errors::store::{
-    Caused, ErrorFeed, ErrorInbox, ErrorRange, ErrorStore, Place, SavedStep, changed, group, rank,
+    Caused, ErrorCursor, ErrorFeed, ErrorInbox, ErrorRange, ErrorStore, SavedStep, changed, group, rank,
 };
 use reelhook_app::store::Saved;
 use reelhook_aws::errors::table::ErrorTable;
@@ -117,16 +117,16 @@ async fn a_range_is_one_query_of_a_state_and_a_severity() {
     let item = written(&error()).await;
     let key = json!({ "open": item["open"], "rank": item["rank"], "group": item["group"] });
     let (table, calls) = table(move |_, _| (200, json!({ "Items": [item], "Count": 1, "LastEvaluatedKey": key })));
-    let place = Place::of(&error());
+    let cursor = ErrorCursor::of(&error());
     let range =
-        ErrorRange { state: ErrorState::Open, severity: Some(Severity::Info), after: Some(place.clone()), limit: 1 };
+        ErrorRange { state: ErrorState::Open, severity: Some(Severity::Info), after: Some(cursor.clone()), limit: 1 };
     let page = table.range(&range).await.unwrap();
-    assert_eq!((page.errors, page.next), (vec![error()], Some(place.clone())));
+    assert_eq!((page.errors, page.next), (vec![error()], Some(cursor.clone())));
     let call = calls.only();
     assert_eq!((call.at("/IndexName"), call.at("/Limit")), (&json!("by-open"), &json!(1)));
     let values = call.at("/ExpressionAttributeValues");
     assert_eq!((&values[":first"]["S"], &values[":last"]["S"]), (&json!("3"), &json!("4~")));
-    assert_eq!(call.at("/ExclusiveStartKey/rank/S"), &json!(place.rank));
+    assert_eq!(call.at("/ExclusiveStartKey/rank/S"), &json!(cursor.rank));
 }
 
 #[tokio::test]

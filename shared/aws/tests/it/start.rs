@@ -42,6 +42,19 @@ async fn poison_messages_are_dropped_and_shift_no_result() {
     assert_eq!(failed, ["d"]);
 }
 
+#[tokio::test]
+async fn a_message_that_may_be_given_up_is_redelivered_so_often() {
+    let record = |id: &str, receives: &str| json!({ "messageId": id, "body": r#"{"kind":"start.v1"}"#, "attributes": { "ApproximateReceiveCount": receives } });
+    let records = [record("a", "1"), record("b", "9"), record("c", "10"), record("d", "11"), record("e", "x")];
+    let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
+    let response = batch(event, async |messages: Vec<WorkMessage>| {
+        messages.iter().map(|_| Verdict::RetryAtMost(busy(), 10)).collect()
+    });
+    let failed: Vec<String> =
+        response.await.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    assert_eq!(failed, ["a", "b", "e"]);
+}
+
 #[test]
 fn the_system_s_random_numbers_differ_in_both_halves() {
     let (one, other) = (SystemClock.random(), SystemClock.random());

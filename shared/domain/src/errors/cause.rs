@@ -212,6 +212,11 @@ impl Cause {
         }
     }
 
+    /// Whether webhook events are sent about it. A client can report as many errors as it likes.
+    pub fn has_events(self) -> bool {
+        self != Self::ClientReport
+    }
+
     /// When it dismisses itself.
     pub fn auto_dismiss(self) -> Option<Duration> {
         (self == Self::ProjectCompleted).then_some(Duration::from_secs(5))

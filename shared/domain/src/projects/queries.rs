@@ -4,7 +4,7 @@ use crate::projects::graph;
 use crate::projects::media::File;
 use crate::projects::policy::ProjectPolicy;
 use crate::projects::project::{Phase, Project, ProjectPiece};
-use crate::projects::scene::{Scene, SceneState};
+use crate::projects::scene::{Scene, SceneSpec, SceneState};
 use crate::projects::stitch::{Input, NodeState, Takes};
 use crate::projects::task::{Stage, Target, Task, TaskRef, TaskState, TaskWork};
 use crate::{RenderId, SceneId, Timestamp};
@@ -192,6 +192,29 @@ impl Project {
         let stitch = self.stitch.as_ref().map_or(0, |stitch| usize::from(stitch.progress()));
         let scenes = scenes / self.scenes.len().max(1) * SCENES_SHARE;
         u8::try_from((scenes + stitch * (100 - SCENES_SHARE)) / 100).unwrap_or(100).min(UNFINISHED)
+    }
+
+    /// The scene that a running project waits for, and which only a person continues; none while anything is under way.
+    pub fn waiting_for(&self) -> Option<&Scene> {
+        let is_idle = self.phase == Phase::Running
+            && self.tasks().next().is_none()
+            && graph::startable(&self.scenes).is_empty()
+            && self.verified_takes().is_none();
+        let waits = |scene: &&Scene| matches!(scene.state, SceneState::Draft | SceneState::Rejected);
+        self.scenes.iter().filter(|_| is_idle).find(waits)
+    }
+
+    /// The project without what a list does not show, which takes most of its memory: what its scenes say, takes that do
+    /// not count, and what it causes. It must not be saved.
+    pub fn abridged(mut self) -> Self {
+        for scene in &mut self.scenes {
+            let take = scene.take().cloned();
+            scene.takes = take.into_iter().collect();
+            scene.spec = SceneSpec::default();
+            scene.notes = String::new();
+        }
+        self.pieces.list = Vec::new();
+        Self { emitted: Vec::new(), outbox: Vec::new(), ..self }
     }
 
     /// The files that a node of the stitch joins, in order; none unless all are there.

@@ -104,7 +104,7 @@ pub struct ErrorLogged {
 /// A page of errors; none for a filter that no error passes.
 pub fn list_answer(found: &Found, now: Timestamp) -> ApiAnswer {
     let errors: Vec<ErrorView<'_>> = found.errors.iter().map(|error| ErrorView::new(error, now)).collect();
-    let next_cursor = found.next.as_ref().map(|place| ApiRequest::write_cursor(&place.to_string()));
+    let next_cursor = found.next.as_ref().map(|cursor| ApiRequest::write_cursor(&cursor.to_string()));
     ApiAnswer::json(200, &ErrorList { success: Yes, count: errors.len(), errors, next_cursor })
 }
 

@@ -2,7 +2,7 @@
 
 use reelhook_app::errors::inbox::Search;
 use reelhook_app::errors::report::ClientReport;
-use reelhook_app::errors::store::Place;
+use reelhook_app::errors::store::ErrorCursor;
 use reelhook_app::errors::view::{ErrorIdText, ErrorTypeText, SeverityText};
 use reelhook_app::views::scenes::ProjectIdText;
 use reelhook_domain::ProjectId;
@@ -159,7 +159,7 @@ fn is_word(segment: &str) -> bool {
 
 fn read_search(request: &ApiRequest) -> Result<Option<Search>, Problem> {
     let given: ErrorListQuery = request.parameters()?;
-    let after = request.cursor(|text| Place::parse(&text))?;
+    let after = request.cursor(|text| ErrorCursor::parse(&text))?;
     let severity = given.severity.map(|name| Severity::parse(&name));
     let kind = given.r#type.map(|name| ErrorType::parse(&name));
     let project = given.project.map(|id| ProjectId::parse(&id).ok());
@@ -239,16 +239,16 @@ mod tests {
             message: String::new(),
             context: Default::default(),
         };
-        let place = Place::of(&ErrorRow::raised(&raise, Timestamp(1), Timestamp(1)));
-        let cursor = ApiRequest::write_cursor(&place.to_string());
-        assert_eq!(list(&[("cursor", &cursor)]).unwrap().unwrap().after, Some(place));
+        let known = ErrorCursor::of(&ErrorRow::raised(&raise, Timestamp(1), Timestamp(1)));
+        let cursor = ApiRequest::write_cursor(&known.to_string());
+        assert_eq!(list(&[("cursor", &cursor)]).unwrap().unwrap().after, Some(known));
         for bad in ["!", &ApiRequest::write_cursor("1.2")] {
             assert_eq!(list(&[("cursor", bad)]).unwrap_err().path(), Some("cursor"), "{bad}");
         }
         let of = |severity: &str| list(&[("cursor", cursor.as_str()), ("severity", severity)]);
         assert!(of("critical").is_ok_and(|search| search.is_some()));
         for other in ["error", "warning", "info"] {
-            assert_eq!(of(other).unwrap_err().path(), Some("cursor"), "the table has no such place: {other}");
+            assert_eq!(of(other).unwrap_err().path(), Some("cursor"), "the table has no such cursor: {other}");
         }
         assert_eq!(list(&[("limit", "0")]).unwrap_err().path(), Some("limit"));
     }

@@ -45,12 +45,12 @@ pub fn admit(request: &ApiRequest, access: &Access, keys: &SigningKeys, now: Tim
     }
 }
 
-/// What a viewer gets first: its position, and `connected` if it comes for the first time.
+/// What a viewer gets first: its cursor, and `connected` if it comes for the first time.
 pub fn first(route: &ErrorStreamRoute, watch: &ErrorWatch, now: Timestamp) -> String {
-    let position = format!("id: {}\n\n", watch.position());
+    let cursor = format!("id: {}\n\n", watch.cursor());
     match route.last {
-        Some(_) => position,
-        None => position + &sse::unnumbered(&sign(ErrorStreamEventType::Connected, now)),
+        Some(_) => cursor,
+        None => cursor + &sse::unnumbered(&sign(ErrorStreamEventType::Connected, now)),
     }
 }
 

@@ -72,7 +72,7 @@ pub struct SceneBody {
     /// The client's id for a new scene.
     #[serde(alias = "scene_id", alias = "sceneId")]
     id: Option<SceneKey>,
-    /// The number, unique in the project; by default the first free one.
+    /// The number, unique in the project; by default one that keeps the order of the scenes.
     #[serde(alias = "scene_number")]
     scene_number: Option<Number>,
     /// A name for people.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use reelhook_app::projects::requests::models::MOST_MS;
+use reelhook_app::projects::requests::scenes::NUMBER_LIMIT;
 use reelhook_app::projects::requests::texts::PROMPT_LIMIT;
 use reelhook_app::views::scenes::{ProjectIdText, SceneIdText, SceneKindText, SceneNumberText, SceneStatusText};
 use reelhook_domain::projects::scene::{SceneKind, SceneStatus};
@@ -20,8 +21,6 @@ use crate::typed::numbers::{decimal, whole};
 const LEAST_MS: u64 = 100;
 /// The largest budget, in dollars.
 const MOST_DOLLARS: f64 = 1e9;
-/// Characters of a scene's number.
-const NUMBER_LIMIT: usize = 20;
 
 /// Declares fields: what each holds, how it is read, and its description.
 macro_rules! fields {

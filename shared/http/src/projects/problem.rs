@@ -42,6 +42,10 @@ problems! {
         NotVerified = 409 "scenes_not_verified" "The project can be stitched once all its scenes are verified";
         /// A scene is being generated; the text is its id.
         SceneBusy(scene: String) = 409 "scene_busy" format!("Scene `{scene}` is being generated");
+        /// Several projects have a scene with this id, and the path names no project.
+        SceneAmbiguous(scene: String) = 409 "scene_ambiguous" format!(
+            "Several projects have a scene `{scene}`: use `/api/v1/projects/{{id}}/scenes/{scene}`"
+        );
         /// A person cannot set this status.
         BadStatus = 409 "bad_scene_status"
             "The scene can't get this status now: `approved` needs its video and its last frame, and a scene that is \
@@ -150,6 +154,13 @@ mod tests {
         let limited = Problem::Request(RequestProblem::RateLimited(7)).scenes("r-1");
         assert!(limited.headers.contains(&("retry-after", "7".to_owned())), "{limited:?}");
         assert!(limited.body.starts_with(r#"{"error":"Rate limit exceeded","#), "{}", limited.body);
+    }
+
+    #[test]
+    fn an_ambiguous_scene_is_told_its_own_path() {
+        let (status, code, sentence) = Problem::from(ProjectProblem::SceneAmbiguous("1".to_owned())).parts();
+        assert_eq!((status, code), (409, "scene_ambiguous"));
+        assert_eq!(sentence, "Several projects have a scene `1`: use `/api/v1/projects/{id}/scenes/1`");
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl ProjectRenderer for LocalRenderer {
         Ok(VideoShape { duration_ms: video.duration_ms(), width, height, fps: number(video.rate) })
     }
 
+    fn free_bytes(&self) -> Result<u64, DrawError> {
+        let disk = rustix::fs::statvfs(&self.work_directory).map_err(|error| disk_error(error.into()))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     fn project_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
         self.scratch_dir()
     }

@@ -8,7 +8,7 @@ use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::starts::Claimed;
 use reelhook_app::projects::circuit::{Circuits, ServiceCircuit};
-use reelhook_app::projects::lookup::Lookup;
+use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks, Lookups, ProjectFiles, SceneSlots};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::projects::project::Project;
@@ -95,7 +95,11 @@ impl Lookups for MemoryProjects {
         for lookup in lookups {
             match lookup {
                 Lookup::Scene { scene, project } => {
-                    state.scenes.entry(scene.clone()).or_insert_with(|| project.clone());
+                    let only = SceneOwner::One(project.clone());
+                    let owner = state.scenes.entry(scene.clone()).or_insert_with(|| only.clone());
+                    if *owner != only {
+                        *owner = SceneOwner::Several;
+                    }
                 }
                 Lookup::Task { stage, id, project, task } => {
                     let found = (project.clone(), task.clone());
@@ -106,7 +110,7 @@ impl Lookups for MemoryProjects {
         done.answer(())
     }
 
-    async fn of_scene(&self, scene: &SceneId) -> Result<Option<ProjectId>, StoreError> {
+    async fn of_scene(&self, scene: &SceneId) -> Result<Option<SceneOwner>, StoreError> {
         self.enter("of_scene").await;
         let done = self.faults.check("of_scene")?;
         let found = self.state().scenes.get(scene).cloned();

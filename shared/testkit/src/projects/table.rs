@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::projects::circuit::ServiceCircuit;
+use reelhook_app::projects::lookup::SceneOwner;
 use reelhook_app::projects::store::EarlyCallback;
 use reelhook_domain::projects::effect::ProjectEffect;
 use reelhook_domain::projects::event::Event;
@@ -38,7 +39,7 @@ pub(super) struct State {
     pub projects: BTreeMap<ProjectId, Project>,
     pub stream: Vec<Project>,
     pub admission: Admission,
-    pub scenes: BTreeMap<SceneId, ProjectId>,
+    pub scenes: BTreeMap<SceneId, SceneOwner>,
     pub tasks: BTreeMap<(Stage, RenderId), (ProjectId, TaskRef)>,
     pub early: BTreeMap<(Stage, String), (EarlyCallback, bool)>,
     pub circuits: BTreeMap<Stage, ServiceCircuit>,

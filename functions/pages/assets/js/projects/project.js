@@ -188,10 +188,11 @@ const estimate = throttle(async () => {
 }, 2000);
 
 /** @param {Api.Project} project */
-function drawProblem({ status, error, scenes }) {
+function drawProblem({ status, error, scenes, waitingFor }) {
   const rejected = scenes.filter((scene) => scene.status === "rejected").map(({ id, sceneNumber }) => ({ id, sceneNumber }));
   const stale = status === "completed" ? scenes.filter((scene) => scene.stale).length : 0;
-  part($("problem"), [status, error, rejected, stale], () => {
+  const waits = scenes.find((scene) => waitingFor?.startsWith(`${scene.id}: `));
+  part($("problem"), [status, error, rejected, stale, waits?.id, waits?.status], () => {
     if (status === "failed") {
       return el(
         "div",
@@ -203,6 +204,10 @@ function drawProblem({ status, error, scenes }) {
       );
     }
     if (status === "cancelled") return el("div", { class: "note" }, el("h2", {}, "This project was cancelled"), el("p", {}, "What is there is kept. Continue it to make the rest."));
+    if (waits) {
+      const scene = el("a", { href: `#${cardId(waits.id)}`, onclick: (event) => (event.preventDefault(), showCard(waits.id)) }, sceneName(waits));
+      return el("div", { class: "note warn" }, el("p", {}, "The project waits for you: ", scene, waits.status === "draft" ? " is a draft. Set its status to ready." : " is rejected. Generate it again, or choose a take."));
+    }
     if (stale) return el("div", { class: "note warn" }, el("p", {}, stale === 1 ? "A scene is stale: its first frame is of an older take of the scene before it." : `${stale} scenes are stale: their first frames are of older takes of the scenes before them.`));
     return null;
   });

@@ -6,6 +6,7 @@ use reelhook_domain::projects::task::{Stage, Task, TaskRef};
 use reelhook_domain::{ProjectId, SceneId};
 
 use crate::projects::callbacks::ports::{CallbackPorts, Inbound, Submission};
+use crate::projects::lookup::SceneOwner;
 use crate::projects::services::report::Callback;
 use crate::store::StoreError;
 
@@ -83,7 +84,12 @@ async fn by_ids(ports: &CallbackPorts<'_>, stage: Stage, said: &Callback) -> Res
     }
     let home = match (&stored, &said.project, named) {
         (Some((project, _)), _, _) | (None, Some(project), _) => Some(project.clone()),
-        (None, None, Some(scene)) => ports.lookups.of_scene(scene).await?,
+        (None, None, Some(scene)) => match ports.lookups.of_scene(scene).await? {
+            Some(SceneOwner::One(project)) => Some(project),
+            // The id of the scene is one of several projects, and nothing else says which is meant.
+            Some(SceneOwner::Several) => return Ok(Meant::Disagreement),
+            None => None,
+        },
         (None, None, None) => None,
     };
     let Some(home) = home else { return Ok(Meant::Nothing) };
@@ -117,7 +123,7 @@ async fn elsewhere(
 ) -> Result<Meant, StoreError> {
     let Some(scene) = scene else { return Ok(Meant::Nothing) };
     Ok(match ports.lookups.of_scene(scene).await? {
-        Some(home) if home == *project => Meant::Deleted(home),
+        Some(SceneOwner::One(home)) if home == *project => Meant::Deleted(home),
         Some(_) => Meant::Disagreement,
         None => Meant::Nothing,
     })

@@ -139,6 +139,12 @@ fn check(kind: Kind, subject: &str, file: &Path) -> Result<&'static str, DrawErr
     kind.content_type(&head).ok_or_else(wrong)
 }
 
+/// The size of a file that was fetched, in bytes.
+pub(super) fn size_of(file: &Path) -> Result<u64, DrawError> {
+    let metadata = std::fs::metadata(file);
+    Ok(metadata.map_err(|error| DrawError::Renderer(format!("a fetched file can't be read: {error}")))?.len())
+}
+
 /// The first bytes of a file.
 fn head_of(file: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;

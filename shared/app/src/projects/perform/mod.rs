@@ -16,7 +16,7 @@ use reelhook_domain::projects::scene::{LongText, Take};
 use serde_json::Number;
 
 use crate::projects::links::key;
-use crate::projects::perform::fetch::{Kind, fetch_file};
+use crate::projects::perform::fetch::{Kind, fetch_file, size_of};
 use crate::projects::perform::ports::{PiecePorts, TakeFile};
 use crate::projects::perform::prompt_card::PromptCard;
 use crate::videos::draw_error::DrawError;
@@ -103,6 +103,9 @@ async fn last_frame(
     Ok(PieceOutput::Frame(File::stored(key)))
 }
 
+/// The files of a stitch are on the disk three times at most: as takes, as segments and in the joined video.
+const COPIES: u64 = 3;
+
 /// Joins the takes of a generation.
 async fn concat(
     ports: &PiecePorts<'_>,
@@ -112,12 +115,20 @@ async fn concat(
 ) -> Result<PieceOutput, DrawError> {
     let stitch = project.stitch.as_ref().filter(|stitch| stitch.generation == generation).ok_or_else(outdated)?;
     let scratch_dir = ports.renderer.project_dir()?;
-    let mut files = Vec::with_capacity(stitch.takes.len());
+    let takes = stitch.takes.iter().map(|(scene, attempt)| take(project, scene, *attempt));
+    let takes = takes.collect::<Result<Vec<&Take>, _>>()?;
+    let free = ports.renderer.free_bytes()?;
+    let mut bytes: u64 = takes.iter().filter_map(|take| own_bytes(&take.video)).sum();
+    fits(bytes, free)?;
+    let mut files = Vec::with_capacity(takes.len());
     let mut before: Option<&Take> = None;
-    for (index, (scene, attempt)) in stitch.takes.iter().enumerate() {
-        let take = take(project, scene, *attempt)?;
+    for (index, take) in takes.into_iter().enumerate() {
         let path = scratch_dir.path().join(format!("take-{index}"));
         fetch_file(ports, &take.video.file, Kind::Video, &path).await?;
+        if own_bytes(&take.video).is_none() {
+            bytes = bytes.saturating_add(size_of(&path)?);
+            fits(bytes, free)?;
+        }
         files.push(TakeFile { path, continues: before.is_some_and(|before| continues(before, take)) });
         before = Some(take);
     }
@@ -136,6 +147,24 @@ async fn concat(
         bytes: Some(bytes),
         metadata: None,
     }))
+}
+
+/// The size of a video that our renderers stored. What a service says about its video may be wrong.
+fn own_bytes(video: &Video) -> Option<u64> {
+    video.bytes.filter(|_| video.file.source.is_none())
+}
+
+/// Checks that takes of so many bytes can be joined on a disk with so many free bytes.
+fn fits(bytes: u64, free: u64) -> Result<(), DrawError> {
+    let needed = bytes.saturating_mul(COPIES);
+    if needed <= free {
+        return Ok(());
+    }
+    let [needed, free] = [needed, free].map(|bytes| bytes / 1_000_000);
+    Err(DrawError::Input(format!(
+        "stitching these takes must need at most {free} MB of disk (needs {needed} MB): use fewer or shorter scenes, or a \
+         lower resolution"
+    )))
 }
 
 /// Whether a take was generated from the last frame of the take before. A copy of a frame may have been made since.

@@ -82,6 +82,12 @@ pub trait ProjectRenderer: Send + Sync {
     /// [`DrawError`].
     async fn concat(&self, takes: &[TakeFile], to: &Path, joined: Arc<AtomicU32>) -> Result<VideoShape, DrawError>;
 
+    /// The bytes that are free on the disk of these directories.
+    ///
+    /// # Errors
+    /// [`DrawError`].
+    fn free_bytes(&self) -> Result<u64, DrawError>;
+
     /// An empty directory for the files of one piece; dropping it removes them.
     ///
     /// # Errors

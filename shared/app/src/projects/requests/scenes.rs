@@ -15,6 +15,9 @@ use crate::projects::requests::texts::Prompts;
 /// The length of a scene by default, in milliseconds.
 const DURATION_MS: u64 = 5_000;
 
+/// The maximum length of a number, in bytes.
+pub const NUMBER_LIMIT: usize = 20;
+
 /// The word for the scene before, which scenes depend on by default.
 const PREVIOUS: &str = "previous";
 
@@ -100,11 +103,17 @@ pub fn read_new(
     numbers.extend(requests.iter().filter_map(|request| request.fields.number.clone()));
     let mut named: Vec<(SceneId, String)> =
         known.iter().map(|scene| (scene.id.clone(), scene.spec.number.clone())).collect();
+    let mut last = known.iter().map(|scene| scene.spec.number.clone()).max_by(|one, other| graph::natural(one, other));
     // Names of scenes come first, since a scene may depend on a later one.
     for (index, request) in requests.iter().take(MAX_SCENES).enumerate() {
         let id = request.id.clone().unwrap_or_else(|| SceneId::random(random()));
-        let number = request.fields.number.clone().unwrap_or_else(|| free_number(&numbers, known.len() + index + 1));
+        let next = || requests[index + 1..].iter().find_map(|request| request.fields.number.as_deref());
+        let number = match &request.fields.number {
+            Some(number) => number.clone(),
+            None => number_after(last.as_deref(), next(), &numbers, known.len() + index + 1),
+        };
         numbers.insert(number.clone());
+        last = Some(number.clone());
         named.push((id, number));
     }
     let mut read = ReadScenes::default();
@@ -167,6 +176,27 @@ fn is_shown_dependency(project: &Project, scene: &Scene, on: Option<&str>) -> bo
     let index = project.scenes.iter().position(|one| one.id == scene.id);
     let before = index.and_then(|index| graph::dependency(&project.scenes, index));
     before.map(|before| project.scenes[before].id.as_str()) == on
+}
+
+/// A free number after the scene `before` and, if `next` comes later, before that: a whole number from `from` on, or else
+/// the number before with letters.
+fn number_after(before: Option<&str>, next: Option<&str>, used: &BTreeSet<String>, from: usize) -> String {
+    let next = next.filter(|next| before.is_none_or(|before| graph::natural(before, next).is_lt()));
+    let fits = |number: &str| {
+        before.is_none_or(|before| graph::natural(before, number).is_lt())
+            && next.is_none_or(|next| graph::natural(number, next).is_lt())
+    };
+    let end = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = before.and_then(|before| before[..end(before)].parse::<usize>().ok()?.checked_add(1));
+    let whole = free_number(used, from.max(digits.unwrap_or_default()));
+    if fits(&whole) {
+        return whole;
+    }
+    let mut between = before.unwrap_or("0").to_owned();
+    while used.contains(&between) {
+        between.push('a');
+    }
+    if fits(&between) && between.len() <= NUMBER_LIMIT { between } else { whole }
 }
 
 /// The first whole number from `from` on that no scene has.
@@ -289,6 +319,31 @@ mod tests {
         let numbers: Vec<_> = read.scenes.iter().map(|scene| scene.spec.number.as_str()).collect();
         assert_eq!(numbers, ["2", "3", "010"]);
         assert!(read.scenes.iter().all(|scene| scene.spec.duration_ms == 5_000 && !scene.draft));
+    }
+
+    #[test]
+    fn numbers_that_are_missing_keep_the_order_of_the_list() {
+        for (given, expected) in [
+            (&["", "", ""][..], &["1", "2", "3"][..]),
+            (&["5", ""], &["5", "6"]),
+            (&["5", "", "6", ""], &["5", "5a", "6", "7"]),
+            (&["", "1"], &["0", "1"]),
+            (&["1", "", "", "2"], &["1", "1a", "1aa", "2"]),
+            (&["a", "", "b"], &["a", "aa", "b"]),
+            (&["9", "", "3", ""], &["9", "10", "3", "4"]),
+        ] {
+            let number = |text: &&str| Some(*text).filter(|text| !text.is_empty()).map(str::to_owned);
+            let fields = |text| SceneFields { number: number(text), ..SceneFields::default() };
+            let read = read(given.iter().map(|text| scene(fields(text))).collect()).unwrap();
+            let numbers: Vec<_> = read.scenes.iter().map(|scene| scene.spec.number.as_str()).collect();
+            assert_eq!(numbers, expected, "{given:?}");
+        }
+        let mut known = examples::project(OutboundEvent::ProjectCompleted, Timestamp(0)).scenes;
+        known[1].spec.number = "30".to_owned();
+        let id = ProjectId::parse("proj_1").unwrap();
+        let new = vec![scene(SceneFields::default())];
+        let read = read_new(&id, &known, new, &mut Prompts::default(), || 1).unwrap();
+        assert_eq!(read.scenes[0].spec.number, "31", "it comes last");
     }
 
     #[test]

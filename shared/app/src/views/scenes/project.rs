@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reelhook_domain::Metadata;
 use reelhook_domain::projects::project::{Phase, Project};
-use reelhook_domain::projects::scene::Scene;
+use reelhook_domain::projects::scene::{Scene, SceneStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -76,6 +76,11 @@ pub struct ProjectView<'a> {
     /// The project as a whole.
     #[serde(flatten)]
     head: ProjectHead<'a>,
+    /// What a person must do for a running project to go on, such as `scene_1: is a draft`; absent while anything is
+    /// under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    waiting_for: Option<String>,
     /// The scenes, in order.
     scenes: Vec<SceneView<'a>>,
 }
@@ -96,7 +101,15 @@ pub struct ListedProject<'a> {
 
 /// A project.
 pub fn project<'a>(of: &'a Project, shown: Shown<'a>) -> ProjectView<'a> {
-    ProjectView { head: head(of, shown), scenes: of.scenes.iter().map(|one| scene(of, one, shown)).collect() }
+    let waits = |on: &Scene| match on.status() {
+        SceneStatus::Draft => format!("{}: is a draft", on.id),
+        status => format!("{}: is {}", on.id, status.name()),
+    };
+    ProjectView {
+        head: head(of, shown),
+        waiting_for: of.waiting_for().map(waits),
+        scenes: of.scenes.iter().map(|one| scene(of, one, shown)).collect(),
+    }
 }
 
 /// A project as the entry of a list.
@@ -162,6 +175,8 @@ pub fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use reelhook_domain::projects::media::File;
+    use reelhook_domain::projects::scene::{SceneSpec, SceneState};
+    use reelhook_domain::projects::task::Task;
     use reelhook_domain::{OutboundEvent, Timestamp};
     use serde_json::{Value, json};
 
@@ -193,6 +208,33 @@ mod tests {
         let failed = shown(&examples::project(OutboundEvent::ProjectFailed, NOON));
         assert_eq!(failed["error"], "Scene 2 failed: the prompt was refused");
         assert_eq!((&failed["finalVideoUrl"], &failed["scenes"][1]["status"]), (&Value::Null, &json!("rejected")));
+    }
+
+    #[test]
+    fn a_running_project_says_which_scene_only_a_person_continues() {
+        let mut waits = examples::project(OutboundEvent::SceneRejected, NOON);
+        let id = waits.scenes[0].id.clone();
+        assert_eq!(shown(&waits)["waitingFor"], format!("{id}: is rejected"));
+        waits.scenes[0].state = SceneState::Draft;
+        assert_eq!(shown(&waits)["waitingFor"], format!("{id}: is a draft"));
+        waits.scenes[0].state = SceneState::Ready;
+        assert_eq!(shown(&waits).get("waitingFor"), None, "it can start");
+        waits.scenes[0].state = SceneState::Generated(Task::own());
+        assert_eq!(shown(&waits).get("waitingFor"), None, "a task is under way");
+        waits.scenes[0].state = SceneState::Draft;
+        waits.phase = Phase::Cancelled;
+        assert_eq!(shown(&waits).get("waitingFor"), None);
+    }
+
+    #[test]
+    fn a_list_shows_an_abridged_project_as_the_whole_one() {
+        for event in [OutboundEvent::ProjectCompleted, OutboundEvent::ProjectFailed] {
+            let whole = examples::project(event, NOON);
+            let entry = |of: &Project| json!(listed(of, Shown { url: &path, texts: &Texts::new() }));
+            let abridged = whole.clone().abridged();
+            assert_eq!(entry(&abridged), entry(&whole), "{event:?}");
+            assert!(abridged.scenes.iter().all(|scene| scene.spec == SceneSpec::default() && scene.takes.len() <= 1));
+        }
     }
 
     #[test]

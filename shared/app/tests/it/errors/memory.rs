@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use reelhook_app::errors::store::{
-    Caused, ErrorFeed, ErrorInbox, ErrorPage, ErrorRange, ErrorStore, PASSING, Place, SavedStep, changed, class, group,
-    rank,
+    Caused, ErrorCursor, ErrorFeed, ErrorInbox, ErrorPage, ErrorRange, ErrorStore, PASSING, SavedStep, changed, class,
+    group, rank,
 };
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::errors::cause::Severity;
@@ -115,19 +115,19 @@ impl ErrorInbox for MemoryErrors {
             (None, Some(_)) => ErrorState::Resolved,
             (None, None) => ErrorState::Open,
         };
-        let key = |place: &Place| (place.rank.clone(), place.group.clone());
+        let key = |cursor: &ErrorCursor| (cursor.rank.clone(), cursor.group.clone());
         let after = range.after.as_ref().map(key);
         let mut errors: Vec<ErrorRow> = state
             .rows
             .values()
             .filter(|error| stored(error) == range.state && of_severity(error))
-            .filter(|error| after.as_ref().is_none_or(|after| key(&Place::of(error)) > *after))
+            .filter(|error| after.as_ref().is_none_or(|after| key(&ErrorCursor::of(error)) > *after))
             .cloned()
             .collect();
-        errors.sort_by_key(|error| key(&Place::of(error)));
+        errors.sort_by_key(|error| key(&ErrorCursor::of(error)));
         let more = errors.len() > range.limit;
         errors.truncate(range.limit);
-        let next = errors.last().filter(|_| more).map(Place::of);
+        let next = errors.last().filter(|_| more).map(ErrorCursor::of);
         Ok(ErrorPage { errors, next })
     }
 

@@ -41,6 +41,16 @@ async fn five_raises_of_one_cause_are_one_error_with_five_occurrences() {
 }
 
 #[tokio::test]
+async fn a_report_of_a_client_is_an_error_without_webhook_events() {
+    let (stack, errors) = (stack(), MemoryErrors::default());
+    let ports = ports(&stack, &errors);
+    for step in 1..=2 {
+        ports.apply(&raised(&stack, Cause::ClientReport, "Error at /", step)).await.unwrap();
+    }
+    assert_eq!((errors.only().occurrences, events(&stack)), (2, vec![]));
+}
+
+#[tokio::test]
 async fn subjects_and_causes_have_errors_of_their_own() {
     let (stack, errors) = (stack(), MemoryErrors::default());
     let ports = ports(&stack, &errors);

@@ -1,4 +1,4 @@
-//! Live updates: each change once, in order, from the viewer's position on.
+//! Live updates: each change once, in order, from the viewer's cursor on.
 
 use reelhook_app::clock::ClockAndRandom as _;
 use reelhook_app::errors::inbox;

@@ -4,7 +4,7 @@ use reelhook_app::errors::steps::{ErrorChange, ErrorStep};
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::outbox::fanout::{Plan, apply_plans};
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
-use reelhook_app::projects::lookup::Lookup;
+use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::Lookups;
 use reelhook_domain::errors::cause::{Cause, Raise, Resolve};
 use reelhook_domain::projects::task::{Stage, TaskRef};
@@ -62,7 +62,8 @@ async fn stack() -> Stack {
 async fn assert_applied(stack: &Stack) {
     let projects = &stack.scenes.projects;
     assert_eq!(projects.admission_item().active.keys().collect::<Vec<_>>(), ["other"]);
-    assert_eq!(projects.of_scene(&SceneId::parse("scene_a").unwrap()).await.unwrap(), Some(project()));
+    let owner = projects.of_scene(&SceneId::parse("scene_a").unwrap()).await.unwrap();
+    assert_eq!(owner, Some(SceneOwner::One(project())));
     let found = projects.of_task(Stage::Video, &RenderId::parse("task_1").unwrap()).await.unwrap();
     assert_eq!(found, Some((project(), task())));
     assert_eq!(stack.errors.all(), ended().errors);

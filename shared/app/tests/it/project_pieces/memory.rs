@@ -87,9 +87,15 @@ struct Interruption {
 pub struct Tools {
     asked: Mutex<Vec<Asked>>,
     interruption: Mutex<Option<Interruption>>,
+    full: Mutex<Option<u64>>,
 }
 
 impl Tools {
+    /// The disk has only so many free bytes.
+    pub fn fill_disk(&self, free: u64) {
+        *self.full.lock().unwrap() = Some(free);
+    }
+
     /// What they were asked for, in order.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
@@ -141,6 +147,10 @@ impl ProjectRenderer for Tools {
         let takes = takes.iter().map(|take| (text(&take.path), take.continues)).collect();
         self.work(Asked::Concat(takes), to, format!("{VIDEO} whole")).await;
         Ok(VideoShape { duration_ms: 9_960, width: 1280, height: 720, fps: Number::from(30) })
+    }
+
+    fn free_bytes(&self) -> Result<u64, DrawError> {
+        Ok(self.full.lock().unwrap().unwrap_or(u64::MAX))
     }
 
     fn project_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {

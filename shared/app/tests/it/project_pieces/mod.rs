@@ -22,8 +22,8 @@ use reelhook_domain::projects::scene::{LongText, SceneState, SceneStatus};
 use reelhook_domain::projects::task::Task;
 use reelhook_domain::{Effect, ProjectId, SceneId, WebUrl};
 use reelhook_testkit::{
-    Answer, MemoryProjects, NOON, NeverElapses, ScriptedHttp, World, a_project, a_running_project, a_scene, a_take,
-    response,
+    Answer, MemoryProjects, NOON, NeverElapses, ScriptedHttp, World, a_project, a_running_project, a_scene, a_stitch,
+    a_take, response,
 };
 
 use self::memory::{Asked, IMAGE, MemoryBucket, Tools, VIDEO, Web};
@@ -278,4 +278,28 @@ async fn a_result_after_another_renderer_took_over_changes_nothing() {
     assert_eq!(project.scenes[0].status(), SceneStatus::Generating);
     let piece = ProjectPiece::Card { scene: project.scenes[0].id.clone(), attempt: 1 };
     assert_eq!(project.claimed_piece(2), Some(&piece), "the other renderer goes on");
+}
+
+#[tokio::test]
+async fn takes_that_do_not_fit_the_disk_are_not_joined() {
+    for is_own in [true, false] {
+        let fixture = Fixture::with(|_| Ok(response(200, VIDEO)));
+        fixture.tools.fill_disk(3 * VIDEO.len() as u64 - 1);
+        let id = if is_own {
+            fixture.start(&draft(2))
+        } else {
+            let mut scene = a_scene("a", SceneState::Verified);
+            scene.takes = vec![a_take(1, true)];
+            let stitch = a_stitch(std::slice::from_ref(&scene), "stitch_1");
+            let project = Project { stitch: Some(stitch), generations: 1, ..a_running_project("1", vec![scene]) };
+            fixture.put(project, ProjectPiece::Concat { generation: 1 })
+        };
+        process_pieces(&fixture.ports(&NeverElapses), &id, NOON.after(Duration::from_secs(600))).await.unwrap();
+        assert!(!fixture.tools.asked().iter().any(|asked| matches!(asked, Asked::Concat(_))), "{is_own}");
+        assert!(!fixture.keys(&id).iter().any(|key| key.starts_with("final/")), "{is_own}");
+        assert!(
+            !fixture.projects.get(&id).pieces.list.iter().any(|piece| piece.crashes > 0),
+            "it is no crash: {is_own}"
+        );
+    }
 }

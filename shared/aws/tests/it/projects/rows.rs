@@ -1,7 +1,7 @@
 //! Rows of the Counters table: look-ups, early callbacks and circuits.
 
 use reelhook_app::projects::circuit::{Circuits, ServiceCircuit};
-use reelhook_app::projects::lookup::Lookup;
+use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks, Lookups};
 use reelhook_app::store::Saved;
 use reelhook_aws::jobs::counters::CounterTable;
@@ -47,7 +47,7 @@ async fn projects_are_found_by_their_scenes_and_tasks() {
         found.map_or_else(ok, |row| (200, json!({ "Item": row })))
     };
     let (table, _) = counters(read);
-    assert_eq!(table.of_scene(&scene_id("a")).await.unwrap(), Some(project()));
+    assert_eq!(table.of_scene(&scene_id("a")).await.unwrap(), Some(SceneOwner::One(project())));
     assert_eq!(table.of_task(Stage::Video, &task_id("task_1")).await.unwrap(), Some((project(), task())));
     assert_eq!(table.of_scene(&scene_id("b")).await.unwrap(), None);
     assert_eq!(table.of_task(Stage::Frame, &task_id("task_1")).await.unwrap(), None);
@@ -62,6 +62,24 @@ async fn the_first_project_with_an_id_keeps_it() {
     }
     let (table, _) = counters(|_, _| error("ThrottlingException"));
     assert_eq!(kind(&table.remember(&lookups()).await.unwrap_err()), "busy");
+}
+
+#[tokio::test]
+async fn an_id_of_scenes_of_several_projects_finds_none_of_them() {
+    let row = |project: &str| json!({ "project": { "S": project } });
+    for (stored, is_shared) in [(row("proj_1"), false), (row("proj_2"), true)] {
+        let (table, calls) = counters(move |_, index| if index == 0 { condition_failed(Some(&stored)) } else { ok() });
+        table.remember(&lookups()[..1]).await.unwrap();
+        let updates: Vec<Call> = calls.all().split_off(1);
+        assert_eq!(updates.len(), usize::from(is_shared));
+        for update in updates {
+            assert_eq!(update.at("/Key/pk"), &json!({ "S": "scene#scene_a" }));
+            assert_eq!(update.at("/UpdateExpression"), "SET several = :true, expires_at = :expires");
+        }
+    }
+    let row = json!({ "Item": { "project": { "S": "proj_1" }, "several": { "BOOL": true } } });
+    let (table, _) = counters(move |_, _| (200, row.clone()));
+    assert_eq!(table.of_scene(&scene_id("a")).await.unwrap(), Some(SceneOwner::Several));
 }
 
 #[tokio::test]
