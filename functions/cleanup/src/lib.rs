@@ -7,6 +7,7 @@ use reelhook_app::jobs::queue::RemovalPorts;
 use reelhook_app::outbox::cleanup::{CleanupPorts, CleanupReport, clean_up};
 use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::outbox::sweep::{Due, SweepPorts, WaitingScenes};
+use reelhook_app::projects::service_down::{self, ServicePorts};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::recover::RecoverPorts;
@@ -119,7 +120,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
     };
     let mut report = clean_up(&ports, event.payload.reconcile, deadline(&event.context)).await;
     if let Err(error) = check_faults(deps).await {
-        tracing::error!(%error, "queues that nothing consumes not checked, the next sweep will retry it");
+        tracing::error!(%error, "queues that nothing consumes and services not checked, the next sweep will retry it");
         report.failed += 1;
     }
     tracing::info!(?report, "sweep finished");
@@ -129,7 +130,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
     Ok(report)
 }
 
-/// Raises errors about dead letters, and resolves those whose queues are empty.
+/// Raises errors about dead letters and about services that are down, and resolves those whose cause is gone.
 async fn check_faults(deps: &Deps) -> Result<(), StoreError> {
     let settings = deps.settings.get().await;
     let grace = deps.policy.hint_grace;
@@ -146,6 +147,14 @@ async fn check_faults(deps: &Deps) -> Result<(), StoreError> {
         steps: &steps,
         clock: &SystemClock,
         tables: &deps.tables,
+    })
+    .await?;
+    service_down::check(&ServicePorts {
+        circuits: &deps.counters.counters,
+        errors: &deps.errors,
+        steps: &steps,
+        clock: &SystemClock,
+        policy: &deps.project_policy,
     })
     .await
 }

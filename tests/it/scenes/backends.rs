@@ -10,8 +10,9 @@ use crate::stack::Stack;
 /// The variable that only functions have that know projects.
 const PROJECTS: &str = "PROJECTS_TABLE";
 /// Short timers, a price, and slots for many scenes.
-const TIMERS: [(&str, &str); 6] = [
+const TIMERS: [(&str, &str); 7] = [
     ("TASK_POLL_SECONDS", "1"),
+    ("SUBMIT_LEASE_SECONDS", "10"),
     ("VIDEO_TASK_TIMEOUT", "120"),
     ("FRAME_TASK_TIMEOUT", "30"),
     ("STITCH_TASK_TIMEOUT", "60"),

@@ -80,7 +80,8 @@ async fn the_forms_of_seed_003_are_spoken_with_services_that_have_paths_of_their
     let stack = open(Backends::Seed).await;
     let signed = begin_in_seeds_forms(&stack, json!({ "signature": "valid" })).await;
     let doubled = begin_in_seeds_forms(&stack, json!({ "signature": "prefixed", "copies": 3 })).await;
-    for id in [&signed, &doubled] {
+    let silent = begin_in_seeds_forms(&stack, json!({ "silent": true })).await;
+    for id in [&signed, &doubled, &silent] {
         let project = completed(&stack, id).await;
         let stitched = billed(&stack, "stitches", id).await;
         assert_eq!(stitched["billed"], 1, "{stitched:#}");

@@ -32,6 +32,9 @@ pub struct ServiceCircuit {
     /// Nothing is sent before this time; none while the circuit is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// When it opened; none while it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<Timestamp>,
 }
 
 /// Stores the circuits of services.
@@ -116,6 +119,7 @@ impl ServiceCircuit {
         let opens = permit == Permit::Probe || (self.until.is_none() && next.failures >= CIRCUIT.failures);
         if opens {
             next.until = Some(now.after(CIRCUIT.wait(next.failed_probes)));
+            next.opened_at = self.opened_at.or(Some(now));
         }
         Some(next)
     }
@@ -213,8 +217,10 @@ mod tests {
             assert_eq!(claimed.claim_probe(now), None, "there is one probe");
             circuit = claimed.after(results(0, 1), Permit::Probe, now).unwrap();
             assert_eq!(circuit.until.unwrap().since(now), Duration::from_secs(expected));
+            assert_eq!(circuit.opened_at, Some(NOW), "it has been open all the time");
         }
-        assert_eq!(circuit.after(results(1, 0), Permit::Probe, NOW).unwrap().until, None);
+        let closed = circuit.after(results(1, 0), Permit::Probe, NOW).unwrap();
+        assert_eq!((closed.until, closed.opened_at), (None, None));
     }
 
     #[test]

@@ -113,6 +113,7 @@ fn scene(project: &ProjectId, number: u32, ended_well: Option<bool>, at: Timesta
         takes: if ended_well == Some(true) { vec![take] } else { Vec::new() },
         chosen: None,
         stale: false,
+        given: None,
     }
 }
 

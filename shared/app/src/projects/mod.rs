@@ -12,6 +12,7 @@ mod metadata;
 pub mod perform;
 pub mod pieces;
 pub mod requests;
+pub mod service_down;
 pub mod services;
 pub mod store;
 mod unwanted;

@@ -39,7 +39,7 @@ impl Environment {
 
     /// The projects' backends, timers and prices: [`Self::video_service`], [`Self::frame_service`],
     /// [`Self::stitch_service`], VIDEO_TASK_TIMEOUT, FRAME_TASK_TIMEOUT, STITCH_TASK_TIMEOUT, TASK_POLL_SECONDS,
-    /// SCENE_PRICES, PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS, RETRY_DELAY_PERCENT.
+    /// SUBMIT_LEASE_SECONDS, SCENE_PRICES, PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS, RETRY_DELAY_PERCENT.
     pub fn project_policy(&mut self) -> ProjectPolicy {
         let default = ProjectPolicy::default();
         let video =
@@ -63,7 +63,7 @@ impl Environment {
             stitch: self.stage("STITCH_TASK_TIMEOUT", default.stitch, stitch),
             first_poll,
             longest_poll: default.longest_poll.max(first_poll),
-            submit_lease: default.submit_lease,
+            submit_lease: self.seconds("SUBMIT_LEASE_SECONDS", default.submit_lease),
             lookups: default.lookups,
             piece_lease: self.seconds("PIECE_LEASE_SECONDS", default.piece_lease),
             hint_grace: self.seconds("HINT_GRACE_SECONDS", default.hint_grace),
@@ -164,6 +164,7 @@ mod tests {
             ("FRAME_TASK_TIMEOUT", "10"),
             ("STITCH_TASK_TIMEOUT", "20"),
             ("TASK_POLL_SECONDS", "90"),
+            ("SUBMIT_LEASE_SECONDS", "30"),
             ("SCENE_SLOTS", "5"),
             ("SCENE_PRICES", "veo = 0.1, 0.05"),
             ("PIECE_LEASE_SECONDS", "9"),
@@ -173,6 +174,7 @@ mod tests {
         assert_eq!(deadlines, [100, 10, 20]);
         assert_eq!([policy.first_poll, policy.longest_poll].map(|time| time.as_secs()), [90, 90]);
         assert_eq!((environment.scene_slots(), policy.piece_lease.as_secs()), (5, 9));
+        assert_eq!(policy.submit_lease.as_secs(), 30);
         let prices = Prices { default: 50_000, models: [("veo".to_owned(), 100_000)].into() };
         assert_eq!(policy.prices, prices);
         environment.finish().unwrap();

@@ -29,6 +29,9 @@ pub(super) struct StoredScene {
     chosen: Option<u32>,
     #[serde(default, skip_serializing_if = "is_default")]
     stale: bool,
+    /// The scene and the attempt that gave the present attempt its first frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given: Option<(SceneId, u32)>,
 }
 
 /// The stored form of what a scene shows.
@@ -128,6 +131,7 @@ impl From<&Scene> for StoredScene {
             takes: scene.takes.iter().map(StoredTake::from).collect(),
             chosen: scene.chosen,
             stale: scene.stale,
+            given: scene.given.clone(),
         }
     }
 }
@@ -144,6 +148,7 @@ impl From<StoredScene> for Scene {
             takes: stored.takes.into_iter().map(Take::from).collect(),
             chosen: stored.chosen,
             stale: stored.stale,
+            given: stored.given,
         }
     }
 }

@@ -24,8 +24,6 @@ pub(super) struct StoredTask {
 enum StoredState {
     Waiting {
         ready_at: Timestamp,
-        #[serde(default)]
-        refusals: u32,
     },
     Submitting {
         lease_until: Timestamp,
@@ -48,7 +46,7 @@ enum StoredState {
 impl From<&Task> for StoredTask {
     fn from(task: &Task) -> Self {
         let state = match task.state.clone() {
-            TaskState::Waiting { ready_at, refusals } => StoredState::Waiting { ready_at, refusals },
+            TaskState::Waiting { ready_at } => StoredState::Waiting { ready_at },
             TaskState::Submitting { lease_until } => StoredState::Submitting { lease_until },
             TaskState::Unclear { lookups, next_at } => StoredState::Unclear { lookups, next_at },
             TaskState::Submitted { id, polls, next_at } => StoredState::Submitted { id, polls, next_at },
@@ -61,7 +59,7 @@ impl From<&Task> for StoredTask {
 impl From<StoredTask> for Task {
     fn from(stored: StoredTask) -> Self {
         let state = match stored.state {
-            StoredState::Waiting { ready_at, refusals } => TaskState::Waiting { ready_at, refusals },
+            StoredState::Waiting { ready_at } => TaskState::Waiting { ready_at },
             StoredState::Submitting { lease_until } => TaskState::Submitting { lease_until },
             StoredState::Unclear { lookups, next_at } => TaskState::Unclear { lookups, next_at },
             StoredState::Submitted { id, polls, next_at } => TaskState::Submitted { id, polls, next_at },

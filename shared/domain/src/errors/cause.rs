@@ -141,6 +141,8 @@ pub enum Cause {
     CopyFailed,
     /// The notification about a project could not be delivered.
     NotificationFailed,
+    /// An outside service does not answer, or answers with server errors.
+    ServiceDown,
     /// Messages are in a dead-letter queue.
     DeadLetters,
     /// A record of a stream can never be processed.
@@ -175,6 +177,7 @@ impl Cause {
             Self::FrameFailed | Self::CopyFailed => ErrorType::Processing,
             Self::NextSceneBlocked => ErrorType::Automation,
             Self::NotificationFailed => ErrorType::Notification,
+            Self::ServiceDown => ErrorType::Network,
             Self::DeadLetters | Self::Poison | Self::LostKey | Self::ClientReport => ErrorType::System,
             Self::ProjectCompleted => ErrorType::Success,
         }
@@ -189,7 +192,8 @@ impl Cause {
             | Self::IdsDisagree
             | Self::NextSceneBlocked
             | Self::CopyFailed
-            | Self::NotificationFailed => Severity::Warning,
+            | Self::NotificationFailed
+            | Self::ServiceDown => Severity::Warning,
             Self::ProjectCompleted => Severity::Info,
         }
     }
@@ -207,6 +211,7 @@ impl Cause {
             | Self::SubmissionUnclear
             | Self::CopyFailed
             | Self::NotificationFailed
+            | Self::ServiceDown
             | Self::ClientReport
             | Self::ProjectCompleted => true,
         }
@@ -234,6 +239,7 @@ impl Cause {
             Self::UnknownScene
             | Self::IdsDisagree
             | Self::NotificationFailed
+            | Self::ServiceDown
             | Self::DeadLetters
             | Self::Poison
             | Self::LostKey
@@ -280,6 +286,7 @@ mod tests {
             (Cause::NextSceneBlocked, "automation", "warning"),
             (Cause::StitchFailed, "generation", "critical"),
             (Cause::NotificationFailed, "notification", "warning"),
+            (Cause::ServiceDown, "network", "warning"),
             (Cause::DeadLetters, "system", "critical"),
             (Cause::Poison, "system", "critical"),
             (Cause::LostKey, "system", "critical"),

@@ -5,6 +5,7 @@ pub mod effect;
 pub mod event;
 pub mod graph;
 pub mod media;
+pub mod money;
 pub mod policy;
 pub mod project;
 mod queries;

@@ -88,7 +88,7 @@ pub struct ProjectPolicy {
     pub longest_poll: Duration,
     /// The lease of a submission (60 s): after it the answer counts as lost.
     pub submit_lease: Duration,
-    /// Look-ups that must not find a lost submission before it is sent again (3).
+    /// Look-ups that must not find a lost submission before it is sent again (3), spread over `submit_lease` at least.
     pub lookups: u32,
     /// The lease of a piece without a heartbeat (45 s).
     pub piece_lease: Duration,
@@ -154,6 +154,21 @@ impl ProjectPolicy {
         let factor = 1.5_f64.powi(i32::try_from(made.min(20)).unwrap_or(20));
         self.first_poll.mul_f64(factor).min(self.longest_poll)
     }
+
+    /// The wait before look-up `made` + 1 of a lost submission. Those after the first grow, and take the lease of a
+    /// submission in all: a service may show a task only some time after it has taken it.
+    pub fn lookup_wait(&self, made: u32) -> Duration {
+        let share = match self.lookups {
+            0 | 1 => self.submit_lease,
+            lookups => {
+                let shares = u64::from(lookups) * u64::from(lookups - 1) / 2;
+                let ms = self.submit_lease.as_millis() * u128::from(made) / u128::from(shares);
+                Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX) + u64::from(made > 0))
+            }
+        };
+        self.poll_wait(made).max(share)
+    }
+
     /// The wait after so many failures or refusals: doubles from 5 s to 5 min.
     pub fn retry_wait(&self, failures: u32) -> Duration {
         let wait = FIRST_RETRY * 2_u32.pow(failures.saturating_sub(1).min(10));

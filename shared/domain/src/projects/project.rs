@@ -14,6 +14,8 @@ pub const MAX_SCENES: usize = 200;
 /// Bytes of what a client says about a project and its scenes at most, as JSON: texts, URLs, and short prompts. The item
 /// has room for 400 KB, with the results of all tasks.
 pub const MAX_BYTES: usize = 192 * 1024;
+/// Bytes of the URLs of files at outside services at most, in the results of all tasks. Copies make room.
+pub const MAX_URLS: usize = 256 * 1024;
 /// Takes of a project at most: beyond, no new attempts are begun.
 pub const MAX_TAKES: usize = 2000;
 

@@ -246,6 +246,24 @@ impl Project {
         before.and_then(|take| take.last_frame.clone()).or_else(client)
     }
 
+    /// The scene and the attempt whose last frame is the first frame of a scene now; none if that is the client's, or none.
+    pub(super) fn frame_giver(&self, index: usize) -> Option<(SceneId, u32)> {
+        let before = &self.scenes[graph::dependency(&self.scenes, index)?];
+        let take = before.take().filter(|take| take.last_frame.is_some())?;
+        Some((before.id.clone(), take.attempt))
+    }
+
+    /// The first frame that the present attempt of a scene was given.
+    pub(super) fn given_frame(&self, scene: &Scene) -> Option<File> {
+        match &scene.given {
+            Some((giver, attempt)) => {
+                let take = self.scene(giver)?.takes.iter().find(|take| take.attempt == *attempt)?;
+                take.last_frame.clone()
+            }
+            None => scene.spec.first_frame.clone().map(File::outside),
+        }
+    }
+
     /// The piece that a renderer claimed under this number.
     pub fn claimed_piece(&self, claim: u32) -> Option<&ProjectPiece> {
         self.pieces.claimed(claim).map(|index| &self.pieces.list[index].task)
@@ -290,7 +308,7 @@ impl Project {
             return None;
         }
         let at = |(task, found): (TaskRef, &Task)| match found.state {
-            TaskState::Waiting { ready_at, .. } => (task.stage() != Stage::Video).then_some(ready_at),
+            TaskState::Waiting { ready_at } => (task.stage() != Stage::Video).then_some(ready_at),
             TaskState::Unclear { next_at, .. } => next_at,
             TaskState::Submitted { next_at, .. } => Some(next_at),
             TaskState::Submitting { .. } | TaskState::Own => None,

@@ -208,6 +208,9 @@ pub struct Scene {
     pub chosen: Option<u32>,
     /// Whether its first frame is of an older attempt of the scene that it depends on.
     pub stale: bool,
+    /// The scene and the attempt whose last frame the present attempt was given; none if it was the client's frame, or
+    /// none.
+    pub given: Option<(SceneId, u32)>,
 }
 
 impl Scene {

@@ -121,8 +121,6 @@ pub enum TaskState {
     Waiting {
         /// Not to be claimed before.
         ready_at: Timestamp,
-        /// 1 after a refusal; each wait is about as long as all before it.
-        refusals: u32,
     },
     /// The launcher has claimed it and sends it.
     Submitting {
@@ -152,7 +150,7 @@ pub enum TaskState {
 impl Task {
     /// The first submission, which may be claimed from `ready_at` on.
     pub fn waiting(ready_at: Timestamp) -> Self {
-        Self { number: 1, deadline: None, progress: 0, state: TaskState::Waiting { ready_at, refusals: 0 } }
+        Self { number: 1, deadline: None, progress: 0, state: TaskState::Waiting { ready_at } }
     }
 
     /// A task of our own renderers.
@@ -163,7 +161,7 @@ impl Task {
     /// When it may be claimed, if it waits.
     pub fn ready_at(&self) -> Option<Timestamp> {
         match self.state {
-            TaskState::Waiting { ready_at, .. } => Some(ready_at),
+            TaskState::Waiting { ready_at } => Some(ready_at),
             TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } | TaskState::Own => {
                 None
             }

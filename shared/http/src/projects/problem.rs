@@ -1,7 +1,7 @@
 //! Problems of projects and their scenes; and all problems in the form of these routes (docs/contract/errors.md).
 
 use reelhook_app::projects::requests::scenes::SceneFault;
-use reelhook_app::views::scenes::dollars;
+use reelhook_domain::projects::money::dollars;
 use reelhook_domain::projects::project::{MAX_BYTES, MAX_SCENES, MAX_TAKES};
 use reelhook_domain::projects::reasons::Rejected;
 use schemars::JsonSchema;
@@ -21,7 +21,7 @@ problems! {
         TooManyScenes = 400 "too_many_scenes" format!("A project has at most {MAX_SCENES} scenes");
         /// The command would exceed the project's budget: its cost and what is left, in millionths of a dollar.
         OverBudget(cost: u64, left: u64) = 402 "over_budget"
-            format!("This would cost ${:.2}, and ${:.2} of the budget are left", dollars(*cost), dollars(*left));
+            format!("This would cost {}, and {} of the budget are left", dollars(*cost), dollars(*left));
         /// The project does not exist.
         NotFound = 404 "project_not_found" "Project not found";
         /// The scene does not exist.
@@ -167,6 +167,9 @@ mod tests {
     fn a_budget_is_told_in_dollars() {
         let problem = Problem::from(Rejected::OverBudget { cost: 1_250_000, left: 500_000 });
         let sentence = "This would cost $1.25, and $0.50 of the budget are left".to_owned();
+        assert_eq!(problem.parts(), (402, "over_budget", sentence));
+        let problem = Problem::from(Rejected::OverBudget { cost: 1_500, left: 500 });
+        let sentence = "This would cost $0.0015, and $0.0005 of the budget are left".to_owned();
         assert_eq!(problem.parts(), (402, "over_budget", sentence));
     }
 }

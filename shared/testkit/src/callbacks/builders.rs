@@ -71,6 +71,7 @@ pub fn a_scene(name: &str, state: SceneState) -> Scene {
         takes: Vec::new(),
         chosen: None,
         stale: false,
+        given: None,
     }
 }
 

@@ -39,6 +39,7 @@ const ADVICE = {
   copy_failed: "Retry. If it fails again, download the file from the service while its link works.",
   stitch_failed: "The scenes are kept. Retry the stitch.",
   notification_failed: "Repair the service, then replay the delivery. The project stays completed.",
+  service_down: "Look at the service. Its tasks wait, and none fails for that reason before its deadline. This error ends when it answers again.",
   dead_letters: "Repair the function, then redrive the queue. This error ends when the queue is empty.",
   poison: "Look at the record, repair what can't read it, then clear the queue.",
   lost_key: "Add the former key to ENDPOINT_SECRETS_KEY. The webhooks wait meanwhile.",

@@ -81,6 +81,11 @@ fn read_response(response: &OutboundResponse, now: Timestamp) -> Submission {
             Some(id) => Submission::Accepted(id),
             None => Submission::Lost(format!("status {status} without a usable `task_id`")),
         },
+        // The service knows the Idempotency-Key: it names the task that it has.
+        409 => match task_id(&body) {
+            Some(id) => Submission::Accepted(id),
+            None => Submission::Refused { error: reason(&body, status), wait: None, permanent: true },
+        },
         // A server that timed out while it read the request did not process it (RFC 9110, 15.5.9).
         408 | 425 | 429 | 503 => Submission::Refused {
             error: reason(&body, status),
@@ -138,6 +143,17 @@ mod tests {
         for status in [200, 201, 202, 204] {
             assert_eq!(submission(status, r#"{"task_id": "task_1"}"#), Submission::Accepted(id.clone()));
         }
+    }
+
+    #[test]
+    fn a_conflict_with_a_task_id_names_the_task_of_a_known_key() {
+        let id = RenderId::parse("task_1").unwrap();
+        let answer = Answer::read(Ok(response(409, r#"{"error": "known key", "task_id": "task_1"}"#)), NOW);
+        assert_eq!(answer, Answer { submission: Submission::Accepted(id), answered: true });
+        for body in ["", "{}", r#"{"task_id": "../x"}"#] {
+            assert!(matches!(submission(409, body), Submission::Refused { permanent: true, .. }), "{body}");
+        }
+        assert!(matches!(submission(422, r#"{"task_id": "task_1"}"#), Submission::Refused { permanent: true, .. }));
     }
 
     #[test]

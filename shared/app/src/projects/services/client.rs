@@ -7,7 +7,7 @@ use reelhook_domain::{ProjectId, RenderId};
 use crate::outbound::{HttpSender, Method, OutboundRequest, OutboundResponse};
 use crate::projects::services::list::{Listed, TaskList};
 use crate::projects::services::report::read;
-use crate::projects::services::service::{Service, Services};
+use crate::projects::services::service::{Service, Services, has_own_path};
 
 /// The maximum size of a list, in bytes.
 const LIST_LIMIT: usize = 1024 * 1024;
@@ -33,18 +33,17 @@ pub struct Polled {
 impl ServiceClient<'_> {
     /// Polls a task. A task that the service does not know by its id is searched in the list of its project.
     pub async fn poll(&self, project: &ProjectId, stage: Stage, id: &RenderId) -> Polled {
-        let Some(service) = self.services.with_api(stage) else {
+        let Some(service) = self.services.of(stage) else {
             return Polled { report: TaskReport::Unknown, answered: None };
         };
-        let request = match stage {
-            Stage::Video => service.request(Method::Get, stage, &["tasks", id.as_str(), "status"]),
-            Stage::Frame | Stage::Stitch => service.request(Method::Get, stage, &["status", id.as_str()]),
-        };
-        let Some(response) = self.send(request, stage).await else {
+        let has_api = !has_own_path(&service.url);
+        let Some(response) = self.send(service.status_of(stage, id), stage).await else {
             return Polled { report: TaskReport::Unknown, answered: Some(false) };
         };
         let report = match response.status {
             200..=299 => read_status(stage, id, &response),
+            // A service of its own form need not have a status of tasks: it calls back.
+            404 | 405 | 410 | 501 if !has_api => TaskReport::Unknown,
             404 if stage == Stage::Video => {
                 let listed = self.list_at(service, project).await.list;
                 listed.map_or(TaskReport::Unknown, |list| usable(list.report_of(stage, id)))
@@ -58,7 +57,8 @@ impl ServiceClient<'_> {
             TaskReport::Failed(error) => TaskReport::Failed(self.services.concealed(stage, &error)),
             other => other,
         };
-        Polled { report, answered: Some(response.status < 500) }
+        let answered = response.status < 500 || (response.status == 501 && !has_api);
+        Polled { report, answered: Some(answered) }
     }
 
     /// Reads the list of a project's videos at their service.

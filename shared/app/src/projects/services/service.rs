@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reelhook_domain::ProjectId;
 use reelhook_domain::projects::task::{Stage, TaskRef};
+use reelhook_domain::{ProjectId, RenderId};
 use reelhook_signing::{SignedToken, SigningKeys, TaskClaims};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -21,7 +21,8 @@ const ANSWER_LIMIT: usize = 256 * 1024;
 /// An outside service.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// Its URL. If this has a path of its own, the service has its own form of requests, and is neither polled nor listed.
+    /// Its URL. If this has a path of its own, the service has its own form of requests, and neither a list nor
+    /// cancellations.
     pub url: Url,
     /// Its API key.
     pub key: Option<SecretString>,
@@ -77,7 +78,7 @@ impl Services {
         concealed(text, self.of(stage).and_then(|service| service.key.as_ref()))
     }
 
-    /// The service that makes a stage's tasks, if it has the API for polls, cancellations and lists.
+    /// The service that makes a stage's tasks, if it has the API for cancellations and lists.
     pub(super) fn with_api(&self, stage: Stage) -> Option<&Service> {
         self.of(stage).filter(|service| !has_own_path(&service.url))
     }
@@ -103,6 +104,22 @@ impl Service {
             path.pop_if_empty().extend(["api", "v1"]).extend(segments);
         }
         url
+    }
+
+    /// The request for the status of a task; at a URL with a path of its own, this path with the id of the task.
+    pub(super) fn status_of(&self, stage: Stage, id: &RenderId) -> OutboundRequest {
+        let segments: &[&str] = match stage {
+            Stage::Video => &["tasks", id.as_str(), "status"],
+            Stage::Frame | Stage::Stitch => &["status", id.as_str()],
+        };
+        let mut request = self.request(Method::Get, stage, segments);
+        if has_own_path(&self.url) {
+            request.url = self.url.clone();
+            if let Ok(mut path) = request.url.path_segments_mut() {
+                path.pop_if_empty().push(id.as_str());
+            }
+        }
+        request
     }
 
     /// The headers that authenticate us. The last-frame service reads either of two.

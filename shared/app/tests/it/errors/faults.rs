@@ -7,9 +7,13 @@ use reelhook_app::clock::ClockAndRandom as _;
 use reelhook_app::errors::dead_letters::{FaultPorts, LeftBehind, QueueDepth, check, poison};
 use reelhook_app::errors::lost_key;
 use reelhook_app::errors::steps::ErrorSteps as _;
+use reelhook_app::projects::circuit::ServiceCircuit;
+use reelhook_app::projects::service_down::{self, ServicePorts};
 use reelhook_app::store::StoreError;
 use reelhook_domain::EndpointId;
 use reelhook_domain::errors::cause::Cause;
+use reelhook_domain::projects::policy::ProjectPolicy;
+use reelhook_domain::projects::task::Stage;
 use reelhook_testkit::Stack;
 
 use super::memory::MemoryErrors;
@@ -63,6 +67,42 @@ async fn dead_letters_are_one_error_until_their_queue_is_empty() {
     stack.world.advance_s(60);
     checked(&stack, &errors, &queues).await;
     assert!(errors.only().is_active(stack.world.now()));
+}
+
+async fn services_checked(stack: &Stack, errors: &MemoryErrors, policy: &ProjectPolicy) {
+    let steps = ports(stack, errors);
+    let circuits = &*stack.scenes.projects;
+    service_down::check(&ServicePorts { circuits, errors, steps: &steps, clock: &*stack.world, policy }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_is_one_error_until_its_circuit_closes() {
+    let (stack, errors) = (stack(), MemoryErrors::default());
+    let policy = stack.scenes.policy.clone();
+    services_checked(&stack, &errors, &policy).await;
+    assert!(errors.all().is_empty());
+    let now = stack.world.now();
+    let open = ServiceCircuit { version: 1, failures: 5, until: Some(now), opened_at: Some(now), failed_probes: 0 };
+    stack.scenes.projects.put_circuit(Stage::Video, open.clone());
+    for _ in 0..3 {
+        services_checked(&stack, &errors, &policy).await;
+        stack.world.advance_s(60);
+    }
+    let error = errors.only();
+    assert_eq!((error.cause, error.about.as_str(), error.occurrences), (Cause::ServiceDown, "service/video", 1));
+    assert_eq!((&error.context["stage"], &error.context["failures"]), (&"video".into(), &5.into()));
+
+    let (own, closed) = (ProjectPolicy::default(), ServiceCircuit { version: 2, ..ServiceCircuit::default() });
+    stack.scenes.projects.put_circuit(Stage::Video, closed);
+    services_checked(&stack, &errors, &policy).await;
+    assert_eq!(errors.only().resolved_at, Some(stack.world.now()));
+    stack.world.advance_s(60);
+    let again = ServiceCircuit { opened_at: Some(stack.world.now()), ..open };
+    stack.scenes.projects.put_circuit(Stage::Video, again);
+    services_checked(&stack, &errors, &policy).await;
+    assert!(errors.only().is_active(stack.world.now()), "it is down again");
+    services_checked(&stack, &errors, &own).await;
+    assert!(!errors.only().is_active(stack.world.now()), "our own renderers make the videos now");
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn a_service_that_is_busy_is_left_alone_for_as_long_as_it_asks() {
         });
         let id = add(&stack, 1, 1, false);
         start(&stack).await;
-        let TaskState::Waiting { ready_at, .. } = state(&stack, &id, &video(1, 1)) else { panic!("not waiting") };
+        let TaskState::Waiting { ready_at } = state(&stack, &id, &video(1, 1)) else { panic!("not waiting") };
         assert!(ready_at >= NOON.after(Duration::from_secs(90)), "{ready_at}");
         stack.scenes.projects.free_slots();
         assert!(stack.scenes.projects.admission_item().active.is_empty(), "a refused video needs no slot");
@@ -103,7 +103,7 @@ async fn a_submission_that_was_never_sent_is_tried_again() {
     stack.http.script(|_| Err(OutboundError::Refused));
     let id = add(&stack, 1, 1, false);
     start(&stack).await;
-    let TaskState::Waiting { ready_at, .. } = state(&stack, &id, &video(1, 1)) else { panic!("not waiting") };
+    let TaskState::Waiting { ready_at } = state(&stack, &id, &video(1, 1)) else { panic!("not waiting") };
     assert_eq!(stack.scenes.projects.circuit_of(Stage::Video).failures, 1);
     stack.http.script(|_| Ok(response(200, r#"{"task_id": "task_1"}"#)));
     stack.world.set(ready_at.max(Timestamp(NOON.millis() + 1)));

@@ -55,7 +55,7 @@ async fn a_submission_that_is_absent_three_times_is_sent_again_under_the_same_na
         assert_eq!(posts(&stack).len(), 1, "after {lookups} look-ups");
         look_up(&stack, &id).await;
     }
-    let TaskState::Waiting { ready_at, .. } = state(&stack, &id, &video(1, 1)) else { panic!("not waiting") };
+    let TaskState::Waiting { ready_at } = state(&stack, &id, &video(1, 1)) else { panic!("not waiting") };
     stack.scenes.projects.free_slots();
     stack.world.set(ready_at);
     stack.world.advance_s(1);

@@ -90,6 +90,43 @@ async fn an_answer_that_says_nothing_is_no_failure() {
     }
 }
 
+/// A project whose only video was submitted as `task_1` to a service with a path of its own.
+async fn submitted_at_own_path(status: u16, body: &'static str) -> (Stack, ProjectId) {
+    let mut stack = Stack::default();
+    stack.scenes.services.video.as_mut().unwrap().url.set_path("/generate/");
+    stack.http.script(move |request| {
+        Ok(match request.method {
+            Method::Post => response(200, r#"{"task_id": "task_1"}"#),
+            Method::Get | Method::Delete => response(status, body),
+        })
+    });
+    let id = add(&stack, 1, 1, false);
+    start(&stack).await;
+    (stack, id)
+}
+
+#[tokio::test]
+async fn a_service_with_a_path_of_its_own_is_polled_at_this_path() {
+    let completed = r#"{"status": "completed", "video_url": "https://tasks.example/1.mp4"}"#;
+    let (stack, id) = submitted_at_own_path(200, completed).await;
+    poll(&stack, &id).await;
+    assert_eq!(project(&stack, &id).scenes[0].status(), SceneStatus::Generated);
+    assert_eq!(reads(&stack), ["/generate/task_1"]);
+}
+
+#[tokio::test]
+async fn a_service_with_a_path_of_its_own_need_not_have_a_status_of_tasks() {
+    for status in [404, 405, 410, 501] {
+        let (stack, id) = submitted_at_own_path(status, "").await;
+        for _ in 0..6 {
+            poll(&stack, &id).await;
+        }
+        let TaskState::Submitted { polls, .. } = state(&stack, &id, &video(1, 1)) else { panic!("not submitted") };
+        assert_eq!((polls, reads(&stack).len()), (6, 6), "{status}: no list is read");
+        assert_eq!(stack.scenes.projects.circuit_of(Stage::Video).failures, 0, "{status} is no failure");
+    }
+}
+
 #[tokio::test]
 async fn a_poll_shows_progress() {
     let (stack, id) = submitted(|_| Ok(response(200, r#"{"status": "processing", "progress": 0.5}"#))).await;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use reelhook_app::Url;
+use reelhook_app::outbound::Method;
 use reelhook_app::projects::store::ProjectFiles;
 use reelhook_domain::WebUrl;
 use reelhook_domain::projects::event::Event;
@@ -84,10 +85,13 @@ async fn a_service_with_a_path_of_its_own_gets_the_body_of_the_seed() {
         "fps": 24,
     });
     assert_eq!(body, expected);
-    // It is neither polled nor listed.
+    // It is polled at its own path, and not listed.
     stack.world.advance_s(600);
     work(&stack, &project.id).await;
-    assert_eq!(stack.http.requests().len(), 1);
+    let requests = stack.http.requests();
+    let [_, poll] = requests.as_slice() else { panic!("{requests:?}") };
+    let expected = (Method::Get, "https://gen.example/api/generate/task_1?v=2");
+    assert_eq!((poll.method, poll.url.as_str()), expected);
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ fn scene(name: &str, number: usize, state: SceneState) -> Scene {
         takes: Vec::new(),
         chosen: None,
         stale: false,
+        given: None,
     }
 }
 

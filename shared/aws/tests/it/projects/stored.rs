@@ -59,6 +59,7 @@ pub(super) fn full() -> Project {
         }],
         chosen: Some(1),
         stale: true,
+        given: Some((scene_id("b"), 4)),
     };
     let prompt = LongText::Stored("projects/proj_1/prompts/scene_b-00.txt".to_owned());
     let second = Scene {
@@ -69,10 +70,7 @@ pub(super) fn full() -> Project {
     let done = Video { file: File::stored("n.mp4"), ..Video::default() };
     let nodes = vec![
         Node { inputs: vec![Input::Take(0), Input::Take(1)], state: NodeState::Done(done) },
-        Node {
-            inputs: vec![Input::Node(0)],
-            state: NodeState::Running(task(TaskState::Waiting { ready_at: at(13), refusals: 2 })),
-        },
+        Node { inputs: vec![Input::Node(0)], state: NodeState::Running(task(TaskState::Waiting { ready_at: at(13) })) },
     ];
     let copy = Piece {
         units: 1,
@@ -143,13 +141,13 @@ async fn the_text_of_a_project_with_every_member_stays_as_it_is() {
         r#""duration_ms":5040,"width":1920,"height":1080,"fps":23.976,"quality":0,"bytes":1000,"#,
         r#""metadata":{"stored":"m.json"}},"#,
         r#""first":{"source":"https://client.example/first.png"},"last":{"key":"l.png"},"#,
-        r#""task":"task_1","at":1704110400012}],"chosen":1,"stale":true},"#,
+        r#""task":"task_1","at":1704110400012}],"chosen":1,"stale":true,"given":["scene_b",4]},"#,
         r#"{"id":"scene_b","spec":{"no":"1","prompt":{"stored":"projects/proj_1/prompts/scene_b-00.txt"},"#,
         r#""kind":"text-to-video","ms":0},"state":"verified"}],"removed_attempts":3,"#,
         r#""stitch":{"generation":2,"takes":[["scene_b",1],["scene_a",1]],"nodes":["#,
         r#"{"inputs":[{"take":0},{"take":1}],"video":{"file":{"key":"n.mp4"}}},"#,
         r#"{"inputs":[{"node":0}],"#,
-        r#""task":{"no":1,"state":{"waiting":{"ready_at":1704110400013,"refusals":2}}}}]},"#,
+        r#""task":{"no":1,"state":{"waiting":{"ready_at":1704110400013}}}}]},"#,
         r#""generations":2,"#,
         r#""video":{"video":{"file":{"key":"f.mp4"}},"takes":[["scene_b",1]],"at":1704110400014},"#,
         r#""pieces":{"list":[{"work":{"copy":{"scene":"scene_a","attempt":1}},"size":3,"units":1,"#,
@@ -166,11 +164,21 @@ async fn the_text_of_a_project_with_every_member_stays_as_it_is() {
 }
 
 #[tokio::test]
+async fn the_number_of_refusals_that_items_had_is_ignored() {
+    let mut item = item_of(&full()).await;
+    let body = item["body"]["S"].as_str().unwrap();
+    let had = body.replace(r#""ready_at":1704110400013"#, r#""ready_at":1704110400013,"refusals":2"#);
+    assert_ne!(body, had);
+    item["body"]["S"] = had.into();
+    assert_eq!(read(&item).await.unwrap(), full());
+}
+
+#[tokio::test]
 async fn every_state_is_read_as_it_was_written() {
     let tasks = || {
         let id = task_id("task_1");
         [
-            TaskState::Waiting { ready_at: at(1), refusals: 3 },
+            TaskState::Waiting { ready_at: at(1) },
             TaskState::Submitting { lease_until: at(2) },
             TaskState::Unclear { lookups: 1, next_at: None },
             TaskState::Unclear { lookups: 2, next_at: Some(at(3)) },

@@ -5,6 +5,8 @@ use super::change::{Change, Facts};
 use super::{budget, outcomes, tasks};
 use crate::errors::cause::Cause;
 use crate::projects::graph;
+use crate::projects::money::dollars;
+use crate::projects::policy::Backend;
 use crate::projects::project::{Phase, ProjectPiece};
 use crate::projects::scene::{Scene, SceneState};
 use crate::projects::stitch::{Stitch, Takes};
@@ -50,10 +52,14 @@ fn has_failed(scene: &Scene, tries: u32) -> bool {
     }
 }
 
-/// Drops a stitch whose takes no longer are those that count.
+/// Drops a stitch whose takes no longer are those that count, and a tree for a service that is not used any more: our own
+/// renderers join all takes at once.
 fn drop_outdated_stitch(change: &mut Change<'_>) {
+    let is_own = change.policy.stitch.backend == Backend::Own;
     let outdated = match &change.project.stitch {
-        Some(stitch) => change.project.verified_takes().as_ref() != Some(&stitch.takes),
+        Some(stitch) => {
+            (is_own && stitch.nodes.len() > 1) || change.project.verified_takes().as_ref() != Some(&stitch.takes)
+        }
         None => false,
     };
     if outdated {
@@ -109,8 +115,8 @@ fn start_scenes(change: &mut Change<'_>) -> Option<usize> {
 /// Nothing is under way, and the budget does not allow the next scene.
 fn fail_over_budget(change: &mut Change<'_>, index: usize) {
     let scene = &change.project.scenes[index];
-    let (id, cost) = (scene.id.clone(), budget::dollars(change.policy.video_cost(&scene.spec)));
-    let error = format!("it would cost {cost}, and {} of the budget is left", budget::dollars(budget::left(change)));
+    let (id, cost) = (scene.id.clone(), dollars(change.policy.video_cost(&scene.spec)));
+    let error = format!("it would cost {cost}, and {} of the budget is left", dollars(budget::left(change)));
     let message = format!("The next scene, {}, was not started: {error}", outcomes::name(scene));
     let facts = Facts { scene: Some(&id), error: &error, ..Facts::default() };
     change.raise(Cause::NextSceneBlocked, None, message.clone(), facts);

@@ -31,24 +31,3 @@ fn sum(change: &Change<'_>, is_meant: impl FnMut(&&Scene) -> bool) -> u64 {
     let scenes = change.project.scenes.iter().filter(is_meant);
     scenes.map(|scene| change.policy.video_cost(&scene.spec)).fold(0, u64::saturating_add)
 }
-
-/// Millionths of a dollar as people write them, with two to six decimals.
-pub(super) fn dollars(millionths: u64) -> String {
-    let decimals = format!("{:06}", millionths % 1_000_000);
-    let kept = decimals.trim_end_matches('0').len().max(2);
-    format!("${}.{}", millionths / 1_000_000, &decimals[..kept])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_have_two_decimals_unless_they_need_more() {
-        for (millionths, text) in
-            [(0, "$0.00"), (500_000, "$0.50"), (12_000_000, "$12.00"), (1_250_001, "$1.250001"), (500, "$0.0005")]
-        {
-            assert_eq!(dollars(millionths), text);
-        }
-    }
-}

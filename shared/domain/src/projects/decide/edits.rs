@@ -33,6 +33,7 @@ pub(super) fn insert(scenes: &mut Vec<Scene>, new: NewScene) {
         takes: Vec::new(),
         chosen: None,
         stale: false,
+        given: None,
     };
     scenes.insert(place.unwrap_or(scenes.len()), scene);
 }
@@ -146,6 +147,7 @@ fn choose(change: &mut Change<'_>, index: usize, attempt: u32) -> Outcome {
         return Ok(());
     }
     generate::refuse_if_busy(change, index)?;
+    resolve_errors(change, index);
     tasks::abandon(change, index);
     let scene = &mut change.project.scenes[index];
     scene.chosen = Some(attempt);
@@ -155,6 +157,15 @@ fn choose(change: &mut Change<'_>, index: usize, attempt: u32) -> Outcome {
         generate::mark_stale(change, index, &BTreeSet::new());
     }
     Ok(())
+}
+
+/// A person is content with a take of a scene: what failed of its attempts needs nobody any more.
+fn resolve_errors(change: &mut Change<'_>, index: usize) {
+    let scene = &change.project.scenes[index];
+    if scene.attempt > 1 || commands::has_error(scene) {
+        let id = scene.id.clone();
+        commands::resolve_errors_of(change, &id);
+    }
 }
 
 /// A person sets the status of a scene.
@@ -174,6 +185,9 @@ fn set_status(change: &mut Change<'_>, index: usize, status: SceneStatus) -> Out
         }
     };
     generate::refuse_if_busy(change, index)?;
+    if status == SceneStatus::Approved {
+        resolve_errors(change, index);
+    }
     tasks::abandon(change, index);
     let scene = &mut change.project.scenes[index];
     scene.state = state;

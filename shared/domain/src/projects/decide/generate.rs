@@ -16,6 +16,10 @@ use crate::projects::task::{Stage, Task, TaskState};
 /// if `cascade`.
 pub(super) fn generate(change: &mut Change<'_>, scenes: &[SceneId], cascade: bool) -> Outcome {
     if scenes.is_empty() {
+        // What has failed would fail the project again at once: it is tried again, too.
+        if matches!(change.project.phase, Phase::Failed(_) | Phase::Cancelled) {
+            return start(change);
+        }
         let is_ready = |scene: &Scene| matches!(scene.state, SceneState::Ready | SceneState::Revision);
         if !change.project.scenes.iter().any(is_ready) {
             return Err(Rejected::NothingReady.into());

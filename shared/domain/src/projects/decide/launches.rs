@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::change::{Change, Outcome};
 use super::outcomes::{self, Why};
+use super::tasks;
 use crate::projects::effect::ProjectEffect;
 use crate::projects::reasons::Ignored;
 use crate::projects::task::{Stage, TaskRef, TaskState};
@@ -25,6 +26,7 @@ pub(super) fn claim(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
         }
         change.project.spent = change.project.spent.saturating_add(cost);
         change.project.served_at = now;
+        tasks::give_frame(change, index);
     }
     let deadline = now.after(policy.stage(task.stage()).deadline);
     let found = change.current_mut(task)?;
@@ -75,7 +77,7 @@ pub(super) fn refused(
     let (first, longest) = (change.policy.retry_wait(1), change.policy.retry_wait(u32::MAX));
     let waited = claimed_at(change, task).map_or(Duration::ZERO, |at| change.now.since(at));
     let wait = wait.unwrap_or_default().max(waited.clamp(first, longest));
-    wait_again(change, task, wait, 1)
+    wait_again(change, task, wait)
 }
 
 /// When a task was first claimed.
@@ -84,9 +86,9 @@ fn claimed_at(change: &Change<'_>, task: &TaskRef) -> Option<Timestamp> {
     Some(deadline.before(change.policy.stage(task.stage()).deadline))
 }
 
-fn wait_again(change: &mut Change<'_>, task: &TaskRef, wait: Duration, refusals: u32) -> Outcome {
+fn wait_again(change: &mut Change<'_>, task: &TaskRef, wait: Duration) -> Outcome {
     let ready_at = change.now.after(wait);
-    change.current_mut(task)?.state = TaskState::Waiting { ready_at, refusals };
+    change.current_mut(task)?.state = TaskState::Waiting { ready_at };
     if task.stage() == Stage::Video {
         change.start(ready_at);
     }
@@ -103,25 +105,27 @@ pub(super) fn lost(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
         TaskState::Own => return Err(Ignored::Stale.into()),
     }
     let has_list = change.policy.stage(task.stage()).backend.has_list();
-    let next_at = has_list.then(|| change.now.after(change.policy.poll_wait(0)));
+    let next_at = has_list.then(|| change.now.after(change.policy.lookup_wait(0)));
     change.current_mut(task)?.state = TaskState::Unclear { lookups: 0, next_at };
     Ok(())
 }
 
-/// A task whose answer was lost was looked up. If the list does not have it often enough, it was never there and is sent
-/// again, under the same number.
+/// A task whose answer was lost was looked up. If the list does not have it often enough, over the lease of a submission,
+/// it was never there and is sent again, under the same number.
 pub(super) fn looked_up(change: &mut Change<'_>, task: &TaskRef, found: Option<&RenderId>, answered: bool) -> Outcome {
-    let TaskState::Unclear { lookups, .. } = change.current(task)?.state else {
+    let TaskState::Unclear { lookups, next_at } = change.current(task)?.state else {
         return Err(Ignored::Repeated.into());
     };
     if let Some(id) = found {
         return learn(change, task, id);
     }
-    let lookups = lookups.saturating_add(answered.into());
-    if answered && lookups >= change.policy.lookups {
-        return wait_again(change, task, Duration::ZERO, 0);
+    // One that comes too early, such as that of a second launcher, shows nothing that the one before has not shown.
+    let counts = answered && next_at.is_some_and(|at| at <= change.now);
+    let lookups = lookups.saturating_add(counts.into());
+    if counts && lookups >= change.policy.lookups {
+        return wait_again(change, task, Duration::ZERO);
     }
-    let next_at = Some(change.now.after(change.policy.poll_wait(lookups)));
+    let next_at = next_at.map(|_| change.now.after(change.policy.lookup_wait(lookups)));
     change.current_mut(task)?.state = TaskState::Unclear { lookups, next_at };
     Ok(())
 }

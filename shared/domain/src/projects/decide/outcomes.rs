@@ -1,7 +1,7 @@
 //! The ends of tasks, whoever reports them: what a completed or failed video, last frame or stitch makes of a project.
 
 use super::change::{Change, Facts, Outcome};
-use super::tasks;
+use super::{size, tasks};
 use crate::errors::cause::Cause;
 use crate::projects::effect::ProjectEffect;
 use crate::projects::event::TaskOutput;
@@ -31,13 +31,15 @@ pub(super) enum Why {
     Unclear,
     /// Our renderers failed as often as they may, or would always fail.
     Exhausted,
+    /// The project has no room for the URLs of what it made.
+    TooLarge,
 }
 
 impl Why {
     /// Whether only a person may try again: another try would fail too, or could be paid for twice.
     fn is_for_good(self) -> bool {
         match self {
-            Self::Refused | Self::Unclear | Self::Exhausted => true,
+            Self::Refused | Self::Unclear | Self::Exhausted | Self::TooLarge => true,
             Self::Reported | Self::TimedOut | Self::NotAccepted => false,
         }
     }
@@ -46,7 +48,7 @@ impl Why {
     fn is_unpaid(self) -> bool {
         match self {
             Self::Refused | Self::NotAccepted => true,
-            Self::Reported | Self::TimedOut | Self::Unclear | Self::Exhausted => false,
+            Self::Reported | Self::TimedOut | Self::Unclear | Self::Exhausted | Self::TooLarge => false,
         }
     }
 }
@@ -90,7 +92,7 @@ fn keep_take(change: &mut Change<'_>, index: usize, video: &Video, task: Option<
     let take = Take {
         attempt,
         video: video.clone(),
-        first_frame: change.project.first_frame_of(&id),
+        first_frame: change.project.given_frame(scene),
         last_frame: None,
         task_id: task.map(ToString::to_string),
         at: change.now,
@@ -111,10 +113,14 @@ fn keep_take(change: &mut Change<'_>, index: usize, video: &Video, task: Option<
 pub(super) fn late_video_completed(
     change: &mut Change<'_>,
     index: usize,
+    of: &TaskRef,
     output: &TaskOutput,
     task: Option<&RenderId>,
 ) -> Outcome {
     let TaskOutput::Video(video) = output else { return Err(Ignored::Stale.into()) };
+    if !size::has_room_for(change, of, output) {
+        return Err(Ignored::NothingToDo.into());
+    }
     let (id, attempt) = keep_take(change, index, video, task);
     if change.project.phase == Phase::Running {
         use_late_take(change, index);
@@ -307,7 +313,7 @@ mod tests {
     fn each_round_of_tries_ends_and_what_is_unclear_is_never_sent_again() {
         let rounds: Vec<bool> = (1..=6).map(|number| may_retry(Why::Reported, number, 3)).collect();
         assert_eq!(rounds, [true, true, false, true, true, false]);
-        for why in [Why::Unclear, Why::Refused, Why::Exhausted] {
+        for why in [Why::Unclear, Why::Refused, Why::Exhausted, Why::TooLarge] {
             assert!(!may_retry(why, 1, 3), "{why:?}");
         }
     }

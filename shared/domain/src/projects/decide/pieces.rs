@@ -16,10 +16,19 @@ use crate::{Effect, brief};
 /// A renderer claims a piece.
 pub(super) fn claim(change: &mut Change<'_>) -> Outcome {
     let (now, policy) = (change.now, change.policy.pieces());
-    match change.project.pieces.claim(now, &policy) {
-        Some(_) => Ok(()),
-        None => Err(Ignored::NothingToDo.into()),
+    if change.project.pieces.claim(now, &policy).is_none() {
+        return Err(Ignored::NothingToDo.into());
     }
+    let card = match change.project.claimed_piece(change.project.pieces.claims) {
+        Some(ProjectPiece::Card { scene, attempt }) => {
+            change.project.index_of(scene).filter(|index| change.project.scenes[*index].attempt == *attempt)
+        }
+        _ => None,
+    };
+    if let Some(index) = card {
+        tasks::give_frame(change, index);
+    }
+    Ok(())
 }
 
 /// A heartbeat of a renderer, with the units of its piece that are done.

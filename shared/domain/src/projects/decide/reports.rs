@@ -1,11 +1,12 @@
 //! What callbacks and polls say about tasks.
 
 use super::change::{Change, Outcome, Refusal};
-use super::launches;
 use super::outcomes::{self, Why};
+use super::{launches, size};
 use crate::RenderId;
 use crate::projects::event::TaskReport;
 use crate::projects::policy::Backend;
+use crate::projects::project::MAX_URLS;
 use crate::projects::reasons::Ignored;
 use crate::projects::task::{TaskRef, TaskState};
 
@@ -21,7 +22,7 @@ pub(super) fn reported(
     polled: bool,
 ) -> Outcome {
     if let (TaskReport::Completed(output), Some(index)) = (report, late_video(change, task)) {
-        return outcomes::late_video_completed(change, index, output, id);
+        return outcomes::late_video_completed(change, index, task, output, id);
     }
     let found = change.current(task)?;
     let was_sent = match found.state {
@@ -38,6 +39,13 @@ pub(super) fn reported(
         launches::learn(change, task, id)?;
     }
     let changed = match report {
+        TaskReport::Completed(output) if !size::has_room_for(change, task, output) => {
+            let most = MAX_URLS / 1024;
+            let error =
+                format!("the URLs of its files are too long: those of a project have at most {most} KiB in all");
+            outcomes::failed(change, task, Why::TooLarge, &error);
+            true
+        }
         TaskReport::Completed(output) => return outcomes::completed(change, task, output),
         TaskReport::Failed(error) => {
             outcomes::failed(change, task, Why::Reported, error);

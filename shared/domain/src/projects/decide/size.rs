@@ -1,13 +1,16 @@
-//! What clients may put into a project: its item has at most 400 KB, and the results of its tasks need half of them.
+//! What clients and services may put into a project: its item has at most 400 KB.
 
 use super::change::{Change, Outcome};
-use crate::projects::event::Event;
-use crate::projects::project::{MAX_BYTES, MAX_TAKES, ProjectSpec};
+use crate::projects::event::{Event, TaskOutput};
+use crate::projects::media::{File, Video};
+use crate::projects::project::{MAX_BYTES, MAX_TAKES, MAX_URLS, Project, ProjectSpec};
 use crate::projects::reasons::Rejected;
 use crate::projects::scene::{Dependency, LongText, Scene, SceneSpec};
+use crate::projects::stitch::NodeState;
+use crate::projects::task::{Stage, TaskRef};
 
-/// Refuses a command that makes a project too large, or wants more takes than a project keeps. One that makes a large
-/// project smaller is not refused.
+/// Refuses a command that makes a project too large, or wants more takes or URLs than a project keeps. One that makes a
+/// large project smaller is not refused.
 pub(super) fn check(change: &Change<'_>, event: &Event) -> Outcome {
     let is_refused = match event {
         Event::Edit(_) | Event::AddScenes(_) | Event::EditScene { .. } => {
@@ -16,6 +19,7 @@ pub(super) fn check(change: &Change<'_>, event: &Event) -> Outcome {
         }
         Event::Start | Event::Generate { .. } | Event::Retry { .. } => {
             change.project.scenes.iter().map(|scene| scene.takes.len()).sum::<usize>() >= MAX_TAKES
+                || urls(files(&change.project).filter(|file| file.is_to_copy())) >= MAX_URLS
         }
         _ => false,
     };
@@ -42,6 +46,50 @@ fn of_scene(scene: &Scene) -> usize {
     };
     let texts: usize = texts.into_iter().flatten().map(|text| json(text)).sum();
     scene.id.as_str().len() + on + texts + urls.map(|url| json(url.as_written())).sum::<usize>()
+}
+
+/// Whether a project has room for the URLs of what a task made. If not, it forgets where copied frames came from.
+pub(super) fn has_room_for(change: &mut Change<'_>, task: &TaskRef, output: &TaskOutput) -> bool {
+    let made = match output {
+        TaskOutput::Video(video) => urls(of_video(video)),
+        TaskOutput::Frame(frame) => urls([frame]),
+    };
+    let scene = task.scene().filter(|_| task.stage() == Stage::Video).and_then(|scene| change.project.scene(scene));
+    let given = scene.and_then(|scene| change.project.given_frame(scene));
+    let new = made + urls(&given);
+    if urls(files(&change.project)) + new <= MAX_URLS {
+        return true;
+    }
+    for take in change.project.scenes.iter_mut().flat_map(|scene| &mut scene.takes) {
+        for frame in [take.first_frame.as_mut(), take.last_frame.as_mut()].into_iter().flatten() {
+            frame.forget_source();
+        }
+    }
+    urls(files(&change.project)) + new <= MAX_URLS
+}
+
+/// The files that tasks made.
+fn files(project: &Project) -> impl Iterator<Item = &File> {
+    let of_takes = project
+        .scenes
+        .iter()
+        .flat_map(|scene| &scene.takes)
+        .flat_map(|take| of_video(&take.video).chain(take.first_frame.as_ref()).chain(take.last_frame.as_ref()));
+    let nodes = project.stitch.iter().flat_map(|stitch| &stitch.nodes).filter_map(|node| match &node.state {
+        NodeState::Done(video) => Some(video),
+        NodeState::Blocked | NodeState::Running(_) => None,
+    });
+    let videos = nodes.chain(project.video.as_ref().map(|made| &made.video));
+    of_takes.chain(videos.flat_map(of_video))
+}
+
+fn of_video(video: &Video) -> impl Iterator<Item = &File> {
+    std::iter::once(&video.file).chain(&video.thumbnail)
+}
+
+/// The size of the URLs of files at outside services, in bytes.
+fn urls<'a>(files: impl IntoIterator<Item = &'a File>) -> usize {
+    files.into_iter().filter_map(|file| file.source.as_ref()).map(|url| url.as_written().len()).sum()
 }
 
 /// The size of a text as JSON: a control character has six bytes.

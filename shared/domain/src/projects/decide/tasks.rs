@@ -24,10 +24,16 @@ pub(super) fn begin_video(change: &mut Change<'_>, index: usize) {
     scene.chosen = None;
     scene.state = SceneState::Generating(submission(policy.video.backend, 1, ready_at));
     let (scene, attempt) = (scene.id.clone(), scene.attempt);
+    give_frame(change, index);
     match policy.video.backend {
         Backend::Own => open_piece(change, ProjectPiece::Card { scene, attempt }, ready_at),
         Backend::Service { .. } => change.start(ready_at),
     }
+}
+
+/// Notes which first frame the present attempt of a scene is given. A person may choose another take for the next one.
+pub(super) fn give_frame(change: &mut Change<'_>, index: usize) {
+    change.project.scenes[index].given = change.project.frame_giver(index);
 }
 
 /// Begins to extract the last frame of the newest take of a scene.

@@ -1,5 +1,6 @@
 //! Commands of people: start, cancel, delete, regenerate, takes, statuses, order.
 
+use reelhook_domain::errors::cause::Cause;
 use reelhook_domain::projects::event::{Event, ProjectPatch, ScenePatch};
 use reelhook_domain::projects::graph::GraphError;
 use reelhook_domain::projects::reasons::{Ignored, Rejected};
@@ -70,6 +71,20 @@ fn a_cancelled_project_stops_its_tasks_and_continues_where_it_stood() {
     story.apply(Event::Start);
     assert_eq!(["1", "2", "3"].map(|number| story.attempt(number)), [1, 2, 0]);
     assert_eq!(story.ignored(completed(&second)), Ignored::Stale);
+}
+
+#[test]
+fn to_generate_what_is_ready_continues_a_project_that_failed() {
+    let mut story = Story::of(&["1", "2"], services());
+    story.policy.video.tries = 1;
+    story.apply(Event::Start);
+    let video = story.video_of("1");
+    story.submit(&video);
+    story.apply(failed(&video));
+    assert_eq!(story.project.status(), ProjectStatus::Failed);
+    story.apply(Event::Generate { scenes: vec![], cascade: true });
+    assert_eq!(story.notified(), [OutboundEvent::ProjectStarted], "it does not fail at once");
+    assert_eq!((story.status("1"), story.attempt("1")), (SceneStatus::Generating, 2));
 }
 
 #[test]
@@ -232,6 +247,44 @@ fn an_earlier_take_can_be_chosen() {
     story.apply(Event::Start);
     story.run();
     assert_eq!(story.project.video.as_ref().unwrap().takes, [(id("1"), 1), (id("2"), 1), (id("3"), 1)]);
+}
+
+#[test]
+fn a_chosen_or_approved_take_resolves_the_errors_of_its_scene() {
+    let errors =
+        [Cause::VideoFailed, Cause::FrameFailed, Cause::SubmissionUnclear].map(|cause| (cause, "proj_1/scene_1"));
+    let resolves = |story: &Story| {
+        let resolved = story.resolved();
+        errors.iter().all(|(cause, about)| resolved.contains(&(*cause, (*about).to_owned())))
+    };
+    let mut story = Story::of(&["1", "2"], services());
+    story.policy.video.tries = 1;
+    story.apply(Event::Start);
+    story.make_scene("1");
+    story.apply(regenerate("1", false));
+    let video = story.video_of("1");
+    story.submit(&video);
+    story.apply(failed(&video));
+    assert_eq!(story.raised(), [(Cause::VideoFailed, "proj_1/scene_1".to_owned())]);
+    story.apply(take("1", 1));
+    assert!(resolves(&story), "{:?}", story.resolved());
+    story.apply(status("1", SceneStatus::Approved));
+    assert!(resolves(&story), "{:?}", story.resolved());
+}
+
+#[test]
+fn a_take_keeps_the_first_frame_that_its_submission_was_given() {
+    let mut story = Story::of(&["1", "2"], services());
+    story.apply(Event::Start);
+    story.make_scene("1");
+    let given = story.project.first_frame_of(&id("2"));
+    let second = story.video_of("2");
+    story.submit(&second);
+    story.apply(regenerate("1", false));
+    story.make_scene("1");
+    assert_ne!(story.project.first_frame_of(&id("2")), given, "the next attempt would start from another frame");
+    story.apply(completed(&second));
+    assert_eq!(story.project.scene(&id("2")).unwrap().take().unwrap().first_frame, given);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Projects of one scene and of two hundred: they end, and no outbox exceeds its limit.
 
+use reelhook_domain::errors::cause::Cause;
 use reelhook_domain::projects::decide::create;
-use reelhook_domain::projects::event::{Event, NewScene, ScenePatch};
+use reelhook_domain::projects::event::{Event, NewScene, ScenePatch, TaskOutput, TaskReport};
 use reelhook_domain::projects::reasons::Rejected;
+use reelhook_domain::projects::task::TaskRef;
 use reelhook_domain::*;
 
 use super::story::*;
@@ -150,6 +152,50 @@ fn signed_urls_of_copied_files_are_forgotten() {
     }
     let first = story.project.scenes[1].takes[2].first_frame.as_ref().unwrap();
     assert_eq!(first.key, story.project.scenes[0].takes[2].last_frame.as_ref().unwrap().key);
+}
+
+/// A last frame at a URL of two kilobytes that no other file has.
+fn framed(task: &TaskRef) -> Event {
+    let frame = outside(&format!("{task}/{}", "x".repeat(1900)));
+    callback(task, TaskReport::Completed(Box::new(TaskOutput::Frame(frame))))
+}
+
+#[test]
+fn a_service_that_fills_a_project_with_urls_fails_it_with_a_sentence() {
+    let mut story = Story::new(scenes(200, true), services());
+    story.apply(Event::Start);
+    while story.project.status() == ProjectStatus::Generating {
+        let task = story.project.next_video(story.now, &story.policy).unwrap();
+        story.make(&task);
+        let (frame, _) = story.project.tasks().next().unwrap();
+        story.submit(&frame);
+        story.apply(framed(&frame));
+    }
+    assert_eq!(story.project.status(), ProjectStatus::Failed);
+    let (cause, _) = &story.raised()[0];
+    assert_eq!(*cause, Cause::FrameFailed);
+    let urls = story.project.scenes.iter().flat_map(|scene| &scene.takes).flat_map(|take| {
+        [Some(&take.video.file), take.first_frame.as_ref(), take.last_frame.as_ref()].into_iter().flatten()
+    });
+    let bytes: usize = urls.filter_map(|file| file.source.as_ref()).map(|url| url.as_written().len()).sum();
+    assert!((200_000..=256 * 1024).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn copies_make_room_for_further_urls() {
+    let mut story = Story::new(scenes(200, true), services());
+    story.apply(Event::Start);
+    while story.project.verified_takes().is_none() {
+        let task = story.project.next_video(story.now, &story.policy).unwrap();
+        story.make(&task);
+        let (frame, _) = story.project.tasks().next().unwrap();
+        story.submit(&frame);
+        story.apply(framed(&frame));
+        while !story.project.pieces.list.is_empty() {
+            story.draw();
+        }
+    }
+    assert_eq!(story.project.status(), ProjectStatus::Stitching);
 }
 
 #[test]

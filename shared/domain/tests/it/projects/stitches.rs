@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use reelhook_domain::errors::cause::Cause;
-use reelhook_domain::projects::event::Event;
+use reelhook_domain::projects::event::{Event, ProjectPatch};
+use reelhook_domain::projects::policy::Backend;
 use reelhook_domain::projects::project::ProjectPiece;
 use reelhook_domain::projects::reasons::{Ignored, Rejected};
 use reelhook_domain::projects::task::{Stage, Target, TaskRef, TaskWork};
@@ -144,6 +145,27 @@ fn what_is_done_of_a_tree_stays_after_a_failure() {
     story.apply(Event::Start);
     let second = only_stitch(&story);
     assert_eq!((second.run, &second.target), (2, &Target::Stitch(1)));
+}
+
+#[test]
+fn a_tree_for_a_service_that_is_not_used_any_more_gives_way_to_one_stitch_of_our_own() {
+    let numbers: Vec<String> = (1..=12).map(|number| number.to_string()).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let mut story = verified(&numbers, services());
+    let halves = story.stitches();
+    story.make(&halves[0]);
+    let task = story.submit(&halves[1]);
+    story.policy.stitch.backend = Backend::Own;
+    story.apply(Event::Edit(ProjectPatch { name: Some("Tour".to_owned()), ..ProjectPatch::default() }));
+    assert!(story.effects().contains(&ProjectEffect::CancelTask { stage: Stage::Stitch, id: task }));
+    let own = only_stitch(&story);
+    assert_eq!((own.run, &own.target), (2, &Target::Stitch(0)));
+    assert_eq!(story.ignored(completed(&halves[1])), Ignored::Stale);
+    while story.project.status() == ProjectStatus::Stitching {
+        story.draw();
+    }
+    assert_eq!(story.project.status(), ProjectStatus::Completed);
+    assert_eq!(story.project.video.as_ref().unwrap().takes.len(), 12);
 }
 
 #[test]

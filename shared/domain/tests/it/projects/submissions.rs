@@ -74,7 +74,8 @@ fn a_lost_answer_is_looked_up_and_found() {
 fn what_was_never_there_is_sent_again_under_the_same_number_and_charged_once() {
     let mut story = lost(services());
     let task = story.video_of("1");
-    for _ in 0..3 {
+    for wait in [3, 21, 41] {
+        story.wait(wait);
         story.apply(looked_up(&story, None, true));
     }
     assert_eq!(story.freed(), [story.project.slot(&task)]);
@@ -84,10 +85,45 @@ fn what_was_never_there_is_sent_again_under_the_same_number_and_charged_once() {
 }
 
 #[test]
+fn look_ups_take_the_lease_of_a_submission_so_that_a_task_that_is_listed_late_is_not_paid_twice() {
+    let mut story = lost(services());
+    let (task, lost_at) = (story.video_of("1"), story.now);
+    let mut looked = Vec::new();
+    while let TaskState::Unclear { next_at: Some(next_at), .. } = story.project.task(&task).unwrap().state {
+        // A second launcher reads the list at the same time.
+        story.now = next_at;
+        looked.push(next_at.since(lost_at).as_secs());
+        story.apply(looked_up(&story, None, true));
+        if let Decision::Apply(project) = story.decide(&looked_up(&story, None, true)) {
+            story.project = *project;
+        }
+    }
+    assert_eq!(looked, [3, 23, 63]);
+
+    let mut late = lost(services());
+    for seconds in [0, 1, 1] {
+        late.wait(seconds);
+        late.apply(looked_up(&late, None, true));
+    }
+    let state = late.project.task(&task).unwrap().state.clone();
+    assert!(matches!(state, TaskState::Unclear { lookups: 0, .. }), "early look-ups count for nothing: {state:?}");
+}
+
+#[test]
+fn the_waits_between_look_ups_make_up_the_lease_whatever_their_number() {
+    for lookups in 1..8 {
+        let policy = ProjectPolicy { lookups, ..ProjectPolicy::default() };
+        let waits: Duration = (0..lookups).map(|made| policy.lookup_wait(made)).sum();
+        assert!(waits >= policy.submit_lease, "{lookups} look-ups take {waits:?}");
+    }
+}
+
+#[test]
 fn a_late_answer_of_a_task_that_waits_again_is_taken() {
     let mut story = lost(services());
     let task = story.video_of("1");
-    for _ in 0..3 {
+    for wait in [3, 21, 41] {
+        story.wait(wait);
         story.apply(looked_up(&story, None, true));
     }
     story.apply(Event::Submitted { task: task.clone(), id: render("r1") });
@@ -224,7 +260,7 @@ fn a_refusal_waits_as_long_as_the_service_asks_and_frees_the_slot() {
     story.wait(1).apply(Event::ClaimTask(task.clone()));
     assert_eq!(story.project.spent, 500_000, "charged once");
     story.apply(refused(&story, None, false));
-    let TaskState::Waiting { ready_at, .. } = story.project.task(&task).unwrap().state else { panic!("it waits") };
+    let TaskState::Waiting { ready_at } = story.project.task(&task).unwrap().state else { panic!("it waits") };
     assert_eq!(ready_at, story.now.after(Duration::from_secs(40)), "as long again as all waits so far");
     story.now = START.after(Duration::from_secs(1800));
     story.apply(Event::Tick);
