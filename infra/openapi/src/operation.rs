@@ -209,6 +209,11 @@ impl Operation {
         self.form::<T>("application/json")
     }
 
+    /// The type of its JSON body, of which no member is refused: what is unusable is ignored.
+    pub fn lenient_body<T: JsonSchema>(self) -> Self {
+        self.form::<T>("application/json")
+    }
+
     /// The type of its JSON body, which may be left out.
     pub fn optional_body<T: JsonSchema>(mut self) -> Self {
         self.body_is_optional = true;

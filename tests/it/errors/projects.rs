@@ -84,6 +84,8 @@ pub(super) async fn projects(seen: &mut Seen<'_>) {
     seen.call(&new, json!({ "name": "Twice", "scenes": twice }), "bad_scene_graph").await;
     let unknown = stack.request(Method::GET, &format!("{PROJECTS}/proj_unknown"));
     seen.project(unknown, "project_not_found").await;
+    // Streams have the errors of StreamGank's dialect, whatever they are about.
+    seen.get(&format!("{PROJECTS}/proj_unknown/stream"), "project_not_found").await;
     seen.call("PATCH /api/scenes/scene_unknown", json!({ "name": "x" }), "scene_not_found").await;
     ambiguous(seen).await;
     let file = stack.request(Method::GET, &format!("/api/v1/files/{empty}/final/first/video.mp4"));

@@ -49,11 +49,14 @@ pub fn operations() -> Vec<Operation> {
 
 /// The webhooks about tasks of projects: each is signed, or has the token of its task in its path.
 fn of_tasks() -> Vec<Operation> {
-    let video = |route, id, summary| task(route, id, summary).body::<VideoComplete>().answer::<VideoAnswer>(200, TAKEN);
-    let frame =
-        |route, id, summary| task(route, id, summary).body::<LastFrameComplete>().answer::<FrameAnswer>(200, TAKEN);
-    let stitch =
-        |route, id, summary| task(route, id, summary).body::<StitchComplete>().answer::<StitchAnswer>(200, TAKEN);
+    let video =
+        |route, id, summary| task(route, id, summary).lenient_body::<VideoComplete>().answer::<VideoAnswer>(200, TAKEN);
+    let frame = |route, id, summary| {
+        task(route, id, summary).lenient_body::<LastFrameComplete>().answer::<FrameAnswer>(200, TAKEN)
+    };
+    let stitch = |route, id, summary| {
+        task(route, id, summary).lenient_body::<StitchComplete>().answer::<StitchAnswer>(200, TAKEN)
+    };
     let signed = |of: Operation| of.about(SIGNED);
     vec![
         health("GET /api/webhooks/video-complete", "getVideoWebhook"),

@@ -15,14 +15,12 @@ use reelhook_domain::Timestamp;
 use crate::errors::store_error;
 use crate::items::{n, number, s};
 use crate::jobs::counters::{ALONE, CounterTable};
-use crate::retry::send_update;
+use crate::retry::{RetryClock, send_update};
 
 /// The length of a window in milliseconds; it begins with a caller's first call.
 const WINDOW_MS: i64 = 60_000;
 /// Seconds for which a row is kept after its window.
 const LIFE_S: i64 = 600;
-/// Attempts at one call: each failed one means that another instance has just begun a window.
-const ATTEMPTS: u32 = 5;
 /// The name of the operation in errors.
 const OPERATION: &str = "count call";
 
@@ -45,7 +43,9 @@ impl CallCounter for CounterTable {
         limit: u32,
         now: Timestamp,
     ) -> Result<Result<(), Limited>, StoreError> {
-        for _ in 0..ATTEMPTS {
+        let waits = RetryClock::of(self.client());
+        let mut retry = waits.retry();
+        while retry.attempt().await {
             match add(self, caller, call, limit, now).await? {
                 Added::Counted => return Ok(Ok(())),
                 Added::Full(until) => {

@@ -73,6 +73,12 @@ pub struct LastFrameComplete {
     pub last_frame_url: Option<String>,
     /// The same as `last_frame_url`.
     pub image_url: Option<String>,
+    /// Its width in pixels, for the sender's own records.
+    pub width: Option<f64>,
+    /// Its height in pixels, for the sender's own records.
+    pub height: Option<f64>,
+    /// Its format, for the sender's own records.
+    pub format: Option<String>,
     /// Why it failed: a text, or an object with a `message`.
     pub error: Option<Value>,
     /// The service's own data.
@@ -100,6 +106,10 @@ pub struct StitchComplete {
     pub duration: Option<f64>,
     /// Its size in bytes.
     pub file_size: Option<f64>,
+    /// The number of stitched videos, for the sender's own records.
+    pub total_scenes: Option<f64>,
+    /// Its format, for the sender's own records.
+    pub format: Option<String>,
     /// Width and height in pixels, such as `1920x1080`.
     pub resolution: Option<String>,
     /// Why it failed: a text, or an object with a `message`.
