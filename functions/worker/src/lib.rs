@@ -35,8 +35,9 @@ struct Secrets {
 const SETTINGS: &[&str] =
     &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY", "TASK_API_KEY", "LAST_FRAME_API_KEY"];
 
-/// How often a cancellation of a task is sent to a service that does not confirm it: about half of what the queue allows.
-const CANCELLATIONS: u32 = 10;
+/// How often a cancellation is sent to a worker or a service that does not confirm it, one visibility timeout apart: far
+/// less than what the queue allows.
+const CANCELLATIONS: u32 = 5;
 
 /// The dependencies of the function.
 pub struct Deps {
@@ -145,11 +146,45 @@ async fn process(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
     messages.iter().zip(results).map(|(message, result)| verdict(message, result)).collect()
 }
 
-/// What happens to a message. A service that is gone keeps no cancellation in the queue until it is a dead letter, which
-/// nobody could dismiss: nobody waits for the task.
+/// What happens to a message. A cancellation saves work that nobody waits for: it is given up with a warning, and is never a
+/// dead letter, which nobody could dismiss.
 fn verdict(message: &WorkMessage, result: Result<(), ChangeError>) -> Verdict {
     match (message, result) {
-        (WorkMessage::CancelTask { .. }, Err(error)) => Verdict::RetryAtMost(error.into(), CANCELLATIONS),
+        (WorkMessage::CancelWorker { .. } | WorkMessage::CancelTask { .. }, Err(error)) => {
+            Verdict::RetryAtMost(error.into(), CANCELLATIONS)
+        }
         (_, result) => Verdict::from(result),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reelhook_app::store::StoreError;
+    use reelhook_domain::projects::task::Stage;
+    use reelhook_domain::{JobId, ProjectId, RenderId, WebUrl};
+
+    use super::*;
+
+    #[test]
+    fn only_cancellations_are_given_up_before_they_are_dead_letters() {
+        let job_id = JobId::parse("job_1_a").expect("an id");
+        let project_id = ProjectId::parse("proj_1").expect("an id");
+        let id = RenderId::parse("task_1").expect("an id");
+        let url = WebUrl::parse("https://worker.example/cancel").expect("a URL");
+        for (message, most) in [
+            (WorkMessage::CancelWorker { job_id, attempt: 1, url }, Some(CANCELLATIONS)),
+            (WorkMessage::CancelTask { project_id: project_id.clone(), stage: Stage::Video, id }, Some(CANCELLATIONS)),
+            (WorkMessage::Tasks { project_id }, None),
+            (WorkMessage::StartScenes, None),
+        ] {
+            let busy = StoreError::Busy { operation: "test", source: "later".into() };
+            let given = match verdict(&message, Err(busy.into())) {
+                Verdict::RetryAtMost(_, most) => Some(most),
+                Verdict::Retry(_) => None,
+                Verdict::Done => panic!("{message:?} has failed"),
+            };
+            assert_eq!(given, most, "{message:?}");
+            assert!(matches!(verdict(&message, Ok(())), Verdict::Done), "{message:?}");
+        }
     }
 }

@@ -60,6 +60,17 @@ async fn whatever_callbacks_do_each_project_ends_and_each_video_is_made_once() {
     stack.assert_queues_empty().await;
 }
 
+#[tokio::test]
+async fn tasks_are_polled_at_the_status_urls_that_their_services_name() {
+    let stack = open(Backends::Services).await;
+    let settings =
+        json!({ "submit": { "status_url": true }, "status": { "no_list": true }, "callback": { "silent": true } });
+    let id = begin(&stack, 2, fast(settings)).await;
+    let project = completed(&stack, &id).await;
+    assert_billed_once(&stack, &project, 1).await;
+    stack.assert_queues_empty().await;
+}
+
 /// Starts a project of two scenes whose services send callbacks like this.
 async fn begin_in_seeds_forms(stack: &Stack, callback: Value) -> String {
     let (id, project) = made(stack, scenes(2)).await;

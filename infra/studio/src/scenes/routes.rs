@@ -42,6 +42,11 @@ impl Services {
         let bearer = header_text(headers, header::AUTHORIZATION.as_str()).and_then(|text| text.strip_prefix("Bearer "));
         check_key(self.frame_key.as_ref(), &[bearer, header_text(headers, "x-api-key")])
     }
+
+    /// The service of a task that is no video.
+    fn of_frame_or_stitch(&self, id: &str) -> &Service {
+        if self.stitches.task(id).is_some() { &self.stitches } else { &self.frames }
+    }
 }
 
 fn check_key(key: Option<&SecretString>, given: &[Option<&str>]) -> Result<(), Problem> {
@@ -77,6 +82,7 @@ pub(crate) fn routes(services: Arc<Services>) -> Router {
         .route("/api/v1/process", post(submit_frame))
         .route("/api/v1/stitch", post(submit_stitch))
         .route("/api/v1/status/{id}", get(get_frame_or_stitch))
+        .route("/state/{id}", get(get_state))
         .route("/seed/videos", post(submit_seed_video))
         .route("/seed/videos/{id}", get(get_task).delete(cancel_task))
         .route("/seed/frames", post(submit_seed_frame))
@@ -149,7 +155,7 @@ async fn submit_seed_stitch(
 
 async fn get_task(State(services): Shared, Path(id): Path<String>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     services.check_task_key(&headers)?;
-    show(&services.videos, &id).await
+    show_at_usual_url(&services.videos, &id).await
 }
 
 async fn get_frame_or_stitch(
@@ -158,8 +164,28 @@ async fn get_frame_or_stitch(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     services.check_frame_key(&headers)?;
-    let service = if services.stitches.task(&id).is_some() { &services.stitches } else { &services.frames };
-    show(service, &id).await
+    show_at_usual_url(services.of_frame_or_stitch(&id), &id).await
+}
+
+/// The status of a task at the `status_url` of its submission's answer.
+async fn get_state(
+    State(services): Shared,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    if services.videos.task(&id).is_some() {
+        services.check_task_key(&headers)?;
+        return show(&services.videos, &id).await;
+    }
+    services.check_frame_key(&headers)?;
+    show(services.of_frame_or_stitch(&id), &id).await
+}
+
+async fn show_at_usual_url(service: &Service, id: &str) -> Result<Json<Value>, Problem> {
+    if service.task(id).is_some_and(|task| task.settings.submit.status_url) {
+        return Err(unknown(id));
+    }
+    show(service, id).await
 }
 
 async fn show(service: &Service, id: &str) -> Result<Json<Value>, Problem> {

@@ -336,7 +336,11 @@ fn look_of(label: &Label, number: u64) -> u64 {
 
 fn accepted(task: &Task) -> Response {
     let status = if task.request.stage() == Stage::Video { "queued" } else { "pending" };
-    Json(json!({ "task_id": task.id, "status": status })).into_response()
+    let mut body = json!({ "task_id": task.id, "status": status });
+    if task.settings.submit.status_url {
+        body["status_url"] = json!(format!("/state/{}", task.id));
+    }
+    Json(body).into_response()
 }
 
 fn refused(submit: &Submit, status: StatusCode) -> Response {

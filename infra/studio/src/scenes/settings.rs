@@ -40,6 +40,8 @@ pub(crate) struct Submit {
     pub idempotent: bool,
     /// Maximum of videos in a stitch (default 10).
     pub max_videos: Option<usize>,
+    /// The answer names a `status_url`, and the task is unknown at the usual URL of its status.
+    pub status_url: bool,
 }
 
 /// Where a refusal says how long to wait.

@@ -286,6 +286,16 @@ async fn a_silent_service_is_polled_until_it_forgets() {
 }
 
 #[tokio::test]
+async fn a_task_with_a_status_url_is_known_there_only() {
+    let (studio, api) = (studio().await, FakeApi::start().await);
+    set(&studio, "videos", &fast(json!({"submit": {"status_url": true}}))).await;
+    let answer = submit(&studio, "/api/v1/tasks/submit", &video(&api, "proj_10", "scene_1")).await.json();
+    let (id, path) = (answer["task_id"].as_str().unwrap(), answer["status_url"].as_str().unwrap());
+    assert_eq!(get(&format!("{}/api/v1/tasks/{id}/status", studio.url()), &[]).await.status, 404);
+    assert_eq!(task_in(&studio, path, "completed").await["task_id"], id);
+}
+
+#[tokio::test]
 async fn a_task_is_cancelled_and_an_early_callback_precedes_the_answer() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     set(&studio, "videos", &fast(json!({"task": {"endless": true}}))).await;

@@ -45,7 +45,7 @@ pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(),
             if cancel_worker(http, worker, clock.now(), job_id, *attempt, url).await {
                 return Ok(());
             }
-            let source = "the worker did not confirm the cancel".into();
+            let source = format!("the worker did not confirm the cancellation of run {attempt} of `{job_id}`").into();
             Err(StoreError::Busy { operation: "cancel run", source }.into())
         }
         WorkMessage::StartScenes => start_scenes(&ports.launch).await.map(drop),

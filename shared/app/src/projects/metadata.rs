@@ -19,9 +19,9 @@ const INLINE_IN_ALL: usize = 32 * 1024;
 /// The largest data that is kept, in bytes of JSON.
 const LIMIT: usize = 1024 * 1024;
 /// Members that services send back as they got them from us.
-const OURS: [&str; 3] = ["scene_id", "project_id", "submission"];
+pub(super) const OURS: [&str; 3] = ["scene_id", "project_id", "submission"];
 
-/// Data that goes with the video of a callback.
+/// Data that goes with a video.
 struct Sent {
     members: Map<String, Value>,
     bytes: usize,
@@ -53,7 +53,7 @@ impl Sent {
     }
 }
 
-/// The report of a callback about a task, with the data that came with a video. Larger data is stored first.
+/// The report of a callback or a poll about a task, with the data that came with a video. Larger data is stored first.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -74,14 +74,6 @@ pub(super) async fn with_metadata(
     let key = links::key(&project.id, &format!("scenes/{scene}/{}/metadata.json", task.run));
     files.put_text(&key, Bytes::from(Value::Object(sent.members).to_string())).await?;
     Ok(with(report, SentMetadata::Stored(key)))
-}
-
-/// The report of a callback about a task, with the data that came with a video if it is small.
-pub(super) fn with_small_metadata(project: &Project, task: &TaskRef, body: &Value, report: TaskReport) -> TaskReport {
-    match Sent::of(project, task, body).filter(|sent| sent.is_small(project)) {
-        Some(sent) => with(report, SentMetadata::Inline(sent.members)),
-        None => report,
-    }
 }
 
 fn with(report: TaskReport, metadata: SentMetadata) -> TaskReport {

@@ -21,7 +21,7 @@ pub(super) fn unwanted<'a>(event: &'a Event, changed: &Changed<Project>) -> Opti
 
 /// The task that, as an event says, a service has under this id and has not ended.
 fn at_service(event: &Event) -> Option<(&TaskRef, &RenderId)> {
-    if let Event::Submitted { task, id } | Event::LookedUp { task, found: Some(id), .. } = event {
+    if let Event::Submitted { task, id, .. } | Event::LookedUp { task, found: Some(id), .. } = event {
         return Some((task, id));
     }
     if let Event::Reported { task, id: Some(id), report, .. } = event

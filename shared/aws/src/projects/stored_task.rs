@@ -1,7 +1,7 @@
 //! The stored form of a task: its present submission.
 
 use reelhook_domain::projects::task::{Task, TaskState};
-use reelhook_domain::{RenderId, Timestamp};
+use reelhook_domain::{RenderId, Timestamp, WebUrl};
 use serde::{Deserialize, Serialize};
 
 use crate::items::is_default;
@@ -39,6 +39,8 @@ enum StoredState {
         #[serde(default)]
         polls: u32,
         next_at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status_url: Option<WebUrl>,
     },
     Own,
 }
@@ -49,7 +51,9 @@ impl From<&Task> for StoredTask {
             TaskState::Waiting { ready_at } => StoredState::Waiting { ready_at },
             TaskState::Submitting { lease_until } => StoredState::Submitting { lease_until },
             TaskState::Unclear { lookups, next_at } => StoredState::Unclear { lookups, next_at },
-            TaskState::Submitted { id, polls, next_at } => StoredState::Submitted { id, polls, next_at },
+            TaskState::Submitted { id, polls, next_at, status_url } => {
+                StoredState::Submitted { id, polls, next_at, status_url }
+            }
             TaskState::Own => StoredState::Own,
         };
         Self { number: task.number, deadline: task.deadline, progress: task.progress, state }
@@ -62,7 +66,9 @@ impl From<StoredTask> for Task {
             StoredState::Waiting { ready_at } => TaskState::Waiting { ready_at },
             StoredState::Submitting { lease_until } => TaskState::Submitting { lease_until },
             StoredState::Unclear { lookups, next_at } => TaskState::Unclear { lookups, next_at },
-            StoredState::Submitted { id, polls, next_at } => TaskState::Submitted { id, polls, next_at },
+            StoredState::Submitted { id, polls, next_at, status_url } => {
+                TaskState::Submitted { id, polls, next_at, status_url }
+            }
             StoredState::Own => TaskState::Own,
         };
         Self { number: stored.number, deadline: stored.deadline, progress: stored.progress, state }

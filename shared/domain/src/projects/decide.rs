@@ -115,7 +115,7 @@ fn apply(change: &mut Change<'_>, event: &Event) -> Outcome {
         Event::EditScene { scene, patch } => edits::edit_scene(change, scene, patch),
         Event::RemoveScene(scene) => edits::remove_scene(change, scene),
         Event::ClaimTask(task) => launches::claim(change, task),
-        Event::Submitted { task, id } => launches::submitted(change, task, id),
+        Event::Submitted { task, id, status_url } => launches::submitted(change, task, id, status_url.as_ref()),
         Event::SubmissionRefused { task, error, wait, permanent } => {
             launches::refused(change, task, error, *wait, *permanent)
         }

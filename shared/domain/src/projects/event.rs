@@ -6,7 +6,7 @@ use crate::metadata::Metadata;
 use crate::projects::media::{File, Video};
 use crate::projects::scene::{SceneSpec, SceneStatus};
 use crate::projects::task::TaskRef;
-use crate::{RenderId, SceneId};
+use crate::{RenderId, SceneId, WebUrl};
 
 /// A scene that a client adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +148,8 @@ pub enum Event {
         task: TaskRef,
         /// The service's id for it.
         id: RenderId,
+        /// The URL of its status, if the service named one of its own.
+        status_url: Option<WebUrl>,
     },
     /// A service refused a submission, so that it was not paid for.
     SubmissionRefused {

@@ -16,6 +16,9 @@ pub const MAX_SCENES: usize = 200;
 pub const MAX_BYTES: usize = 192 * 1024;
 /// Bytes of the URLs of files at outside services at most, in the results of all tasks. Copies make room.
 pub const MAX_URLS: usize = 256 * 1024;
+/// Bytes of the URLs of the statuses that services name for tasks under way at most: beyond, a task is polled at the usual
+/// URL.
+pub const MAX_STATUS_URLS: usize = 16 * 1024;
 /// Takes of a project at most: beyond, no new attempts are begun.
 pub const MAX_TAKES: usize = 2000;
 

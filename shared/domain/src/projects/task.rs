@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-use crate::{RenderId, SceneId, Timestamp};
+use crate::{RenderId, SceneId, Timestamp, WebUrl};
 
 /// What a task makes.
 #[derive(
@@ -142,6 +142,8 @@ pub enum TaskState {
         polls: u32,
         /// The next poll.
         next_at: Timestamp,
+        /// The URL of its status, if the service named one.
+        status_url: Option<WebUrl>,
     },
     /// Our own renderers work on it: it has a piece.
     Own,
@@ -177,6 +179,16 @@ impl Task {
     pub fn id(&self) -> Option<&RenderId> {
         match &self.state {
             TaskState::Submitted { id, .. } => Some(id),
+            TaskState::Waiting { .. } | TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Own => {
+                None
+            }
+        }
+    }
+
+    /// The URL of its status that the service named.
+    pub fn status_url(&self) -> Option<&WebUrl> {
+        match &self.state {
+            TaskState::Submitted { status_url, .. } => status_url.as_ref(),
             TaskState::Waiting { .. } | TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Own => {
                 None
             }

@@ -198,7 +198,7 @@ pub(super) fn new_scenes(scenes: Vec<SceneBody>) -> Result<Vec<SceneRequest>, Pr
     if scenes.len() > MAX_SCENES {
         return Err(ProjectProblem::TooManyScenes.into());
     }
-    scenes.into_iter().enumerate().map(|(index, scene)| scene.added(&format!("scenes[{index}]."))).collect()
+    scenes.into_iter().enumerate().map(|(index, scene)| scene.added(Some(index))).collect()
 }
 
 impl ProjectChangeBody {
@@ -228,11 +228,12 @@ impl ProjectChangeBody {
 }
 
 impl SceneBody {
-    /// The scene as a new one; `path` is where the request has it.
+    /// The scene as a new one, with its index in the list of the request; none if the request is this one scene.
     ///
     /// # Errors
     /// [`Problem`] names the field that is wrong.
-    pub(super) fn added(self, path: &str) -> Result<SceneRequest, Problem> {
+    pub(super) fn added(self, index: Option<usize>) -> Result<SceneRequest, Problem> {
+        let path = index.map_or_else(String::new, |index| format!("scenes[{index}]."));
         let draft = match self.status.as_ref().map(|status| status.0) {
             Some(SceneStatus::Draft) => true,
             Some(SceneStatus::Ready) | None => false,
@@ -246,7 +247,8 @@ impl SceneBody {
             ) => return Err(bad(format!("{path}status"), "`draft` or `ready` for a new scene")),
         };
         Ok(SceneRequest {
-            fields: self.fields(path)?,
+            index,
+            fields: self.fields(&path)?,
             id: self.id.map(|id| id.0),
             notes: self.notes.map(Text::into_string).unwrap_or_default(),
             draft,

@@ -240,7 +240,7 @@ fn read_scenes(request: &ApiRequest) -> Result<Vec<SceneRequest>, Problem> {
         return new_scenes(given.scenes);
     }
     let scene: SceneBody = typed::read(&body)?;
-    Ok(vec![scene.added("")?])
+    Ok(vec![scene.added(None)?])
 }
 
 fn read_generation(request: &ApiRequest) -> Result<Generation, Problem> {

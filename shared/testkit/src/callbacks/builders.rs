@@ -98,6 +98,7 @@ pub fn a_task(id: &str) -> Task {
         id: RenderId::parse(id).unwrap(),
         polls: 0,
         next_at: NOON.after(Duration::from_secs(3)),
+        status_url: None,
     };
     Task { number: 1, deadline: Some(NOON.after(Duration::from_secs(300))), progress: 0, state }
 }

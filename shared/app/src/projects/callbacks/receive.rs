@@ -132,8 +132,10 @@ async fn park(
     ports.early.park(&callback, said.report.is_end()).await
 }
 
-/// Raises an error about what a callback names. Each callback is an occurrence of its own. A failure is only logged, since
-/// the callback itself has done what it can.
+/// Raises an error about what a callback names. Each call is an occurrence of its own, also a repeated one with the same body,
+/// so the id of the step is random. Nothing repeats the step itself: it is in no outbox, so that a replay of a stream
+/// does not raise it again, and the gateway does not repeat calls. A failure is only logged, since the callback itself
+/// has done what it can.
 async fn raise(ports: &CallbackPorts<'_>, cause: Cause, message: String, named: &Named<'_>, body: &Value) {
     let id = EventId::parse(&format!("callback_{:032x}", ports.clock.random())).expect("hexadecimal digits are an id");
     let raise = Raise { cause, about: named.about(), message, context: named.context(body) };

@@ -10,7 +10,8 @@ use crate::store::StoreError;
 /// Cancels a task at its service, where the service can.
 ///
 /// # Errors
-/// [`StoreError::Busy`] if the service did not confirm it, so that the request is sent again.
+/// [`StoreError::Busy`] if the service did not confirm it, so that the request is sent again. The cause names the task, since
+/// nothing else is logged about it once it is given up.
 pub async fn cancel_task(
     ports: &LaunchPorts<'_>,
     project: &ProjectId,
@@ -20,6 +21,7 @@ pub async fn cancel_task(
     if ports.client.cancel(project, stage, id).await {
         return Ok(());
     }
-    let source = "the service did not confirm the cancellation".into();
+    let source =
+        format!("the service did not confirm the cancellation of {} `{id}` of `{project}`", stage.name()).into();
     Err(StoreError::Busy { operation: "cancel task", source }.into())
 }

@@ -9,7 +9,7 @@ use reelhook_domain::{ProjectId, RenderId, SceneId};
 use crate::change::ChangeError;
 use crate::projects::launch::outcome;
 use crate::projects::launch::ports::LaunchPorts;
-use crate::projects::metadata::with_small_metadata;
+use crate::projects::metadata::with_metadata;
 use crate::projects::services::report::{Callback, read};
 use crate::projects::services::submission_name;
 use crate::projects::store::EarlyCallback;
@@ -36,7 +36,7 @@ pub async fn apply_early(ports: &LaunchPorts<'_>, id: &ProjectId) -> Result<(), 
         let about = live.iter().find(|(name, task)| is_about(&project, name, task, &parked, &callback, ports.policy));
         let Some((task, _)) = about else { continue };
         let id = parked.task.or(callback.task_id);
-        let report = with_small_metadata(&project, task, &parked.body, callback.report);
+        let report = with_metadata(ports.files, &project, task, &parked.body, callback.report).await?;
         let event = Event::Reported { task: task.clone(), id, report, polled: false };
         let changed = outcome::apply(ports, &project.id, &event).await?;
         tracing::info!(project_id = %project.id, %task, changed = changed.name(), "applied an early callback");

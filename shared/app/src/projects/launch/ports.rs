@@ -20,7 +20,7 @@ pub struct LaunchPorts<'a> {
     pub early: &'a dyn EarlyCallbacks,
     /// The circuits of services.
     pub circuits: &'a dyn Circuits,
-    /// Long prompts.
+    /// Long prompts, and data that comes with videos.
     pub files: &'a dyn ProjectFiles,
     /// The services, and the guarded client.
     pub client: ServiceClient<'a>,

@@ -32,12 +32,15 @@ pub(super) async fn submit(ports: &LaunchPorts<'_>, claimed: &ClaimedTask) -> Ou
         Ok(request) => request,
         Err(error) => return refused(error.to_string(), true),
     };
+    let base = request.url.clone();
     let answer = Answer::read(ports.client.http.send(request).await, ports.clock.now());
     let traceparent = project.origin.traceparent.as_deref();
     let event = match answer.submission {
         Submission::Accepted(id) => {
             tracing::info!(project_id = %project.id, %task, task_id = %id, traceparent, "submitted a task");
-            Event::Submitted { task: task.clone(), id }
+            let named = ports.client.services.of(task.stage()).zip(answer.status_url.as_deref());
+            let status_url = named.and_then(|(service, url)| service.status_url(&base, task.stage(), &id, url));
+            Event::Submitted { task: task.clone(), id, status_url }
         }
         Submission::Refused { error, wait, permanent } => {
             tracing::warn!(project_id = %project.id, %task, permanent, traceparent, "a service refused a task");

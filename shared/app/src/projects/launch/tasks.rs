@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reelhook_domain::projects::event::Event;
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::projects::project::Project;
-use reelhook_domain::projects::task::{Stage, TaskRef, TaskWork};
+use reelhook_domain::projects::task::{Stage, Task, TaskRef, TaskWork};
 use reelhook_domain::{ProjectId, RenderId, Timestamp};
 
 use crate::change::{ChangeError, Changed, change};
@@ -14,7 +14,8 @@ use crate::projects::circuit;
 use crate::projects::launch::outcome::{self, Outcome};
 use crate::projects::launch::ports::{AT_ONCE, LaunchPorts};
 use crate::projects::launch::submit::{ClaimedTask, submit};
-use crate::projects::services::{Found, Sought, submission_name};
+use crate::projects::metadata::with_metadata;
+use crate::projects::services::{Found, Polled, Sought, submission_name};
 
 /// Does what is due of a project's tasks. While the circuit of a service is open, its tasks wait: nothing counts as a
 /// failure, and the due sweep repeats the hint.
@@ -129,13 +130,23 @@ async fn perform(ports: &LaunchPorts<'_>, project: &Project, step: &Step) -> Out
     match step {
         Step::Submit(claimed) => submit(ports, claimed).await,
         Step::LookUp(tasks) => look_up(ports, project, tasks).await,
-        Step::Poll(task, id) => {
-            let polled = ports.client.poll(&project.id, task.stage(), id).await;
-            let event =
-                Event::Reported { task: task.clone(), id: Some(id.clone()), report: polled.report, polled: true };
-            Outcome { project: project.id.clone(), events: vec![event], answered: polled.answered }
-        }
+        Step::Poll(task, id) => poll(ports, project, task, id).await,
     }
+}
+
+/// Polls a task. As long as the data of a video cannot be stored there is no report, and the task is polled again.
+async fn poll(ports: &LaunchPorts<'_>, project: &Project, task: &TaskRef, id: &RenderId) -> Outcome {
+    let status_url = project.task(task).and_then(Task::status_url);
+    let Polled { report, body, answered } = ports.client.poll(&project.id, task.stage(), id, status_url).await;
+    let event = |report| Event::Reported { task: task.clone(), id: Some(id.clone()), report, polled: true };
+    let events = match with_metadata(ports.files, project, task, &body, report).await {
+        Ok(report) => vec![event(report)],
+        Err(error) => {
+            tracing::warn!(project_id = %project.id, %task, %error, "failed to store the data of a video");
+            Vec::new()
+        }
+    };
+    Outcome { project: project.id.clone(), events, answered }
 }
 
 /// Looks for tasks whose answers were lost, in one list.

@@ -53,6 +53,8 @@ pub struct SceneFields {
 /// A scene that a client adds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SceneRequest {
+    /// Its index in the list of the request; none if the request is this one scene.
+    pub index: Option<usize>,
     /// The client's id for it.
     pub id: Option<SceneId>,
     /// What it shows.
@@ -117,15 +119,18 @@ pub fn read_new(
         named.push((id, number));
     }
     let mut read = ReadScenes::default();
-    for (index, request) in requests.into_iter().take(MAX_SCENES).enumerate() {
-        let (id, number) = named[known.len() + index].clone();
+    for (at, request) in requests.into_iter().take(MAX_SCENES).enumerate() {
+        let (id, number) = named[known.len() + at].clone();
         let fields = SceneFields { number: Some(number.clone()), ..request.fields };
         let spec = SceneSpec { duration_ms: DURATION_MS, ..SceneSpec::default() };
         let before = named.iter().any(|(_, other)| graph::natural(other, &number).is_lt());
         let of = Named { project, id: &id, scenes: &named, before, draft: request.draft };
-        let at = |fault: SceneFault| SceneFault { index: Some(index), ..fault };
-        let (spec, warning) = of.apply(spec, fields, prompts).map_err(at)?;
-        read.warnings.extend(warning.map(|warning| format!("scenes[{index}].{warning}")));
+        let (spec, warning) =
+            of.apply(spec, fields, prompts).map_err(|fault| SceneFault { index: request.index, ..fault })?;
+        read.warnings.extend(warning.map(|warning| match request.index {
+            Some(index) => format!("scenes[{index}].{warning}"),
+            None => warning,
+        }));
         read.scenes.push(NewScene { id, spec, notes: request.notes, draft: request.draft });
     }
     Ok(read)
@@ -303,7 +308,13 @@ mod tests {
         SceneRequest { fields: SceneFields { prompt: Some("A fox".to_owned()), ..fields }, ..SceneRequest::default() }
     }
 
+    /// Reads the scenes of a list.
     fn read(requests: Vec<SceneRequest>) -> Result<ReadScenes, SceneFault> {
+        let indexed = |(index, request)| SceneRequest { index: Some(index), ..request };
+        read_at(requests.into_iter().enumerate().map(indexed).collect())
+    }
+
+    fn read_at(requests: Vec<SceneRequest>) -> Result<ReadScenes, SceneFault> {
         let mut next = 0;
         let random = || {
             next += 1;
@@ -429,5 +440,19 @@ mod tests {
         let warning =
             "scenes[0].duration: the model `veo-3` makes videos of at most 8 s, 8 s is used instead of 12.5 s";
         assert_eq!(read.warnings, [warning]);
+    }
+
+    #[test]
+    fn the_one_scene_of_a_request_has_no_index() {
+        let one = |request| read_at(vec![request]);
+        let fault = one(SceneRequest::default()).unwrap_err();
+        assert_eq!((fault.index, fault.member), (None, "prompt"));
+        let long = scene(SceneFields {
+            duration_ms: Some(12_500),
+            model: Some(Some("veo-3".to_owned())),
+            ..SceneFields::default()
+        });
+        let warning = "duration: the model `veo-3` makes videos of at most 8 s, 8 s is used instead of 12.5 s";
+        assert_eq!(one(long).unwrap().warnings, [warning]);
     }
 }

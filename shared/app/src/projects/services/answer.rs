@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reelhook_domain::{RenderId, Timestamp, brief, cut, retry_after};
+use reelhook_domain::{RenderId, Timestamp, WebUrl, brief, cut, retry_after};
 use serde_json::Value;
 
 use crate::outbound::{OutboundError, OutboundResponse};
@@ -37,6 +37,9 @@ pub enum Submission {
 pub struct Answer {
     /// What became of the submission.
     pub submission: Submission,
+    /// What an accepted submission has as the URL of the task's status. It is checked by
+    /// [`Service::status_url`](super::Service::status_url).
+    pub status_url: Option<String>,
     /// Whether the service answered without a server error.
     pub answered: bool,
 }
@@ -45,8 +48,17 @@ impl Answer {
     /// Reads the result of the request.
     pub fn read(result: Result<OutboundResponse, OutboundError>, now: Timestamp) -> Self {
         match result {
-            Ok(response) => Self { answered: response.status < 500, submission: read_response(&response, now) },
-            Err(error) => Self { answered: false, submission: read_error(&error) },
+            Ok(response) => {
+                // A body that broke off or was cut has no id that could be relied on.
+                let is_whole = response.cut_short.is_none() && !response.truncated;
+                let body = response.json().filter(|_| is_whole).unwrap_or_default();
+                let submission = read_response(&response, &body, now);
+                let is_accepted = matches!(submission, Submission::Accepted(_));
+                let named = body["status_url"].as_str().map(str::trim).filter(|text| !text.is_empty());
+                let named = named.filter(|text| is_accepted && text.len() <= WebUrl::LIMIT);
+                Self { status_url: named.map(str::to_owned), answered: response.status < 500, submission }
+            }
+            Err(error) => Self { submission: read_error(&error), status_url: None, answered: false },
         }
     }
 }
@@ -71,29 +83,26 @@ fn read_error(error: &OutboundError) -> Submission {
     }
 }
 
-fn read_response(response: &OutboundResponse, now: Timestamp) -> Submission {
+fn read_response(response: &OutboundResponse, body: &Value, now: Timestamp) -> Submission {
     let status = response.status;
-    // A body that broke off or was cut has no id that could be relied on.
-    let is_whole = response.cut_short.is_none() && !response.truncated;
-    let body = response.json().filter(|_| is_whole).unwrap_or_default();
     match status {
-        200..=299 => match task_id(&body) {
+        200..=299 => match task_id(body) {
             Some(id) => Submission::Accepted(id),
             None => Submission::Lost(format!("status {status} without a usable `task_id`")),
         },
         // The service knows the Idempotency-Key: it names the task that it has.
-        409 => match task_id(&body) {
+        409 => match task_id(body) {
             Some(id) => Submission::Accepted(id),
-            None => Submission::Refused { error: reason(&body, status), wait: None, permanent: true },
+            None => Submission::Refused { error: reason(body, status), wait: None, permanent: true },
         },
         // A server that timed out while it read the request did not process it (RFC 9110, 15.5.9).
         408 | 425 | 429 | 503 => Submission::Refused {
-            error: reason(&body, status),
-            wait: wait(response, &body, now).map(|wait| wait.min(LONGEST_WAIT)),
+            error: reason(body, status),
+            wait: wait(response, body, now).map(|wait| wait.min(LONGEST_WAIT)),
             permanent: false,
         },
         // A redirect is not followed, so that no other server gets the key.
-        300..=499 => Submission::Refused { error: reason(&body, status), wait: None, permanent: true },
+        300..=499 => Submission::Refused { error: reason(body, status), wait: None, permanent: true },
         _ => Submission::Lost(format!("status {status}")),
     }
 }
@@ -149,11 +158,33 @@ mod tests {
     fn a_conflict_with_a_task_id_names_the_task_of_a_known_key() {
         let id = RenderId::parse("task_1").unwrap();
         let answer = Answer::read(Ok(response(409, r#"{"error": "known key", "task_id": "task_1"}"#)), NOW);
-        assert_eq!(answer, Answer { submission: Submission::Accepted(id), answered: true });
+        assert_eq!(answer, Answer { submission: Submission::Accepted(id), status_url: None, answered: true });
         for body in ["", "{}", r#"{"task_id": "../x"}"#] {
             assert!(matches!(submission(409, body), Submission::Refused { permanent: true, .. }), "{body}");
         }
         assert!(matches!(submission(422, r#"{"task_id": "task_1"}"#), Submission::Refused { permanent: true, .. }));
+    }
+
+    #[test]
+    fn only_an_accepted_submission_has_a_status_url_and_only_one_of_a_bounded_length() {
+        let status_url = |status: u16, body: &str| Answer::read(Ok(response(status, body)), NOW).status_url;
+        let named = r#"{"task_id": "task_1", "status_url": "/state/task_1"}"#;
+        assert_eq!(status_url(202, named).as_deref(), Some("/state/task_1"));
+        assert_eq!(status_url(409, named).as_deref(), Some("/state/task_1"));
+        for (status, body) in [
+            (200, r#"{"status_url": "/state/task_1"}"#),
+            (500, named),
+            (200, r#"{"task_id": "task_1", "status_url": 7}"#),
+            (200, r#"{"task_id": "task_1", "status_url": null}"#),
+            (200, r#"{"task_id": "task_1", "status_url": " "}"#),
+        ] {
+            assert_eq!(status_url(status, body), None, "{status} {body}");
+        }
+        let of_length = |length: usize| {
+            let url = "x".repeat(length);
+            status_url(200, &format!(r#"{{"task_id": "task_1", "status_url": "{url}"}}"#)).is_some()
+        };
+        assert_eq!([of_length(WebUrl::LIMIT), of_length(WebUrl::LIMIT + 1)], [true, false]);
     }
 
     #[test]
@@ -182,7 +213,7 @@ mod tests {
             let mut response = response(429, body);
             response.headers.extend(header.map(|value| ("Retry-After".to_owned(), value.to_owned())));
             match Answer::read(Ok(response), NOW) {
-                Answer { submission: Submission::Refused { wait, permanent: false, .. }, answered: true } => wait,
+                Answer { submission: Submission::Refused { wait, permanent: false, .. }, answered: true, .. } => wait,
                 other => panic!("{other:?}"),
             }
         };

@@ -2,7 +2,8 @@
 
 use reelhook_domain::projects::event::TaskReport;
 use reelhook_domain::projects::task::Stage;
-use reelhook_domain::{ProjectId, RenderId};
+use reelhook_domain::{ProjectId, RenderId, WebUrl};
+use serde_json::Value;
 
 use crate::outbound::{HttpSender, Method, OutboundRequest, OutboundResponse};
 use crate::projects::services::list::{Listed, TaskList};
@@ -26,39 +27,42 @@ pub struct ServiceClient<'a> {
 pub struct Polled {
     /// What the service says about the task.
     pub report: TaskReport,
+    /// The JSON that says so, which may have data of a video; null without any.
+    pub body: Value,
     /// Whether it answered without a server error; none if nothing was sent.
     pub answered: Option<bool>,
 }
 
 impl ServiceClient<'_> {
-    /// Polls a task. A task that the service does not know by its id is searched in the list of its project.
-    pub async fn poll(&self, project: &ProjectId, stage: Stage, id: &RenderId) -> Polled {
-        let Some(service) = self.services.of(stage) else {
-            return Polled { report: TaskReport::Unknown, answered: None };
-        };
+    /// Polls a task, at the URL that the service named for its status or else at the usual one. A task that the service does
+    /// not know there is searched in the list of its project.
+    pub async fn poll(&self, project: &ProjectId, stage: Stage, id: &RenderId, status_url: Option<&WebUrl>) -> Polled {
+        let nothing = |answered| Polled { report: TaskReport::Unknown, body: Value::Null, answered };
+        let Some(service) = self.services.of(stage) else { return nothing(None) };
         let has_api = !has_own_path(&service.url);
-        let Some(response) = self.send(service.status_of(stage, id), stage).await else {
-            return Polled { report: TaskReport::Unknown, answered: Some(false) };
+        let Some(response) = self.send(service.status_of(stage, id, status_url), stage).await else {
+            return nothing(Some(false));
         };
-        let report = match response.status {
-            200..=299 => read_status(stage, id, &response),
+        let body = match response.status {
+            200..=299 => whole(&response),
             // A service of its own form need not have a status of tasks: it calls back.
-            404 | 405 | 410 | 501 if !has_api => TaskReport::Unknown,
+            404 | 405 | 410 | 501 if !has_api => None,
             404 if stage == Stage::Video => {
                 let listed = self.list_at(service, project).await.list;
-                listed.map_or(TaskReport::Unknown, |list| usable(list.report_of(stage, id)))
+                listed.and_then(|list| list.into_entry(id))
             }
             status => {
                 tracing::warn!(%project, stage = stage.name(), task_id = %id, status, "failed to poll a task");
-                TaskReport::Unknown
+                None
             }
         };
-        let report = match report {
+        let body = body.unwrap_or_default();
+        let report = match read_status(stage, id, &body) {
             TaskReport::Failed(error) => TaskReport::Failed(self.services.concealed(stage, &error)),
             other => other,
         };
         let answered = response.status < 500 || (response.status == 501 && !has_api);
-        Polled { report, answered: Some(answered) }
+        Polled { report, body, answered: Some(answered) }
     }
 
     /// Reads the list of a project's videos at their service.
@@ -75,8 +79,8 @@ impl ServiceClient<'_> {
         else {
             return Listed { list: None, answered: Some(false) };
         };
-        let is_whole = (200..=299).contains(&response.status) && response.cut_short.is_none() && !response.truncated;
-        let list = response.json().filter(|_| is_whole).and_then(TaskList::read);
+        let is_list = (200..=299).contains(&response.status);
+        let list = is_list.then(|| whole(&response)).flatten().and_then(TaskList::read);
         if list.is_none() {
             tracing::warn!(%project, status = response.status, "failed to read the list of a project's tasks");
         }
@@ -109,11 +113,14 @@ impl ServiceClient<'_> {
     }
 }
 
+/// The JSON of a response, unless its body broke off or was cut.
+fn whole(response: &OutboundResponse) -> Option<Value> {
+    response.json().filter(|_| response.cut_short.is_none() && !response.truncated)
+}
+
 /// Reads the answer to a poll. An answer about another task says nothing about this one.
-fn read_status(stage: Stage, id: &RenderId, response: &OutboundResponse) -> TaskReport {
-    let is_whole = response.cut_short.is_none() && !response.truncated;
-    let Some(body) = response.json().filter(|_| is_whole) else { return TaskReport::Unknown };
-    let said = read(stage, &body);
+fn read_status(stage: Stage, id: &RenderId, body: &Value) -> TaskReport {
+    let said = read(stage, body);
     let is_other = said.task_id.is_some_and(|said| said != *id);
     if is_other { TaskReport::Unknown } else { usable(said.report) }
 }

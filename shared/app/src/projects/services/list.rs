@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use reelhook_domain::projects::event::TaskReport;
 use reelhook_domain::projects::task::Stage;
 use reelhook_domain::{RenderId, SceneId, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::projects::services::report::{Callback, read};
+use crate::projects::services::report::{Callback, read, task_id};
 
 /// How far the clock of a service may be behind ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
@@ -68,11 +67,9 @@ impl TaskList {
         }
     }
 
-    /// What it says about the task with this id.
-    pub fn report_of(&self, stage: Stage, id: &RenderId) -> TaskReport {
-        let mut entries = self.entries.iter().map(|entry| read(stage, entry));
-        let found = entries.find(|entry| entry.task_id.as_ref() == Some(id));
-        found.map_or(TaskReport::Unknown, |entry| entry.report)
+    /// Its entry of the task with this id.
+    pub fn into_entry(self, id: &RenderId) -> Option<Value> {
+        self.entries.into_iter().find(|entry| task_id(entry).as_ref() == Some(id))
     }
 
     /// Finds a submission: by the name that we gave it, or else, at a service that does not keep the name, the only task of
@@ -135,6 +132,7 @@ fn created_at(entry: &Value) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use reelhook_domain::projects::event::TaskReport;
     use serde_json::json;
 
     use super::*;
@@ -200,7 +198,10 @@ mod tests {
     #[test]
     fn a_task_in_the_list_has_a_report() {
         let list = TaskList::read(json!([{ "task_id": "task_1", "status": "processing", "progress": 0.5 }])).unwrap();
-        let report = |id: &str| list.report_of(Stage::Video, &RenderId::parse(id).unwrap());
+        let report = |id: &str| {
+            let entry = list.clone().into_entry(&RenderId::parse(id).unwrap());
+            entry.map_or(TaskReport::Unknown, |entry| read(Stage::Video, &entry).report)
+        };
         assert_eq!(report("task_1"), TaskReport::UnderWay(50));
         assert_eq!(report("task_2"), TaskReport::Unknown);
     }

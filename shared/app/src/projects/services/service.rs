@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reelhook_domain::projects::task::{Stage, TaskRef};
-use reelhook_domain::{ProjectId, RenderId};
+use reelhook_domain::{ProjectId, RenderId, WebUrl, brief};
 use reelhook_signing::{SignedToken, SigningKeys, TaskClaims};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -17,6 +17,8 @@ use crate::projects::services::conceal::concealed;
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The maximum size of an answer, in bytes.
 const ANSWER_LIMIT: usize = 256 * 1024;
+/// The maximum size of the status of a task, in bytes: that of a callback, which has the same data.
+const STATUS_LIMIT: usize = 1024 * 1024;
 
 /// An outside service.
 #[derive(Debug, Clone)]
@@ -106,20 +108,49 @@ impl Service {
         url
     }
 
-    /// The request for the status of a task; at a URL with a path of its own, this path with the id of the task.
-    pub(super) fn status_of(&self, stage: Stage, id: &RenderId) -> OutboundRequest {
-        let segments: &[&str] = match stage {
-            Stage::Video => &["tasks", id.as_str(), "status"],
-            Stage::Frame | Stage::Stitch => &["status", id.as_str()],
-        };
-        let mut request = self.request(Method::Get, stage, segments);
-        if has_own_path(&self.url) {
-            request.url = self.url.clone();
-            if let Ok(mut path) = request.url.path_segments_mut() {
-                path.pop_if_empty().push(id.as_str());
+    /// The URL of a task's status that the answer to its submission `named`, where the service may be asked there: at its
+    /// own origin, since the request has its key. `base` is the URL of the submission. None for the usual URL.
+    pub fn status_url(&self, base: &Url, stage: Stage, id: &RenderId, named: &str) -> Option<WebUrl> {
+        match base.join(named).ok() {
+            Some(url) if self.has_origin_of(&url) => {
+                WebUrl::parse(url.as_str()).filter(|url| **url != self.usual_status(stage, id))
+            }
+            other => {
+                // Its query may be signed.
+                let shown = other.map(|url| format!("{}{}", url.origin().ascii_serialization(), url.path()));
+                let (stage, status_url) = (stage.name(), shown.map(|shown| brief(&shown)));
+                tracing::warn!(stage, task_id = %id, status_url, "ignored a status_url, it is no URL of its service");
+                None
             }
         }
-        request
+    }
+
+    /// The request for the status of a task, at the URL that the service named for it or else at the usual one.
+    pub(super) fn status_of(&self, stage: Stage, id: &RenderId, named: Option<&WebUrl>) -> OutboundRequest {
+        // The service may have been moved since it named the URL.
+        let named = named.filter(|url| self.has_origin_of(url)).cloned();
+        let url = named.map_or_else(|| self.usual_status(stage, id), Url::from);
+        OutboundRequest { url, response_limit: STATUS_LIMIT, ..self.request(Method::Get, stage, &[]) }
+    }
+
+    /// The usual URL of a task's status; at a URL with a path of its own, this path with the id of the task.
+    fn usual_status(&self, stage: Stage, id: &RenderId) -> Url {
+        if has_own_path(&self.url) {
+            let mut url = self.url.clone();
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.pop_if_empty().push(id.as_str());
+            }
+            return url;
+        }
+        match stage {
+            Stage::Video => self.at(&["tasks", id.as_str(), "status"]),
+            Stage::Frame | Stage::Stitch => self.at(&["status", id.as_str()]),
+        }
+    }
+
+    /// Whether a URL has the scheme, the host and the port of the service, and no user of its own.
+    fn has_origin_of(&self, url: &Url) -> bool {
+        url.origin() == self.url.origin() && url.username().is_empty() && url.password().is_none()
     }
 
     /// The headers that authenticate us. The last-frame service reads either of two.

@@ -10,6 +10,7 @@ use reelhook_domain::{ProjectId, ProjectStatus};
 use reelhook_testkit::{Stack, response};
 use serde_json::{Value, json};
 
+use super::polls::data_of_take;
 use super::{add, completed, extracted, frame, project, render_id, report, scene_id, start, state, video, work};
 
 fn body() -> Value {
@@ -55,6 +56,19 @@ async fn a_callback_is_applied_once_its_task_is_known() {
     let version = project(&stack, &id).version;
     apply(&stack, &id).await;
     assert_eq!(project(&stack, &id).version, version, "again it changes nothing");
+}
+
+#[tokio::test]
+async fn data_that_comes_with_an_early_callback_is_kept_with_its_take() {
+    for bytes in [10, 12_000] {
+        let (stack, id) = submitted(false).await;
+        let note = json!({ "note": "x".repeat(bytes) });
+        let mut with_note = body();
+        with_note["metadata"] = note.clone();
+        park(&stack, with_note, false, true).await;
+        assert_eq!(apply(&stack, &id).await, SceneStatus::Generated);
+        assert_eq!(data_of_take(&stack, &id).await, Some(note), "{bytes}");
+    }
 }
 
 #[tokio::test]

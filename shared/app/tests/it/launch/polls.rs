@@ -1,13 +1,18 @@
 //! Polls of tasks: they end a project without any callback, and what they cannot read changes nothing.
 
+use std::error::Error as _;
+
+use reelhook_app::Url;
 use reelhook_app::outbound::{Method, OutboundError};
 use reelhook_app::projects::launch::cancel_task;
+use reelhook_app::projects::store::ProjectFiles;
 use reelhook_domain::ProjectId;
+use reelhook_domain::projects::media::SentMetadata;
 use reelhook_domain::projects::project::ProjectStatus;
 use reelhook_domain::projects::scene::SceneStatus;
 use reelhook_domain::projects::task::{Stage, TaskState};
-use reelhook_testkit::{Answer, Stack, body_of, response};
-use serde_json::json;
+use reelhook_testkit::{Answer, Stack, body_of, header, response};
+use serde_json::{Value, json};
 
 use super::{add, project, reads, render_id, start, state, video, work};
 
@@ -68,6 +73,118 @@ async fn a_task_that_is_unknown_by_its_id_is_searched_in_the_list() {
     poll(&stack, &id).await;
     assert_eq!(project(&stack, &id).scenes[0].status(), SceneStatus::Generated);
     assert_eq!(reads(&stack), ["/api/v1/tasks/task_1/status".to_owned(), format!("/api/v1/projects/{id}/tasks")]);
+}
+
+/// The data of scene 1's first take, wherever it is kept.
+pub(super) async fn data_of_take(stack: &Stack, id: &ProjectId) -> Option<Value> {
+    match project(stack, id).scenes[0].takes[0].video.metadata.clone()? {
+        SentMetadata::Inline(members) => Some(Value::Object(members)),
+        SentMetadata::Stored(key) => {
+            let text = stack.scenes.projects.text(&key).await.unwrap().unwrap();
+            Some(serde_json::from_str(&text).unwrap())
+        }
+    }
+}
+
+/// A completed task that was submitted for scene 1, with so many bytes of data.
+fn completed_with(bytes: usize) -> Value {
+    json!({
+        "task_id": "task_1", "status": "completed", "video_url": "https://tasks.example/1.mp4",
+        "metadata": { "scene_id": "scene_1_1", "note": "x".repeat(bytes) },
+    })
+}
+
+#[tokio::test]
+async fn data_that_comes_with_a_poll_is_kept_like_that_of_a_callback() {
+    for is_listed in [false, true] {
+        for bytes in [10, 1_024, 400_000] {
+            let (stack, id) = submitted(move |path| {
+                let task = completed_with(bytes);
+                Ok(match (is_listed, path.ends_with("/tasks")) {
+                    (false, _) => response(200, task.to_string()),
+                    (true, false) => response(404, "{}"),
+                    (true, true) => response(200, json!([task]).to_string()),
+                })
+            })
+            .await;
+            poll(&stack, &id).await;
+            assert_eq!(data_of_take(&stack, &id).await, Some(json!({ "note": "x".repeat(bytes) })), "{bytes}");
+            let stored = usize::from(bytes >= 1_024);
+            assert_eq!(stack.scenes.projects.faults.calls("put_text"), stored, "{bytes}: small data is in the item");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_video_whose_data_cannot_be_stored_is_polled_again() {
+    let (stack, id) = submitted(|_| Ok(response(200, completed_with(20_000).to_string()))).await;
+    stack.scenes.projects.faults.busy("put_text", 1);
+    poll(&stack, &id).await;
+    assert_eq!(project(&stack, &id).scenes[0].status(), SceneStatus::Generating);
+    poll(&stack, &id).await;
+    assert_eq!(project(&stack, &id).scenes[0].status(), SceneStatus::Generated);
+    assert!(data_of_take(&stack, &id).await.is_some());
+}
+
+/// A project whose only video was submitted, with this `status_url` in the answer.
+async fn submitted_naming(status_url: &str) -> (Stack, ProjectId) {
+    let stack = Stack::default();
+    let answer = json!({ "task_id": "task_1", "status_url": status_url }).to_string();
+    stack.http.script(move |request| {
+        Ok(match request.method {
+            Method::Post => response(202, answer.clone()),
+            Method::Get | Method::Delete => response(200, r#"{"status": "processing"}"#),
+        })
+    });
+    let id = add(&stack, 1, 1, false);
+    start(&stack).await;
+    (stack, id)
+}
+
+/// The URL of the last poll.
+fn polled(stack: &Stack) -> String {
+    let request = stack.http.requests().pop().unwrap();
+    assert_eq!((request.method, header(&request, "x-api-key").as_str()), (Method::Get, "the key of tasks"));
+    request.url.to_string()
+}
+
+#[tokio::test]
+async fn a_task_is_polled_at_the_status_url_that_its_service_names() {
+    let usual = "https://tasks.example/api/v1/tasks/task_1/status";
+    let long = format!("/{}", "x".repeat(2040));
+    for (named, expected) in [
+        ("https://tasks.example/state/1?key=a", "https://tasks.example/state/1?key=a"),
+        ("https://tasks.example:443/state/1", "https://tasks.example/state/1"),
+        ("/state/1", "https://tasks.example/state/1"),
+        ("task_1", "https://tasks.example/api/v1/tasks/task_1"),
+        (usual, usual),
+        // Other origins do not get the key.
+        ("http://tasks.example/state/1", usual),
+        ("https://tasks.example:8443/state/1", usual),
+        ("https://tasks.example.other.example/state/1", usual),
+        ("https://tasks.example@other.example/state/1", usual),
+        ("https://user@tasks.example/state/1", usual),
+        ("//other.example/state/1", usual),
+        ("\\\\other.example/state/1", usual),
+        ("data:,x", usual),
+        ("https://", usual),
+        ("", usual),
+        (long.as_str(), usual),
+    ] {
+        let (stack, id) = submitted_naming(named).await;
+        for _ in 0..2 {
+            poll(&stack, &id).await;
+            assert_eq!(polled(&stack), expected, "{named}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_status_url_of_a_service_that_was_moved_is_not_used() {
+    let (mut stack, id) = submitted_naming("/state/1").await;
+    stack.scenes.services.video.as_mut().unwrap().url = Url::parse("https://new.example").unwrap();
+    poll(&stack, &id).await;
+    assert_eq!(polled(&stack), "https://new.example/api/v1/tasks/task_1/status");
 }
 
 #[tokio::test]
@@ -140,6 +257,9 @@ async fn a_cancellation_is_sent_again_until_the_service_confirms_it() {
         let (stack, id) = submitted(move |_| Ok(response(status, ""))).await;
         let result = cancel_task(&stack.launch_ports(), &id, Stage::Video, &render_id("task_1")).await;
         assert_eq!(result.is_ok(), confirmed, "{status}");
+        // The log of the last attempt has the cause only.
+        let cause = result.err().and_then(|error| Some(error.source()?.to_string()));
+        assert_eq!(cause.is_some_and(|cause| cause.contains("video `task_1`")), !confirmed, "{status}");
         // Last frames and stitches cannot be cancelled.
         let requests = stack.http.requests().len();
         cancel_task(&stack.launch_ports(), &id, Stage::Frame, &render_id("task_1")).await.unwrap();

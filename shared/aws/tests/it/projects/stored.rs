@@ -14,7 +14,7 @@ use super::{at, project, scene, scene_id, take, task, task_id, url};
 
 /// A project in which every member has a value of its own.
 pub(super) fn full() -> Project {
-    let submitted = TaskState::Submitted { id: task_id("task_9"), polls: 2, next_at: at(11) };
+    let submitted = TaskState::Submitted { id: task_id("task_9"), polls: 2, next_at: at(11), status_url: None };
     let video = Video {
         file: File {
             source: Some(url("https://tasks.example/v.mp4")),
@@ -182,7 +182,13 @@ async fn every_state_is_read_as_it_was_written() {
             TaskState::Submitting { lease_until: at(2) },
             TaskState::Unclear { lookups: 1, next_at: None },
             TaskState::Unclear { lookups: 2, next_at: Some(at(3)) },
-            TaskState::Submitted { id, polls: 4, next_at: at(4) },
+            TaskState::Submitted { id: id.clone(), polls: 4, next_at: at(4), status_url: None },
+            TaskState::Submitted {
+                id,
+                polls: 5,
+                next_at: at(5),
+                status_url: Some(url("https://tasks.example/state/1?t=a")),
+            },
             TaskState::Own,
         ]
         .map(task)

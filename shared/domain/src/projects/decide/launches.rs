@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::change::{Change, Outcome};
 use super::outcomes::{self, Why};
-use super::tasks;
+use super::{size, tasks};
 use crate::projects::effect::ProjectEffect;
 use crate::projects::reasons::Ignored;
 use crate::projects::task::{Stage, TaskRef, TaskState};
-use crate::{RenderId, Timestamp};
+use crate::{RenderId, Timestamp, WebUrl};
 
 /// The launcher claims a waiting task. A scene's video is charged with the first claim of its attempt.
 pub(super) fn claim(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
@@ -36,22 +36,37 @@ pub(super) fn claim(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
 }
 
 /// The service accepted a submission.
-pub(super) fn submitted(change: &mut Change<'_>, task: &TaskRef, id: &RenderId) -> Outcome {
+pub(super) fn submitted(
+    change: &mut Change<'_>,
+    task: &TaskRef,
+    id: &RenderId,
+    status_url: Option<&WebUrl>,
+) -> Outcome {
+    let named = status_url.filter(|url| size::has_room_for_status(&change.project, url)).cloned();
     let found = change.current(task)?;
+    let is_known = found.id() == Some(id);
     match found.state {
+        // A callback was faster than the answer, which alone names the URL of the status.
+        TaskState::Submitted { status_url: None, .. } if is_known && named.is_some() => {}
         TaskState::Submitted { .. } => return Err(Ignored::Repeated.into()),
         TaskState::Own => return Err(Ignored::Stale.into()),
         TaskState::Waiting { .. } if found.deadline.is_none() => return Err(Ignored::Stale.into()),
         // The answer of an earlier submission of the same task comes late: the service has it, and gets no second one.
         TaskState::Waiting { .. } | TaskState::Submitting { .. } | TaskState::Unclear { .. } => {}
     }
-    learn(change, task, id)
+    if !is_known {
+        learn(change, task, id)?;
+    }
+    if let TaskState::Submitted { status_url, .. } = &mut change.current_mut(task)?.state {
+        *status_url = named;
+    }
+    Ok(())
 }
 
 /// The service's id for a task is known: it is polled from now on.
 pub(super) fn learn(change: &mut Change<'_>, task: &TaskRef, id: &RenderId) -> Outcome {
     let next_at = change.now.after(change.policy.poll_wait(0));
-    change.current_mut(task)?.state = TaskState::Submitted { id: id.clone(), polls: 0, next_at };
+    change.current_mut(task)?.state = TaskState::Submitted { id: id.clone(), polls: 0, next_at, status_url: None };
     change.then(ProjectEffect::IndexTask { stage: task.stage(), id: id.clone(), task: task.to_string() });
     Ok(())
 }

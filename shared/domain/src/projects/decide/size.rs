@@ -1,9 +1,10 @@
 //! What clients and services may put into a project: its item has at most 400 KB.
 
 use super::change::{Change, Outcome};
+use crate::WebUrl;
 use crate::projects::event::{Event, TaskOutput};
 use crate::projects::media::{File, Video};
-use crate::projects::project::{MAX_BYTES, MAX_TAKES, MAX_URLS, Project, ProjectSpec};
+use crate::projects::project::{MAX_BYTES, MAX_STATUS_URLS, MAX_TAKES, MAX_URLS, Project, ProjectSpec};
 use crate::projects::reasons::Rejected;
 use crate::projects::scene::{Dependency, LongText, Scene, SceneSpec};
 use crate::projects::stitch::NodeState;
@@ -66,6 +67,12 @@ pub(super) fn has_room_for(change: &mut Change<'_>, task: &TaskRef, output: &Tas
         }
     }
     urls(files(&change.project)) + new <= MAX_URLS
+}
+
+/// Whether a project has room for the URL of the status of one more task.
+pub(super) fn has_room_for_status(project: &Project, url: &WebUrl) -> bool {
+    let kept = project.tasks().filter_map(|(_, task)| task.status_url());
+    kept.chain([url]).map(|url| url.as_written().len()).sum::<usize>() <= MAX_STATUS_URLS
 }
 
 /// The files that tasks made.

@@ -46,7 +46,8 @@ fn states() -> Vec<(&'static str, Story)> {
     let video = TaskRef { target: Target::Video(id("1")), run: 1, number: 1 };
     let claimed = || after(started(), [Event::ClaimTask(video.clone())]);
     let lost = || after(claimed(), [Event::SubmissionLost { task: video.clone() }]);
-    let submitted = || after(claimed(), [Event::Submitted { task: video.clone(), id: render("video-1") }]);
+    let submitted =
+        || after(claimed(), [Event::Submitted { task: video.clone(), id: render("video-1"), status_url: None }]);
     let generated = || after(submitted(), [completed(&video)]);
     let mut unlisted = lost();
     unlisted.policy.video.backend = Backend::Service { has_list: false, max_inputs: 0 };
@@ -127,7 +128,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("remove scene 1", Event::RemoveScene(id("1"))),
         ("claim the video", Event::ClaimTask(video.clone())),
         ("claim the stitch", Event::ClaimTask(stitch.clone())),
-        ("the video is submitted", Event::Submitted { task: video.clone(), id: render("video-1") }),
+        ("the video is submitted", Event::Submitted { task: video.clone(), id: render("video-1"), status_url: None }),
         ("the video is refused", refused(false)),
         ("the video is always refused", refused(true)),
         ("the video's answer is lost", Event::SubmissionLost { task: video.clone() }),

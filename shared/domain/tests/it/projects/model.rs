@@ -310,7 +310,7 @@ impl Life {
 
     fn answer(&self, task: TaskRef, answer: Answer) -> Event {
         match answer {
-            Answer::Accepted => Event::Submitted { id: of_service(&task), task },
+            Answer::Accepted => Event::Submitted { id: of_service(&task), task, status_url: None },
             Answer::Refused { wait_s, permanent } => {
                 let wait = Some(Duration::from_secs(wait_s));
                 Event::SubmissionRefused { task, error: "busy".to_owned(), wait, permanent }
@@ -380,7 +380,7 @@ impl Life {
 
     fn submit(&mut self, task: TaskRef) {
         self.happen(Event::ClaimTask(task.clone()));
-        self.happen(Event::Submitted { id: of_service(&task), task });
+        self.happen(Event::Submitted { id: of_service(&task), task, status_url: None });
     }
 
     /// The project ends, or waits for a person: for a draft, a scene that a person rejected, or what depends on these.

@@ -50,10 +50,26 @@ fn crowd() -> Story {
         let id = RenderId::parse(&format!("{:0>128}", story.accepted)).unwrap();
         story.accepted += 1;
         story.apply(Event::ClaimTask(task.clone()));
-        story.apply(Event::Submitted { task, id });
+        story.apply(Event::Submitted { task, id, status_url: None });
     }
     assert_eq!(story.project.slots().count(), 200);
     story
+}
+
+#[test]
+fn status_urls_for_which_a_project_has_no_room_are_not_kept() {
+    let mut story = Story::new(scenes(200, false), services());
+    story.apply(Event::Start);
+    while let Some(task) = story.project.next_video(story.now, &story.policy) {
+        story.accepted += 1;
+        let id = render(&format!("task-{}", story.accepted));
+        let status_url = WebUrl::parse(&format!("https://tasks.example/{:0>1002}", story.accepted));
+        story.apply(Event::ClaimTask(task.clone()));
+        story.apply(Event::Submitted { task, id, status_url });
+    }
+    assert_eq!(story.project.slots().count(), 200, "each task is submitted");
+    let kept = story.project.tasks().filter_map(|(_, task)| task.status_url().map(|url| url.as_written().len()));
+    assert_eq!(kept.collect::<Vec<_>>(), [1024; 16]);
 }
 
 #[test]

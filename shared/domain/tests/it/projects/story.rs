@@ -170,7 +170,7 @@ impl Story {
         self.apply(Event::ClaimTask(task.clone()));
         self.accepted += 1;
         let id = render(&format!("{}-{}", task.stage().name(), self.accepted));
-        self.apply(Event::Submitted { task: task.clone(), id: id.clone() });
+        self.apply(Event::Submitted { task: task.clone(), id: id.clone(), status_url: None });
         id
     }
 

@@ -48,13 +48,13 @@ fn a_waiting_video_gets_a_slot_and_is_submitted_once() {
     story.wait(7).apply(Event::ClaimTask(task.clone()));
     assert_eq!((story.project.served_at, story.project.waits_for_slot()), (story.now, false));
     assert_eq!(story.ignored(Event::ClaimTask(task.clone())), Ignored::NothingToDo);
-    story.apply(Event::Submitted { task: task.clone(), id: render("r1") });
+    story.apply(Event::Submitted { task: task.clone(), id: render("r1"), status_url: None });
     let index =
         ProjectEffect::IndexTask { stage: Stage::Video, id: render("r1"), task: "video.1.1.scene_1".to_owned() };
     assert_eq!(story.effects(), [index, ProjectEffect::Tasks { delay_s: 3 }]);
     assert_eq!(story.project.task_ref_by_id(Stage::Video, &render("r1")), Some(task.clone()));
     assert_eq!(story.project.task_ref_by_id(Stage::Frame, &render("r1")), None);
-    assert_eq!(story.ignored(Event::Submitted { task, id: render("r2") }), Ignored::Repeated);
+    assert_eq!(story.ignored(Event::Submitted { task, id: render("r2"), status_url: None }), Ignored::Repeated);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_late_answer_of_a_task_that_waits_again_is_taken() {
         story.wait(wait);
         story.apply(looked_up(&story, None, true));
     }
-    story.apply(Event::Submitted { task: task.clone(), id: render("r1") });
+    story.apply(Event::Submitted { task: task.clone(), id: render("r1"), status_url: None });
     assert_eq!(story.project.next_video(story.now, &story.policy), None, "the service has it: no second bill");
     story.apply(completed(&task));
     assert_eq!(story.status("1"), SceneStatus::Generated);
@@ -284,6 +284,35 @@ fn a_launcher_that_dies_leaves_a_lost_answer() {
     story.sweep();
     let state = story.project.task(&story.video_of("1")).unwrap().state.clone();
     assert!(matches!(state, TaskState::Unclear { lookups: 0, next_at: Some(_) }), "{state:?}");
+}
+
+#[test]
+fn the_status_url_of_an_answer_is_kept_also_if_a_callback_was_faster() {
+    let named = "https://tasks.example/state/r1?key=a";
+    let answer = |task: &TaskRef, id: &str, url: Option<&str>| Event::Submitted {
+        task: task.clone(),
+        id: render(id),
+        status_url: url.and_then(WebUrl::parse),
+    };
+    let mut story = Story::started(&["1"], services());
+    let task = story.video_of("1");
+    let kept = |story: &Story| {
+        let task = story.project.task(&story.video_of("1")).unwrap();
+        task.status_url().map(|url| url.as_written().to_owned())
+    };
+    story.apply(Event::ClaimTask(task.clone()));
+    let report = TaskReport::UnderWay(5);
+    story.apply(Event::Reported { task: task.clone(), id: Some(render("r1")), report, polled: false });
+    for late in [answer(&task, "r1", None), answer(&task, "r2", Some(named))] {
+        assert_eq!(story.ignored(late), Ignored::Repeated);
+        assert_eq!(kept(&story), None);
+    }
+    story.apply(answer(&task, "r1", Some(named)));
+    assert_eq!(kept(&story).as_deref(), Some(named));
+    let other = answer(&task, "r1", Some("https://tasks.example/other"));
+    assert_eq!(story.ignored(other), Ignored::Repeated, "the first answer counts");
+    story.apply(callback(&task, TaskReport::UnderWay(50)));
+    assert_eq!(kept(&story).as_deref(), Some(named), "reports leave it");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tests of what requests about projects and scenes become.
 
+use reelhook_app::projects::requests::scenes;
+use reelhook_app::projects::requests::texts::Prompts;
 use serde_json::{Value, json};
 
 use super::*;
@@ -118,12 +120,23 @@ fn a_generation_changes_the_scene_that_it_names() {
 #[test]
 fn one_scene_or_several_are_added() {
     let path = "/api/v1/projects/proj_1/scenes";
-    let count = |body: &Value| match post(path, body) {
-        Ok(Route::AddScenes(_, scenes)) => scenes.len(),
+    let added = |body: &Value| match post(path, body) {
+        Ok(Route::AddScenes(_, scenes)) => scenes,
         other => panic!("{other:?}"),
     };
+    let count = |body: &Value| added(body).len();
     assert_eq!(count(&json!({ "prompt": "A fox" })), 1);
     assert_eq!(count(&json!({ "scenes": [{}, {}] })), 2);
+    let problem = |body: &Value| {
+        let id = ProjectId::parse("proj_1").unwrap();
+        let fault = scenes::read_new(&id, &[], added(body), &mut Prompts::default(), || 1).unwrap_err();
+        Problem::from(fault).parts().2
+    };
+    let right = "must be a text that says what the video shows";
+    assert_eq!(problem(&json!({ "duration": 3 })), format!("`prompt` {right}"));
+    assert_eq!(problem(&json!({ "scenes": [{ "duration": 3 }] })), format!("`scenes[0].prompt` {right}"));
+    let at = |body: &Value| post(path, body).unwrap_err().path().map(str::to_owned);
+    assert_eq!(at(&json!({ "status": "verified" })).as_deref(), Some("status"));
     assert_eq!(post(path, &json!({ "scenes": [{ "fps": "x" }] })).unwrap_err().path(), Some("scenes[0].fps"));
     assert_eq!(post(path, &json!({ "fps": "x" })).unwrap_err().path(), Some("fps"));
 }
