@@ -8,7 +8,7 @@ use reelhook_domain::projects::policy::Backend;
 use reelhook_domain::projects::project::ProjectPiece;
 use reelhook_domain::projects::reasons::{Ignored, Rejected};
 use reelhook_domain::projects::scene::SceneStatus;
-use reelhook_domain::projects::task::{Stage, TaskState, TaskWork};
+use reelhook_domain::projects::task::{Stage, TaskRef, TaskState, TaskWork};
 use reelhook_domain::*;
 
 use super::story::*;
