@@ -7,6 +7,7 @@ import re
 FOREIGN = {".git", ".local", "node_modules", "target"}
 METHODS = ("get", "post", "put", "patch", "delete")
 FENCE = re.compile(r"^[ \t]*```.*?^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(\s*([^)\s]+)[^)]*\)|(?:src|href)=\"([^\"]+)\"")
 RUN = re.compile(r"^[ \t]*<!-- run: ([\w-]+) -->$(\n[ \t]*```(?:sh|python)$)?", re.MULTILINE)
@@ -25,12 +26,17 @@ def documents(root):
     return found
 
 
+def anchor_of(heading):
+    """The anchor of a heading, as GitHub makes it, unless an earlier heading has the same."""
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
+
+
 def anchors(text):
     """The anchors of a document's headings, as GitHub makes them."""
     found, counts = set(), {}
-    for heading in re.findall(r"^#{1,6} +(.+?) *#*$", FENCE.sub("", text), re.MULTILINE):
-        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
-        anchor = re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
+    for heading in HEADING.findall(FENCE.sub("", text)):
+        anchor = anchor_of(heading)
         count = counts.get(anchor, 0)
         counts[anchor] = count + 1
         found.add(f"{anchor}-{count}" if count else anchor)
@@ -127,6 +133,20 @@ def too_long(texts, name, limit):
     """A document with more lines than it may have."""
     lines = texts[name].count("\n")
     return [f"{name} must have at most {limit} lines (got {lines})"] if lines > limit else []
+
+
+def wrong_sums(text):
+    """Dollars in a row that are not the sum of the section to which the row links, rounded to three digits. The sum is in
+    the row `**together**` of the section's table."""
+    _, *parts = HEADING.split(FENCE.sub("", text))
+    sums = {}
+    for heading, section in zip(parts[::2], parts[1::2]):
+        found = re.search(r"^\| \*\*together\*\* .*\*\*([\d.]+)\*\* \|$", section, re.MULTILINE)
+        if found:
+            sums[anchor_of(heading)] = float(f"{float(found[1]):.3g}")
+    rows = re.findall(r"^\|[^|]*\]\(#([\w-]+)\)[^|]*\| \$([\d,.]+) \|$", text, re.MULTILINE)
+    shown = [(target, float(number.replace(",", ""))) for target, number in rows]
+    return [f"#{target}: ${number:,g} must be ${sums[target]:,g}" for target, number in shown if sums.get(target, number) != number]
 
 
 def wrong_blocks(texts, source):

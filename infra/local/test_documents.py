@@ -40,6 +40,9 @@ class Documents(unittest.TestCase):
     def test_the_readme_is_short(self):
         self.assertEqual(documents.too_long(TEXTS, "README.md", README_LINES), [])
 
+    def test_the_costs_in_short_are_the_sums_of_their_sections(self):
+        self.assertEqual(documents.wrong_sums(TEXTS["docs/cost.md"]), [])
+
     def test_marked_blocks_are_run(self):
         sources = [ROOT / "tests/it" / name for name in ("documents.rs", "programs.rs")]
         source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
@@ -147,6 +150,12 @@ quiet: bool,
     def test_lengths(self):
         self.assertEqual(documents.too_long({"a.md": "x\n" * 3}, "a.md", 3), [])
         self.assertEqual(len(documents.too_long({"a.md": "x\n" * 4}, "a.md", 3)), 1)
+
+    def test_sums(self):
+        section = "## A `b`\n| x | 1.00 |\n| **together** | | **{}** |\n\n### C\n"
+        row = "| [a](#a-b), a month | $2,220 |\n| [c](#c) | $1 |\n"
+        self.assertEqual(documents.wrong_sums(row + section.format("2222.92")), [])
+        self.assertEqual(documents.wrong_sums(row + section.format("2230.10")), ["#a-b: $2,220 must be $2,230"])
 
     def test_blocks(self):
         block = "<!-- run: one -->\n```sh\nx\n```\n"

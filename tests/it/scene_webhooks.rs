@@ -103,8 +103,8 @@ async fn each_webhook_says_that_it_is_there() {
         let (status, answer) = read(response).await;
         assert_eq!((status, &answer["status"], &answer["method"]), (200, &json!("healthy"), &json!("POST")));
         assert_eq!(answer["endpoint"], json!(path));
-        // The gateway answers OPTIONS itself, from its CORS configuration, as on AWS (docs/aws-checklist.md); what the
-        // function answers where one reaches it is tested beside the function.
+        // The emulator answers each OPTIONS from the CORS configuration of the API. On AWS some reach the function
+        // (docs/contract/scenes.md); its answer is tested beside it.
         let options = stack.http.request(Method::OPTIONS, format!("{}{path}", stack.api)).send().await;
         let options = options.expect("an answer");
         let allowed = options.headers().get("access-control-allow-headers").and_then(|text| text.to_str().ok());

@@ -3,6 +3,8 @@
 //!
 //! `cargo xtask test --only upgrade` starts a stack for each recording (tests/upgrade, made by `cargo xtask record`).
 
+mod projects;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -54,6 +56,7 @@ const ENDS: [(&str, &str); 8] = [
 async fn everything_that_an_older_version_stored_ends_correctly() {
     let stack = Stack::attach().await;
     let directory = std::env::var("REELHOOK_RECORDING").expect("REELHOOK_RECORDING names a recording");
+    projects::quicken_the_service(&stack).await;
     let recording = Recording(stack.operate(&["restore", &directory]).await);
     println!("restored what version {} stored", recording.0["version"]);
     settings_are_read_as_they_stood(&stack).await;
@@ -64,6 +67,7 @@ async fn everything_that_an_older_version_stored_ends_correctly() {
     }
     worker_goes_on(&stack, &recording).await;
     what_had_ended_is_read_as_before(&stack, &recording).await;
+    projects::what_had_ended_is_read_as_before(&stack, &recording).await;
 
     let (_, status) = stack.get("/api/queue/status").await;
     assert_eq!(status["stats"]["isProcessing"], false, "the queue is still stopped: {status}");
@@ -71,10 +75,12 @@ async fn everything_that_an_older_version_stored_ends_correctly() {
     let (code, answer) = stack.post("/api/queue/toggle", &json!({ "processing": true })).await;
     assert_eq!(code, 200, "{answer}");
     everything_ends(&stack, &recording).await;
+    projects::everything_ends(&stack, &recording).await;
     webhooks_arrive(&stack, &recording).await;
     recoveries_end(&stack, &recording).await;
     assert_counts_are_right(&stack).await;
     assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
+    assert!(stack.aws.slots("scene-admission").await.active.is_empty(), "every slot of scenes is free");
     stack.assert_queues_empty().await;
 }
 

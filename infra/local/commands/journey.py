@@ -1,4 +1,4 @@
-"""Creates jobs, videos, deliveries, recoveries and endpoints of every kind on a local stack.
+"""Creates jobs, videos, projects, errors, deliveries, recoveries and endpoints of every kind on a local stack.
 
 `recording.py` stores the resulting state, with which the upgrade test of later versions starts.
 """
@@ -14,6 +14,8 @@ from commands.cloud import Problem, client, say
 
 TIMEOUT_SECONDS = 90
 POLL_SECONDS = 0.1
+PROJECTS = "/api/v1/projects"
+ERRORS = "/api/v1/errors"
 
 
 class Journey:
@@ -85,6 +87,26 @@ class Journey:
     def video_until(self, name, check):
         path = f"/api/job-status/{self.names[name]['id']}"
         return self.until(f"video `{name}`", lambda: check(self.call("GET", path)))
+
+    def project(self, name, count, behaviour=None):
+        """Starts a project of so many scenes, each of which begins with the last frame of the one before. `behaviour` has
+        settings of the service that generates videos, by the index of a scene."""
+        scene = {"duration": 1, "fps": 25, "resolution": "320x180"}
+        scenes = [{**scene, "prompt": f"Part {number} of a walk"} for number in range(count)]
+        made = self.call("POST", PROJECTS, {"name": name, "scenes": scenes})
+        for index, settings in (behaviour or {}).items():
+            self.control(f"videos?project={made['id']}&scene={made['scenes'][index]['id']}", settings)
+        self.call("POST", f"{PROJECTS}/{made['id']}/start", {})
+        return self.name(name, "project", made["id"])
+
+    def project_until(self, name, check):
+        path = f"{PROJECTS}/{self.names[name]['id']}"
+        return self.until(f"project `{name}`", lambda: check(self.call("GET", path)))
+
+    def error(self, name, query, check):
+        """Names the error of a list that satisfies `check`."""
+        listed = self.until(f"error `{name}`", lambda: list(filter(check, self.call("GET", f"{ERRORS}?{query}")["errors"])))
+        return self.name(name, "error", listed[0]["id"])
 
     def endpoint(self, name, **more):
         body = {"url": f"{self.mock_services}/hooks/{name}", "events": ["job.*"], **more}
@@ -164,6 +186,27 @@ def ended_videos(journey):
     journey.video_until("video_failed", lambda job: job["status"] == "failed")
 
 
+def ended_projects(journey):
+    journey.project("project_completed", 2)
+    # Three attempts, with seconds between them.
+    journey.project("project_failed", 1, {0: {"task": {"fail_first": 3, "error": "the model ran out of memory"}}})
+    say("waiting for projects")
+    # The last of its files may be copied after the end.
+    journey.project_until("project_completed", lambda project: project["status"] == "completed"
+                          and journey.mock_services not in json.dumps(project))
+    journey.project_until("project_failed", lambda project: project["status"] == "failed")
+
+
+def errors(journey):
+    """An error that a retry of its project ends, and one that a person dismissed."""
+    journey.error("error_open", f"project={journey.names['project_failed']['id']}",
+                  lambda error: (error["cause"], error["occurrences"]) == ("video_failed", 3))
+    report = {"error": {"message": "x is undefined", "name": "TypeError"}, "url": "https://app.example/before"}
+    journey.call("POST", f"{ERRORS}/log", report)
+    reported = journey.error("error_dismissed", "limit=200", lambda error: error["cause"] == "client_report")
+    journey.call("POST", f"{ERRORS}/dismiss", {"errorId": reported})
+
+
 def recoveries(journey):
     """Makes one completed and one cancelled recovery; a third still runs when the state is recorded."""
     start = journey.deliveries("limit=1")[0]["createdAt"][:10] + "T00:00:00Z"
@@ -193,10 +236,13 @@ def interrupted_recovery(journey, start):
 
 
 def under_way(journey, start):
-    """Starts jobs, videos and deliveries that are in progress when the state is recorded."""
+    """Starts jobs, videos, projects and deliveries that are in progress when the state is recorded."""
     for name in ("timed_out", "workflow_incomplete", "render_timed_out"):
         journey.ended(name, "failed" if name == "timed_out" else "completed")
     journey.ended("retried", "completed")
+    # One scene has its video, the next is being generated, and the last waits for it.
+    journey.project("project_generating", 3, {1: {"task": {"endless": True}}})
+    submitted(journey, "project_generating", 1)
     journey.video("video_drawing", [card(f"Drawn {n}", 0.5 if n == 0 else 12) for n in range(5)])
     journey.job("waits_for_retry", "step_ms=5&fail=2&error=network%20down")
     journey.job("processing", "step_ms=5&stall=3")
@@ -226,9 +272,20 @@ def under_way(journey, start):
     journey.start = start
 
 
+def submitted(journey, name, index):
+    """Waits until the service generates the video of a scene and the files of earlier ones are copied, and notes the task
+    and the URL of its callback."""
+    project = journey.project_until(name, lambda project: "taskId" in project["scenes"][index]
+                                    and journey.mock_services not in json.dumps(project) and project)
+    query = f"project={project['id']}&scene={project['scenes'][index]['id']}"
+    tasks = journey.call("GET", f"/control/videos/tasks?{query}", base=journey.mock_services)["tasks"]
+    journey.names[name] |= {member: tasks[0][member] for member in ("task_id", "callback_url")}
+
+
 def after_the_stop(journey):
     """Requests to the API while nothing reads streams and queues, so that outboxes and hints stay pending."""
     journey.job("unseen", "step_ms=5&render_ms=20")
+    journey.project("project_unseen", 1)
     journey.call("POST", "/api/webhooks/trigger", {"event": "job.completed", "data": {"job_id": "by-hand-hinted"}})
     journey.name("recovery_running", "recovery", interrupted_recovery(journey, journey.start))
 
@@ -241,6 +298,8 @@ def play(stack, run):
     endpoints(journey)
     ended_jobs(journey)
     ended_videos(journey)
+    ended_projects(journey)
+    errors(journey)
     start = recoveries(journey)
     under_way(journey, start)
     return journey

@@ -31,6 +31,10 @@ MONTH = re.compile(r"#20\d\d-\d\d(?![\d-])")
 # Times in ids such as job_1704123456789_… are not matched, since other ids are derived from these.
 MILLISECONDS = re.compile(r"(?<!\w)(0{0,3})(1\d{12})(?!\w)")
 SECONDS = re.compile(r"(?<![\w.])1\d{9}(?!\w)")
+# Errors are sorted by a digit and this minus their time, so that newer ones come first (`rank` in
+# shared/app/src/errors/store.rs).
+RANK = re.compile(r"\d{14}")
+LAST_MS = 9_999_999_999_999
 
 
 def now_ms():
@@ -84,7 +88,7 @@ def write(path, value):
 
 
 def observed(played):
-    """The API's responses about resources that no longer change."""
+    """The API's responses about resources; the upgrade test compares those that no longer change."""
     answers = {}
     for name, one in sorted(played.names.items()):
         if one["kind"] == "job" and name != "deleted":
@@ -93,6 +97,10 @@ def observed(played):
             answers[name] = played.call("GET", f"/api/job-status/{one['id']}")
         elif one["kind"] == "endpoint" and name != "removed":
             answers[name] = played.call("GET", f"/api/webhooks/endpoints/{one['id']}")["endpoint"]
+        elif one["kind"] == "project":
+            answers[name] = played.call("GET", f"{journey.PROJECTS}/{one['id']}")
+        elif one["kind"] == "error":
+            answers[name] = played.call("GET", f"{journey.ERRORS}/{one['id']}")["error"]
     return answers
 
 
@@ -185,6 +193,9 @@ class Move:
         item = json.loads(line)
         packed = {name: base64.b64decode(of["B"]) for name, of in item.items() if "B" in of}
         plain = self.value({name: of for name, of in item.items() if "B" not in of})
+        rank = plain.get("rank", {}).get("S", "")
+        if RANK.fullmatch(rank):
+            plain["rank"] = {"S": f"{rank[0]}{LAST_MS - self.ms(LAST_MS - int(rank[1:])):013}"}
         for name, data in packed.items():
             text = gzip.decompress(data).decode()
             plain[name] = {"B": gzip.compress(self.text(text).encode())}

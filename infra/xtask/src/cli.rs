@@ -242,7 +242,7 @@ struct Up {
     /// Speed of the mock services, as a multiple of their usual speed
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
-    /// A parameter of template.yaml; may be repeated
+    /// A parameter of template.yaml, in which {studio} stands for the URL of the mock services; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     parameters: Vec<Pair>,
     /// A secret or setting in SSM, in which {studio} stands for the URL of the mock services; may be repeated

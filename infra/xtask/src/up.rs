@@ -368,10 +368,7 @@ fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Resul
     let mut secrets = generated_secrets();
     let hook = format!("{}/hooks/demo", run.studio_url);
     secrets.extend([("WEBHOOK_URLS".to_owned(), json!(hook)), ("WEBHOOK_EVENTS".to_owned(), json!(EVENTS))]);
-    // A setting may refer to the mock services' URL before their port is known.
-    let given =
-        options.secrets.iter().map(|Pair(name, value)| (name.clone(), value.replace("{studio}", &run.studio_url)));
-    secrets.extend(given.map(|(name, value)| (name, json!(value))));
+    secrets.extend(with_studio(&options.secrets, &run.studio_url).map(|(name, value)| (name, json!(value))));
     let input = Value::from_iter(secrets).to_string();
     let stored = stack.call("storing the secrets", &["secrets", "--path", &run.settings_path, "--show"], &input)?;
     let values = stored.as_object().into_iter().flatten();
@@ -380,6 +377,11 @@ fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Resul
     let keys = run.secrets.get("API_KEYS").map_or("", String::as_str);
     run.api_key = keys.split(',').next().unwrap_or_default().to_owned();
     Ok(())
+}
+
+/// Options that may refer to the mock services' URL before their port is known.
+fn with_studio(options: &[Pair], url: &str) -> impl Iterator<Item = (String, String)> {
+    options.iter().map(move |Pair(name, value)| (name.clone(), value.replace("{studio}", url)))
 }
 
 /// The secrets that are generated if they do not exist.
@@ -427,7 +429,7 @@ fn deploy(
     ];
     let mut parameters: BTreeMap<String, String> =
         defaults.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    parameters.extend(options.parameters.iter().map(|Pair(name, value)| (name.clone(), value.clone())));
+    parameters.extend(with_studio(&options.parameters, &run.studio_url));
     let input = json!(parameters).to_string();
     let binaries = workspace.binaries(options.profile);
     let binaries = binaries.to_str().context("the checkout's path is not UTF-8")?;

@@ -28,7 +28,7 @@ async fn errors(stack: &Stack, query: &str) -> Vec<Value> {
 }
 
 /// An error as it is now.
-async fn error(stack: &Stack, id: &str) -> Value {
+pub async fn error(stack: &Stack, id: &str) -> Value {
     let (status, answer) = stack.get(&format!("{ERRORS}/{id}")).await;
     assert_eq!(status, 200, "{answer}");
     answer["error"].clone()
