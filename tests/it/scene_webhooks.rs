@@ -1,11 +1,13 @@
 //! Webhooks that services call about tasks of projects: the calls of seed 003, and a limit that holds over all instances.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::pin::pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use reelhook_signing::{SigningKeys, streamgank};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::interval;
 
 use crate::stack::{Stack, read};
 
@@ -76,6 +78,18 @@ async fn five_callbacks_about_an_unknown_scene_are_one_error() {
     assert_eq!((&error["occurrences"], &error["severity"]), (&json!(5), &json!("warning")));
 }
 
+/// The result of some work, and the most instances of a function that there were at once during it.
+async fn with_instances<T>(stack: &Stack, function: &str, work: impl Future<Output = T>) -> (T, usize) {
+    let mut work = pin!(work);
+    let (mut ticks, mut most) = (interval(Duration::from_millis(50)), 0);
+    loop {
+        tokio::select! {
+            done = &mut work => return (done, most),
+            _ = ticks.tick() => most = most.max(stack.aws.processes(function).len()),
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_first_call_over_the_limit_is_refused_by_every_instance() {
     let stack = Stack::open().await;
@@ -83,7 +97,9 @@ async fn the_first_call_over_the_limit_is_refused_by_every_instance() {
         let service = Service::of(&stack, webhook, setting).await;
         // It is counted before it is read, and raises no error. More calls at once than one instance takes.
         let body = json!([]);
-        let answers = join_all((0..limit + 5).map(|_| service.send(None, &body))).await;
+        let calls = join_all((0..limit + 5).map(|_| service.send(None, &body)));
+        let (answers, instances) = with_instances(&stack, "scene-webhooks", calls).await;
+        assert!(instances > 1, "{webhook}: {instances} instance took all calls");
         let admitted = answers.iter().filter(|(status, _, _)| *status == 400).count();
         assert_eq!(admitted, limit, "{webhook}: {answers:?}");
         for (status, wait, answer) in answers.iter().filter(|(status, _, _)| *status != 400) {
@@ -103,12 +119,34 @@ async fn each_webhook_says_that_it_is_there() {
         let (status, answer) = read(response).await;
         assert_eq!((status, &answer["status"], &answer["method"]), (200, &json!("healthy"), &json!("POST")));
         assert_eq!(answer["endpoint"], json!(path));
-        // The emulator answers each OPTIONS from the CORS configuration of the API. On AWS some reach the function
-        // (docs/contract/scenes.md); its answer is tested beside it.
+        // The emulator's gateway answers every OPTIONS itself, from the stack's CORS configuration; AWS perhaps only
+        // preflights (docs/aws-checklist.md).
         let options = stack.http.request(Method::OPTIONS, format!("{}{path}", stack.api)).send().await;
         let options = options.expect("an answer");
-        let allowed = options.headers().get("access-control-allow-headers").and_then(|text| text.to_str().ok());
-        let allowed = allowed.expect("the headers that a caller may send").to_ascii_lowercase();
-        assert!(options.status().is_success() && allowed.contains("x-webhook-signature"), "{allowed}");
+        let header = |name: &str| options.headers().get(name).and_then(|text| text.to_str().ok()).unwrap_or_default();
+        let methods = header("access-control-allow-methods");
+        assert_eq!((options.status().as_u16(), methods), (204, "GET,POST,PATCH,DELETE,OPTIONS"));
+        let allowed = header("access-control-allow-headers");
+        assert!(allowed.split(',').any(|name| name == "x-webhook-signature"), "{allowed}");
+    }
+}
+
+#[tokio::test]
+async fn options_that_reaches_a_webhook_names_its_methods_and_headers() {
+    let stack = Stack::open().await;
+    let event = include_str!("../../events/scene-webhooks/video-complete-options.json");
+    let mut event: Value = serde_json::from_str(event).expect("JSON");
+    // Without an origin it is no preflight.
+    let headers = event["headers"].as_object_mut().expect("headers");
+    headers.retain(|name, _| name != "origin" && !name.starts_with("access-control-"));
+    for (webhook, _, _) in WEBHOOKS {
+        let path = format!("/api/webhooks/{webhook}");
+        event["rawPath"] = json!(path);
+        event["requestContext"]["http"]["path"] = json!(path);
+        let (answer, error) = stack.aws.invoke("scene-webhooks", &event).await;
+        assert_eq!((error, &answer["statusCode"]), (None, &json!(200)), "{webhook}: {answer}");
+        let header = |name: &str| answer["headers"][name].as_str().unwrap_or_default();
+        assert_eq!(header("access-control-allow-methods"), "POST, GET, OPTIONS", "{webhook}: {answer}");
+        assert_eq!(header("access-control-allow-headers"), "Content-Type, X-Webhook-Signature", "{webhook}: {answer}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod job;
 mod outcome;
+mod player;
 mod scenes;
 
 use crate::instance::{Instance, Run};

@@ -1,6 +1,6 @@
 //! Commands and changes: creation, budgets, new attempts and takes, cancellation, deletion, aliases, and notifications.
 
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use super::backends::Backends;
@@ -43,6 +43,36 @@ async fn a_repeated_idempotency_key_makes_one_project() {
     let (_, list) = stack.get(&format!("{PROJECTS}?limit=100")).await;
     let listed = list["projects"].as_array().expect("a list").iter().filter(|project| project["id"] == one.1["id"]);
     assert_eq!(listed.count(), 1);
+}
+
+#[tokio::test]
+async fn a_known_version_is_not_sent_again_and_only_the_present_one_is_changed() {
+    let stack = open(Backends::Services).await;
+    let (id, _) = made(&stack, scenes(1)).await;
+    let path = format!("{PROJECTS}/{id}");
+    let get = async |known: &str| {
+        stack.request(Method::GET, &path).header("if-none-match", known).send().await.expect("an answer")
+    };
+    let tag_of = |response: &Response| response.headers()["etag"].to_str().expect("ASCII").to_owned();
+    let first = get("\"x\"").await;
+    assert_eq!(first.status(), 200);
+    let tag = tag_of(&first);
+    let same = get(&tag).await;
+    assert_eq!((same.status().as_u16(), tag_of(&same)), (304, tag.clone()));
+    assert_eq!(same.bytes().await.expect("nothing"), "");
+
+    let rename = async |name: &str| {
+        let request = stack.request(Method::PATCH, &path).header("if-match", &tag).json_text(&json!({ "name": name }));
+        read(request.send().await.expect("an answer")).await
+    };
+    let (status, renamed) = rename("A run").await;
+    assert_eq!((status, &renamed["name"]), (200, &json!("A run")), "{renamed}");
+    let (status, refused) = rename("A ride").await;
+    assert_eq!((status, &refused["code"]), (412, &json!("version_mismatch")), "{refused}");
+    let changed = get(&tag).await;
+    assert_eq!(changed.status(), 200);
+    assert_ne!(tag_of(&changed), tag);
+    assert_eq!(project(&stack, &id).await["name"], "A run");
 }
 
 #[tokio::test]

@@ -17,6 +17,10 @@ pub const SAMPLES: usize = 48_000;
 /// The areas of which a perceptual hash compares the brightness with that of the next one.
 const ACROSS: usize = 9;
 const DOWN: usize = 8;
+/// The mean ΔE of two frames that show the same picture, at most.
+pub const SAME: f64 = 2.0;
+/// What encoders change in a picture that does not move.
+const NOISE: f64 = 0.1;
 /// A difference of brightness that a hash regards, of 255: encoders change smooth areas by less.
 const STEP: f64 = 3.0;
 
@@ -79,10 +83,19 @@ pub fn gaps(sound: &[f64]) -> Vec<f64> {
     inner.filter(|(_, loudness)| **loudness < usual / 3.0).map(|(at, _)| at as f64 / 100.0).collect()
 }
 
-/// Asserts that two frames show the same picture: mean ΔE (CIE 1976) of at most 2, and nearly the same perceptual hash.
-pub fn assert_same(one: &Frame, other: &Frame, what: &str) {
-    let (difference, distance) = (delta_e(one, other), (hash(one) ^ hash(other)).count_ones());
-    assert!(difference <= 2.0 && distance <= 4, "{what}: ΔE {difference:.2}, {distance} bits of the hash differ");
+/// Asserts that a frame shows the same picture as the last one of a video (by the mean ΔE of CIE 1976, and nearly the same
+/// perceptual hash), and that no other frame of the video is more like it.
+pub fn assert_last(frame: &Frame, video: &[Frame], what: &str) {
+    let last = video.last().expect("a frame");
+    let (difference, distance) = (delta_e(frame, last), (hash(frame) ^ hash(last)).count_ones());
+    assert!(difference <= SAME && distance <= 4, "{what}: ΔE {difference:.2}, {distance} bits of the hash differ");
+    for (index, one) in video.iter().enumerate() {
+        let other = delta_e(frame, one);
+        assert!(
+            other >= difference - NOISE,
+            "{what}: ΔE {difference:.2} to the last frame, {other:.2} to frame {index}"
+        );
+    }
 }
 
 /// The mean difference of two frames in the Lab colour space (CIE 1976).

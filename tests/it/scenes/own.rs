@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::backends::Backends;
-use super::media::{Frame, SAMPLES, assert_same, delta_e, download, frames, gaps, sound};
+use super::media::{Frame, SAME, SAMPLES, assert_last, delta_e, download, frames, gaps, sound};
 use super::project::{behave_about, command, completed, made, open, scene_ids, scenes, scenes_of, started};
 use crate::stack::Stack;
 
@@ -24,7 +24,7 @@ async fn decode(stack: &Stack, project: &Value) -> Decoded {
     for (index, scene) in scenes_of(project).iter().enumerate() {
         let video = frames(&download(stack, &scene["videoUrl"], &format!("scene-{index}.mp4")).await);
         let image = frames(&download(stack, &scene["lastFrameUrl"], &format!("last-{index}.png")).await);
-        assert_same(&image[0], video.last().expect("a frame"), &format!("the last frame of scene {index}"));
+        assert_last(&image[0], &video, &format!("the last frame of scene {index}"));
         decoded.push(video);
     }
     let file = download(stack, &project["finalVideoUrl"], "stitched.mp4").await;
@@ -32,15 +32,16 @@ async fn decode(stack: &Stack, project: &Value) -> Decoded {
 }
 
 impl Decoded {
-    /// Each scene begins with the last frame of the one before, and moves on from it.
+    /// Each scene begins with the last frame of the one before, and moves: its other frames are not like its last one.
     fn assert_chained(&self) {
         for (index, pair) in self.scenes.windows(2).enumerate() {
-            let (last, first) = (pair[0].last().expect("a frame"), &pair[1][0]);
-            assert_same(last, first, &format!("scene {index} and the next one"));
+            assert_last(&pair[1][0], &pair[0], &format!("the first frame after scene {index}"));
         }
         for scene in &self.scenes {
-            let moved = delta_e(&scene[0], scene.last().expect("a frame"));
-            assert!(moved > 0.5, "the picture moves: {moved}");
+            let last = scene.last().expect("a frame");
+            // A bar of the mock service may end where, and as, that of the scene before did.
+            let moved = [&scene[0], &scene[scene.len() / 2]].map(|frame| delta_e(frame, last));
+            assert!(moved.iter().any(|moved| *moved > SAME), "the picture moves: {moved:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 
 use super::outcome::{POLL_INTERVAL, TIMEOUT, Video, await_delivery, download, show_delivery, show_video, text};
+use super::player;
 use crate::http::Client;
 use crate::up::Started;
 use crate::{interrupt, ui, visible};
@@ -112,7 +113,7 @@ impl Progress {
     }
 }
 
-/// Shows the result; `keeps_running` says whether the stack does.
+/// Shows the result, and plays the video; `keeps_running` says whether the stack keeps running.
 pub fn show(started: &Started, finished: &Finished, keeps_running: bool) {
     let Finished { project, took, delivery, video } = finished;
     println!(
@@ -126,8 +127,7 @@ pub fn show(started: &Started, finished: &Finished, keeps_running: bool) {
     }
     show_video(Some(video));
     show_delivery(delivery);
-    println!("\nEach scene starts with the last frame of the one before. Play the video:\n");
-    println!("  ffplay {}", video.path().display());
+    println!("\nEach scene starts with the last frame of the one before.");
     let run = &started.run;
     let (api, studio) = (&run.api_url, &run.studio_url);
     if keeps_running {
@@ -142,6 +142,7 @@ pub fn show(started: &Started, finished: &Finished, keeps_running: bool) {
         println!("  cargo xtask demo --scenes --keep   the same, and keeps the stack running for your own requests");
         println!("  cargo xtask up                     a stack for your own requests; Ctrl-C stops it");
     }
+    player::play(video.path());
 }
 
 #[cfg(test)]

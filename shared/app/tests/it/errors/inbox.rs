@@ -74,6 +74,19 @@ async fn pages_follow_each_other_without_gaps() {
 }
 
 #[tokio::test]
+async fn a_first_page_takes_one_read_however_many_errors_there_are() {
+    for stored in [10, 1000] {
+        let (stack, errors) = with(&vec![Cause::VideoFailed; stored]).await;
+        for severity in [None, Some(Severity::Error)] {
+            let before = errors.reads();
+            let search = Search { severity, limit: 10, ..ALL };
+            assert_eq!(causes(&stack, &errors, &search).await.len(), 10);
+            assert_eq!(errors.reads() - before, 1, "of {stored} errors");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_resolved_error_is_listed_on_request_only() {
     let (stack, errors) = with(&[Cause::VideoFailed, Cause::FrameFailed]).await;
     ports(&stack, &errors).apply(&resolved(&stack, Cause::VideoFailed, "proj_1/0", 9)).await.unwrap();

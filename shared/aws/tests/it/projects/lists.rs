@@ -20,10 +20,11 @@ fn key(n: i64) -> Value {
     json!({ "id": { "S": format!("proj_{n}") }, "list": { "S": "projects" }, "created_at": { "N": n.to_string() } })
 }
 
-/// DynamoDB with the projects 9 to 1, the newest first.
-async fn nine() -> impl Fn(&Call, usize) -> Answer + Send + Sync + 'static {
+/// DynamoDB with so many projects, of which the last is the newest. Only the items of the newest nine are there: nobody
+/// reads the others.
+async fn newest_of(stored: i64) -> impl Fn(&Call, usize) -> Answer + Send + Sync + 'static {
     let mut items = Vec::new();
-    for n in 1..=9 {
+    for n in stored - 8..=stored {
         items.push(item_of(&numbered(n)).await);
     }
     move |call, _| {
@@ -33,7 +34,7 @@ async fn nine() -> impl Fn(&Call, usize) -> Answer + Send + Sync + 'static {
                 items.iter().filter(|item| keys.iter().any(|key| key["id"] == item["id"])).collect();
             return (200, json!({ "Responses": { "Projects": found } }));
         }
-        let before = call.at("/ExclusiveStartKey/created_at/N").as_str().map_or(10, |n| n.parse().unwrap());
+        let before = call.at("/ExclusiveStartKey/created_at/N").as_str().map_or(stored + 1, |n| n.parse().unwrap());
         let limit = usize::try_from(call.at("/Limit").as_u64().unwrap()).unwrap();
         let found: Vec<i64> = (1..before).rev().take(limit).collect();
         let last = found.last().filter(|last| **last > 1).map(|last| key(*last));
@@ -48,7 +49,7 @@ fn numbers(page: &ProjectPage) -> Vec<&str> {
 
 #[tokio::test]
 async fn cursors_lead_through_the_list() {
-    let (projects, calls) = table(nine().await);
+    let (projects, calls) = table(newest_of(9).await);
     let first = projects.page(None, 4).await.unwrap();
     assert_eq!(numbers(&first), ["proj_9", "proj_8", "proj_7", "proj_6"]);
     let second = projects.page(first.next.as_deref(), 4).await.unwrap();
@@ -61,7 +62,7 @@ async fn cursors_lead_through_the_list() {
 
 #[tokio::test]
 async fn a_page_that_ends_with_the_list_is_the_last() {
-    let (projects, _) = table(nine().await);
+    let (projects, _) = table(newest_of(9).await);
     assert_eq!(projects.page(None, 9).await.unwrap().next, None);
     assert!(projects.page(None, 8).await.unwrap().next.is_some());
 }
@@ -69,7 +70,7 @@ async fn a_page_that_ends_with_the_list_is_the_last() {
 #[tokio::test]
 async fn a_cursor_of_somebody_else_finds_nothing() {
     for cursor in ["", "x", "1", "1.", "a.proj_1", "1.a b", "1.."] {
-        let (projects, calls) = table(nine().await);
+        let (projects, calls) = table(newest_of(9).await);
         let page = projects.page(Some(cursor), 4).await.unwrap();
         assert_eq!(page, ProjectPage { projects: Vec::new(), next: None }, "{cursor}");
         assert!(calls.all().is_empty(), "{cursor}");
@@ -79,7 +80,7 @@ async fn a_cursor_of_somebody_else_finds_nothing() {
 #[tokio::test]
 async fn pages_have_numbers() {
     let check = async |number: usize, expected: &[&str]| {
-        let (projects, _) = table(nine().await);
+        let (projects, _) = table(newest_of(9).await);
         assert_eq!(numbers(&projects.page_at(number, 4).await.unwrap()), expected, "page {number}");
     };
     check(0, &["proj_9", "proj_8", "proj_7", "proj_6"]).await;
@@ -88,6 +89,28 @@ async fn pages_have_numbers() {
     check(3, &["proj_1"]).await;
     check(4, &[]).await;
     check(usize::MAX, &[]).await;
+}
+
+/// The calls that the first page of the list takes: their kinds, limits, and numbers of items to read.
+async fn calls_of_first_page(stored: i64) -> Vec<(String, Value, Option<usize>)> {
+    let (projects, calls) = table(newest_of(stored).await);
+    for page in [projects.page(None, 4).await, projects.page_at(1, 4).await] {
+        assert_eq!(page.unwrap().projects.len(), 4);
+    }
+    projects.count().await.unwrap();
+    let shape = |call: &Call| {
+        let keys = call.at("/RequestItems/Projects/Keys").as_array().map(Vec::len);
+        (call.operation.clone(), call.at("/Limit").clone(), keys)
+    };
+    calls.all().iter().map(shape).collect()
+}
+
+#[tokio::test]
+async fn a_first_page_takes_the_same_calls_however_many_projects_there_are() {
+    let calls = calls_of_first_page(9).await;
+    let operations: Vec<&str> = calls.iter().map(|(operation, _, _)| operation.as_str()).collect();
+    assert_eq!(operations, ["Query", "BatchGetItem", "Query", "BatchGetItem", "Query"]);
+    assert_eq!(calls_of_first_page(2000).await, calls);
 }
 
 #[tokio::test]

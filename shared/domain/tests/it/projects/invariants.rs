@@ -100,6 +100,25 @@ pub fn invariant_no_scene_runs_before_its_frame(before: &Project, after: &Projec
     }
 }
 
+/// No scene depends on itself, or on a scene that the project does not have.
+pub fn invariant_the_scenes_form_a_graph(project: &Project) {
+    assert_eq!(graph::check(&project.scenes), Ok(()));
+}
+
+/// A scene that was begun with the frame of one scene, and depends on another one now, is stale until its next attempt.
+pub fn invariant_a_scene_of_another_frame_is_stale(before: &Project, after: &Project) {
+    let on = |project: &Project, scene: &SceneId| {
+        let index = project.scenes.iter().position(|found| found.id == *scene)?;
+        Some(graph::dependency(&project.scenes, index).map(|on| project.scenes[on].id.clone()))
+    };
+    for scene in after.scenes.iter().filter(|scene| scene.attempt > 0 && !scene.stale) {
+        let same_attempt = before.scene(&scene.id).is_some_and(|before| before.attempt == scene.attempt);
+        if same_attempt {
+            assert_eq!(on(after, &scene.id), on(before, &scene.id), "scene {} is not stale", scene.id);
+        }
+    }
+}
+
 /// What was made stays, unless a person removes the scene.
 pub fn invariant_takes_are_never_lost(before: &Project, after: &Project) {
     for scene in &before.scenes {

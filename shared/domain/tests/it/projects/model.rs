@@ -58,6 +58,7 @@ enum Move {
     Take(Index, u32),
     Notes(Index),
     Remove(Index),
+    Depend(Index, On),
     ClaimVideo,
     ClaimTask(Index),
     Answer(Index, Answer),
@@ -80,6 +81,14 @@ enum Move {
     Cooperate,
     /// One of the events so far is repeated unchanged.
     Again(Index),
+}
+
+/// What a person makes a scene depend on; it may be what is refused.
+#[derive(Debug, Clone)]
+enum On {
+    Previous,
+    Nothing,
+    Scene(Index),
 }
 
 /// The answer of a service to a submission or a look-up.
@@ -152,6 +161,10 @@ fn said() -> impl Strategy<Value = Said> {
     ]
 }
 
+fn on() -> impl Strategy<Value = On> {
+    prop_oneof![1 => Just(On::Previous), 1 => Just(On::Nothing), 3 => any::<Index>().prop_map(On::Scene)]
+}
+
 fn a_status() -> impl Strategy<Value = SceneStatus> {
     select(SceneStatus::ALL)
 }
@@ -173,6 +186,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         2 => (index(), 1_u32..4).prop_map(|(scene, take)| Move::Take(scene, take)),
         1 => index().prop_map(Move::Notes),
         1 => index().prop_map(Move::Remove),
+        3 => (index(), on()).prop_map(|(scene, on)| Move::Depend(scene, on)),
     ];
     let launch = prop_oneof![
         4 => Just(Move::ClaimVideo),
@@ -267,6 +281,15 @@ impl Life {
                 edit(index, ScenePatch { notes: Some("more light".to_owned()), ..ScenePatch::default() })?
             }
             Move::Remove(index) => Event::RemoveScene(scene(index)?),
+            Move::Depend(index, on) => {
+                let mut spec = project.scene(&scene(index)?)?.spec.clone();
+                spec.depends_on = match on {
+                    On::Previous => Dependency::Previous,
+                    On::Nothing => Dependency::Nothing,
+                    On::Scene(on) => Dependency::Scene(scene(on)?),
+                };
+                edit(index, ScenePatch { spec: Some(spec), ..ScenePatch::default() })?
+            }
             Move::ClaimVideo => Event::ClaimTask(project.next_video(self.story.now, &self.story.policy)?),
             Move::ClaimTask(index) => Event::ClaimTask(task(index)?),
             Move::Answer(index, answer) => self.answer(task(index)?, *answer),
@@ -327,6 +350,8 @@ impl Life {
             invariant_each_change_is_one_version(&before, after, now);
             invariant_a_final_state_absorbs_every_report(&before, &event, after);
             invariant_tasks_are_of_the_present(after);
+            invariant_the_scenes_form_a_graph(after);
+            invariant_a_scene_of_another_frame_is_stale(&before, after);
             invariant_no_scene_runs_before_its_frame(&before, after);
             invariant_takes_are_never_lost(&before, after);
             invariant_the_budget_holds(&before, after);
