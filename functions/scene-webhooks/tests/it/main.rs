@@ -160,6 +160,18 @@ async fn the_call_after_the_limit_is_answered_with_429() {
 }
 
 #[tokio::test]
+async fn a_callback_whose_error_cannot_be_raised_is_answered_with_503() {
+    let stack = Stack::default();
+    stack.errors.faults.busy("apply", 1);
+    let unknown = json!({ "status": "failed", "scene_id": "unknown", "project_id": "unknown" }).to_string();
+    let refused = stack.answer(&signed(VIDEO, unknown.clone()), ADDRESS).await;
+    assert_eq!((refused.status, stack.errors.all().len()), (503, 0), "{refused:?}");
+    assert!(refused.headers.contains(&("retry-after", "1".to_owned())), "{refused:?}");
+    let answer = stack.answer(&signed(VIDEO, unknown), ADDRESS).await;
+    assert_eq!((answer.status, stack.errors.all().len()), (200, 1), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_token_needs_no_signature() {
     let stack = Stack::default();
     let claims = TaskClaims { project: "proj_test".to_owned(), task: "video.1.1.scene_001".to_owned() };

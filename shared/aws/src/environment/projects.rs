@@ -12,6 +12,8 @@ use super::Environment;
 const SCENE_SLOTS: usize = 20;
 /// Videos that a service joins in one stitch.
 const STITCH_INPUTS: u16 = 10;
+/// The most attempts of a stage before its project fails.
+const MOST_TRIES: u32 = 10;
 /// The highest price of a second, in dollars.
 const MOST_DOLLARS: f64 = 1000.0;
 
@@ -38,8 +40,8 @@ impl Environment {
     }
 
     /// The projects' backends, timers and prices: [`Self::video_service`], [`Self::frame_service`],
-    /// [`Self::stitch_service`], VIDEO_TASK_TIMEOUT, FRAME_TASK_TIMEOUT, STITCH_TASK_TIMEOUT, TASK_POLL_SECONDS,
-    /// SUBMIT_LEASE_SECONDS, SCENE_PRICES, PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS, RETRY_DELAY_PERCENT.
+    /// [`Self::stitch_service`], VIDEO_TASK_TIMEOUT, FRAME_TASK_TIMEOUT, STITCH_TASK_TIMEOUT, TASK_TRIES,
+    /// TASK_POLL_SECONDS, SUBMIT_LEASE_SECONDS, SCENE_PRICES, PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS, RETRY_DELAY_PERCENT.
     pub fn project_policy(&mut self) -> ProjectPolicy {
         let default = ProjectPolicy::default();
         let video =
@@ -49,6 +51,7 @@ impl Environment {
             let max_inputs = if has_own_path(url) { 0 } else { STITCH_INPUTS };
             Backend::Service { has_list: false, max_inputs }
         });
+        let tries = self.tries(default.video.tries);
         let first_poll = self.seconds("TASK_POLL_SECONDS", default.first_poll);
         let prices = match self.optional("SCENE_PRICES") {
             None => default.prices,
@@ -58,9 +61,9 @@ impl Environment {
             }
         };
         ProjectPolicy {
-            video: self.stage("VIDEO_TASK_TIMEOUT", default.video, video),
-            frame: self.stage("FRAME_TASK_TIMEOUT", default.frame, frame),
-            stitch: self.stage("STITCH_TASK_TIMEOUT", default.stitch, stitch),
+            video: self.stage("VIDEO_TASK_TIMEOUT", default.video, video, tries),
+            frame: self.stage("FRAME_TASK_TIMEOUT", default.frame, frame, tries),
+            stitch: self.stage("STITCH_TASK_TIMEOUT", default.stitch, stitch, tries),
             first_poll,
             longest_poll: default.longest_poll.max(first_poll),
             submit_lease: self.seconds("SUBMIT_LEASE_SECONDS", default.submit_lease),
@@ -73,8 +76,15 @@ impl Environment {
     }
 
     /// The policy of a stage whose deadline is in a variable.
-    fn stage(&mut self, timeout: &str, default: StagePolicy, backend: Backend) -> StagePolicy {
-        StagePolicy { backend, deadline: self.seconds(timeout, default.deadline), tries: default.tries }
+    fn stage(&mut self, timeout: &str, default: StagePolicy, backend: Backend, tries: u32) -> StagePolicy {
+        StagePolicy { backend, deadline: self.seconds(timeout, default.deadline), tries }
+    }
+
+    /// TASK_TRIES: the attempts of each stage before the project fails.
+    fn tries(&mut self, default: u32) -> u32 {
+        let tries = self.parsed("TASK_TRIES", default);
+        let read = Some(tries).filter(|tries| (1..=MOST_TRIES).contains(tries));
+        self.checked(read.ok_or_else(|| format!("TASK_TRIES must be 1 to {MOST_TRIES} (got {tries})")), default)
     }
 
     fn seconds(&mut self, name: &str, default: Duration) -> Duration {
@@ -163,6 +173,7 @@ mod tests {
             ("VIDEO_TASK_TIMEOUT", "100"),
             ("FRAME_TASK_TIMEOUT", "10"),
             ("STITCH_TASK_TIMEOUT", "20"),
+            ("TASK_TRIES", "10"),
             ("TASK_POLL_SECONDS", "90"),
             ("SUBMIT_LEASE_SECONDS", "30"),
             ("SCENE_SLOTS", "5"),
@@ -172,12 +183,26 @@ mod tests {
         let policy = environment.project_policy();
         let deadlines = [&policy.video, &policy.frame, &policy.stitch].map(|stage| stage.deadline.as_secs());
         assert_eq!(deadlines, [100, 10, 20]);
+        assert_eq!([policy.video, policy.frame, policy.stitch].map(|stage| stage.tries), [10, 10, 10]);
         assert_eq!([policy.first_poll, policy.longest_poll].map(|time| time.as_secs()), [90, 90]);
         assert_eq!((environment.scene_slots(), policy.piece_lease.as_secs()), (5, 9));
         assert_eq!(policy.submit_lease.as_secs(), 30);
         let prices = Prices { default: 50_000, models: [("veo".to_owned(), 100_000)].into() };
         assert_eq!(policy.prices, prices);
         environment.finish().unwrap();
+    }
+
+    #[test]
+    fn tries_out_of_range_are_named() {
+        for (variables, wrong) in [
+            (&[("TASK_TRIES", "0")], "TASK_TRIES must be 1 to 10 (got 0)"),
+            (&[("TASK_TRIES", "11")], "TASK_TRIES must be 1 to 10 (got 11)"),
+        ] {
+            let mut environment = environment(variables);
+            assert_eq!(environment.project_policy(), ProjectPolicy::default());
+            let error = environment.finish().unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
     }
 
     #[test]

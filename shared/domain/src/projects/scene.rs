@@ -268,7 +268,7 @@ impl Scene {
     }
 
     /// Whether its present attempt has failed for good. What a person rejects has no failures.
-    fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.state == SceneState::Rejected && self.failures > 0
     }
 

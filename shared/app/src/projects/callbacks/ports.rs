@@ -28,6 +28,8 @@ pub struct Inbound {
     pub token: Option<Submission>,
     /// The body.
     pub body: Value,
+    /// The gateway's id of the call.
+    pub request_id: String,
 }
 
 /// The ports of callbacks.

@@ -8,6 +8,7 @@ use reelhook_domain::{EventId, ProjectId, RenderId, SceneId};
 use serde_json::{Map, Value};
 
 use crate::change::{ChangeError, Changed, change_loaded};
+use crate::digest::sha256_hex;
 use crate::errors::steps::{ErrorChange, ErrorStep};
 use crate::outbox::messages::{Delayed, WorkMessage, send_all};
 use crate::projects::callbacks::find::{Meant, find};
@@ -21,10 +22,10 @@ use crate::projects::store::EarlyCallback;
 use crate::projects::unwanted::unwanted;
 use crate::store::StoreError;
 
-/// Receives a callback.
+/// Receives a callback. What it says is applied or kept, and the error about it is raised, before there is an answer.
 ///
 /// # Errors
-/// [`ChangeError`].
+/// [`ChangeError`]; the sender may repeat the callback.
 pub async fn receive(ports: &CallbackPorts<'_>, inbound: &Inbound) -> Result<Received, ChangeError> {
     let stage = inbound.stage;
     let said = read(stage, &inbound.body);
@@ -43,11 +44,11 @@ pub async fn receive(ports: &CallbackPorts<'_>, inbound: &Inbound) -> Result<Rec
             Received::NotFound(stage)
         }
         Meant::Disagreement => {
-            raise(ports, Cause::IdsDisagree, named.disagreement(stage), &named, &inbound.body).await;
+            raise(ports, inbound, Cause::IdsDisagree, named.disagreement(stage), &named).await?;
             Received::IdsDisagree
         }
         Meant::Nothing => {
-            raise(ports, Cause::UnknownScene, named.unknown(stage), &named, &inbound.body).await;
+            raise(ports, inbound, Cause::UnknownScene, named.unknown(stage), &named).await?;
             Received::NotFound(stage)
         }
     };
@@ -132,21 +133,21 @@ async fn park(
     ports.early.park(&callback, said.report.is_end()).await
 }
 
-/// Raises an error about what a callback names. Each call is an occurrence of its own, also a repeated one with the same body,
-/// so the id of the step is random. Nothing repeats the step itself: it is in no outbox, so that a replay of a stream
-/// does not raise it again, and the gateway does not repeat calls. A failure is only logged, since the callback itself
-/// has done what it can.
-async fn raise(ports: &CallbackPorts<'_>, cause: Cause, message: String, named: &Named<'_>, body: &Value) {
-    let id = EventId::parse(&format!("callback_{:032x}", ports.clock.random())).expect("hexadecimal digits are an id");
-    let raise = Raise { cause, about: named.about(), message, context: named.context(body) };
-    let step = ErrorStep { id, at: ports.clock.now(), change: ErrorChange::Raise(raise) };
-    if let Err(error) = ports.errors.apply(&step).await {
-        if error.is_busy() {
-            tracing::warn!(%error, cause = cause.name(), "failed to raise an error about a callback");
-        } else {
-            tracing::error!(%error, cause = cause.name(), "errors about callbacks can't be raised");
-        }
-    }
+/// Raises an error about what a callback names. Each call is an occurrence of its own, also a repeated one with the same body.
+/// The id of the step follows from the call, so that one call raises once, however often it is processed. No outbox carries
+/// the step: if it fails, the callback is refused, so that its sender repeats it.
+async fn raise(
+    ports: &CallbackPorts<'_>,
+    inbound: &Inbound,
+    cause: Cause,
+    message: String,
+    named: &Named<'_>,
+) -> Result<(), StoreError> {
+    let (about, context) = (named.about(), named.context(&inbound.body));
+    let digest = sha256_hex(format!("{}\n{}\n{about}", inbound.request_id, cause.name()));
+    let id = EventId::parse(&format!("callback_{digest}")).expect("hexadecimal digits are an id");
+    let change = ErrorChange::Raise(Raise { cause, about, message, context });
+    ports.errors.apply(&ErrorStep { id, at: ports.clock.now(), change }).await
 }
 
 /// What a callback names: the token first, then its body.

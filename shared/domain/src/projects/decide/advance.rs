@@ -28,8 +28,7 @@ pub(super) fn advance(change: &mut Change<'_>) {
     if change.project.tasks().next().is_some() {
         return;
     }
-    let tries = change.policy.video.tries.max(1);
-    if let Some(failed) = change.project.scenes.iter().find(|scene| has_failed(scene, tries)) {
+    if let Some(failed) = change.project.scenes.iter().find(|scene| needs_person(scene)) {
         let reason = outcomes::reason(failed);
         change.fail(reason);
     } else if let Some(index) = blocked {
@@ -37,19 +36,9 @@ pub(super) fn advance(change: &mut Change<'_>) {
     }
 }
 
-/// Whether a scene has failed for good: only a person continues it.
-fn has_failed(scene: &Scene, tries: u32) -> bool {
-    match scene.state {
-        SceneState::FrameFailed { .. } => true,
-        SceneState::Rejected => scene.failures >= tries,
-        SceneState::Draft
-        | SceneState::Ready
-        | SceneState::Generating(_)
-        | SceneState::Generated(_)
-        | SceneState::Verified
-        | SceneState::Approved
-        | SceneState::Revision => false,
-    }
+/// Whether a scene has failed for good, with the tries that the policy allowed then: only a person continues it.
+fn needs_person(scene: &Scene) -> bool {
+    scene.has_failed() || matches!(scene.state, SceneState::FrameFailed { .. })
 }
 
 /// Drops a stitch whose takes no longer are those that count, and a tree for a service that is not used any more: our own

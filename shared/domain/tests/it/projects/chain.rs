@@ -207,6 +207,22 @@ fn what_is_under_way_ends_before_a_project_fails() {
 }
 
 #[test]
+fn what_failed_for_good_has_failed_also_with_more_tries() {
+    let mut story = Story::new(vec![free("1"), free("2")], services());
+    story.policy.video.tries = 1;
+    story.apply(Event::Start);
+    let (one, two) = (story.video_of("1"), story.video_of("2"));
+    story.submit(&one);
+    story.submit(&two);
+    story.apply(failed(&one));
+    story.policy.video.tries = 5;
+    story.apply(completed(&two));
+    let frame = story.frame_of("2");
+    story.make(&frame);
+    assert_eq!((story.project.status(), story.status("1")), (ProjectStatus::Failed, SceneStatus::Rejected));
+}
+
+#[test]
 fn our_own_renderers_make_a_whole_project() {
     let mut story = Story::started(&["1", "2"], own());
     let card = |number: &str| ProjectPiece::Card { scene: id(number), attempt: 1 };

@@ -42,7 +42,7 @@ impl Route {
 /// # Errors
 /// [`Problem`] if the body is too large, not JSON, or not an object.
 pub fn read(request: &ApiRequest, stage: Stage, token: Option<Submission>) -> Result<Inbound, Problem> {
-    Ok(Inbound { stage, token, body: request.callback_json()? })
+    Ok(Inbound { stage, token, body: request.callback_json()?, request_id: request.request_id.clone() })
 }
 
 #[cfg(test)]
