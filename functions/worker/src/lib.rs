@@ -10,7 +10,7 @@ use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
 use reelhook_app::jobs::work::{WorkPorts, work_on_all};
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::WorkMessage;
-use reelhook_app::projects::launch::LaunchPorts;
+use reelhook_app::projects::launch::{LaunchPorts, last_start};
 use reelhook_app::projects::services::{Service, ServiceClient, Services};
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
@@ -19,9 +19,9 @@ use reelhook_aws::objects::Bucket;
 use reelhook_aws::projects::table::ProjectTable;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::{Raw, Settings, required};
-use reelhook_aws::start::{SystemClock, Verdict, batch};
-use reelhook_domain::Policy;
+use reelhook_aws::start::{SystemClock, Verdict, batch, deadline};
 use reelhook_domain::projects::policy::ProjectPolicy;
+use reelhook_domain::{Policy, Timestamp};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
@@ -108,10 +108,11 @@ impl Deps {
 /// # Errors
 /// Never: the answer names the messages to retry.
 pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
-    Ok(batch(event.payload, |messages: Vec<WorkMessage>| process(deps, messages)).await)
+    let last_start = last_start(deadline(&event.context).unwrap_or(Timestamp(i64::MAX)));
+    Ok(batch(event.payload, |messages: Vec<WorkMessage>| process(deps, messages, last_start)).await)
 }
 
-async fn process(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
+async fn process(deps: &Deps, messages: Vec<WorkMessage>, last_start: Timestamp) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
     let ports = WorkPorts {
         starts: StartPorts {
@@ -134,12 +135,14 @@ async fn process(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
             projects: &deps.projects,
             slots: &deps.projects,
             early: &deps.counters,
+            lookups: &deps.counters,
             circuits: &deps.counters,
             files: &deps.files,
             client: ServiceClient { http: &deps.http, services: &secrets.services },
             clock: &SystemClock,
             policy: &deps.project_policy,
             scene_slots: deps.scene_slots,
+            last_start,
         },
     };
     let results = work_on_all(&ports, &messages).await;

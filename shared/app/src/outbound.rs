@@ -128,7 +128,7 @@ pub enum OutboundError {
     /// The connection broke before a response arrived.
     #[error("socket hang up")]
     Reset,
-    /// The TLS handshake failed.
+    /// The TLS handshake failed, so that the request was not sent.
     #[error("TLS handshake failed: {0}")]
     Tls(String),
     /// HTTP does not allow a header or the URL.

@@ -18,9 +18,10 @@ pub(crate) fn classify(error: reqwest::Error, host: &str, elapsed: Duration) -> 
     if error.is_builder() {
         return OutboundError::BadRequest("the URL can't be sent in an HTTP request".into());
     }
+    let connecting = error.is_connect();
     // Check causes before wrappers: hyper reports a TLS alert or a refused name as a cancelled message.
     causes(&error)
-        .find_map(|cause| by_cause(cause, host, elapsed))
+        .find_map(|cause| by_cause(cause, host, connecting, elapsed))
         .or_else(|| causes(&error).find_map(broken_message))
         .unwrap_or_else(|| OutboundError::Other(brief(&innermost(&error))))
 }
@@ -30,7 +31,7 @@ pub(crate) fn timed_out(after: Duration) -> OutboundError {
     OutboundError::TimedOut(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn by_cause(cause: &(dyn Error + 'static), host: &str, elapsed: Duration) -> Option<OutboundError> {
+fn by_cause(cause: &(dyn Error + 'static), host: &str, connecting: bool, elapsed: Duration) -> Option<OutboundError> {
     if let Some(error) = cause.downcast_ref::<ResolveError>() {
         let host = host.to_owned();
         return match error {
@@ -40,7 +41,8 @@ fn by_cause(cause: &(dyn Error + 'static), host: &str, elapsed: Duration) -> Opt
         };
     }
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {
-        return Some(OutboundError::Tls(brief(&error.to_string())));
+        // After the handshake the request may have been sent: `Tls` says that it was not.
+        return Some(if connecting { OutboundError::Tls(brief(&error.to_string())) } else { OutboundError::Reset });
     }
     by_kind(cause.downcast_ref::<io::Error>()?.kind(), elapsed)
 }

@@ -19,12 +19,17 @@ pub struct WorkPorts<'a> {
     pub launch: LaunchPorts<'a>,
 }
 
-/// Processes hints in order. Equal ones, such as `start`, are processed once; each has a result.
+/// Processes hints in order. Equal ones, such as `start`, are processed once; each has a result. Those for which too little
+/// time is left are busy.
 pub async fn work_on_all(ports: &WorkPorts<'_>, messages: &[WorkMessage]) -> Vec<Result<(), ChangeError>> {
     let mut results = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let is_repeated = messages[..index].contains(message);
-        results.push(if is_repeated { Ok(()) } else { work_on(ports, message).await });
+        results.push(match ports.launch.in_time() {
+            _ if is_repeated => Ok(()),
+            Ok(()) => work_on(ports, message).await,
+            Err(busy) => Err(busy.into()),
+        });
     }
     results
 }

@@ -26,6 +26,8 @@ use reelhook_testkit::{
 };
 use serde_json::{Value, json};
 
+mod earlier;
+
 struct Fixture {
     world: World,
     projects: MemoryProjects,

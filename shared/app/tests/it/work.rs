@@ -1,11 +1,15 @@
 //! The hints of the Work queue: equal ones are processed once, and each has a result of its own.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use reelhook_app::change::ChangeError;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::work::{work_on, work_on_all};
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_domain::{JobId, RenderId, WebUrl};
-use reelhook_testkit::{Stack, response};
+use reelhook_testkit::{NOON, Stack, response};
 
 fn job() -> JobId {
     JobId::parse("job_1_a").unwrap()
@@ -38,6 +42,26 @@ async fn a_failed_hint_does_not_keep_the_next_one_from_being_processed() {
     stack.http.script(|_| Err(OutboundError::Refused));
     let results = work_on_all(&stack.work_ports(), &[cancellation(), WorkMessage::Start]).await;
     assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn hints_for_which_no_time_is_left_come_again() {
+    let mut stack = Stack::default();
+    let world = Arc::clone(&stack.world);
+    stack.http.script(move |_| {
+        world.advance_s(15);
+        Ok(response(200, "{}"))
+    });
+    stack.scenes.last_start = NOON.after(Duration::from_secs(10));
+    let messages = [cancellation(), WorkMessage::Start, cancellation(), WorkMessage::StartScenes];
+    let results = work_on_all(&stack.work_ports(), &messages).await;
+    let is_busy =
+        |result: &Result<(), ChangeError>| matches!(result, Err(ChangeError::Store(error)) if error.is_busy());
+    assert_eq!(results.iter().map(is_busy).collect::<Vec<_>>(), [false, true, false, true]);
+    assert_eq!((stack.http.requests().len(), stack.jobs.faults.calls("admission")), (1, 0));
+    stack.scenes.last_start = stack.world.now();
+    let results = work_on_all(&stack.work_ports(), &messages[1..2]).await;
+    assert!(results.iter().all(Result::is_ok));
 }
 
 #[tokio::test]

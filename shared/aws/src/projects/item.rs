@@ -17,8 +17,10 @@ use crate::projects::stored_project::StoredProject;
 
 /// The number of days for which ended projects are kept.
 const RETENTION_DAYS: i64 = 30;
-/// The number of days for which the tombstone of a deleted project is kept: longer than records of the stream.
-const TOMBSTONE_DAYS: i64 = 3;
+/// The number of days for which the tombstone of a deleted project is kept: as long as its look-ups, and longer than links
+/// to its files. Until then its id, which a client may have chosen, makes no other project: old links, tokens and names at
+/// services would mean that one.
+const TOMBSTONE_DAYS: i64 = 60;
 /// The partition of all projects in the index by creation time.
 pub(super) const PROJECTS: &str = "projects";
 /// The partition of the projects with a scene that waits for a slot.

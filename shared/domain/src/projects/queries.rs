@@ -81,6 +81,13 @@ impl Project {
         possible.next().is_none().then_some(first)
     }
 
+    /// Whether an id of the service which is not known may be that of an earlier submission than this one, whose id is not
+    /// known either: nothing but the submission's name or token then says which of them is meant.
+    pub fn may_be_of_earlier(&self, task: &TaskRef, id: Option<&RenderId>) -> bool {
+        let is_first = task.run <= 1 && task.number <= 1;
+        id.is_some() && !is_first && self.task(task).is_some_and(|found| found.id().is_none())
+    }
+
     /// The index of the scene whose video a task may still make although the attempt has failed: it is paid for.
     pub(super) fn late_video(&self, task: &TaskRef) -> Option<usize> {
         let Target::Video(scene) = &task.target else { return None };

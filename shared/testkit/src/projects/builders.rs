@@ -28,11 +28,14 @@ pub struct SceneStack {
     pub policy: ProjectPolicy,
     /// SCENE_SLOTS.
     pub slots: usize,
+    /// The time after which the launcher claims nothing and sends nothing.
+    pub last_start: Timestamp,
 }
 
 impl Default for SceneStack {
     fn default() -> Self {
-        Self { projects: Arc::default(), services: services(), policy: project_policy(), slots: 20 }
+        let last_start = Timestamp(i64::MAX);
+        Self { projects: Arc::default(), services: services(), policy: project_policy(), slots: 20, last_start }
     }
 }
 
@@ -49,12 +52,14 @@ impl SceneStack {
             projects,
             slots: projects,
             early: projects,
+            lookups: projects,
             circuits: projects,
             files: projects,
             client: ServiceClient { http, services: &self.services },
             clock: world,
             policy: &self.policy,
             scene_slots: self.slots,
+            last_start: self.last_start,
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::store::StoreError;
 pub(super) enum Meant {
     /// A submission of a task of this project.
     Submission(Box<Project>, TaskRef),
+    /// The present submission of a task of this project, or an earlier one: both may have the id, which is known of neither.
+    Perhaps(Box<Project>, TaskRef),
     /// A scene of this project, or the project itself: no task of the callback's stage is under way for it.
     NoTask(Box<Project>, Option<SceneId>),
     /// A project that was deleted, or a scene of it that was.
@@ -108,8 +110,13 @@ async fn by_ids(ports: &CallbackPorts<'_>, stage: Stage, said: &Callback) -> Res
     }
     let submission = said.submission.as_deref().and_then(|text| submission_of(&project, text));
     let submission = submission.filter(|task| task.stage() == stage && task.scene() == scene.as_ref());
-    let task = stored.or(submission).or_else(|| project.open_submission(stage, scene.as_ref(), said.task_id.as_ref()));
-    Ok(match task {
+    if let Some(task) = stored.or(submission) {
+        return Ok(Meant::Submission(Box::new(project), task));
+    }
+    let id = said.task_id.as_ref();
+    let open = project.open_submission(stage, scene.as_ref(), id);
+    Ok(match open {
+        Some(task) if project.may_be_of_earlier(&task, id) => Meant::Perhaps(Box::new(project), task),
         Some(task) => Meant::Submission(Box::new(project), task),
         None => Meant::NoTask(Box::new(project), scene),
     })

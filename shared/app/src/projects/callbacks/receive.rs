@@ -38,6 +38,7 @@ pub async fn receive(ports: &CallbackPorts<'_>, inbound: &Inbound) -> Result<Rec
     }
     let received = match meant {
         Meant::Submission(project, task) => report(ports, *project, &task, &said, &inbound.body).await?,
+        Meant::Perhaps(project, task) => poll_soon(ports, *project, &task, &said).await?,
         Meant::NoTask(project, scene) => outcome(ports, &project, stage, scene.as_ref(), None, &said.report),
         Meant::Deleted(project) => {
             cancel_deleted(ports, &project, stage, &said).await?;
@@ -79,6 +80,23 @@ async fn report(
         Changed::NotFound => return Ok(Received::NotFound(stage)),
     };
     Ok(outcome(ports, &project, stage, task.scene(), Some(task), &said.report))
+}
+
+/// Has the task that a callback perhaps means polled soon, once its id is known. What the callback reports may be about an
+/// earlier submission, and changes nothing.
+async fn poll_soon(
+    ports: &CallbackPorts<'_>,
+    project: Project,
+    task: &TaskRef,
+    said: &Callback,
+) -> Result<Received, ChangeError> {
+    let event = Event::Reported { task: task.clone(), id: None, report: TaskReport::Unusable, polled: false };
+    Ok(match change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await? {
+        Changed::Applied(project) | Changed::Ignored(_, project) | Changed::Rejected(_, project) => {
+            outcome(ports, &project, task.stage(), task.scene(), Some(task), &said.report)
+        }
+        Changed::NotFound => Received::NotFound(task.stage()),
+    })
 }
 
 /// Cancels the task of a scene or a project that was deleted, unless it has ended or is known as that of another project.

@@ -80,11 +80,11 @@ fn is_about(
         Stage::Stitch => (None, parked.project.is_some()),
     };
     let is_meant = is_named && project.open_submission(parked.stage, scene, id).as_ref() == Some(name);
-    is_meant && is_later && !is_of_take(project, name, id)
+    is_meant && is_later && !is_of_take(project, name, id) && !project.may_be_of_earlier(name, id)
 }
 
 /// Whether the service's id is that of a task that made an earlier take of the scene.
-fn is_of_take(project: &Project, name: &TaskRef, id: Option<&RenderId>) -> bool {
+pub(super) fn is_of_take(project: &Project, name: &TaskRef, id: Option<&RenderId>) -> bool {
     let takes = name.scene().and_then(|scene| project.scene(scene)).map(|scene| scene.takes.as_slice());
     let mut ids = takes.unwrap_or_default().iter().filter_map(|take| take.task_id.as_deref());
     id.is_some_and(|id| ids.any(|known| known == id.as_str()))

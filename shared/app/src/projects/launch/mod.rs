@@ -12,6 +12,6 @@ mod tasks;
 
 pub use cancel::cancel_task;
 pub use early::apply_early;
-pub use ports::LaunchPorts;
+pub use ports::{LaunchPorts, last_start};
 pub use scenes::start_scenes;
 pub use tasks::tasks;

@@ -30,11 +30,12 @@ const SLOT_MARGIN: Duration = Duration::from_secs(300);
 /// Starts scenes that wait for slots, up to a maximum; returns how many were submitted.
 ///
 /// # Errors
-/// [`ChangeError`]; what was claimed before is submitted nevertheless.
+/// [`ChangeError`]; what was claimed before is submitted nevertheless. Busy if there is no time for further starts.
 pub async fn start_scenes(ports: &LaunchPorts<'_>) -> Result<usize, ChangeError> {
     let mut rotation = Rotation::default();
     let mut started = 0;
     while started < STARTS {
+        ports.in_time()?;
         let permit = circuit::permit(ports.circuits, Stage::Video, ports.clock.now()).await?;
         let most = permit.requests(AT_ONCE.min(STARTS - started));
         if most == 0 {

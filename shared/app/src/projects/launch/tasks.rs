@@ -11,19 +11,22 @@ use reelhook_domain::{ProjectId, RenderId, Timestamp};
 
 use crate::change::{ChangeError, Changed, change};
 use crate::projects::circuit;
+use crate::projects::launch::early::is_of_take;
 use crate::projects::launch::outcome::{self, Outcome};
 use crate::projects::launch::ports::{AT_ONCE, LaunchPorts};
 use crate::projects::launch::submit::{ClaimedTask, submit};
 use crate::projects::metadata::with_metadata;
-use crate::projects::services::{Found, Polled, Sought, submission_name};
+use crate::projects::services::{Found, Polled, Sought, TaskList, submission_name};
 
 /// Does what is due of a project's tasks. While the circuit of a service is open, its tasks wait: nothing counts as a
-/// failure, and the due sweep repeats the hint.
+/// failure, and the due sweep repeats the hint. What there is no time for is left to the next hint, which each recorded
+/// outcome causes while something is due.
 ///
 /// # Errors
-/// The first [`ChangeError`]; the other outcomes are recorded nevertheless.
+/// The first [`ChangeError`]; the other outcomes are recorded nevertheless. Busy if there is no time for anything.
 pub async fn tasks(ports: &LaunchPorts<'_>, id: &ProjectId) -> Result<(), ChangeError> {
     let Some(project) = ports.projects.load(id).await? else { return Ok(()) };
+    ports.in_time()?;
     let due = Due::of(project.work(ports.clock.now(), ports.policy));
     let mut result = Ok(());
     for (stage, requests) in due.0 {
@@ -77,6 +80,11 @@ async fn send(
     mut requests: VecDeque<Request>,
 ) -> Result<(), ChangeError> {
     while !requests.is_empty() {
+        if ports.in_time().is_err() {
+            let left = requests.len();
+            tracing::info!(project_id = %project.id, stage = stage.name(), left, "left requests to the next hint");
+            return Ok(());
+        }
         let permit = circuit::permit(ports.circuits, stage, ports.clock.now()).await?;
         let most = permit.requests(AT_ONCE.min(requests.len()));
         if most == 0 {
@@ -152,13 +160,12 @@ async fn poll(ports: &LaunchPorts<'_>, project: &Project, task: &TaskRef, id: &R
 /// Looks for tasks whose answers were lost, in one list.
 async fn look_up(ports: &LaunchPorts<'_>, project: &Project, tasks: &[TaskRef]) -> Outcome {
     let listed = ports.client.list(&project.id).await;
-    let events = tasks.iter().map(|task| {
-        let sought = Sought {
-            submission: submission_name(&project.id, task),
-            scene: task.scene(),
-            claimed_at: claimed_at(project, task, ports.policy),
+    let mut events = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let found = match &listed.list {
+            Some(list) => find(ports, project, task, list).await,
+            None => Found::Undecided,
         };
-        let found = listed.list.as_ref().map_or(Found::Undecided, |list| list.find(task.stage(), &sought));
         tracing::info!(project_id = %project.id, %task, ?found, "looked up a task whose answer was lost");
         // A list that decides nothing counts as unread, so that the task is not submitted again.
         let (found, answered) = match found {
@@ -166,9 +173,41 @@ async fn look_up(ports: &LaunchPorts<'_>, project: &Project, tasks: &[TaskRef]) 
             Found::Absent => (None, true),
             Found::Undecided => (None, false),
         };
-        Event::LookedUp { task: task.clone(), found, answered }
-    });
-    Outcome { project: project.id.clone(), events: events.collect(), answered: listed.answered }
+        events.push(Event::LookedUp { task: task.clone(), found, answered });
+    }
+    Outcome { project: project.id.clone(), events, answered: listed.answered }
+}
+
+/// Finds a task in the list of its service.
+async fn find(ports: &LaunchPorts<'_>, project: &Project, task: &TaskRef, list: &TaskList) -> Found {
+    let mut others = Vec::new();
+    for id in task.scene().map(|scene| list.unnamed(task.stage(), scene)).unwrap_or_default() {
+        if is_other(ports, project, task, &id).await {
+            others.push(id);
+        }
+    }
+    let sought = Sought {
+        submission: submission_name(&project.id, task),
+        scene: task.scene(),
+        claimed_at: claimed_at(project, task, ports.policy),
+        others: &others,
+    };
+    list.find(task.stage(), &sought)
+}
+
+/// Whether a service's id is known as that of another submission. A failure to read it is logged: the list then decides
+/// less.
+async fn is_other(ports: &LaunchPorts<'_>, project: &Project, task: &TaskRef, id: &RenderId) -> bool {
+    if is_of_take(project, task, Some(id)) {
+        return true;
+    }
+    match ports.lookups.of_task(task.stage(), id).await {
+        Ok(owner) => owner.is_some_and(|(owner, other)| owner != project.id || other != *task),
+        Err(error) => {
+            tracing::warn!(project_id = %project.id, task_id = %id, %error, "failed to read which task has an id");
+            false
+        }
+    }
 }
 
 /// When a task was claimed: its deadline counts from then.

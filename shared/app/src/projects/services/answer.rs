@@ -86,14 +86,10 @@ fn read_error(error: &OutboundError) -> Submission {
 fn read_response(response: &OutboundResponse, body: &Value, now: Timestamp) -> Submission {
     let status = response.status;
     match status {
-        200..=299 => match task_id(body) {
+        // With a 409 the service knows the Idempotency-Key: it has the task, whether it names it or not.
+        200..=299 | 409 => match task_id(body) {
             Some(id) => Submission::Accepted(id),
             None => Submission::Lost(format!("status {status} without a usable `task_id`")),
-        },
-        // The service knows the Idempotency-Key: it names the task that it has.
-        409 => match task_id(body) {
-            Some(id) => Submission::Accepted(id),
-            None => Submission::Refused { error: reason(body, status), wait: None, permanent: true },
         },
         // A server that timed out while it read the request did not process it (RFC 9110, 15.5.9).
         408 | 425 | 429 | 503 => Submission::Refused {
@@ -159,8 +155,9 @@ mod tests {
         let id = RenderId::parse("task_1").unwrap();
         let answer = Answer::read(Ok(response(409, r#"{"error": "known key", "task_id": "task_1"}"#)), NOW);
         assert_eq!(answer, Answer { submission: Submission::Accepted(id), status_url: None, answered: true });
-        for body in ["", "{}", r#"{"task_id": "../x"}"#] {
-            assert!(matches!(submission(409, body), Submission::Refused { permanent: true, .. }), "{body}");
+        // Without a usable one the task of an earlier submission may be under way: nothing is refunded.
+        for body in ["", "{}", r#"{"error": "known key"}"#, r#"{"task_id": "../x"}"#] {
+            assert!(is_lost(&submission(409, body)), "{body}");
         }
         assert!(matches!(submission(422, r#"{"task_id": "task_1"}"#), Submission::Refused { permanent: true, .. }));
     }
@@ -229,7 +226,7 @@ mod tests {
 
     #[test]
     fn other_refusals_are_permanent() {
-        for status in [302, 400, 401, 404, 409, 422] {
+        for status in [302, 400, 401, 404, 422] {
             let Submission::Refused { permanent, error, .. } = submission(status, r#"{"error": "bad prompt"}"#) else {
                 panic!("{status} is not refused")
             };

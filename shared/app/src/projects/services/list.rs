@@ -28,6 +28,8 @@ pub struct Sought<'a> {
     pub scene: Option<&'a SceneId>,
     /// When it was claimed; the service has made its task later.
     pub claimed_at: Option<Timestamp>,
+    /// Tasks of the same scene that are known as those of other submissions.
+    pub others: &'a [RenderId],
 }
 
 /// What the list says about a submission.
@@ -37,7 +39,8 @@ pub enum Found {
     Task(RenderId),
     /// The service does not have it.
     Absent,
-    /// The list does not decide it: it is incomplete, or tasks of the same scene cannot be told apart.
+    /// The list does not decide it: it is incomplete, or tasks of the same scene cannot be told apart, or only the time of
+    /// one, which depends on the service's clock and zone, says that it is older.
     Undecided,
 }
 
@@ -72,8 +75,17 @@ impl TaskList {
         self.entries.into_iter().find(|entry| task_id(entry).as_ref() == Some(id))
     }
 
+    /// The tasks of a scene at a service that does not keep the names of submissions.
+    pub fn unnamed(&self, stage: Stage, scene: &SceneId) -> Vec<RenderId> {
+        let tasks = self.entries.iter().map(|entry| (entry, read(stage, entry)));
+        tasks
+            .filter(|(entry, task)| is_unnamed(entry, task, Some(scene)))
+            .filter_map(|(_, task)| task.task_id)
+            .collect()
+    }
+
     /// Finds a submission: by the name that we gave it, or else, at a service that does not keep the name, the only task of
-    /// its scene that was made since it was claimed.
+    /// its scene that was made since it was claimed and is not that of another submission.
     pub fn find(&self, stage: Stage, sought: &Sought<'_>) -> Found {
         let callbacks: Vec<(&Value, Callback)> = self.entries.iter().map(|entry| (entry, read(stage, entry))).collect();
         let named = callbacks.iter().find(|(_, task)| task.submission.as_deref() == Some(sought.submission.as_str()));
@@ -81,23 +93,30 @@ impl TaskList {
             return task.task_id.clone().map_or(Found::Undecided, Found::Task);
         }
         let of_scene = callbacks.iter().filter(|(entry, task)| {
-            let scene = task.scene.clone().or_else(|| scene_of_data(entry));
-            task.submission.is_none() && scene.is_some() && scene.as_ref() == sought.scene
+            let is_other = task.task_id.as_ref().is_some_and(|id| sought.others.contains(id));
+            is_unnamed(entry, task, sought.scene) && !is_other
         });
         let earliest = sought.claimed_at.map(|claimed| claimed.before(CLOCK_SKEW));
-        let mut candidates = of_scene.filter(|(entry, _)| match created_at(entry).zip(earliest) {
-            Some((created, earliest)) => created >= earliest,
-            // A task without a time may be the one.
-            None => true,
-        });
-        match (candidates.next(), candidates.next()) {
-            (None, _) if self.complete => Found::Absent,
-            (Some((entry, task)), None) if created_at(entry).is_some() && earliest.is_some() => {
+        let (candidates, older): (Vec<_>, Vec<_>) =
+            of_scene.partition(|(entry, _)| match created_at(entry).zip(earliest) {
+                Some((created, earliest)) => created >= earliest,
+                // A task without a time may be the one.
+                None => true,
+            });
+        match candidates.as_slice() {
+            [] if self.complete && older.is_empty() => Found::Absent,
+            [(entry, task)] if created_at(entry).is_some() && earliest.is_some() => {
                 task.task_id.clone().map_or(Found::Undecided, Found::Task)
             }
-            (None | Some(_), _) => Found::Undecided,
+            _ => Found::Undecided,
         }
     }
+}
+
+/// Whether a task of a scene has no name of ours.
+fn is_unnamed(entry: &Value, task: &Callback, of: Option<&SceneId>) -> bool {
+    let scene = task.scene.clone().or_else(|| scene_of_data(entry));
+    task.submission.is_none() && scene.is_some() && scene.as_ref() == of
 }
 
 /// Whether a service says that its list goes on.
@@ -146,6 +165,7 @@ mod tests {
             submission: "proj_1.video.1.1.scene_1".to_owned(),
             scene: Some(&scene),
             claimed_at: Some(CLAIMED),
+            others: &[RenderId::parse("task_0").unwrap()],
         };
         TaskList::read(body).unwrap().find(Stage::Video, &sought)
     }
@@ -180,6 +200,22 @@ mod tests {
         assert_eq!(find(data), task("task_3"));
         let timeless = json!([{ "task_id": "task_4", "scene_id": "scene_1" }]);
         assert_eq!(find(timeless), Found::Undecided, "it may be an older one");
+    }
+
+    #[test]
+    fn a_time_alone_shows_no_absence() {
+        let entry =
+            |id: &str, at: &str| json!({ "task_id": id, "metadata": { "scene_id": "scene_1" }, "created_at": at });
+        // The time is that of a zone west of ours, or of a clock that is slow.
+        let behind = entry("task_1", "2024-01-01T07:00:01");
+        assert_eq!(find(json!([behind])), Found::Undecided, "it may be the one");
+        assert_eq!(find(json!([{ "scene_id": "scene_1", "created_at": "2024-01-01T07:00:01" }])), Found::Undecided);
+        let ahead = entry("task_0", "2024-01-01T17:00:01");
+        assert_eq!(find(json!([ahead])), Found::Absent, "it is known as another one");
+        assert_eq!(find(json!([ahead, entry("task_1", "2024-01-01T12:00:01Z")])), task("task_1"));
+        let list = TaskList::read(json!([behind, ahead, { "task_id": "task_2", "scene_id": "scene_2" }])).unwrap();
+        let ids = ["task_1", "task_0"].map(|id| RenderId::parse(id).unwrap());
+        assert_eq!(list.unnamed(Stage::Video, &SceneId::parse("scene_1").unwrap()), ids);
     }
 
     #[test]

@@ -148,6 +148,20 @@ async fn a_callback_from_before_the_submission_is_about_an_older_one() {
 }
 
 #[tokio::test]
+async fn a_callback_with_an_id_that_an_earlier_attempt_may_have_is_not_applied_to_the_next_one() {
+    let (stack, id) = submitted(true).await;
+    let mut again = project(&stack, &id);
+    again.scenes[0].attempt = 2;
+    stack.scenes.projects.put(&again);
+    park(&stack, body(), true, true).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generating);
+    let mut named = body();
+    named["metadata"] = json!({ "submission": format!("{id}.video.2.1.scene_1_1") });
+    park(&stack, named, true, true).await;
+    assert_eq!(apply(&stack, &id).await, SceneStatus::Generated);
+}
+
+#[tokio::test]
 async fn without_tasks_at_services_nothing_is_read() {
     let stack = Stack::default();
     let id = add(&stack, 1, 3, false);

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use reelhook_app::outbound::{Method, OutboundError};
+use reelhook_app::projects::lookup::Lookup;
+use reelhook_app::projects::store::Lookups;
 use reelhook_domain::ProjectId;
 use reelhook_domain::projects::event::Event;
-use reelhook_domain::projects::task::TaskState;
+use reelhook_domain::projects::task::{Stage, TaskRef, TaskState};
 use reelhook_testkit::{Answer, Stack, body_of, header, response};
 use serde_json::json;
 
@@ -83,6 +85,25 @@ async fn a_list_that_does_not_answer_shows_no_absence() {
         }
         assert!(matches!(state(&stack, &id, &video(1, 1)), TaskState::Unclear { .. }));
         assert_eq!(posts(&stack).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_task_whose_time_alone_rules_it_out_is_not_paid_twice() {
+    // The service has the task, without our name, and its clock is hours behind.
+    let list = r#"[{"task_id": "task_7", "scene_id": "scene_1_1", "created_at": "2000-01-01T00:00:00"}]"#;
+    for is_known in [false, true] {
+        let (stack, id) = lost(move |_| Ok(response(200, list))).await;
+        if is_known {
+            let (task, project) = (TaskRef::parse("video.1.9.scene_1_1").unwrap(), id.clone());
+            let known = Lookup::Task { stage: Stage::Video, id: render_id("task_7"), project, task };
+            stack.scenes.projects.remember(&[known]).await.unwrap();
+        }
+        for _ in 0..3 {
+            look_up(&stack, &id).await;
+        }
+        let is_absent = matches!(state(&stack, &id, &video(1, 1)), TaskState::Waiting { .. });
+        assert_eq!((is_absent, posts(&stack).len()), (is_known, 1), "only a known one is that of another submission");
     }
 }
 

@@ -1,8 +1,10 @@
-//! The launcher of projects: requests, answers, look-ups, polls, slots, circuits, and callbacks that came early.
+//! The launcher of projects: requests, answers, look-ups, polls, slots, circuits, the time that is left, and callbacks that
+//! came early.
 
 mod answers;
 mod circuits;
 mod early;
+mod last_start;
 mod lookups;
 mod polls;
 mod requests;

@@ -151,6 +151,23 @@ async fn a_receiver_that_closes_early_gives_no_response_or_an_incomplete_one() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_tls_after_the_request_is_no_failed_handshake() {
+    let (_private, public, port) = private_and_public();
+    let server = speaking_tls(public, RECEIVER, KEY, |mut stream| {
+        converse(&mut stream, b"")?;
+        stream.sock.write_all(b"this is no record of TLS")?;
+        // Reading ends when the client closes the connection.
+        Ok(stream.sock.read_to_end(&mut Vec::new()).unwrap_or(0))
+    });
+    let client = client_with_answers(vec![Ok(vec![PUBLIC])], is_stand_in, roots_with(RECEIVER));
+    let broken = client.send(request(&format!("https://receiver.test:{port}/"))).await;
+    assert_eq!(broken.expect_err("no record"), OutboundError::Reset, "the request was sent");
+    // Wait on another thread, because this thread's runtime closes the connection.
+    let left = tokio::task::spawn_blocking(|| server.join()).await.expect("no panic");
+    left.expect("no panic").expect("one request");
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_silent_after_the_handshake_times_out() {
     let (_private, public, port) = private_and_public();
     let server = speaking_tls(public, RECEIVER, KEY, |mut stream| {
