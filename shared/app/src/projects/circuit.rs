@@ -17,6 +17,8 @@ const CIRCUIT: Circuit =
     Circuit { failures: 5, delay: Duration::from_secs(30), max_delay: Duration::from_secs(5 * 60) };
 /// The time after which a probe without a result is repeated.
 const PROBE: Duration = Duration::from_secs(60);
+/// The time after which an open circuit is closed that nothing probes: no task needs its service.
+const UNUSED: Duration = Duration::from_secs(30 * 60);
 /// Attempts at recording results after conflicts.
 const ATTEMPTS: u32 = 5;
 
@@ -100,6 +102,13 @@ impl ServiceCircuit {
     pub fn claim_probe(&self, now: Timestamp) -> Option<Self> {
         let is_half_open = self.until.is_some_and(|until| until <= now);
         is_half_open.then(|| Self { until: Some(now.after(PROBE)), ..self.next() })
+    }
+
+    /// The next version, closed, of a circuit that nothing has probed for long although it is half-open: whether its
+    /// service is still down is unknown, and the next task finds out. None for every other circuit.
+    pub fn close_unused(&self, now: Timestamp) -> Option<Self> {
+        let is_unused = self.until.is_some_and(|until| until.after(UNUSED) <= now);
+        is_unused.then(|| Self { version: self.version + 1, ..Self::default() })
     }
 
     /// The next version after these results; none if they change nothing. One answer closes the circuit.
@@ -228,6 +237,16 @@ mod tests {
         let open = ServiceCircuit::default().after(results(0, 5), Permit::All, NOW).unwrap();
         let late = open.after(results(0, 1), Permit::All, NOW.after(Duration::from_secs(20))).unwrap();
         assert_eq!((late.until, late.failed_probes), (open.until, 0));
+    }
+
+    #[test]
+    fn an_open_circuit_that_nothing_probes_is_closed_after_half_an_hour() {
+        let open = ServiceCircuit::default().after(results(0, 5), Permit::All, NOW).unwrap();
+        let until = open.until.unwrap();
+        assert_eq!(open.close_unused(until.after(Duration::from_secs(1799))), None);
+        let closed = open.close_unused(until.after(Duration::from_secs(1800))).unwrap();
+        assert_eq!(closed, ServiceCircuit { version: 2, ..ServiceCircuit::default() });
+        assert_eq!(closed.close_unused(until.after(Duration::from_secs(9000))), None, "it is closed");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Outside services of scenes that are down. Each minute their circuits are looked at: an open one is an error, which is
-//! resolved when the circuit is closed.
+//! resolved when the circuit is closed. One that no task uses any more is closed here.
 
 use reelhook_domain::errors::cause::{Cause, Raise, Resolve};
 use reelhook_domain::projects::policy::{Backend, ProjectPolicy};
@@ -11,7 +11,7 @@ use crate::clock::ClockAndRandom;
 use crate::errors::steps::{ErrorChange, ErrorStep, ErrorSteps};
 use crate::errors::store::{ErrorStore, group};
 use crate::projects::circuit::{Circuits, ServiceCircuit};
-use crate::store::StoreError;
+use crate::store::{Saved, StoreError};
 
 /// What [`check`] needs.
 pub struct ServicePorts<'a> {
@@ -37,7 +37,7 @@ pub async fn check(ports: &ServicePorts<'_>) -> Result<(), StoreError> {
         let known = ports.errors.error(&group(Cause::ServiceDown, &about)).await?;
         let circuit = match ports.policy.stage(stage).backend {
             Backend::Own => ServiceCircuit::default(),
-            Backend::Service { .. } => ports.circuits.circuit(stage).await?,
+            Backend::Service { .. } => used(ports, stage).await?,
         };
         let now = ports.clock.now();
         let step = match circuit.opened_at {
@@ -56,6 +56,20 @@ pub async fn check(ports: &ServicePorts<'_>) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// The circuit of a stage's service, closed if no task uses it any more.
+async fn used(ports: &ServicePorts<'_>, stage: Stage) -> Result<ServiceCircuit, StoreError> {
+    let circuit = ports.circuits.circuit(stage).await?;
+    let Some(closed) = circuit.close_unused(ports.clock.now()) else { return Ok(circuit) };
+    Ok(match ports.circuits.save_circuit(stage, &closed).await? {
+        Saved::Done => {
+            tracing::info!(stage = stage.name(), "closed the circuit of a service that no task uses");
+            closed
+        }
+        // A task uses it again: the next check sees what became of it.
+        Saved::Conflict(_) => circuit,
+    })
 }
 
 /// The service of a stage is down.

@@ -74,6 +74,11 @@ pub fn to_item(project: &Project, write_id: &str) -> Item {
     if !project.outbox.is_empty() {
         set("outbox", json(&project.outbox));
     }
+    // The due sweep also cancels what a deletion had no room for.
+    if let Some(due) = project.due_at {
+        set("due_shard", s(format!("due#{}", shard(project.id.as_str()))));
+        set("due_at", n(due.millis()));
+    }
     if project.deleted_at.is_some() {
         set("expires_at", ttl(project.updated_at, TOMBSTONE_DAYS));
         return item;
@@ -82,10 +87,6 @@ pub fn to_item(project: &Project, write_id: &str) -> Item {
     if let Some(since) = project.waits_for_slot_since() {
         set("waiting", s(WAITING));
         set("served_at", s(waiting_rank(since)));
-    }
-    if let Some(due) = project.due_at {
-        set("due_shard", s(format!("due#{}", shard(project.id.as_str()))));
-        set("due_at", n(due.millis()));
     }
     if project.status().is_final() {
         set("expires_at", ttl(project.updated_at, RETENTION_DAYS));

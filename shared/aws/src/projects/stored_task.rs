@@ -11,6 +11,8 @@ use crate::items::is_default;
 pub(super) struct StoredTask {
     #[serde(rename = "no")]
     number: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    claims: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deadline: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -56,7 +58,7 @@ impl From<&Task> for StoredTask {
             }
             TaskState::Own => StoredState::Own,
         };
-        Self { number: task.number, deadline: task.deadline, progress: task.progress, state }
+        Self { number: task.number, claims: task.claims, deadline: task.deadline, progress: task.progress, state }
     }
 }
 
@@ -71,6 +73,12 @@ impl From<StoredTask> for Task {
             }
             StoredState::Own => TaskState::Own,
         };
-        Self { number: stored.number, deadline: stored.deadline, progress: stored.progress, state }
+        Self {
+            number: stored.number,
+            claims: stored.claims,
+            deadline: stored.deadline,
+            progress: stored.progress,
+            state,
+        }
     }
 }

@@ -121,7 +121,13 @@ fn apply(change: &mut Change<'_>, event: &Event) -> Outcome {
         }
         Event::SubmissionLost { task } => launches::lost(change, task),
         Event::LookedUp { task, found, answered } => launches::looked_up(change, task, found.as_ref(), *answered),
-        Event::Reported { task, id, report, polled } => reports::reported(change, task, id.as_ref(), report, *polled),
+        Event::Reported { task, id, report, polled, early } => {
+            reports::reported(change, task, id.as_ref(), report, *polled)?;
+            if let Some(about) = early {
+                change.resolve_unknown(about);
+            }
+            Ok(())
+        }
         Event::ClaimPiece => pieces::claim(change),
         Event::PieceProgressed { claim, units } => pieces::progressed(change, *claim, *units),
         Event::PieceDone { claim, output } => pieces::done(change, *claim, output),

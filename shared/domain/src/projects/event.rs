@@ -186,6 +186,9 @@ pub enum Event {
         report: TaskReport,
         /// Whether it answers a poll of ours.
         polled: bool,
+        /// For a callback that came before its scene or task was known: what the error about it is about, which has no
+        /// cause any more.
+        early: Option<String>,
     },
     /// A renderer claims a piece.
     ClaimPiece,

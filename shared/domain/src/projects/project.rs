@@ -14,8 +14,9 @@ pub const MAX_SCENES: usize = 200;
 /// Bytes of what a client says about a project and its scenes at most, as JSON: texts, URLs, and short prompts. The item
 /// has room for 400 KB, with the results of all tasks.
 pub const MAX_BYTES: usize = 192 * 1024;
-/// Bytes of the URLs of files at outside services at most, in the results of all tasks. Copies make room.
-pub const MAX_URLS: usize = 256 * 1024;
+/// Bytes at most of what services send about all tasks: the URLs of files, for which copies make room, and the ids of
+/// the tasks.
+pub const MAX_URLS: usize = 128 * 1024;
 /// Bytes of the URLs of the statuses that services name for tasks under way at most: beyond, a task is polled at the usual
 /// URL.
 pub const MAX_STATUS_URLS: usize = 16 * 1024;

@@ -152,21 +152,28 @@ impl Project {
         Some(TaskRef { target: Target::Video(scene.id.clone()), run: scene.attempt, number })
     }
 
-    /// The key of a video's slot in the admission item.
-    pub fn slot(&self, task: &TaskRef) -> String {
-        format!("{}.{task}", self.id)
+    /// The key in the admission item of the slot that a video holds; none if it holds none. It has the number of the
+    /// claim, so that the late end of one claim does not free the slot of the next.
+    pub fn slot(&self, task: &TaskRef) -> Option<String> {
+        self.held_slot(task, self.task(task)?)
     }
 
     /// The keys of the slots that its videos hold.
     pub fn slots(&self) -> impl Iterator<Item = String> {
-        let holds = |(task, found): &(TaskRef, &Task)| {
-            let is_at_service = match found.state {
-                TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } => true,
-                TaskState::Waiting { .. } | TaskState::Own => false,
-            };
-            task.stage() == Stage::Video && is_at_service
+        self.tasks().filter_map(move |(task, found)| self.held_slot(&task, found))
+    }
+
+    fn held_slot(&self, task: &TaskRef, found: &Task) -> Option<String> {
+        let is_at_service = match found.state {
+            TaskState::Submitting { .. } | TaskState::Unclear { .. } | TaskState::Submitted { .. } => true,
+            TaskState::Waiting { .. } | TaskState::Own => false,
         };
-        self.tasks().filter(holds).map(move |(task, _)| self.slot(&task))
+        let holds = task.stage() == Stage::Video && is_at_service;
+        holds.then(|| match found.claims {
+            // It was claimed before claims were counted.
+            0 => format!("{}.{task}", self.id),
+            claim => format!("{}.{task}.{claim}", self.id),
+        })
     }
 
     /// Whether a video of it waits for a slot.

@@ -106,6 +106,8 @@ impl fmt::Display for TaskRef {
 pub struct Task {
     /// Counts the submissions from 1.
     pub number: u32,
+    /// Claims of this submission so far: it is claimed again after a refusal, and if its service never had it.
+    pub claims: u32,
     /// When this submission has failed at the latest; none until it was claimed.
     pub deadline: Option<Timestamp>,
     /// Its progress, 0 to 100.
@@ -152,12 +154,12 @@ pub enum TaskState {
 impl Task {
     /// The first submission, which may be claimed from `ready_at` on.
     pub fn waiting(ready_at: Timestamp) -> Self {
-        Self { number: 1, deadline: None, progress: 0, state: TaskState::Waiting { ready_at } }
+        Self { number: 1, claims: 0, deadline: None, progress: 0, state: TaskState::Waiting { ready_at } }
     }
 
     /// A task of our own renderers.
     pub fn own() -> Self {
-        Self { number: 1, deadline: None, progress: 0, state: TaskState::Own }
+        Self { number: 1, claims: 0, deadline: None, progress: 0, state: TaskState::Own }
     }
 
     /// When it may be claimed, if it waits.

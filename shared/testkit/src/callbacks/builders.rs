@@ -100,7 +100,7 @@ pub fn a_task(id: &str) -> Task {
         next_at: NOON.after(Duration::from_secs(3)),
         status_url: None,
     };
-    Task { number: 1, deadline: Some(NOON.after(Duration::from_secs(300))), progress: 0, state }
+    Task { number: 1, claims: 1, deadline: Some(NOON.after(Duration::from_secs(300))), progress: 0, state }
 }
 
 /// The first generation of a stitch of these scenes, which a service has under this id.

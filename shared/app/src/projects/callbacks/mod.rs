@@ -9,4 +9,5 @@ mod receive;
 
 pub use outcome::Received;
 pub use ports::{CallbackPorts, Inbound, Submission};
+pub(super) use receive::about;
 pub use receive::receive;

@@ -69,7 +69,7 @@ async fn report(
 ) -> Result<Received, ChangeError> {
     let (project_id, id) = (project.id.clone(), said.task_id.clone());
     let report = with_metadata(ports.files, &project, task, body, said.report.clone()).await?;
-    let event = Event::Reported { task: task.clone(), id, report, polled: false };
+    let event = Event::Reported { task: task.clone(), id, report, polled: false, early: None };
     let changed = change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await?;
     if let Some((stage, id)) = unwanted(&event, &changed) {
         cancel(ports, &project_id, stage, id).await?;
@@ -90,7 +90,8 @@ async fn poll_soon(
     task: &TaskRef,
     said: &Callback,
 ) -> Result<Received, ChangeError> {
-    let event = Event::Reported { task: task.clone(), id: None, report: TaskReport::Unusable, polled: false };
+    let event =
+        Event::Reported { task: task.clone(), id: None, report: TaskReport::Unusable, polled: false, early: None };
     Ok(match change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await? {
         Changed::Applied(project) | Changed::Ignored(_, project) | Changed::Rejected(_, project) => {
             outcome(ports, &project, task.stage(), task.scene(), Some(task), &said.report)
@@ -168,6 +169,17 @@ async fn raise(
     ports.errors.apply(&ErrorStep { id, at: ports.clock.now(), change }).await
 }
 
+/// What an error about a callback that names these ids is about: the same ids are one error.
+pub(in crate::projects) fn about(project: Option<&ProjectId>, scene: Option<&SceneId>, task: Option<&str>) -> String {
+    match (project, scene, task) {
+        (Some(project), Some(scene), _) => format!("{project}/{scene}"),
+        (Some(project), None, _) => project.to_string(),
+        (None, Some(scene), _) => scene.to_string(),
+        (None, None, Some(task)) => task.to_owned(),
+        (None, None, None) => "callback".to_owned(),
+    }
+}
+
 /// What a callback names: the token first, then its body.
 struct Named<'a> {
     project: Option<&'a ProjectId>,
@@ -185,15 +197,8 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// What an error is about: the same ids are one error.
     fn about(&self) -> String {
-        match (self.project, self.scene, &self.task) {
-            (Some(project), Some(scene), _) => format!("{project}/{scene}"),
-            (Some(project), None, _) => project.to_string(),
-            (None, Some(scene), _) => scene.to_string(),
-            (None, None, Some(task)) => task.clone(),
-            (None, None, None) => "callback".to_owned(),
-        }
+        about(self.project, self.scene, self.task.as_deref())
     }
 
     fn unknown(&self, stage: Stage) -> String {

@@ -7,6 +7,7 @@ use reelhook_domain::projects::task::{Stage, Task, TaskRef, TaskState};
 use reelhook_domain::{ProjectId, RenderId, SceneId};
 
 use crate::change::ChangeError;
+use crate::projects::callbacks;
 use crate::projects::launch::outcome;
 use crate::projects::launch::ports::LaunchPorts;
 use crate::projects::metadata::with_metadata;
@@ -35,9 +36,11 @@ pub async fn apply_early(ports: &LaunchPorts<'_>, id: &ProjectId) -> Result<(), 
         let callback = read(parked.stage, &parked.body);
         let about = live.iter().find(|(name, task)| is_about(&project, name, task, &parked, &callback, ports.policy));
         let Some((task, _)) = about else { continue };
+        let task_id = parked.task.as_ref().map(RenderId::as_str);
+        let early = Some(callbacks::about(parked.project.as_ref(), parked.scene.as_ref(), task_id));
         let id = parked.task.or(callback.task_id);
         let report = with_metadata(ports.files, &project, task, &parked.body, callback.report).await?;
-        let event = Event::Reported { task: task.clone(), id, report, polled: false };
+        let event = Event::Reported { task: task.clone(), id, report, polled: false, early };
         let changed = outcome::apply(ports, &project.id, &event).await?;
         tracing::info!(project_id = %project.id, %task, changed = changed.name(), "applied an early callback");
     }

@@ -144,7 +144,9 @@ async fn try_claim(
         let event = Event::ClaimTask(task.clone());
         let Decision::Apply(claimed) = project.decide(&event, now, ports.policy) else { return Ok(Attempt::NoScene) };
         let lease = now.after(ports.policy.submit_lease + ports.policy.video.deadline + SLOT_MARGIN);
-        let Ok(next) = admission.take(&project.slot(&task), now, lease, ports.scene_slots) else {
+        // The slot of this claim: the project before it holds none for the task.
+        let Some(slot) = claimed.slot(&task) else { return Ok(Attempt::NoScene) };
+        let Ok(next) = admission.take(&slot, now, lease, ports.scene_slots) else {
             return Ok(Attempt::NoSlot);
         };
         match ports.slots.claim(&claimed, &next).await {

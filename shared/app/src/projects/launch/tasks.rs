@@ -146,7 +146,8 @@ async fn perform(ports: &LaunchPorts<'_>, project: &Project, step: &Step) -> Out
 async fn poll(ports: &LaunchPorts<'_>, project: &Project, task: &TaskRef, id: &RenderId) -> Outcome {
     let status_url = project.task(task).and_then(Task::status_url);
     let Polled { report, body, answered } = ports.client.poll(&project.id, task.stage(), id, status_url).await;
-    let event = |report| Event::Reported { task: task.clone(), id: Some(id.clone()), report, polled: true };
+    let event =
+        |report| Event::Reported { task: task.clone(), id: Some(id.clone()), report, polled: true, early: None };
     let events = match with_metadata(ports.files, project, task, &body, report).await {
         Ok(report) => vec![event(report)],
         Err(error) => {

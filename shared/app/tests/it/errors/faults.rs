@@ -106,6 +106,24 @@ async fn a_service_that_is_down_is_one_error_until_its_circuit_closes() {
 }
 
 #[tokio::test]
+async fn the_error_about_a_service_that_no_task_uses_is_resolved_after_half_an_hour() {
+    let (stack, errors) = (stack(), MemoryErrors::default());
+    let policy = stack.scenes.policy.clone();
+    let now = stack.world.now();
+    let open = ServiceCircuit { version: 1, failures: 5, until: Some(now), opened_at: Some(now), failed_probes: 0 };
+    stack.scenes.projects.put_circuit(Stage::Frame, open);
+    services_checked(&stack, &errors, &policy).await;
+    stack.world.advance_s(1799);
+    services_checked(&stack, &errors, &policy).await;
+    assert!(errors.only().is_active(stack.world.now()));
+    stack.world.advance_s(1);
+    services_checked(&stack, &errors, &policy).await;
+    assert_eq!(errors.only().resolved_at, Some(stack.world.now()));
+    let closed = ServiceCircuit { version: 2, ..ServiceCircuit::default() };
+    assert_eq!(stack.scenes.projects.circuit_of(Stage::Frame), closed);
+}
+
+#[tokio::test]
 async fn a_poison_record_is_an_error_until_its_note_is_gone() {
     let (stack, errors, queues) = (stack(), MemoryErrors::default(), Queues::default());
     let raise = |sequence: &str| poison("Jobs", sequence, "no version", "poison/1.json", stack.world.now()).unwrap();

@@ -23,7 +23,7 @@ async fn an_accepted_submission_has_a_slot_until_its_end() {
     let TaskState::Submitted { id: task_id, .. } = state(&stack, &id, &video(1, 1)) else { panic!("not submitted") };
     assert_eq!(task_id, render_id("task_1"));
     let slots = stack.scenes.projects.admission_item().active;
-    assert_eq!(slots.keys().cloned().collect::<Vec<_>>(), [format!("{id}.video.1.1.scene_1_1")]);
+    assert_eq!(slots.keys().cloned().collect::<Vec<_>>(), [format!("{id}.video.1.1.scene_1_1.1")]);
     // The lease of the submission, the deadline of a video and five minutes.
     assert_eq!(slots.into_values().next(), Some(NOON.after(Duration::from_secs(60 + 30 * 60 + 300))));
     assert_eq!(start(&stack).await, 0, "nothing else waits");
@@ -112,6 +112,10 @@ async fn a_submission_that_was_never_sent_is_tried_again() {
     assert!(matches!(state(&stack, &id, &video(1, 1)), TaskState::Submitted { .. }));
     let keys: Vec<String> = posts(&stack).iter().map(|request| header(request, "idempotency-key")).collect();
     assert_eq!(keys[0], keys[1], "it is the same submission");
+    // The end of the first claim is processed again.
+    stack.scenes.projects.free_slots();
+    let slots: Vec<String> = stack.scenes.projects.admission_item().active.into_keys().collect();
+    assert_eq!(slots, [format!("{id}.video.1.1.scene_1_1.2")], "the second claim keeps its slot");
 }
 
 #[tokio::test]
@@ -169,7 +173,8 @@ async fn a_task_whose_result_came_before_its_answer_is_kept_at_its_service() {
     let (projects, policy, made) = (Arc::clone(&stack.scenes.projects), stack.scenes.policy.clone(), id.clone());
     stack.http.script(move |request| {
         if request.method == Method::Post {
-            let report = Event::Reported { task: video(1, 1), id: None, report: completed(), polled: false };
+            let report =
+                Event::Reported { task: video(1, 1), id: None, report: completed(), polled: false, early: None };
             assert!(projects.apply(&made, &report, NOON, &policy));
             assert!(projects.apply(&made, &Event::Cancel, NOON, &policy));
         }

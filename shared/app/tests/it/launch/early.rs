@@ -4,9 +4,10 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::projects::launch::apply_early;
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks};
+use reelhook_domain::errors::cause::{Cause, Resolve};
 use reelhook_domain::projects::scene::SceneStatus;
 use reelhook_domain::projects::task::{Stage, TaskRef, TaskState};
-use reelhook_domain::{ProjectId, ProjectStatus};
+use reelhook_domain::{Effect, ProjectId, ProjectStatus};
 use reelhook_testkit::{Stack, response};
 use serde_json::{Value, json};
 
@@ -78,6 +79,18 @@ async fn a_callback_about_the_scene_ends_a_task_whose_answer_was_lost() {
     park(&stack, body(), true, true).await;
     assert_eq!(apply(&stack, &id).await, SceneStatus::Generated);
     assert_eq!(project(&stack, &id).scenes[0].takes[0].task_id.as_deref(), Some("task_1"));
+}
+
+#[tokio::test]
+async fn the_error_about_a_callback_is_resolved_once_the_callback_is_applied() {
+    for (scene, about) in [(true, "scene_1_1"), (false, "task_1")] {
+        let (stack, id) = submitted(false).await;
+        park(&stack, body(), scene, true).await;
+        apply(&stack, &id).await;
+        let resolve = Resolve { cause: Cause::UnknownScene, about: about.to_owned() };
+        let outbox = project(&stack, &id).outbox;
+        assert!(outbox.contains(&Effect::ResolveError(resolve)), "{about}: {outbox:?}");
+    }
 }
 
 #[tokio::test]

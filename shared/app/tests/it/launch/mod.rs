@@ -95,6 +95,6 @@ fn extracted() -> TaskReport {
 
 /// A service reports the end of a task.
 fn report(stack: &Stack, id: &ProjectId, task: &TaskRef, report: TaskReport) {
-    let event = Event::Reported { task: task.clone(), id: None, report, polled: false };
+    let event = Event::Reported { task: task.clone(), id: None, report, polled: false, early: None };
     assert!(apply(stack, id, &event), "`{task}` has not ended yet");
 }

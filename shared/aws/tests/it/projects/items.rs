@@ -82,7 +82,13 @@ async fn each_project_has_the_index_attributes_that_it_needs() {
         assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 24 * 3600).to_string() }));
     }
     let deleted = Project { deleted_at: Some(NOON), due_at: Some(NOON), outbox: vec![Effect::Purge], ..waiting() };
-    let item = check(deleted.clone(), &["expires_at", "outbox"]).await;
+    check(Project { due_at: None, ..deleted.clone() }, &["expires_at", "outbox"]).await;
+    let item = check(deleted.clone(), &["due_shard", "due_at", "expires_at", "outbox"]).await;
+    assert_eq!(
+        (&item["due_shard"], &item["due_at"]),
+        (&json!({ "S": format!("due#{shard}") }), &json!({ "N": NOON.millis().to_string() })),
+        "the sweep finds what is left to cancel"
+    );
     assert_eq!(
         item["expires_at"],
         json!({ "N": (NOON.seconds() + 60 * 24 * 3600).to_string() }),

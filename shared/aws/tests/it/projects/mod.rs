@@ -51,7 +51,7 @@ fn task_id(text: &str) -> RenderId {
 }
 
 fn task(state: TaskState) -> Task {
-    Task { number: 1, deadline: None, progress: 0, state }
+    Task { number: 1, claims: 0, deadline: None, progress: 0, state }
 }
 
 fn scene(name: &str, number: usize, state: SceneState) -> Scene {

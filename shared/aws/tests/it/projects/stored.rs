@@ -48,7 +48,13 @@ pub(super) fn full() -> Project {
         notes: "nice".to_owned(),
         attempt: 2,
         failures: 1,
-        state: SceneState::Generating(Task { number: 3, deadline: Some(at(10)), progress: 40, state: submitted }),
+        state: SceneState::Generating(Task {
+            number: 3,
+            claims: 2,
+            deadline: Some(at(10)),
+            progress: 40,
+            state: submitted,
+        }),
         takes: vec![Take {
             attempt: 1,
             video,
@@ -134,7 +140,7 @@ async fn the_text_of_a_project_with_every_member_stays_as_it_is() {
         r#""first":"https://client.example/first.png","last":"https://client.example/last.png","#,
         r#""images":["https://client.example/a.png"],"on":{"scene":"scene_b"}},"#,
         r#""notes":"nice","attempt":2,"failures":1,"#,
-        r#""state":{"generating":{"no":3,"deadline":1704110400010,"progress":40,"#,
+        r#""state":{"generating":{"no":3,"claims":2,"deadline":1704110400010,"progress":40,"#,
         r#""state":{"submitted":{"id":"task_9","polls":2,"next_at":1704110400011}}}},"#,
         r#""takes":[{"attempt":1,"video":{"file":{"source":"https://tasks.example/v.mp4","#,
         r#""key":"projects/proj_1/scenes/scene_a/1/video.mp4"},"thumbnail":{"key":"t.jpg"},"#,
@@ -161,6 +167,16 @@ async fn the_text_of_a_project_with_every_member_stays_as_it_is() {
     assert_eq!(item["body"], json!({ "S": body }));
     assert_eq!(item["outbox"], json!({ "S": r#"[{"kind":"start.v1","delay_s":3}]"# }));
     assert_eq!(read(&item).await.unwrap(), full());
+}
+
+#[tokio::test]
+async fn a_task_from_before_claims_were_counted_keeps_the_key_of_its_slot() {
+    let slot = |project: &Project| project.slots().collect::<Vec<_>>();
+    let mut item = item_of(&full()).await;
+    assert_eq!(slot(&read(&item).await.unwrap()), ["proj_1.video.2.3.scene_a.2"]);
+    let had = item["body"]["S"].as_str().unwrap().replace(r#""claims":2,"#, "");
+    item["body"]["S"] = had.into();
+    assert_eq!(slot(&read(&item).await.unwrap()), ["proj_1.video.2.3.scene_a"]);
 }
 
 #[tokio::test]

@@ -156,6 +156,11 @@ impl<'a> Change<'a> {
         self.then(Effect::ResolveError(Resolve { cause, about: self.about(scene) }));
     }
 
+    /// The scene or the task that an early callback named is known now.
+    pub fn resolve_unknown(&mut self, about: &str) {
+        self.then(Effect::ResolveError(Resolve { cause: Cause::UnknownScene, about: about.to_owned() }));
+    }
+
     fn about(&self, scene: Option<&SceneId>) -> String {
         match scene {
             Some(scene) => format!("{}/{scene}", self.project.id),

@@ -3,9 +3,10 @@
 use super::change::{Change, Outcome};
 use super::{advance, budget, outcomes, pieces, tasks};
 use crate::errors::cause::Cause;
-use crate::projects::project::{Phase, Project};
+use crate::projects::media::File;
+use crate::projects::project::{FinalVideo, Phase, Project};
 use crate::projects::reasons::{Ignored, Rejected};
-use crate::projects::scene::{Scene, SceneState};
+use crate::projects::scene::{Scene, SceneState, Take};
 use crate::{Effect, OutboundEvent, SceneId};
 
 /// The scenes whose errors a deletion resolves at most: an outbox has no room for those of 200 scenes.
@@ -118,6 +119,9 @@ pub(super) fn delete(change: &mut Change<'_>) -> Outcome {
     resolve_errors(change);
     if change.project.phase == Phase::Running {
         end_cancelled(change);
+    } else {
+        // What a cancellation had no room for.
+        tasks::abandon_all(change);
     }
     change.project.pieces.list.clear();
     change.project.deleted_at = Some(change.now);
@@ -127,10 +131,16 @@ pub(super) fn delete(change: &mut Change<'_>) -> Outcome {
 
 /// Nobody can act on the errors of a deleted project any more.
 fn resolve_errors(change: &mut Change<'_>) {
-    let failed: Vec<SceneId> =
-        change.project.scenes.iter().filter(|scene| has_error(scene)).map(|scene| scene.id.clone()).collect();
-    for scene in failed.iter().take(RESOLVED) {
-        resolve_errors_of(change, scene);
+    for scene in first_scenes(change, has_error) {
+        resolve_errors_of(change, &scene);
+    }
+    for scene in first_scenes(change, lacks_copies) {
+        change.resolve(Cause::CopyFailed, Some(&scene));
+    }
+    let lacks_copy =
+        |made: &FinalVideo| made.video.file.is_to_copy() || made.video.thumbnail.as_ref().is_some_and(File::is_to_copy);
+    if change.project.video.as_ref().is_some_and(lacks_copy) {
+        change.resolve(Cause::CopyFailed, None);
     }
     if change.project.error().is_some() {
         change.resolve(Cause::StitchFailed, None);
@@ -139,12 +149,33 @@ fn resolve_errors(change: &mut Change<'_>) {
     }
 }
 
+/// The first scenes of which this is true, as many as a deletion resolves errors of.
+fn first_scenes(change: &Change<'_>, is_meant: fn(&Scene) -> bool) -> Vec<SceneId> {
+    let scenes = change.project.scenes.iter().filter(|scene| is_meant(scene));
+    scenes.map(|scene| scene.id.clone()).take(RESOLVED).collect()
+}
+
 /// Whether a scene has failed, as far as its state shows.
 pub(super) fn has_error(scene: &Scene) -> bool {
     scene.failures > 0 || matches!(scene.state, SceneState::FrameFailed { .. })
 }
 
+/// Whether files of a scene are still at their service, perhaps since they could not be copied.
+fn lacks_copies(scene: &Scene) -> bool {
+    scene.takes.iter().any(Take::is_to_copy)
+}
+
 /// Resolves the errors about a scene that is no longer there.
+pub(super) fn resolve_errors_of_removed(change: &mut Change<'_>, scene: &Scene) {
+    if has_error(scene) {
+        resolve_errors_of(change, &scene.id);
+    }
+    if lacks_copies(scene) {
+        change.resolve(Cause::CopyFailed, Some(&scene.id));
+    }
+}
+
+/// Resolves the errors about the attempts of a scene.
 pub(super) fn resolve_errors_of(change: &mut Change<'_>, scene: &SceneId) {
     for cause in [Cause::VideoFailed, Cause::FrameFailed, Cause::SubmissionUnclear] {
         change.resolve(cause, Some(scene));

@@ -204,8 +204,6 @@ pub(super) fn remove_scene(change: &mut Change<'_>, id: &SceneId) -> Outcome {
     change.project.removed_attempts = change.project.removed_attempts.max(scene.attempt);
     change.project.pieces.list.retain(|piece| !matches!(&piece.task, ProjectPiece::Copy { scene, .. } if scene == id));
     check(change)?;
-    if commands::has_error(&scene) {
-        commands::resolve_errors_of(change, id);
-    }
+    commands::resolve_errors_of_removed(change, &scene);
     Ok(())
 }

@@ -30,6 +30,7 @@ pub(super) fn claim(change: &mut Change<'_>, task: &TaskRef) -> Outcome {
     }
     let deadline = now.after(policy.stage(task.stage()).deadline);
     let found = change.current_mut(task)?;
+    found.claims = found.claims.saturating_add(1);
     found.deadline = found.deadline.or(Some(deadline));
     found.state = TaskState::Submitting { lease_until: now.after(policy.submit_lease) };
     Ok(())

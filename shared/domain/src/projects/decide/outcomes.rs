@@ -64,7 +64,7 @@ pub(super) fn completed(change: &mut Change<'_>, task: &TaskRef, output: &TaskOu
             let index = change.index_of(scene)?;
             frame_completed(change, index, task.number, frame);
         }
-        (Target::Stitch(node), TaskOutput::Video(video)) => node_completed(change, task, usize::from(*node), video),
+        (Target::Stitch(node), TaskOutput::Video(video)) => node_completed(change, usize::from(*node), video),
         (Target::Video(_) | Target::Stitch(_), TaskOutput::Frame(_)) | (Target::Frame(_), TaskOutput::Video(_)) => {
             return Err(Ignored::Stale.into());
         }
@@ -159,7 +159,7 @@ fn frame_completed(change: &mut Change<'_>, index: usize, number: u32, frame: &F
     change.notify(OutboundEvent::SceneVerified, Some(&id));
 }
 
-fn node_completed(change: &mut Change<'_>, task: &TaskRef, node: usize, video: &Video) {
+fn node_completed(change: &mut Change<'_>, node: usize, video: &Video) {
     let now = change.now;
     let Some(stitch) = &mut change.project.stitch else { return };
     stitch.nodes[node].state = NodeState::Done(video.clone());
@@ -168,10 +168,6 @@ fn node_completed(change: &mut Change<'_>, task: &TaskRef, node: usize, video: &
     }
     let (generation, takes) = (stitch.generation, stitch.takes.clone());
     change.project.stitch = None;
-    if generation > 1 || task.number > 1 {
-        change.resolve(Cause::StitchFailed, None);
-        change.resolve(Cause::SubmissionUnclear, None);
-    }
     complete(change, video.clone(), takes);
     if video.file.is_to_copy() || video.thumbnail.as_ref().is_some_and(File::is_to_copy) {
         tasks::open_piece(change, ProjectPiece::CopyFinal { generation }, now);
@@ -180,6 +176,12 @@ fn node_completed(change: &mut Change<'_>, task: &TaskRef, node: usize, video: &
 
 /// Completes the project with this video.
 pub(super) fn complete(change: &mut Change<'_>, video: Video, takes: Takes) {
+    // A stitch that failed before needs nobody any more, also one that was given up. A video after it has a later
+    // generation.
+    if change.project.generations > 1 {
+        change.resolve(Cause::StitchFailed, None);
+        change.resolve(Cause::SubmissionUnclear, None);
+    }
     // What is left to copy of an earlier video is no longer the project's.
     change.project.pieces.list.retain(|piece| !matches!(piece.task, ProjectPiece::CopyFinal { .. }));
     change.project.video = Some(FinalVideo { video, takes, at: change.now });

@@ -41,8 +41,10 @@ pub(super) fn reported(
     let changed = match report {
         TaskReport::Completed(output) if !size::has_room_for(change, task, output) => {
             let most = MAX_URLS / 1024;
-            let error =
-                format!("the URLs of its files are too long: those of a project have at most {most} KiB in all");
+            let error = format!(
+                "the URLs of its files are too long: those of a project and the ids of its tasks have at most {most} KiB \
+                 in all"
+            );
             outcomes::failed(change, task, Why::TooLarge, &error);
             true
         }

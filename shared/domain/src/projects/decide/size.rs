@@ -8,7 +8,10 @@ use crate::projects::project::{MAX_BYTES, MAX_STATUS_URLS, MAX_TAKES, MAX_URLS, 
 use crate::projects::reasons::Rejected;
 use crate::projects::scene::{Dependency, LongText, Scene, SceneSpec};
 use crate::projects::stitch::NodeState;
-use crate::projects::task::{Stage, TaskRef};
+use crate::projects::task::{Stage, TaskRef, TaskState};
+
+/// Bytes of a service's id for a task at most.
+const TASK_ID: usize = 128;
 
 /// Refuses a command that makes a project too large, or wants more takes or URLs than a project keeps. One that makes a
 /// large project smaller is not refused.
@@ -20,7 +23,7 @@ pub(super) fn check(change: &Change<'_>, event: &Event) -> Outcome {
         }
         Event::Start | Event::Generate { .. } | Event::Retry { .. } => {
             change.project.scenes.iter().map(|scene| scene.takes.len()).sum::<usize>() >= MAX_TAKES
-                || urls(files(&change.project).filter(|file| file.is_to_copy())) >= MAX_URLS
+                || urls(files(&change.project).filter(|file| file.is_to_copy())) + ids(&change.project) >= MAX_URLS
         }
         _ => false,
     };
@@ -57,7 +60,7 @@ pub(super) fn has_room_for(change: &mut Change<'_>, task: &TaskRef, output: &Tas
     };
     let scene = task.scene().filter(|_| task.stage() == Stage::Video).and_then(|scene| change.project.scene(scene));
     let given = scene.and_then(|scene| change.project.given_frame(scene));
-    let new = made + urls(&given);
+    let new = made + urls(&given) + ids(&change.project);
     if urls(files(&change.project)) + new <= MAX_URLS {
         return true;
     }
@@ -97,6 +100,14 @@ fn of_video(video: &Video) -> impl Iterator<Item = &File> {
 /// The size of the URLs of files at outside services, in bytes.
 fn urls<'a>(files: impl IntoIterator<Item = &'a File>) -> usize {
     files.into_iter().filter_map(|file| file.source.as_ref()).map(|url| url.as_written().len()).sum()
+}
+
+/// The size of the ids that services gave to tasks, in bytes: those of takes, and those that tasks under way have or may
+/// get.
+fn ids(project: &Project) -> usize {
+    let of_takes = project.scenes.iter().flat_map(|scene| &scene.takes).filter_map(|take| take.task_id.as_ref());
+    let under_way = project.tasks().filter(|(_, task)| task.state != TaskState::Own).count();
+    of_takes.map(String::len).sum::<usize>() + under_way * TASK_ID
 }
 
 /// The size of a text as JSON: a control character has six bytes.

@@ -137,9 +137,10 @@ fn a_failed_video_is_tried_twice_more_and_then_the_project_fails() {
         let video = story.video_of("1");
         assert_eq!(video.run, attempt);
         story.wait(600).submit(&video);
+        let slot = story.project.slot(&video).unwrap();
         story.apply(failed(&video));
         assert_eq!(story.raised()[0], (Cause::VideoFailed, "proj_1/scene_1".to_owned()));
-        assert_eq!(story.freed(), [story.project.slot(&video)]);
+        assert_eq!(story.freed(), [slot]);
         assert_eq!(story.project.scene(&id("1")).unwrap().notes, "Video generation failed: boom");
         assert!(story.notified().contains(&OutboundEvent::SceneRejected));
         assert_eq!(story.ignored(failed(&video)), if attempt < 3 { Ignored::Stale } else { Ignored::FinalProject });

@@ -61,8 +61,8 @@ fn a_cancelled_project_stops_its_tasks_and_continues_where_it_stood() {
     story.make_scene("1");
     let second = story.video_of("2");
     let task = story.submit(&second);
+    let slot = story.project.slot(&second).unwrap();
     story.apply(Event::Cancel);
-    let slot = story.project.slot(&second);
     let cancelled = [ProjectEffect::CancelTask { stage: Stage::Video, id: task }, ProjectEffect::FreeSlot { slot }];
     assert_eq!(story.effects(), cancelled);
     assert_eq!((story.notified(), story.project.tasks().count()), (vec![OutboundEvent::ProjectCancelled], 0));
@@ -164,6 +164,31 @@ fn a_deleted_project_takes_nothing_any_more() {
 }
 
 #[test]
+fn errors_about_copies_are_resolved_with_the_deletion_of_their_scene_or_project() {
+    let mut story = Story::started(&["1", "2"], services());
+    story.make_scene("1");
+    let of_scene = [(Cause::CopyFailed, "proj_1/scene_1".to_owned())];
+    while !story.project.pieces.list.is_empty() {
+        story.apply(Event::ClaimPiece);
+        let claim = story.project.pieces.claims;
+        story.apply(Event::PieceFailed { claim, error: "gone".to_owned(), permanent: true });
+        assert_eq!(story.raised(), of_scene);
+    }
+    let mut removed = story.clone();
+    removed.apply(Event::RemoveScene(id("1")));
+    assert_eq!(removed.resolved(), of_scene);
+    let mut deleted = story.clone();
+    deleted.apply(Event::Delete);
+    assert_eq!(deleted.resolved(), of_scene);
+    story.make_scene("2");
+    let stitch = story.stitches()[0].clone();
+    story.make(&stitch);
+    story.apply(Event::Delete);
+    let of = ["proj_1/scene_1", "proj_1/scene_2", "proj_1"];
+    assert_eq!(story.resolved(), of.map(|of| (Cause::CopyFailed, of.to_owned())));
+}
+
+#[test]
 fn a_regenerated_scene_takes_its_dependants_with_it() {
     let mut story = complete();
     story.apply(regenerate("1", true));
@@ -198,9 +223,10 @@ fn a_cascade_gives_up_what_is_under_way() {
     story.make_scene("1");
     let second = story.video_of("2");
     let task = story.submit(&second);
+    let slot = story.project.slot(&second).unwrap();
     story.apply(regenerate("1", true));
     assert!(story.effects().contains(&ProjectEffect::CancelTask { stage: Stage::Video, id: task }));
-    assert_eq!(story.freed(), [story.project.slot(&second)]);
+    assert_eq!(story.freed(), [slot]);
     assert_eq!((story.status("1"), story.status("2")), (SceneStatus::Generating, SceneStatus::Revision));
     assert_eq!(story.ignored(completed(&second)), Ignored::Repeated);
 }

@@ -314,7 +314,7 @@ impl Life {
                     Said::Unknown => TaskReport::Unknown,
                     Said::Unusable => TaskReport::Unusable,
                 };
-                Event::Reported { id: names_id.then(|| of_service(&task)), task, report, polled: *polled }
+                Event::Reported { id: names_id.then(|| of_service(&task)), task, report, polled: *polled, early: None }
             }
             Move::ClaimPiece => Event::ClaimPiece,
             Move::Progress(index) => Event::PieceProgressed { claim: claim(index)?, units: 40 },
@@ -390,7 +390,7 @@ impl Life {
                 TaskWork::Submit(task) => self.submit(task),
                 TaskWork::LookUp(task) => self.happen(Event::LookedUp { task, found: None, answered: true }),
                 TaskWork::Poll(task, id) => {
-                    self.happen(Event::Reported { report: done(&task), task, id: Some(id), polled: true });
+                    self.happen(Event::Reported { report: done(&task), task, id: Some(id), polled: true, early: None });
                 }
             }
         }

@@ -4,6 +4,7 @@ use reelhook_domain::errors::cause::Cause;
 use reelhook_domain::projects::decide::create;
 use reelhook_domain::projects::event::{Event, NewScene, ScenePatch, TaskOutput, TaskReport};
 use reelhook_domain::projects::reasons::Rejected;
+use reelhook_domain::projects::scene::Take;
 use reelhook_domain::projects::task::TaskRef;
 use reelhook_domain::*;
 
@@ -91,6 +92,24 @@ fn a_cancellation_of_two_hundred_tasks_ends_in_steps() {
 }
 
 #[test]
+fn a_deletion_goes_on_with_what_a_cancellation_left() {
+    let mut story = crowd();
+    let mut freed = 0;
+    for event in [Event::Cancel, Event::Delete] {
+        story.apply(event);
+        outbox_fits(&story.project);
+        assert!(!story.freed().is_empty() && story.project.due_at.is_some());
+        freed += story.freed().len();
+    }
+    while story.project.due_at.is_some() {
+        story.apply(Event::Tick);
+        outbox_fits(&story.project);
+        freed += story.freed().len();
+    }
+    assert_eq!((freed, story.project.tasks().count()), (200, 0));
+}
+
+#[test]
 fn two_hundred_deadlines_at_once_end_in_steps() {
     let mut story = crowd();
     story.policy.video.tries = 1;
@@ -170,9 +189,9 @@ fn signed_urls_of_copied_files_are_forgotten() {
     assert_eq!(first.key, story.project.scenes[0].takes[2].last_frame.as_ref().unwrap().key);
 }
 
-/// A last frame at a URL of two kilobytes that no other file has.
+/// A last frame at a URL of almost two kilobytes that no other file has.
 fn framed(task: &TaskRef) -> Event {
-    let frame = outside(&format!("{task}/{}", "x".repeat(1900)));
+    let frame = outside(&format!("{task}/{}", "x".repeat(1800)));
     callback(task, TaskReport::Completed(Box::new(TaskOutput::Frame(frame))))
 }
 
@@ -194,7 +213,28 @@ fn a_service_that_fills_a_project_with_urls_fails_it_with_a_sentence() {
         [Some(&take.video.file), take.first_frame.as_ref(), take.last_frame.as_ref()].into_iter().flatten()
     });
     let bytes: usize = urls.filter_map(|file| file.source.as_ref()).map(|url| url.as_written().len()).sum();
-    assert!((200_000..=256 * 1024).contains(&bytes), "{bytes}");
+    assert!((100_000..=128 * 1024).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn the_ids_of_tasks_count_with_the_urls() {
+    let mut story = Story::started(&["1"], services());
+    story.run();
+    let again = || Event::Generate { scenes: vec![id("1")], cascade: true };
+    let long = |takes: usize| {
+        let mut story = story.clone();
+        let take = Take { task_id: Some("t".repeat(128)), ..story.project.scenes[0].takes[0].clone() };
+        story.project.scenes[0].takes = vec![take; takes];
+        story
+    };
+    assert_eq!(long(1024).rejected(again()), Rejected::TooLarge);
+    let mut full = long(1023);
+    full.apply(again());
+    let video = full.video_of("1");
+    full.submit(&video);
+    full.apply(completed(&video));
+    let failed = (Cause::VideoFailed, "proj_1/scene_1".to_owned());
+    assert_eq!(full.raised(), [failed], "the id of the task takes the room of its URL");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelhook_domain::errors::cause::Cause;
-use reelhook_domain::projects::event::{Event, ProjectPatch};
+use reelhook_domain::projects::event::{Event, ProjectPatch, ScenePatch};
 use reelhook_domain::projects::policy::Backend;
 use reelhook_domain::projects::project::ProjectPiece;
 use reelhook_domain::projects::reasons::{Ignored, Rejected};
@@ -129,6 +129,45 @@ fn a_stitch_that_fails_three_times_fails_the_project_until_a_retry() {
     story.make(&stitch);
     assert!(story.resolved().contains(&(Cause::StitchFailed, "proj_1".to_owned())));
     assert_eq!(story.project.status(), ProjectStatus::Completed);
+}
+
+/// The stitch of a project fails for good.
+#[track_caller]
+fn fail_stitch(story: &mut Story) {
+    story.policy.stitch.tries = 1;
+    let stitch = only_stitch(story);
+    story.submit(&stitch);
+    story.apply(failed(&stitch));
+    assert_eq!(story.raised(), [(Cause::StitchFailed, "proj_1".to_owned())]);
+}
+
+#[track_caller]
+fn is_completed_without_errors(story: &Story) {
+    assert_eq!(story.project.status(), ProjectStatus::Completed);
+    for cause in [Cause::StitchFailed, Cause::SubmissionUnclear] {
+        assert!(story.resolved().contains(&(cause, "proj_1".to_owned())), "{cause:?}");
+    }
+}
+
+#[test]
+fn a_stitch_that_failed_and_is_given_up_leaves_no_error() {
+    let mut story = verified(&["1", "2"], services());
+    fail_stitch(&mut story);
+    story.apply(Event::RemoveScene(id("2")));
+    story.apply(Event::Start);
+    is_completed_without_errors(&story);
+
+    let mut story = verified(&["1", "2"], services());
+    let first = only_stitch(&story);
+    story.make(&first);
+    story.apply(regenerate("2", false));
+    story.make_scene("2");
+    fail_stitch(&mut story);
+    let choice = ScenePatch { take: Some(1), ..ScenePatch::default() };
+    story.apply(Event::EditScene { scene: id("2"), patch: Box::new(choice) });
+    story.apply(Event::Start);
+    is_completed_without_errors(&story);
+    assert_eq!(story.project.generations, 2, "the first video is made of these takes");
 }
 
 #[test]

@@ -214,7 +214,9 @@ impl Story {
                     continue;
                 }
                 TaskWork::LookUp(task) => Event::LookedUp { task, found: None, answered: true },
-                TaskWork::Poll(task, id) => Event::Reported { report: done(&task), task, id: Some(id), polled: true },
+                TaskWork::Poll(task, id) => {
+                    Event::Reported { report: done(&task), task, id: Some(id), polled: true, early: None }
+                }
             };
             if let Decision::Apply(project) = self.decide(&event) {
                 self.project = *project;
@@ -329,12 +331,12 @@ pub fn done(task: &TaskRef) -> TaskReport {
 
 /// A callback with the task's token.
 pub fn callback(task: &TaskRef, report: TaskReport) -> Event {
-    Event::Reported { task: task.clone(), id: None, report, polled: false }
+    Event::Reported { task: task.clone(), id: None, report, polled: false, early: None }
 }
 
 /// A poll of ours.
 pub fn poll(task: &TaskRef, report: TaskReport) -> Event {
-    Event::Reported { task: task.clone(), id: None, report, polled: true }
+    Event::Reported { task: task.clone(), id: None, report, polled: true, early: None }
 }
 
 pub fn completed(task: &TaskRef) -> Event {

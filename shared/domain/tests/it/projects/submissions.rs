@@ -43,10 +43,11 @@ fn a_waiting_video_gets_a_slot_and_is_submitted_once() {
     assert_eq!(story.effects(), [ProjectEffect::StartScenes { delay_s: 0 }]);
     assert_eq!(story.project.waits_for_slot_since(), Some(START));
     let task = story.project.next_video(story.now, &story.policy).unwrap();
-    assert_eq!((&task, story.project.slot(&task).as_str()), (&story.video_of("1"), "proj_1.video.1.1.scene_1"));
+    assert_eq!((&task, story.project.slot(&task)), (&story.video_of("1"), None));
     assert_eq!(story.project.work(story.now, &story.policy), []);
     story.wait(7).apply(Event::ClaimTask(task.clone()));
     assert_eq!((story.project.served_at, story.project.waits_for_slot()), (story.now, false));
+    assert_eq!(story.project.slot(&task).as_deref(), Some("proj_1.video.1.1.scene_1.1"));
     assert_eq!(story.ignored(Event::ClaimTask(task.clone())), Ignored::NothingToDo);
     story.apply(Event::Submitted { task: task.clone(), id: render("r1"), status_url: None });
     let index =
@@ -78,9 +79,10 @@ fn what_was_never_there_is_sent_again_under_the_same_number_and_charged_once() {
         story.wait(wait);
         story.apply(looked_up(&story, None, true));
     }
-    assert_eq!(story.freed(), [story.project.slot(&task)]);
+    assert_eq!(story.freed(), ["proj_1.video.1.1.scene_1.1"]);
     assert_eq!(story.project.next_video(story.now, &story.policy), Some(task.clone()));
     story.submit(&task);
+    assert_eq!(story.project.slot(&task).as_deref(), Some("proj_1.video.1.1.scene_1.2"), "a slot of its own");
     assert_eq!((story.project.spent, story.attempt("1")), (500_000, 1));
 }
 
@@ -154,7 +156,13 @@ fn a_late_video_of_an_unclear_submission_is_kept_and_used_instead_of_another_one
     let task = story.video_of("1");
     story.wait(1800).apply(Event::Tick);
     assert!(!story.project.is_unwanted(&task, &render("r1")), "it may be paid for");
-    story.apply(Event::Reported { task: task.clone(), id: Some(render("r1")), report: done(&task), polled: false });
+    story.apply(Event::Reported {
+        task: task.clone(),
+        id: Some(render("r1")),
+        report: done(&task),
+        polled: false,
+        early: None,
+    });
     assert_eq!((story.status("1"), story.project.status()), (SceneStatus::Rejected, ProjectStatus::Failed));
     assert_eq!((story.notified(), story.resolved()), (vec![], vec![]), "only a command continues the project");
     assert_eq!(story.pieces(), [ProjectPiece::Copy { scene: id("1"), attempt: 1 }]);
@@ -203,7 +211,8 @@ fn a_running_project_goes_on_with_a_late_video() {
 fn a_callback_ends_a_task_whose_answer_was_lost() {
     let mut story = lost(without_list());
     let task = story.video_of("1");
-    let report = Event::Reported { task, id: Some(render("r1")), report: TaskReport::UnderWay(5), polled: false };
+    let report =
+        Event::Reported { task, id: Some(render("r1")), report: TaskReport::UnderWay(5), polled: false, early: None };
     story.apply(report.clone());
     assert_eq!(story.project.task_ref_by_id(Stage::Video, &render("r1")), Some(story.video_of("1")));
     assert_eq!(story.ignored(report), Ignored::Repeated);
@@ -212,10 +221,26 @@ fn a_callback_ends_a_task_whose_answer_was_lost() {
         id: Some(render("r2")),
         report: TaskReport::Failed("no".to_owned()),
         polled: false,
+        early: None,
     };
     assert_eq!(story.ignored(other), Ignored::Stale, "the id is of another task");
     story.apply(completed(&story.video_of("1")));
     assert_eq!(story.status("1"), SceneStatus::Generated);
+}
+
+#[test]
+fn an_early_callback_resolves_the_error_about_it_once_it_is_applied() {
+    let mut story = lost(services());
+    let early = Event::Reported {
+        task: story.video_of("1"),
+        id: Some(render("r1")),
+        report: TaskReport::UnderWay(5),
+        polled: false,
+        early: Some("scene_1".to_owned()),
+    };
+    story.apply(early.clone());
+    assert_eq!(story.resolved(), [(Cause::UnknownScene, "scene_1".to_owned())]);
+    assert_eq!(story.ignored(early), Ignored::Repeated);
 }
 
 #[test]
@@ -243,7 +268,7 @@ fn a_person_may_retry_what_is_unclear() {
     let mut story = lost(without_list());
     story.apply(Event::Retry { scene: Some(id("1")) });
     assert_eq!((story.attempt("1"), story.status("1")), (2, SceneStatus::Generating));
-    assert_eq!(story.freed(), ["proj_1.video.1.1.scene_1"]);
+    assert_eq!(story.freed(), ["proj_1.video.1.1.scene_1.1"]);
     assert_eq!(story.rejected(Event::Retry { scene: Some(id("1")) }), Rejected::SceneBusy(id("1")));
 }
 
@@ -253,13 +278,14 @@ fn a_refusal_waits_as_long_as_the_service_asks_and_frees_the_slot() {
     let task = story.video_of("1");
     story.apply(Event::ClaimTask(task.clone()));
     story.apply(refused(&story, Some(40), false));
-    assert_eq!(story.freed(), [story.project.slot(&task)]);
+    assert_eq!(story.freed(), ["proj_1.video.1.1.scene_1.1"]);
     assert!(story.effects().contains(&ProjectEffect::StartScenes { delay_s: 40 }));
     assert_eq!(story.project.waits_for_slot_since(), Some(story.now.after(Duration::from_secs(40))));
     assert_eq!(story.wait(39).ignored(Event::ClaimTask(task.clone())), Ignored::NothingToDo);
     story.wait(1).apply(Event::ClaimTask(task.clone()));
     assert_eq!(story.project.spent, 500_000, "charged once");
     story.apply(refused(&story, None, false));
+    assert_eq!(story.freed(), ["proj_1.video.1.1.scene_1.2"], "each claim has a slot of its own");
     let TaskState::Waiting { ready_at } = story.project.task(&task).unwrap().state else { panic!("it waits") };
     assert_eq!(ready_at, story.now.after(Duration::from_secs(40)), "as long again as all waits so far");
     story.now = START.after(Duration::from_secs(1800));
@@ -302,7 +328,7 @@ fn the_status_url_of_an_answer_is_kept_also_if_a_callback_was_faster() {
     };
     story.apply(Event::ClaimTask(task.clone()));
     let report = TaskReport::UnderWay(5);
-    story.apply(Event::Reported { task: task.clone(), id: Some(render("r1")), report, polled: false });
+    story.apply(Event::Reported { task: task.clone(), id: Some(render("r1")), report, polled: false, early: None });
     for late in [answer(&task, "r1", None), answer(&task, "r2", Some(named))] {
         assert_eq!(story.ignored(late), Ignored::Repeated);
         assert_eq!(kept(&story), None);
