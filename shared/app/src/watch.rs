@@ -162,17 +162,21 @@ pub async fn begin<A: Watched, S: AggregateStore<A> + ?Sized>(
     })
 }
 
-/// The last event of what has ended; made from the aggregate if the event's row does not exist yet or no longer.
+/// The event that shows the end; made from the aggregate if its row does not exist yet or no longer, or if something else
+/// was shown after it, such as a copied file.
 fn ending<A: Watched>(watched: &A, row: Option<&(u64, StoredLive)>) -> LiveEvent {
     let (subject, dialect, live_version) = (watched.subject(), watched.view().dialect(), watched.live_version());
     let row = row.filter(|(version, _)| *version == live_version);
-    if let Some(last) = row.and_then(|(version, row)| render(&subject, dialect, *version, row).pop()) {
-        return LiveEvent { ends: true, ..last };
-    }
+    let last = row.and_then(|(version, row)| render(&subject, dialect, *version, row).pop());
+    let id = match last {
+        Some(last) if last.ends => return last,
+        Some(last) => last.id,
+        None => live_version.to_string(),
+    };
     let events = vec![watched.ending()];
     let row = LiveRow { after: 0, at: watched.updated_at(), snapshot: watched.live_snapshot(&events), events };
     let data = views::of(dialect).live_event(&subject, &row, &watched.ending());
-    LiveEvent { id: live_version.to_string(), data, ends: true }
+    LiveEvent { id, data, ends: true }
 }
 
 /// All events of a version as they are sent.

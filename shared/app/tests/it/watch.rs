@@ -79,6 +79,32 @@ async fn a_viewer_without_a_last_event_gets_the_end_once_and_then_rests() {
     check(job(&[Event::Claim, started(1), Event::Cancel]), Status::Cancelled, true).await;
 }
 
+/// One row with one event that ends nothing, at any version.
+struct Shown(u64);
+
+#[async_trait]
+impl LiveStore for Shown {
+    async fn live_since(&self, _: &Subject, _: u64, _: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        let events = vec![Live::Render { status: "planned".to_owned() }];
+        let snapshot = make_job(1, NOON, &Stack::default().policy).live_snapshot(&events);
+        Ok(vec![(self.0, StoredLive::Events(LiveRow { after: 0, at: NOON, events, snapshot }))])
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_gets_the_end_although_something_was_shown_after_it() {
+    let (stack, job) = (Stack::default(), failed());
+    stack.jobs.put(&job);
+    let rows = Shown(job.ledger.live_version);
+    let start = begin(&*stack.jobs, &rows, &job.id, None, None).await.unwrap();
+    let WatchStart::Ended { last, .. } = start else { panic!("{start:?}") };
+    assert_eq!((&last.data["type"], &last.data["status"]), (&"job_update".into(), &"failed".into()));
+    let seen = Cursor::parse(&last.id).unwrap();
+    assert_eq!(last.id, format!("{}.0", job.ledger.live_version));
+    let start = begin(&*stack.jobs, &rows, &job.id, Some(seen), None).await.unwrap();
+    assert!(matches!(start, WatchStart::AlreadyFinished(_)), "{start:?}");
+}
+
 #[tokio::test]
 async fn a_viewer_before_the_end_continues_from_its_last_event() {
     let job = failed();
