@@ -74,12 +74,17 @@ async fn report(
     if let Some((stage, id)) = unwanted(&event, &changed) {
         cancel(ports, &project_id, stage, id).await?;
     }
-    let stage = task.stage();
-    let project = match changed {
-        Changed::Applied(project) | Changed::Ignored(_, project) | Changed::Rejected(_, project) => project,
-        Changed::NotFound => return Ok(Received::NotFound(stage)),
-    };
-    Ok(outcome(ports, &project, stage, task.scene(), Some(task), &said.report))
+    Ok(received(ports, &changed, task, said))
+}
+
+/// What a callback about a task led to.
+fn received(ports: &CallbackPorts<'_>, changed: &Changed<Project>, task: &TaskRef, said: &Callback) -> Received {
+    match changed {
+        Changed::Applied(project) | Changed::Ignored(_, project) | Changed::Rejected(_, project) => {
+            outcome(ports, project, task.stage(), task.scene(), Some(task), &said.report)
+        }
+        Changed::NotFound => Received::NotFound(task.stage()),
+    }
 }
 
 /// Has the task that a callback perhaps means polled soon, once its id is known. What the callback reports may be about an
@@ -92,12 +97,8 @@ async fn poll_soon(
 ) -> Result<Received, ChangeError> {
     let event =
         Event::Reported { task: task.clone(), id: None, report: TaskReport::Unusable, polled: false, early: None };
-    Ok(match change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await? {
-        Changed::Applied(project) | Changed::Ignored(_, project) | Changed::Rejected(_, project) => {
-            outcome(ports, &project, task.stage(), task.scene(), Some(task), &said.report)
-        }
-        Changed::NotFound => Received::NotFound(task.stage()),
-    })
+    let changed = change_loaded(ports.projects, ports.clock, ports.policy, project, &event).await?;
+    Ok(received(ports, &changed, task, said))
 }
 
 /// Cancels the task of a scene or a project that was deleted, unless it has ended or is known as that of another project.
