@@ -13,7 +13,7 @@ const SCENE_SLOTS: usize = 20;
 /// Videos that a service joins in one stitch.
 const STITCH_INPUTS: u16 = 10;
 /// The most attempts of a stage before its project fails.
-const MOST_TRIES: u32 = 10;
+const MOST_ATTEMPTS: u32 = 10;
 /// The highest price of a second, in dollars.
 const MOST_DOLLARS: f64 = 1000.0;
 
@@ -40,7 +40,7 @@ impl Environment {
     }
 
     /// The projects' backends, timers and prices: [`Self::video_service`], [`Self::frame_service`],
-    /// [`Self::stitch_service`], VIDEO_TASK_TIMEOUT, FRAME_TASK_TIMEOUT, STITCH_TASK_TIMEOUT, TASK_TRIES,
+    /// [`Self::stitch_service`], VIDEO_TASK_TIMEOUT, FRAME_TASK_TIMEOUT, STITCH_TASK_TIMEOUT, TASK_ATTEMPTS,
     /// TASK_POLL_SECONDS, SUBMIT_LEASE_SECONDS, SCENE_PRICES, PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS, RETRY_DELAY_PERCENT.
     pub fn project_policy(&mut self) -> ProjectPolicy {
         let default = ProjectPolicy::default();
@@ -51,7 +51,7 @@ impl Environment {
             let max_inputs = if has_own_path(url) { 0 } else { STITCH_INPUTS };
             Backend::Service { has_list: false, max_inputs }
         });
-        let tries = self.tries(default.video.tries);
+        let attempts = self.attempts(default.video.attempts);
         let first_poll = self.seconds("TASK_POLL_SECONDS", default.first_poll);
         let prices = match self.optional("SCENE_PRICES") {
             None => default.prices,
@@ -61,9 +61,9 @@ impl Environment {
             }
         };
         ProjectPolicy {
-            video: self.stage("VIDEO_TASK_TIMEOUT", default.video, video, tries),
-            frame: self.stage("FRAME_TASK_TIMEOUT", default.frame, frame, tries),
-            stitch: self.stage("STITCH_TASK_TIMEOUT", default.stitch, stitch, tries),
+            video: self.stage("VIDEO_TASK_TIMEOUT", default.video, video, attempts),
+            frame: self.stage("FRAME_TASK_TIMEOUT", default.frame, frame, attempts),
+            stitch: self.stage("STITCH_TASK_TIMEOUT", default.stitch, stitch, attempts),
             first_poll,
             longest_poll: default.longest_poll.max(first_poll),
             submit_lease: self.seconds("SUBMIT_LEASE_SECONDS", default.submit_lease),
@@ -76,15 +76,18 @@ impl Environment {
     }
 
     /// The policy of a stage whose deadline is in a variable.
-    fn stage(&mut self, timeout: &str, default: StagePolicy, backend: Backend, tries: u32) -> StagePolicy {
-        StagePolicy { backend, deadline: self.seconds(timeout, default.deadline), tries }
+    fn stage(&mut self, timeout: &str, default: StagePolicy, backend: Backend, attempts: u32) -> StagePolicy {
+        StagePolicy { backend, deadline: self.seconds(timeout, default.deadline), attempts }
     }
 
-    /// TASK_TRIES: the attempts of each stage before the project fails.
-    fn tries(&mut self, default: u32) -> u32 {
-        let tries = self.parsed("TASK_TRIES", default);
-        let read = Some(tries).filter(|tries| (1..=MOST_TRIES).contains(tries));
-        self.checked(read.ok_or_else(|| format!("TASK_TRIES must be 1 to {MOST_TRIES} (got {tries})")), default)
+    /// TASK_ATTEMPTS: the attempts of each stage before the project fails.
+    fn attempts(&mut self, default: u32) -> u32 {
+        let attempts = self.parsed("TASK_ATTEMPTS", default);
+        let read = Some(attempts).filter(|attempts| (1..=MOST_ATTEMPTS).contains(attempts));
+        self.checked(
+            read.ok_or_else(|| format!("TASK_ATTEMPTS must be 1 to {MOST_ATTEMPTS} (got {attempts})")),
+            default,
+        )
     }
 
     fn seconds(&mut self, name: &str, default: Duration) -> Duration {
@@ -173,7 +176,7 @@ mod tests {
             ("VIDEO_TASK_TIMEOUT", "100"),
             ("FRAME_TASK_TIMEOUT", "10"),
             ("STITCH_TASK_TIMEOUT", "20"),
-            ("TASK_TRIES", "10"),
+            ("TASK_ATTEMPTS", "10"),
             ("TASK_POLL_SECONDS", "90"),
             ("SUBMIT_LEASE_SECONDS", "30"),
             ("SCENE_SLOTS", "5"),
@@ -183,7 +186,7 @@ mod tests {
         let policy = environment.project_policy();
         let deadlines = [&policy.video, &policy.frame, &policy.stitch].map(|stage| stage.deadline.as_secs());
         assert_eq!(deadlines, [100, 10, 20]);
-        assert_eq!([policy.video, policy.frame, policy.stitch].map(|stage| stage.tries), [10, 10, 10]);
+        assert_eq!([policy.video, policy.frame, policy.stitch].map(|stage| stage.attempts), [10, 10, 10]);
         assert_eq!([policy.first_poll, policy.longest_poll].map(|time| time.as_secs()), [90, 90]);
         assert_eq!((environment.scene_slots(), policy.piece_lease.as_secs()), (5, 9));
         assert_eq!(policy.submit_lease.as_secs(), 30);
@@ -195,8 +198,8 @@ mod tests {
     #[test]
     fn tries_out_of_range_are_named() {
         for (variables, wrong) in [
-            (&[("TASK_TRIES", "0")], "TASK_TRIES must be 1 to 10 (got 0)"),
-            (&[("TASK_TRIES", "11")], "TASK_TRIES must be 1 to 10 (got 11)"),
+            (&[("TASK_ATTEMPTS", "0")], "TASK_ATTEMPTS must be 1 to 10 (got 0)"),
+            (&[("TASK_ATTEMPTS", "11")], "TASK_ATTEMPTS must be 1 to 10 (got 11)"),
         ] {
             let mut environment = environment(variables);
             assert_eq!(environment.project_policy(), ProjectPolicy::default());

@@ -53,7 +53,7 @@ pub struct StagePolicy {
     /// The time from the claim of a submission to its failure.
     pub deadline: Duration,
     /// Submissions or attempts at most, before a person has to act.
-    pub tries: u32,
+    pub attempts: u32,
 }
 
 /// Prices per second of video in millionths of a dollar.
@@ -76,11 +76,11 @@ impl Prices {
 /// Timers, limits and prices of projects (docs/contract/scenes.md, Timers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectPolicy {
-    /// Videos of scenes (30 min, 3 tries).
+    /// Videos of scenes (30 min, 3 attempts).
     pub video: StagePolicy,
-    /// Last frames (5 min, 3 tries).
+    /// Last frames (5 min, 3 attempts).
     pub frame: StagePolicy,
-    /// Stitches (10 min, 3 tries).
+    /// Stitches (10 min, 3 attempts).
     pub stitch: StagePolicy,
     /// The first poll of a task after its submission (3 s); later ones wait longer.
     pub first_poll: Duration,
@@ -102,8 +102,11 @@ pub struct ProjectPolicy {
 
 impl Default for ProjectPolicy {
     fn default() -> Self {
-        let stage =
-            |minutes: u64| StagePolicy { backend: Backend::Own, deadline: Duration::from_secs(minutes * 60), tries: 3 };
+        let stage = |minutes: u64| StagePolicy {
+            backend: Backend::Own,
+            deadline: Duration::from_secs(minutes * 60),
+            attempts: 3,
+        };
         Self {
             video: stage(30),
             frame: stage(5),

@@ -39,7 +39,7 @@ pub enum Found {
     Task(RenderId),
     /// The service does not have it.
     Absent,
-    /// The list does not decide it: it is incomplete, or tasks of the same scene cannot be told apart, or only the time of
+    /// The list does not decide it: it is incomplete, or tasks of the same scene cannot be distinguished, or only the time of
     /// one, which depends on the service's clock and zone, says that it is older.
     Undecided,
 }

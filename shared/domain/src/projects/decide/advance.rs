@@ -36,7 +36,7 @@ pub(super) fn advance(change: &mut Change<'_>) {
     }
 }
 
-/// Whether a scene has failed for good, with the tries that the policy allowed then: only a person continues it.
+/// Whether a scene has failed for good, with the attempts that the policy allowed then: only a person continues it.
 fn needs_person(scene: &Scene) -> bool {
     scene.has_failed() || matches!(scene.state, SceneState::FrameFailed { .. })
 }

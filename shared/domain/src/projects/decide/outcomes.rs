@@ -209,18 +209,18 @@ pub(super) fn failed(change: &mut Change<'_>, task: &TaskRef, why: Why, error: &
 
 fn video_failed(change: &mut Change<'_>, id: &SceneId, why: Why, error: &str, task: Option<&RenderId>) {
     let Some(index) = change.project.index_of(id) else { return };
-    let tries = change.policy.video.tries.max(1);
+    let attempts = change.policy.video.attempts.max(1);
     if why.is_unpaid() {
         tasks::refund(change, index);
     }
     let scene = &mut change.project.scenes[index];
     scene.failures += 1;
     if why.is_for_good() {
-        scene.failures = scene.failures.max(tries);
+        scene.failures = scene.failures.max(attempts);
     }
     scene.notes = noted(&scene.notes, error);
     // In revision the next attempt begins by itself.
-    scene.state = if scene.failures < tries { SceneState::Revision } else { SceneState::Rejected };
+    scene.state = if scene.failures < attempts { SceneState::Revision } else { SceneState::Rejected };
     let name = name(scene);
     let (cause, message) = match why {
         Why::Unclear => (Cause::SubmissionUnclear, unclear(&format!("the video of {name}"))),
@@ -235,9 +235,9 @@ type Failed<'a> = (Why, &'a str, Option<&'a RenderId>);
 
 fn frame_failed(change: &mut Change<'_>, id: &SceneId, number: u32, (why, error, task): Failed<'_>) {
     let Some(index) = change.project.index_of(id) else { return };
-    let tries = change.policy.frame.tries.max(1);
-    if may_retry(why, number, tries) {
-        let ready_at = change.now.after(change.policy.retry_wait(number % tries));
+    let attempts = change.policy.frame.attempts.max(1);
+    if may_retry(why, number, attempts) {
+        let ready_at = change.now.after(change.policy.retry_wait(number % attempts));
         return tasks::begin_frame(change, index, number.saturating_add(1), ready_at);
     }
     change.project.scenes[index].state = SceneState::FrameFailed { number };
@@ -250,9 +250,9 @@ fn frame_failed(change: &mut Change<'_>, id: &SceneId, number: u32, (why, error,
 }
 
 fn node_failed(change: &mut Change<'_>, node: usize, number: u32, (why, error, task): Failed<'_>) {
-    let tries = change.policy.stitch.tries.max(1);
-    if may_retry(why, number, tries) {
-        let ready_at = change.now.after(change.policy.retry_wait(number % tries));
+    let attempts = change.policy.stitch.attempts.max(1);
+    if may_retry(why, number, attempts) {
+        let ready_at = change.now.after(change.policy.retry_wait(number % attempts));
         return tasks::begin_node(change, node, number.saturating_add(1), ready_at);
     }
     // The id is of a task that has ended: only the other nodes have tasks to cancel.
@@ -269,9 +269,9 @@ fn node_failed(change: &mut Change<'_>, node: usize, number: u32, (why, error, t
     tasks::abandon_stitch(change);
 }
 
-/// Whether a failed frame or stitch is submitted again by itself. A person who retries begins another round of tries.
-fn may_retry(why: Why, number: u32, tries: u32) -> bool {
-    !why.is_for_good() && !number.is_multiple_of(tries)
+/// Whether a failed frame or stitch is submitted again by itself. A person who retries begins another round of attempts.
+fn may_retry(why: Why, number: u32, attempts: u32) -> bool {
+    !why.is_for_good() && !number.is_multiple_of(attempts)
 }
 
 fn unclear(what: &str) -> String {

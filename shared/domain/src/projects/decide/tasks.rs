@@ -47,12 +47,12 @@ pub(super) fn begin_frame(change: &mut Change<'_>, index: usize, number: u32, re
     }
 }
 
-/// Extracts the last frame of a scene again if this failed for good or was abandoned. A round of tries begins after a
+/// Extracts the last frame of a scene again if this failed for good or was abandoned. A round of attempts begins after a
 /// multiple of them.
 pub(super) fn restart_frame(change: &mut Change<'_>, index: usize) {
     let SceneState::FrameFailed { number } = change.project.scenes[index].state else { return };
-    let (now, tries) = (change.now, change.policy.frame.tries.max(1));
-    let number = number.div_ceil(tries).saturating_mul(tries).saturating_add(1);
+    let (now, attempts) = (change.now, change.policy.frame.attempts.max(1));
+    let number = number.div_ceil(attempts).saturating_mul(attempts).saturating_add(1);
     begin_frame(change, index, number, now);
 }
 

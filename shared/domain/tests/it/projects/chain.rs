@@ -9,7 +9,7 @@ use reelhook_domain::projects::policy::Backend;
 use reelhook_domain::projects::project::{Phase, ProjectPiece};
 use reelhook_domain::projects::reasons::{Ignored, Rejected};
 use reelhook_domain::projects::scene::{Dependency, SceneStatus};
-use reelhook_domain::projects::task::{Stage, Target};
+use reelhook_domain::projects::task::{Stage, Target, TaskRef};
 use reelhook_domain::*;
 
 use super::story::*;
@@ -191,15 +191,21 @@ fn a_failed_frame_retries_only_the_extraction() {
     assert!(story.resolved().contains(&(Cause::FrameFailed, "proj_1/scene_1".to_owned())));
 }
 
-#[test]
-fn what_is_under_way_ends_before_a_project_fails() {
+/// A project whose first scene has failed for good while the video of the second is under way.
+fn one_failed_beside_another() -> (Story, TaskRef) {
     let mut story = Story::new(vec![free("1"), free("2")], services());
-    story.policy.video.tries = 1;
+    story.policy.video.attempts = 1;
     story.apply(Event::Start);
     let (one, two) = (story.video_of("1"), story.video_of("2"));
     story.submit(&one);
     story.submit(&two);
     story.apply(failed(&one));
+    (story, two)
+}
+
+#[test]
+fn what_is_under_way_ends_before_a_project_fails() {
+    let (mut story, two) = one_failed_beside_another();
     assert_eq!(story.project.status(), ProjectStatus::Generating);
     story.apply(completed(&two));
     let frame = story.frame_of("2");
@@ -208,15 +214,9 @@ fn what_is_under_way_ends_before_a_project_fails() {
 }
 
 #[test]
-fn what_failed_for_good_has_failed_also_with_more_tries() {
-    let mut story = Story::new(vec![free("1"), free("2")], services());
-    story.policy.video.tries = 1;
-    story.apply(Event::Start);
-    let (one, two) = (story.video_of("1"), story.video_of("2"));
-    story.submit(&one);
-    story.submit(&two);
-    story.apply(failed(&one));
-    story.policy.video.tries = 5;
+fn what_failed_for_good_has_failed_also_with_more_attempts() {
+    let (mut story, two) = one_failed_beside_another();
+    story.policy.video.attempts = 5;
     story.apply(completed(&two));
     let frame = story.frame_of("2");
     story.make(&frame);

@@ -76,7 +76,7 @@ fn a_cancelled_project_stops_its_tasks_and_continues_where_it_stood() {
 #[test]
 fn to_generate_what_is_ready_continues_a_project_that_failed() {
     let mut story = Story::of(&["1", "2"], services());
-    story.policy.video.tries = 1;
+    story.policy.video.attempts = 1;
     story.apply(Event::Start);
     let video = story.video_of("1");
     story.submit(&video);
@@ -115,7 +115,7 @@ fn each_retry_of_a_frame_by_a_person_is_a_new_round_of_tries_without_waiting() {
         story.apply(Event::Cancel);
         story.apply(Event::Start);
     }
-    assert_eq!(seen, [1, 4, 7], "in the same millisecond, with three tries in each round");
+    assert_eq!(seen, [1, 4, 7], "in the same millisecond, with three attempts in each round");
     for number in 10..=12 {
         let frame = story.frame_of("1");
         assert_eq!(frame.number, number);
@@ -284,7 +284,7 @@ fn a_chosen_or_approved_take_resolves_the_errors_of_its_scene() {
         errors.iter().all(|(cause, about)| resolved.contains(&(*cause, (*about).to_owned())))
     };
     let mut story = Story::of(&["1", "2"], services());
-    story.policy.video.tries = 1;
+    story.policy.video.attempts = 1;
     story.apply(Event::Start);
     story.make_scene("1");
     story.apply(regenerate("1", false));

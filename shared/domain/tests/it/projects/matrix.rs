@@ -55,7 +55,7 @@ fn states() -> Vec<(&'static str, Story)> {
     stitched_outside.make_scene("1");
     stitched_outside.make_scene("2");
     let mut failing = submitted();
-    failing.policy.video.tries = 1;
+    failing.policy.video.attempts = 1;
     let mut finished = Story::started(&["1", "2"], own());
     finished.run();
     let mut states = vec![

@@ -122,10 +122,10 @@ fn a_backend() -> impl Strategy<Value = Backend> {
 }
 
 fn a_policy() -> impl Strategy<Value = ProjectPolicy> {
-    (a_backend(), a_backend(), a_backend(), 1_u32..4).prop_map(|(video, frame, stitch, tries)| {
+    (a_backend(), a_backend(), a_backend(), 1_u32..4).prop_map(|(video, frame, stitch, attempts)| {
         let mut policy = services();
         for (stage, backend) in [(&mut policy.video, video), (&mut policy.frame, frame), (&mut policy.stitch, stitch)] {
-            (stage.backend, stage.tries) = (backend, tries);
+            (stage.backend, stage.attempts) = (backend, attempts);
         }
         policy
     })

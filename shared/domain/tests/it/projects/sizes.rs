@@ -112,7 +112,7 @@ fn a_deletion_goes_on_with_what_a_cancellation_left() {
 #[test]
 fn two_hundred_deadlines_at_once_end_in_steps() {
     let mut story = crowd();
-    story.policy.video.tries = 1;
+    story.policy.video.attempts = 1;
     let mut freed = 0;
     while story.project.due_at.is_some() {
         story.sweep();

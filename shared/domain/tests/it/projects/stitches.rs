@@ -134,7 +134,7 @@ fn a_stitch_that_fails_three_times_fails_the_project_until_a_retry() {
 /// The stitch of a project fails for good.
 #[track_caller]
 fn fail_stitch(story: &mut Story) {
-    story.policy.stitch.tries = 1;
+    story.policy.stitch.attempts = 1;
     let stitch = only_stitch(story);
     story.submit(&stitch);
     story.apply(failed(&stitch));
@@ -175,7 +175,7 @@ fn what_is_done_of_a_tree_stays_after_a_failure() {
     let numbers: Vec<String> = (1..=12).map(|number| number.to_string()).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let mut story = verified(&numbers, services());
-    story.policy.stitch.tries = 1;
+    story.policy.stitch.attempts = 1;
     let halves = story.stitches();
     story.make(&halves[0]);
     story.submit(&halves[1]);
