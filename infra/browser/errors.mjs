@@ -19,7 +19,7 @@ export async function walkErrors({ walk, shoot, assert, until, settled, on, focu
 
   await walk("errors", async (made_) => {
     // A report appears without reloading, counts its occurrences, passes and fails filters, and is dismissed.
-    const page = await made_(); const name = `walk-${unique()}`; await page.goto(ORIGIN + "/errors"); await badge(page, "Live"); await settled(page);
+    const page = await made_(); const name = `walk-${unique()}`; await page.goto(ORIGIN + "/errors"); await badge(page, "Live: events"); await settled(page);
     assert((await report(page, name)).success, "the report is refused"); await card(page, name).waitFor({ timeout: 15000 }); await report(page, name); await card(page, name).locator("text=2 times").waitFor({ timeout: 15000 });
     await card(page, name).locator("summary").click(); assert(await card(page, name).locator("dd:has-text('at walk')").count(), "the stack is not shown"); await page.screenshot({ path: `${SHOTS}/errors-live.png` });
     await page.locator('.filter[data-severity="warning"]').click(); await settled(page); assert(!(await card(page, name).count()), "an error is among the warnings"); await page.locator('.filter[data-severity="error"]').click(); await card(page, name).waitFor();
@@ -64,7 +64,7 @@ export async function walkErrors({ walk, shoot, assert, until, settled, on, focu
 
   await walk("errors-calls", async (made_) => {
     // Fewer than 60 calls a minute, with and without a stream.
-    for (const refused of [false, true]) { const page = await made_(); if (refused) await refuseStreams(page); await page.goto(ORIGIN + "/errors"); await badge(page, refused ? "Polling" : "Live"); await settled(page); let calls = 0; page.on("request", (r) => r.url().includes("/api/") && calls++); await page.waitForTimeout(15000); assert(calls < 15, `${refused ? "polling" : "live"}: ${calls} calls in 15 s`); }
+    for (const refused of [false, true]) { const page = await made_(); if (refused) await refuseStreams(page); await page.goto(ORIGIN + "/errors"); await badge(page, refused ? "Polling" : "Live: events"); await settled(page); let calls = 0; page.on("request", (r) => r.url().includes("/api/") && calls++); await page.waitForTimeout(15000); assert(calls < 15, `${refused ? "polling" : "live"}: ${calls} calls in 15 s`); }
   });
 
   await walk("shots-errors", (made_) => shoot(async (options) => {

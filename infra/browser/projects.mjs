@@ -3,7 +3,7 @@
 // is set, our own renderer draws the prompts as cards, which costs nothing; with a service, `--slow` has to cover its videos.
 
 /** The parameters are helpers of walk.mjs. */
-export async function walkProjects({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, refuseStreams, ORIGIN, SHOTS, SLOW, DESK, PHONE }) {
+export async function walkProjects({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, refuseStreams, SOCKET, ORIGIN, SHOTS, SLOW, DESK, PHONE }) {
   const made = [];
   const unique = () => Math.random().toString(36).slice(2, 8);
   const now = new Date().toISOString();
@@ -49,7 +49,7 @@ export async function walkProjects({ walk, shoot, open, assert, until, settled, 
     const id = new URL(page.url()).pathname.split("/").at(-1); made.push(id);
     await page.locator(`h1:text-is("${name}")`).waitFor(); assert((await page.locator("#strip article").count()) === 3, "not three scenes"); assert((await page.locator(".what").nth(1).innerText()) === "It stops at a river", "the prompt is not trimmed");
     await page.locator("#plan:has-text('Left to do: 3 videos (3 s)')").waitFor(); await page.screenshot({ path: `${SHOTS}/project-draft.png`, fullPage: true });
-    await page.locator('#actions [data-act="start"]').click(); await badge(page, "Live"); await page.locator('#actions [data-act="cancel"]').waitFor(); await page.screenshot({ path: `${SHOTS}/project-live.png`, fullPage: true });
+    await page.locator('#actions [data-act="start"]').click(); await badge(page, SOCKET); await page.locator('#actions [data-act="cancel"]').waitFor(); await page.screenshot({ path: `${SHOTS}/project-live.png`, fullPage: true });
     const seen = new Set(); await until(async () => { for (const word of await page.locator("#strip .pill").allInnerTexts()) seen.add(word); return page.locator("#video video").count(); }, "there is no video", SLOW);
     assert(seen.has("Generating") && seen.has("Verified"), "seen live: " + [...seen]); await page.locator("#badge").waitFor({ state: "hidden" });
     const frames = page.locator("#strip .frame img"); await until(async () => (await frames.count()) === 5, async () => `${await frames.count()} frames`);

@@ -1,11 +1,15 @@
-// Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--key KEY | --user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL] [--receiver URL]
+// Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--key KEY | --user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL] [--receiver URL] [--film FILE]
 // Without --mock only the documented API is used, so it runs against a real stack whose worker or mock worker advances jobs.
 // Walks wait for the state that they expect; `waitForTimeout` is used only to check that nothing happens for some time.
 // --failed-job is the id of a failed job to retry; without it (and without --mock) that walk is skipped. --slow is the timeout for a job.
 import { chromium } from "playwright-core";
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import { walkClips } from "./clips.mjs";
+import { walkCredits } from "./credits.mjs";
 import { walkErrors } from "./errors.mjs";
+import { makeFilm } from "./film.mjs";
+import { walkLive } from "./live.mjs";
 import { walkProjects } from "./projects.mjs";
 import { walkWebhooks } from "./webhooks.mjs";
 const require = createRequire(import.meta.url);
@@ -72,7 +76,9 @@ const settled = (page) => until(async () => !page.busy && !(await page.locator("
 const on = (id) => `#${id}[aria-disabled="false"]`;
 const focused = (page, selector) => page.evaluate((selector) => document.activeElement.matches(selector), selector);
 const focusedIs = (page) => page.evaluate(() => document.activeElement.outerHTML.slice(0, 100));
-const badge = (page, text, timeout = 10000) => page.locator(`#badge:has-text("${text}")`).waitFor({ timeout });
+const badge = (page, text, timeout = 10000) => page.locator(`#badge:text-is("${text}")`).waitFor({ timeout });
+/** What the badge says on pages of jobs, projects and clip jobs; the queue, errors and the mock have no WebSocket connections. */
+const SOCKET = MOCK ? "Live: events" : "Live: WebSocket";
 const api = (page, method, path, body) => page.evaluate(async ([method, path, body]) => (await fetch(path, { method, headers: { "content-type": "application/json" }, body: method === "GET" ? undefined : JSON.stringify(body ?? {}) })).json(), [method, path, body]);
 const mock = async (path, body) => (await fetch(ORIGIN + "/__mock/" + path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body) })).json();
 /** The template of a job that stays at its second step, if the worker is the mock one. */
@@ -90,7 +96,7 @@ async function submit(page, { genre = "Horror", pause = false, template = "auto"
 /** A job that only the page of this walk sees. */
 const fake = (over) => ({ status: "cancelled", parameters: { country: "US", platform: "Netflix", genre: "Horror", template: "auto" }, createdAt: new Date().toISOString(), startedAt: null, completedAt: null, failedAt: null, cancelledAt: null, creatomateId: null, videoUrl: null, retryCount: 0, maxRetries: 3, error: null, progress: 0, currentStep: "Waiting in queue", currentStepNumber: 0, stepDetails: {}, stepDuration: {}, workerId: null, pausedAfterExtraction: false, extractedMovies: null, ...over });
 const answer = (route, body, status = 200) => route.fulfill({ status, contentType: "application/json", body: JSON.stringify(body) });
-const refuseStreams = (page) => { page.allow.push("503"); return page.route(/\/stream(\?|$)/, (route) => answer(route, {}, 503)); };
+const refuseStreams = async (page) => { page.allow.push("503"); await page.routeWebSocket(/./, (socket) => socket.close()); return page.route(/\/stream(\?|$)/, (route) => answer(route, {}, 503)); };
 
 await walk("submit", async (made) => {
   const page = await made();
@@ -108,7 +114,7 @@ await walk("submit", async (made) => {
   await page.locator("#submit").dblclick();
   await page.waitForURL("**/job/*");
   assert(posts === 1, `a double click made ${posts} requests`);
-  await badge(page, "Live");
+  await badge(page, SOCKET);
   await page.locator("#steps li.active").first().waitFor({ timeout: SLOW });
   await page.screenshot({ path: `${SHOTS}/job-live.png`, fullPage: true });
   await page.locator("#video video").waitFor({ timeout: SLOW });
@@ -159,7 +165,7 @@ await walk("failed-retry", async (made) => {
   await page.screenshot({ path: `${SHOTS}/job-failed.png`, fullPage: true });
   await page.locator('#actions [data-act="retry"]').click(); await page.locator("dialog .primary").click();
   await page.locator("#problem .note.bad").waitFor({ state: "detached" });
-  await badge(page, "Live");
+  await badge(page, SOCKET);
   await page.locator(".head .pill.processing").waitFor({ timeout: SLOW });
   if (MOCK) await page.locator("#video video").waitFor({ timeout: SLOW });
 });
@@ -169,15 +175,15 @@ await walk("cut-before", async (made) => {
   const page = await made(); page.allow.push("503");
   let refuse = true;
   await page.route(/\/stream(\?|$)/, (route) => (refuse ? route.fulfill({ status: 503, body: "{}", contentType: "application/json" }) : route.continue()));
-  await page.goto(ORIGIN + "/queue"); await badge(page, "Polling"); refuse = false; await badge(page, "Live", 45000);
+  await page.goto(ORIGIN + "/queue"); await badge(page, "Polling"); refuse = false; await badge(page, "Live: events", 45000);
 });
 
 await walk("cut-off", async (made) => {
   // The network is lost during a run and returns: the page then shows every log line exactly once.
   const page = await made(); page.allow.push("ERR_INTERNET_DISCONNECTED", "Failed to fetch", "ERR_NETWORK");
   await submit(page, { template: "studio:step_ms=700" }); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
-  await badge(page, "Live"); await page.locator('#steps li[data-step="2"].running, #steps li[data-step="3"]').first().waitFor();
-  await page.context().setOffline(true); await until(async () => (await page.locator("#badge").textContent()) !== "Live", "it does not notice", 30000);
+  await badge(page, SOCKET); await page.locator('#steps li[data-step="2"].running, #steps li[data-step="3"]').first().waitFor();
+  await page.context().setOffline(true); await until(async () => !(await page.locator("#badge").textContent()).startsWith("Live"), "it does not notice", 30000);
   await page.waitForTimeout(2000); await page.context().setOffline(false);
   await page.locator("#video video").waitFor({ timeout: SLOW }); await settled(page);
   const id = new URL(page.url()).pathname.split("/").at(-1);
@@ -189,12 +195,12 @@ await walk("cut-off", async (made) => {
 if (MOCK) await walk("cut-during", async (made) => {
   const page = await made(); page.allow.push("503");
   const { id } = await mock("make", { job: { frozen: true } });
-  await page.goto(`${ORIGIN}/job/${id}`); await badge(page, "Live");
+  await page.goto(`${ORIGIN}/job/${id}`); await badge(page, SOCKET);
   await mock("set?mode=503"); await badge(page, "Polling");
   await mock("calls?reset");
   await until(async () => (await mock("calls")).filter((c) => c.path === `/api/job/${id}` && c.inm).length >= 2, "it does not poll with an ETag", 20000);
   await page.screenshot({ path: `${SHOTS}/job-polling.png` });
-  await mock("set?mode=stream"); await badge(page, "Live", 30000);
+  await mock("set?mode=stream"); await badge(page, SOCKET, 30000);
   await mock("calls?reset"); await page.waitForTimeout(6000);
   assert((await mock("calls")).filter((c) => c.path === `/api/job/${id}`).length <= 2, "it still polls");
 });
@@ -210,7 +216,7 @@ if (MOCK) await walk("bounded", async (made) => {
   await page.locator("#video video").waitFor({ timeout: SLOW });
   assert(![...seen].includes("Polling"), "flashed " + [...seen]);
   const { id: quiet } = await mock("make", { job: { frozen: true } });
-  await page.goto(`${ORIGIN}/job/${quiet}`); await page.waitForTimeout(45000); await badge(page, "Live", 1000);
+  await page.goto(`${ORIGIN}/job/${quiet}`); await page.waitForTimeout(45000); await badge(page, SOCKET, 1000);
   await mock("set?mode=stream");
 });
 
@@ -228,11 +234,11 @@ await walk("paused", async (made) => {
 });
 
 await walk("hidden", async (made) => {
-  const page = await made(); await page.goto(ORIGIN + "/dashboard"); await badge(page, "Live");
+  const page = await made(); await page.goto(ORIGIN + "/dashboard"); await badge(page, "Live: events");
   const hide = (v) => page.evaluate((v) => { Object.defineProperty(document, "hidden", { value: v, configurable: true }); Object.defineProperty(document, "visibilityState", { value: v ? "hidden" : "visible", configurable: true }); document.dispatchEvent(new Event("visibilitychange")); }, v);
   await hide(true); await badge(page, "Paused"); let calls = 0; page.on("request", (r) => r.url().includes("/api/") && calls++);
   await page.waitForTimeout(7000); assert(calls === 0, `a hidden tab made ${calls} calls`);
-  await hide(false); await badge(page, "Live"); await until(() => calls >= 2, "it did not catch up");
+  await hide(false); await badge(page, "Live: events"); await until(() => calls >= 2, "it did not catch up");
 });
 
 await walk("keyboard", async (made) => {
@@ -305,7 +311,7 @@ await walk("calls", async (made) => {
   // Fewer than 60 calls a minute, with and without a stream; an upper bound, so that a slow machine can't make it fail.
   for (const name of ["dashboard", "queue"]) for (const refused of [false, true]) {
     const page = await made(); if (refused) await refuseStreams(page);
-    await page.goto(`${ORIGIN}/${name}`); await badge(page, refused ? "Polling" : "Live"); await settled(page);
+    await page.goto(`${ORIGIN}/${name}`); await badge(page, refused ? "Polling" : "Live: events"); await settled(page);
     let calls = 0; page.on("request", (r) => r.url().includes("/api/") && calls++); await page.waitForTimeout(15000);
     assert(calls < 15, `${name} ${refused ? "polling" : "live"}: ${calls} calls in 15 s`);
   }
@@ -387,8 +393,12 @@ if (MOCK) await walk("empty-and-errors", async (made) => {
   await page.selectOption("#genre", "Crime"); await page.locator("#preview .note.warn").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-few.png` });
   await page.route("**/api/queue/**", (r) => r.abort()); for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".note.bad").first().waitFor(); await settled(page); await page.screenshot({ path: `${SHOTS}/${name}-error.png` }); }
 });
-const helpers = { walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, refuseStreams, ORIGIN, SHOTS, SLOW, DESK, PHONE };
+const helpers = { walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, refuseStreams, SOCKET, ORIGIN, SHOTS, SLOW, DESK, PHONE };
+const film = makeFilm({ ...helpers, file: arg("film", "") });
 await walkProjects(helpers);
+await walkClips({ ...helpers, film });
+await walkLive({ ...helpers, film, MOCK });
+await walkCredits(helpers);
 await walkErrors(helpers);
 await walkWebhooks({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, api, answer, ORIGIN, SHOTS, receiver: arg("receiver", "") });
 await browser.close();

@@ -55,6 +55,8 @@ def values(parameter):
     least, most = parameter.get("MinValue"), parameter.get("MaxValue")
     if "AllowedValues" in parameter:
         return ", ".join(code(value) for value in parameter["AllowedValues"])
+    if "MaxLength" in parameter:
+        return f"up to {parameter['MaxLength']} characters"
     if most is None:
         return "" if least is None else f"from {least}"
     return f"up to {most}" if least is None else f"{least} to {most}"

@@ -12,7 +12,20 @@ from commands.cloud import Problem
 from commands.template import Template
 
 TEMPLATE = Template.load(pathlib.Path(__file__).resolve().parents[2] / "template.yaml")
-KEPT = ["Bucket", "Catalog", "Counters", "Deliveries", "Endpoints", "Errors", "Failures", "JobEvents", "Jobs", "Projects"]
+KEPT = [
+    "Bucket",
+    "Catalog",
+    "Clips",
+    "Counters",
+    "Credits",
+    "Deliveries",
+    "Endpoints",
+    "Errors",
+    "Failures",
+    "JobEvents",
+    "Jobs",
+    "Projects",
+]
 
 
 def skipped(name, physical, status="DELETE_SKIPPED"):
@@ -77,7 +90,7 @@ class Retained(unittest.TestCase):
         found, template, _, messages = self.find(Aws(old=[skipped("Jobs", "old-Jobs")]), {"Catalog": "my-catalog"})
         self.assertEqual((found, sorted(template["Resources"])), ({"Catalog": "my-catalog"}, ["Catalog"]))
         self.assertEqual(sorted(template["Parameters"]), ["DeletionProtection"])
-        self.assertRegex(messages[0], "Bucket, Counters, .*Jobs.* were not found")
+        self.assertRegex(messages[0], "Bucket, Clips, Counters, .*Jobs.* were not found")
 
     def test_an_existing_stack_and_unknown_resources_are_refused(self):
         for aws, given, exists, reason in (

@@ -1,5 +1,5 @@
-"""Each parameter and each setting is described in docs/settings.md, and each setting is in the roles of the functions that
-read it, and in the commands that generate or require it.
+"""Each parameter and each setting is described in docs/settings.md; each setting is in the roles of the functions that read
+it, and in the commands that generate or require it; each variable is in the environment of the functions that read it.
 
 REELHOOK_UPDATE_DOCS=1 writes the tables of docs/settings.md.
 """
@@ -12,7 +12,7 @@ import unittest
 import reference
 from commands import preflight
 from commands.settings import MEMBERS, NAMES, OPTIONS, SETTINGS
-from commands.template import Template
+from commands.template import FUNCTION, Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = Template.load(ROOT / "template.yaml")
@@ -30,9 +30,20 @@ SHARED = {
     "notification::SETTINGS": "shared/app/src/webhooks/notification.rs",
     "WebhookSecrets::SETTINGS": "shared/aws/src/webhooks/secrets.rs",
     "CallbackKeys::SETTINGS": "shared/http/src/projects/callbacks/sender.rs",
+    "ReportKeys::SETTINGS": "shared/http/src/clips/webhook/sender.rs",
 }
 # What functions that check keys have in their source. They read the credentials before their own settings.
 CHECKS_KEYS = re.compile(r"Access::SETTINGS|\bWithAccess\b|\.with_access\(|::for_callers\(")
+# What functions that owners may call have in their source.
+CHECKS_OWNERS = re.compile(r"::for_callers\(")
+# Where functions read their variables.
+READERS = ("shared/aws/src/environment", "shared/aws/src/resources.rs", "shared/api/src/api.rs")
+# The methods whose variables the template inserts together, and what their functions have in their source.
+GROUPS = {
+    "owner_tokens": CHECKS_OWNERS,
+    "project_policy": re.compile(r"\.project_policy\(\)"),
+    "clip_policy": re.compile(r"\.clip_policy\(\)"),
+}
 # Generated for a local stack; on AWS the value comes from Creatomate.
 GIVEN = {"CREATOMATE_API_KEY"}
 
@@ -56,7 +67,38 @@ def in_code(crate):
         if name in source:
             own += names_in(read(path))
     keys = names_in(read("shared/http/src/access.rs")) if CHECKS_KEYS.search(source) else []
+    keys += names_in(read("shared/http/src/access/jwt.rs")) if CHECKS_OWNERS.search(source) else []
     return [name for name in keys if name not in own] + own
+
+
+def code_of(path):
+    """The code of a file, or of those in a folder, without comments and tests."""
+    found = ROOT / path
+    files = sorted(found.rglob("*.rs")) if found.is_dir() else [found]
+    sources = (file.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for file in files)
+    return re.sub(r"//.*", "", "\n".join(sources))
+
+
+def methods():
+    """The bodies of the functions in READERS, by name; those of one name together."""
+    found = {}
+    for path in READERS:
+        _, *parts = re.split(r"\bfn (\w+)", code_of(path))
+        for name, body in zip(parts[::2], parts[1::2]):
+            found[name] = found.get(name, "") + body
+    return found
+
+
+def variables_in(source, bodies):
+    """What a source names in the manner of variables, itself or in the bodies of what it calls."""
+    found, waiting, seen = set(), [source], set()
+    while waiting:
+        body = waiting.pop()
+        found |= set(re.findall(r'"([A-Z][A-Z0-9_]+)"', body))
+        called = set(re.findall(r"\b(\w+)(?:::<\w+>)?\(", body)) & set(bodies) - seen
+        waiting += [bodies[name] for name in called]
+        seen |= called
+    return found
 
 
 def names_in(source):
@@ -95,6 +137,30 @@ class Parameters(unittest.TestCase):
         for name, parameter in TEMPLATE.parameters().items():
             self.assertTrue(parameter.get("Description"), name)
             self.assertIn("Default", parameter, name)
+
+
+class Variables(unittest.TestCase):
+    """Lambda limits the environment of a function, so that it has the variables that it reads, and those of all."""
+
+    COMMON = set(TEMPLATE.data["Globals"]["Function"]["Environment"]["Variables"])
+    OWN = {n: set(r["Properties"]["Environment"]["Variables"]) for n, r in TEMPLATE.resources().items() if r["Type"] == FUNCTION}
+    SOURCES = {n: code_of(f"functions/{crate}/src") for n, crate in TEMPLATE.functions().items()}
+
+    def test_a_function_reads_its_variables(self):
+        bodies = methods()
+        for function, own in self.OWN.items():
+            self.assertEqual(own - variables_in(self.SOURCES[function], bodies), set(), function)
+            self.assertEqual(own & self.COMMON, set(), f"{function} has them from Globals")
+
+    def test_a_function_has_the_variables_that_are_read_together(self):
+        bodies, known = methods(), self.COMMON.union(*self.OWN.values())
+        for method, called in GROUPS.items():
+            read = variables_in(bodies[method], bodies) & known
+            self.assertGreater(len(read - self.COMMON), 3, method)
+            functions = [function for function, source in self.SOURCES.items() if called.search(source)]
+            self.assertGreater(len(functions), 3, method)
+            for function in functions:
+                self.assertEqual(read - self.OWN[function] - self.COMMON, set(), f"{function} reads them in {method}")
 
 
 class Settings(unittest.TestCase):

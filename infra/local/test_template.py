@@ -76,7 +76,7 @@ class FailedDeployments(unittest.TestCase):
     def test_retained_resources_are_deleted_by_the_rollback_of_their_deployment(self):
         policies = {n: r["DeletionPolicy"] for n, r in TEMPLATE.resources().items() if "DeletionPolicy" in r}
         kept = {name for name, policy in policies.items() if policy != "Delete"}
-        tables = {"Jobs", "Projects", "JobEvents", "Deliveries", "Endpoints", "Errors", "Catalog", "Counters"}
+        tables = {"Jobs", "Projects", "Clips", "Credits", "JobEvents", "Deliveries", "Endpoints", "Errors", "Catalog", "Counters"}
         self.assertEqual(kept, tables | {"Bucket", "Failures"})
         self.assertEqual({policies[name] for name in kept}, {"RetainExceptOnCreate"})
 

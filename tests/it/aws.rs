@@ -298,15 +298,20 @@ impl Aws {
 
     /// The stored live events of a job as viewers should have seen them, with their ids.
     pub async fn live_events(&self, job: &str) -> Vec<(String, Value)> {
+        self.live_events_of(Dialect::StreamGank, job).await
+    }
+
+    /// Those of a job, a project or a clip job, by its stored id, in a dialect.
+    pub async fn live_events_of(&self, dialect: Dialect, id: &str) -> Vec<(String, Value)> {
         let query = self
             .dynamodb
             .query()
             .table_name(self.output("JobEventsTable"))
             .key_condition_expression("job_id = :job")
             .filter_expression("attribute_exists(live_events)")
-            .expression_attribute_values(":job", AttributeValue::S(job.to_owned()));
+            .expression_attribute_values(":job", AttributeValue::S(id.to_owned()));
         let items = query.send().await.expect("rows").items.unwrap_or_default();
-        let (view, subject) = (views::of(Dialect::StreamGank), Subject::parse(job).expect("an id"));
+        let (view, subject) = (views::of(dialect), Subject::parse(id).expect("an id"));
         let events = |item: &Item| -> Vec<(String, Value)> {
             let version = item["seq"].as_s().expect("text").split('.').next().and_then(|text| text.parse::<u64>().ok());
             let version = version.expect("a version");

@@ -1,7 +1,8 @@
-//! The cost of a job and of a project: counts and prices every AWS call and compares them with docs/cost.md.
+//! The cost of a job, of a project and of a clip job: counts and prices every AWS call and compares them with docs/cost.md.
 //!
 //! `REELHOOK_UPDATE_DOCS=1` rewrites those sections.
 
+mod clips;
 mod jobs;
 mod price;
 mod projects;
@@ -198,6 +199,7 @@ fn crate_name(logical: &str) -> String {
     // Their logical ids differ from those of the tables.
     match name.as_str() {
         "project-api" => "projects".to_owned(),
+        "clip-api" => "clips".to_owned(),
         "error-api" => "errors".to_owned(),
         _ => name,
     }

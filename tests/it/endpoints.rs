@@ -236,7 +236,7 @@ async fn invalid_requests_are_refused_with_a_sentence_that_names_the_field() {
 }
 
 /// Gives the receiver each of the endpoint's valid secrets and keys.
-async fn hold_all(stack: &Stack, id: &str, hook: &str) -> usize {
+pub async fn hold_all(stack: &Stack, id: &str, hook: &str) -> usize {
     let (status, answer) = stack.get(&format!("{PATH}/{id}/secret")).await;
     assert_eq!(status, 200, "{answer}");
     let all = |name: &str| -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! Provokes each documented error: docs/errors.md lists only errors that the API returns.
 
+mod clips;
 mod projects;
 
 use std::collections::BTreeMap;
@@ -13,13 +14,15 @@ use reelhook_domain::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::clips::job::JOBS;
 use crate::examples::assert_same_errors;
 use crate::limits::use_up_calls;
 use crate::stack::{JsonText, Stack, read};
 
 /// Codes of a broken or a full stack, or of one that requires no key; unit tests provoke them
-/// (shared/http/src/problem.rs, shared/app/tests/it/registrations.rs, shared/http/tests/it/keyless.rs).
-const BROKEN: [&str; 5] = ["busy", "foreign_host", "internal", "no_secrets_key", "too_many_endpoints"];
+/// (shared/http/src/problem.rs, shared/app/tests/it/registrations.rs, shared/http/tests/it/keyless.rs,
+/// shared/domain/tests/it/clips/commands.rs).
+const BROKEN: [&str; 6] = ["busy", "foreign_host", "internal", "no_secrets_key", "too_many_cuts", "too_many_endpoints"];
 
 fn documented() -> BTreeMap<String, u16> {
     let rows = include_str!("../../docs/errors.md").lines().filter_map(|line| line.strip_prefix("| `"));
@@ -81,6 +84,8 @@ async fn every_documented_error_has_its_code_its_status_and_both_sentences() {
     projects::projects(&mut seen).await;
     projects::callbacks(&mut seen).await;
     projects::inbox(&mut seen).await;
+    clips::requests(&mut seen).await;
+    clips::clips(&mut seen).await;
     limits(&mut seen).await;
     stack.aws.remove_jobs("job_errors_", 2).await;
     let mut expected = documented();
@@ -298,7 +303,7 @@ async fn limits(seen: &mut Seen<'_>) {
     let key = "rk_errors";
     use_up_calls(stack, key).await;
     let call = |path: &str| stack.http.get(format!("{}{path}", stack.api)).header("x-api-key", key);
-    for path in ["/api/queue/status", "/api/videos", "/api/v1/projects"] {
+    for path in ["/api/queue/status", "/api/videos", "/api/v1/projects", JOBS] {
         // An instance may still have a lease on a few calls.
         for _ in 0..20 {
             if call(path).send().await.expect("an answer").status() == 429 {
@@ -309,4 +314,5 @@ async fn limits(seen: &mut Seen<'_>) {
     seen.answer(call("/api/queue/status"), "rate_limited").await;
     seen.video(call("/api/videos"), "rate_limited").await;
     seen.project(call("/api/v1/projects"), "rate_limited").await;
+    seen.clip(call(JOBS), "rate_limited").await;
 }

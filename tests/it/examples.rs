@@ -1,6 +1,8 @@
 //! The examples of the API's description: one walk through all operations, whose requests and answers are compared with
 //! infra/openapi/examples. `REELHOOK_UPDATE_DOCS=1` rewrites the files.
 
+mod clip_reports;
+mod clips;
 mod files;
 mod inbox;
 mod jobs;
@@ -37,6 +39,9 @@ async fn every_operation_answers_as_its_example_shows() {
     inbox::of_a_page(&mut recorder).await;
     projects::that_is_cancelled(&mut recorder).await;
     task_callbacks::of_a_project(&mut recorder).await;
+    clip_reports::about_no_job(&mut recorder).await;
+    clips::of_a_worker(&mut recorder).await;
+    clips::of_our_own_renderers(&mut recorder).await;
     webhooks::sent(&mut recorder, &endpoint).await;
     webhooks::refused_by_their_receiver(&mut recorder).await;
     webhooks::settings_of(&mut recorder, &endpoint).await;

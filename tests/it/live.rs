@@ -165,8 +165,8 @@ impl Transport {
     }
 }
 
-/// Disconnects four viewers of one job 50 times each, while the test reports the job's steps.
-async fn four_viewers(stack: &Stack, transport: Transport) -> (String, [Viewer; 4]) {
+/// A job whose worker stopped reporting after step 1, so that the test reports the others.
+pub async fn stalled_job(stack: &Stack) -> String {
     let job = stack.submit("step_ms=5&stall=1").await;
     stack.until(&job, "done with step 1", |job| job["progress"] == 12).await;
     // Moves the start of the run, so that its short timer does not end it while viewers reconnect.
@@ -176,6 +176,12 @@ async fn four_viewers(stack: &Stack, transport: Transport) -> (String, [Viewer; 
     (stored.run.times.started_at, stored.due_at) = (Some(later), Some(later));
     stored.outbox.clear();
     stack.aws.save_job(&stored).await;
+    job
+}
+
+/// Disconnects four viewers of one job 50 times each, while the test reports the job's steps.
+async fn four_viewers(stack: &Stack, transport: Transport) -> (String, [Viewer; 4]) {
+    let job = stalled_job(stack).await;
     let path = format!("/api/job/{job}/stream");
     let mut viewers = [(); 4].map(|()| Viewer { last: Some("0".to_owned()), ..Viewer::default() });
     let reports = reports(&job);

@@ -1,19 +1,23 @@
-//! Lists and counts need the same number of reads with 1,000 jobs as with 10, and with 300 projects and errors.
+//! Lists and counts need the same number of reads with 1,000 jobs as with 10, and with 300 projects, errors and clip jobs.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::credits::ledger::{Addition, Ledger as _};
 use reelhook_app::errors::store::{ErrorStore, SavedStep, group};
 use reelhook_app::outbox::rows::{LogEntry, LogRow};
 use reelhook_app::views::Dialect;
+use reelhook_aws::credits::table::CreditTable;
 use reelhook_aws::errors::table::ErrorTable;
+use reelhook_domain::credits::account::Account;
+use reelhook_domain::credits::ledger::EntryKind;
 use reelhook_domain::errors::cause::{Cause, Raise};
 use reelhook_domain::errors::error::ErrorRow;
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::projects::project::Project;
-use reelhook_domain::{Event, EventId, JobId, LogLevel, Policy, Timestamp, decide};
-use reelhook_testkit::{a_project, make_job};
+use reelhook_domain::{ClipJob, ClipPolicy, Event, EventId, JobId, LogLevel, OwnerId, Policy, Timestamp, decide};
+use reelhook_testkit::{a_clip_job, a_project, make_job};
 use serde_json::{Map, Value};
 
 use crate::cost::{log_at_rest, log_length, log_lines};
@@ -30,7 +34,7 @@ async fn reads(stack: &Stack, path: &str) -> BTreeMap<String, usize> {
     log_at_rest(stack).await;
     let mut counted = BTreeMap::new();
     for (function, _, line) in log_lines(from) {
-        let is_ours = ["job-control", "job-logs", "projects", "errors"].contains(&function.as_str());
+        let is_ours = ["job-control", "job-logs", "projects", "clips", "errors"].contains(&function.as_str());
         // Leases for the rate limit depend on earlier calls.
         if is_ours && line["service"] == "DynamoDB" && line["operation"] != "UpdateItem" {
             *counted.entry(format!("{function} {}", line["operation"].as_str().expect("a name"))).or_default() += 1;
@@ -180,4 +184,81 @@ async fn projects_and_errors_are_read_as_often_with_300_as_with_10() {
     let (_, counted) = stack.get("/api/v1/errors/stats").await;
     assert!(counted["stats"]["byType"]["generation"].as_u64() >= Some(300), "the errors are counted: {counted}");
     remove_projects_and_errors(&stack, 300, now).await;
+}
+
+/// Clip job `n`, which was canceled.
+fn clip_job(n: u32, now: Timestamp) -> ClipJob {
+    let (policy, cancel) = (ClipPolicy::default(), reelhook_domain::clips::event::Event::Cancel);
+    let made = a_clip_job(n, now, &policy);
+    let reelhook_domain::Decision::Apply(mut job) =
+        reelhook_domain::clips::decide::decide(&made, &cancel, now, &policy)
+    else {
+        panic!("a waiting clip job can be canceled");
+    };
+    job.outbox.clear();
+    *job
+}
+
+/// Adds clip jobs, and entries of an account.
+async fn add_clips_and_entries(stack: &Stack, (from, to): (u32, u32), now: Timestamp, account: &Account) {
+    let ledger = CreditTable::new(stack.aws.dynamodb.clone(), stack.aws.output("CreditsTable"));
+    for n in from..to {
+        let put = stack.aws.dynamodb.put_item().table_name(stack.aws.output("ClipsTable"));
+        let item = reelhook_aws::clips::item::to_item(&clip_job(n, now), "test");
+        put.set_item(Some(item)).send().await.expect("saved");
+        let addition = Addition {
+            account: account.clone(),
+            id: format!("reads.{n}"),
+            kind: EntryKind::Bonus,
+            credits: 1,
+            description: "A credit".to_owned(),
+            at: now,
+        };
+        ledger.add(&addition).await.expect("added");
+    }
+}
+
+/// Removes them, with all rows of the account.
+async fn remove_clips_and_entries(stack: &Stack, count: u32, now: Timestamp, account: &Account) {
+    for n in 0..count {
+        let delete = stack.aws.dynamodb.delete_item().table_name(stack.aws.output("ClipsTable"));
+        delete.key("id", AttributeValue::S(clip_job(n, now).id.to_string())).send().await.expect("deleted");
+    }
+    let table = stack.aws.output("CreditsTable");
+    let query = stack.aws.dynamodb.query().table_name(table).key_condition_expression("pk = :account");
+    let query = query.expression_attribute_values(":account", AttributeValue::S(account.to_string()));
+    for mut item in query.send().await.expect("rows").items.unwrap_or_default() {
+        item.retain(|name, _| matches!(name.as_str(), "pk" | "sk"));
+        stack.aws.dynamodb.delete_item().table_name(table).set_key(Some(item)).send().await.expect("deleted");
+    }
+}
+
+#[tokio::test]
+async fn clip_jobs_and_credits_are_read_as_often_with_300_as_with_10() {
+    let (stack, now) = (Stack::open().await, now());
+    let account = Account::Owner(OwnerId::parse(&format!("reads-{}", now.millis())).expect("an id"));
+    let first = format!("/ai-clipping-agent/jobs/{}", clip_job(0, now).id.uuid());
+    let credits = format!("/ai-clipping-agent/credits?limit=10&userId={}", account.user_id());
+    let paths = [
+        "/ai-clipping-agent/jobs?limit=10",
+        "/ai-clipping-agent/jobs?limit=10&status=canceled",
+        first.as_str(),
+        credits.as_str(),
+    ];
+    let mut before = Vec::new();
+    add_clips_and_entries(&stack, (0, 10), now, &account).await;
+    for path in paths {
+        before.push(reads(&stack, path).await);
+    }
+    add_clips_and_entries(&stack, (10, 300), now, &account).await;
+    for (path, few) in paths.iter().zip(before) {
+        let many = reads(&stack, path).await;
+        println!("{path}: {few:?} with 10, {many:?} with 300");
+        assert!(!many.is_empty() && many == few, "{path}: {few:?} with 10, {many:?} with 300");
+    }
+    let (_, listed) = stack.get("/ai-clipping-agent/jobs?limit=50&status=canceled").await;
+    assert_eq!(listed["jobs"].as_array().map(Vec::len), Some(50), "the clip jobs are listed");
+    let (_, shown) = stack.get(&credits).await;
+    assert_eq!((&shown["balance"], shown["transactions"].as_array().map(Vec::len)), (&Value::from(300), Some(10)));
+    remove_clips_and_entries(&stack, 300, now, &account).await;
 }

@@ -1,14 +1,14 @@
 //! Projects of scenes on the deployed stack: chained, stitched, commanded, watched; and services that misbehave.
 
 pub mod backends;
-mod callers;
+pub mod callers;
 mod commands;
 pub mod inbox;
 mod killed;
-mod listener;
-mod live;
+pub mod listener;
+pub mod live;
 mod lost_answers;
-mod media;
+pub mod media;
 mod own;
 pub mod project;
 mod purged;

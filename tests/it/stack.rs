@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
 
 /// The functions behind the HTTP API.
-pub const API_FUNCTIONS: [&str; 14] = [
+pub const API_FUNCTIONS: [&str; 16] = [
     "pages",
     "generate",
     "videos",
@@ -29,7 +29,9 @@ pub const API_FUNCTIONS: [&str; 14] = [
     "step-webhook",
     "creatomate-webhook",
     "scene-webhooks",
+    "clipping-webhook",
     "projects",
+    "clips",
     "errors",
 ];
 

@@ -76,7 +76,7 @@ async fn download(stack: &Stack, url: &str) -> Vec<u8> {
 }
 
 /// The JSON output of ffprobe for a file.
-fn probe(stack: &Stack, file: &Path, arguments: &[&str]) -> Value {
+pub fn probe(stack: &Stack, file: &Path, arguments: &[&str]) -> Value {
     let packages = stack.local.join("verify/node_modules/@ffprobe-installer");
     let found =
         std::fs::read_dir(&packages).expect("ffprobe's packages").flatten().map(|entry| entry.path().join("ffprobe"));
@@ -264,7 +264,7 @@ async fn a_killed_renderer_loses_one_scene_and_causes_no_second_webhook() {
 }
 
 /// The keys below a prefix of the bucket, with the time at which each was written.
-async fn objects(stack: &Stack, prefix: &str) -> Vec<(String, String)> {
+pub async fn objects(stack: &Stack, prefix: &str) -> Vec<(String, String)> {
     let path = format!("/{}?list-type=2&prefix={}", stack.aws.output("BucketName"), prefix.replace('/', "%2F"));
     let (_, answer, _) = stack.aws.call("s3", "GET", &path, None, &Value::Null).await;
     let text = answer.as_str().expect("XML");

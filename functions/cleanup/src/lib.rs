@@ -1,17 +1,20 @@
 //! The due sweep: every minute it acts on everything that is due; every hour it reconciles counters with the jobs.
 
 use lambda_runtime::LambdaEvent;
+use reelhook_app::clips::worker;
 use reelhook_app::errors::dead_letters::{self, FaultPorts};
 use reelhook_app::errors::raise::RaisePorts;
+use reelhook_app::errors::service_down::{self, ServicePorts};
 use reelhook_app::jobs::queue::RemovalPorts;
 use reelhook_app::outbox::cleanup::{CleanupPorts, CleanupReport, clean_up};
 use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::outbox::sweep::{Due, SweepPorts, WaitingScenes};
-use reelhook_app::projects::service_down::{self, ServicePorts};
+use reelhook_app::projects::services;
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::recover::RecoverPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_aws::clips::table::ClipTable;
 use reelhook_aws::errors::faults::LeftBehindQueues;
 use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::jobs::reconcile::Reconciler;
@@ -24,8 +27,8 @@ use reelhook_aws::start::{SystemClock, deadline};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
-use reelhook_domain::Policy;
 use reelhook_domain::projects::policy::ProjectPolicy;
+use reelhook_domain::{ClipPolicy, Policy};
 use serde::Deserialize;
 
 /// What finds the subscribers of an event.
@@ -35,6 +38,7 @@ const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS"];
 pub struct Deps {
     jobs: JobTable,
     projects: ProjectTable,
+    clips: ClipTable,
     deliveries_table: DeliveryTable,
     endpoints: EndpointTable,
     counters: Reconciler,
@@ -47,6 +51,7 @@ pub struct Deps {
     tables: Vec<String>,
     policy: Policy,
     project_policy: ProjectPolicy,
+    clip_policy: ClipPolicy,
 }
 
 impl Deps {
@@ -59,7 +64,7 @@ impl Deps {
         let mut queues = resources.queues();
         let (work, deliveries, left_behind) = (queues.work(), queues.deliveries(), queues.left_behind());
         let (endpoints, allow_http) = (resources.endpoints(), resources.environment.allows_http());
-        let tables = ["JOBS_TABLE", "PROJECTS_TABLE"];
+        let tables = ["JOBS_TABLE", "PROJECTS_TABLE", "CLIPS_TABLE"];
         Ok(Self {
             deliveries_table: resources.deliveries(),
             registrations: RegistrationTable::new(endpoints.clone()),
@@ -70,10 +75,12 @@ impl Deps {
             counters: Reconciler { counters: resources.counters(), jobs: jobs.clone() },
             jobs,
             projects: resources.projects(),
+            clips: resources.clips(),
             work,
             deliveries,
             policy: resources.environment.policy(),
             project_policy: resources.environment.project_policy(),
+            clip_policy: resources.environment.clip_policy(),
             settings: resources
                 .settings(SETTINGS, move |raw| Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?))?
                 .await?,
@@ -96,11 +103,12 @@ pub struct Call {
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupReport, lambda_runtime::Error> {
     let jobs = Due { index: &deps.jobs, store: &deps.jobs, policy: &deps.policy };
     let projects = Due { index: &deps.projects, store: &deps.projects, policy: &deps.project_policy };
+    let clips = Due { index: &deps.clips, store: &deps.clips, policy: &deps.clip_policy };
     let scenes = WaitingScenes { slots: &deps.projects, work: &deps.work };
     let table = &deps.deliveries_table;
     let ports = CleanupPorts {
         sweep: SweepPorts {
-            aggregates: &[&jobs, &projects, &scenes],
+            aggregates: &[&jobs, &projects, &clips, &scenes],
             due_deliveries: table,
             starts: &deps.jobs,
             work: &deps.work,
@@ -149,12 +157,8 @@ async fn check_faults(deps: &Deps) -> Result<(), StoreError> {
         tables: &deps.tables,
     })
     .await?;
-    service_down::check(&ServicePorts {
-        circuits: &deps.counters.counters,
-        errors: &deps.errors,
-        steps: &steps,
-        clock: &SystemClock,
-        policy: &deps.project_policy,
-    })
-    .await
+    let ports =
+        ServicePorts { circuits: &deps.counters.counters, errors: &deps.errors, steps: &steps, clock: &SystemClock };
+    service_down::check(&ports, &services::watched(&deps.project_policy)).await?;
+    service_down::check(&ports, &[worker::watched(&deps.clip_policy)]).await
 }

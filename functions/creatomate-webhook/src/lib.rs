@@ -2,7 +2,7 @@
 
 use reelhook_api::{Api, SettingsReader};
 use reelhook_app::jobs::renders::{CallbackAuth, RenderPorts, receive};
-use reelhook_app::outbox::messages::WorkMessage;
+use reelhook_app::outbox::messages::{Hints, WorkMessage};
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::outbox::queues::Queue;
@@ -81,7 +81,6 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         CallbackAuth::Anonymous => deps.api.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
         CallbackAuth::Operator => {}
     }
-    let (render, callback) = read(request)?;
     let ports = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
@@ -89,7 +88,21 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         policy: &deps.policy,
         confirmable: secrets.confirmable,
     };
-    let received = receive(&ports, &deps.work, &auth, &render, &callback).await?;
+    apply(&ports, &deps.work, &auth, request).await
+}
+
+/// Reads a callback that was counted, and applies it. One without a token only sends a hint to `work`, the Work queue.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn apply(
+    ports: &RenderPorts<'_>,
+    work: &dyn Hints<WorkMessage>,
+    auth: &CallbackAuth,
+    request: &ApiRequest,
+) -> Result<ApiAnswer, Problem> {
+    let (render, callback) = read(request)?;
+    let received = receive(ports, work, auth, &render, &callback).await?;
     note(&received, &render, &callback);
     answer(&received, &render, &callback)
 }

@@ -60,7 +60,7 @@ impl Deps {
             registrations: RegistrationTable::new(resources.endpoints()),
             reports: Limits::of_callers(resources.counters(), REPORTS_PER_MINUTE),
             policy: resources.environment.policy(),
-            api: Api::for_callers(resources, settings, errors.first_call()).await?,
+            api: Api::for_operators(resources, settings, errors.first_call()).await?,
             errors,
         })
     }

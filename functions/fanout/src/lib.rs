@@ -1,5 +1,5 @@
-//! Fanout: turns the outbox of each version on the streams of jobs and projects into rows and messages, and repairs after
-//! a lost stream.
+//! Fanout: turns the outbox of each version on the streams of jobs, projects and clip jobs into rows and messages, and
+//! repairs after a lost stream.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
@@ -9,19 +9,23 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::errors::dead_letters;
 use reelhook_app::errors::raise::RaisePorts;
 use reelhook_app::errors::steps::ErrorSteps;
+use reelhook_app::files::links::FileLinks;
 use reelhook_app::jobs::steps::DetailStore;
 use reelhook_app::outbox::fanout::{AnyVersion, FanoutPorts, Plan, apply_plans};
-use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, PieceMessage, WorkMessage, send_all};
-use reelhook_app::outbox::repair::{Cursor, Place, RepairPorts, repair, repair_projects};
-use reelhook_app::projects::links::FileLinks;
+use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, LiveMessage, PieceMessage, WorkMessage, send_all};
+use reelhook_app::outbox::repair::{Cursor, Place, RepairPorts, repair, repair_clips, repair_projects};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
+use reelhook_aws::clips;
+use reelhook_aws::clips::table::ClipTable;
+use reelhook_aws::credits::table::CreditTable;
 use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::jobs;
 use reelhook_aws::jobs::events::FanoutTables;
 use reelhook_aws::jobs::table::JobTable;
+use reelhook_aws::live::viewers::ViewerFlag;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::outbox::stream::{self, Record};
@@ -31,7 +35,7 @@ use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
-use reelhook_domain::{Policy, ProjectId, Timestamp};
+use reelhook_domain::{Policy, Subject, Timestamp};
 use reelhook_signing::SigningKeys;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -57,11 +61,15 @@ pub struct PoisonNote {
 pub struct Deps {
     jobs: JobTable,
     projects: ProjectTable,
+    clips: ClipTable,
+    credits: CreditTable,
     errors: ErrorTable,
     tables: FanoutTables,
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
     pieces: Queue<PieceMessage>,
+    live: Queue<LiveMessage>,
+    viewers: ViewerFlag,
     failures: Queue<PoisonNote>,
     bucket: Bucket,
     base: Url,
@@ -79,10 +87,12 @@ impl Deps {
         let allow_http = resources.environment.allows_http();
         let mut queues = resources.queues();
         let (work, deliveries) = (queues.work(), queues.deliveries());
-        let (pieces, failures) = (queues.pieces(), queues.named("FAILURES_QUEUE_URL"));
+        let (pieces, live, failures) = (queues.pieces(), queues.live(), queues.named("FAILURES_QUEUE_URL"));
         Ok(Self {
             jobs: resources.jobs(),
             projects: resources.projects(),
+            clips: resources.clips(),
+            credits: resources.credits(),
             errors: resources.errors(),
             tables: FanoutTables {
                 log: resources.job_events(),
@@ -93,6 +103,8 @@ impl Deps {
             work,
             deliveries,
             pieces,
+            live,
+            viewers: resources.viewers(),
             failures,
             bucket: resources.bucket(),
             registrations: RegistrationTable::new(resources.endpoints()),
@@ -133,10 +145,14 @@ impl Deps {
             store: &self.tables,
             scene_slots: &self.projects,
             lookups: &self.tables.counters,
+            submissions: &self.tables.counters,
+            ledger: &self.credits,
             errors,
             work: &self.work,
             pieces: &self.pieces,
             deliveries: &self.deliveries,
+            viewers: &self.viewers,
+            live: &self.live,
             clock: &SystemClock,
         }
     }
@@ -197,7 +213,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lam
     }
 }
 
-/// Repairs a page of jobs, or of projects after all jobs.
+/// Repairs a page of jobs, of projects after all jobs, or of clip jobs after all projects.
 async fn repair_part(deps: &Deps, request: RepairRequest) -> Result<RepairAnswer, lambda_runtime::Error> {
     let secrets = deps.settings.get().await;
     let errors = deps.raise_ports(&secrets);
@@ -218,7 +234,13 @@ async fn repair_part(deps: &Deps, request: RepairRequest) -> Result<RepairAnswer
         Place::Projects { projects } => {
             let cursor = projects.as_deref();
             let (repaired, next) = repair_projects(&ports, &deps.projects, request.since, cursor).await?;
-            (repaired, next.map(|next| Place::Projects { projects: Some(next) }))
+            let next = next.map(|next| Place::Projects { projects: Some(next) });
+            (repaired, Some(next.unwrap_or(Place::Clips { clips: String::new() })))
+        }
+        Place::Clips { clips } => {
+            let cursor = Some(clips.as_str()).filter(|cursor| !cursor.is_empty());
+            let (repaired, next) = repair_clips(&ports, &deps.clips, request.since, cursor).await?;
+            (repaired, next.map(|clips| Place::Clips { clips }))
         }
     };
     Ok(RepairAnswer { scanned: repaired.scanned, ensured: repaired.ensured, cursor })
@@ -233,8 +255,9 @@ async fn read_subscriptions(deps: &Deps) -> Result<Subscriptions, StoreError> {
 /// Reads a record of a stream as a version of an aggregate of any kind; the prefix of its id says which.
 fn read(record: &EventRecord) -> Record<dyn AnyVersion> {
     let now = SystemClock.now();
-    match stream::id(record) {
-        Some(id) if ProjectId::chosen(id).is_ok() => stream::read(record, now, projects::item::from_item).of_any(),
+    match stream::id(record).map(Subject::parse) {
+        Some(Ok(Subject::Project(_))) => stream::read(record, now, projects::item::from_item).of_any(),
+        Some(Ok(Subject::Clips(_))) => stream::read(record, now, clips::item::from_item).of_any(),
         Some(_) | None => stream::read(record, now, jobs::item::from_item).of_any(),
     }
 }

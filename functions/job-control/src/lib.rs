@@ -4,7 +4,8 @@ use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::change::change;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::{self, RemovalPorts};
-use reelhook_app::jobs::renders::{Creatomate, RenderLookup, RenderPorts, look_up};
+use reelhook_app::jobs::renders::{Creatomate, RenderLookup, RenderPorts, RenderStore, look_up};
+use reelhook_app::jobs::store;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::cleanup::clean_up_now;
 use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
@@ -15,7 +16,8 @@ use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{Policy, RenderId};
+use reelhook_domain::{JobId, Policy, RenderId};
+use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::control::Command;
 use reelhook_http::jobs::problem::JobProblem;
@@ -79,25 +81,37 @@ impl Deps {
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.api.admit(request).await?;
     if let Some((id, command)) = Command::read(request)? {
+        if !may_see(deps, &caller, &id).await? {
+            return Err(Problem::Job(JobProblem::NotFound));
+        }
         let changed = change(&deps.jobs, &SystemClock, &deps.policy, &id, &command.event()).await?;
         command.note(&id, &caller, changed.name());
         return command.answer(changed);
     }
     if let Some(route) = Route::read(request)? {
         route.note(&caller);
-        return handle_queue(deps, route).await;
+        return handle_queue(deps, route, &caller).await;
     }
     match read_render_lookup(request)? {
-        Some(render) => look_up_render(deps, &render).await,
+        Some(render) => look_up_render(deps, &render, &caller).await,
         None => Err(routes::unknown(request)),
     }
 }
 
-async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
+/// Whether a caller sees a job. It is read only for an owner: the change finds out whether it exists.
+async fn may_see(deps: &Deps, caller: &Caller, id: &JobId) -> Result<bool, Problem> {
+    if caller.owner.is_none() {
+        return Ok(true);
+    }
+    Ok(store::find(&deps.jobs, id).await?.is_some_and(|job| caller.may_see(&job.origin)))
+}
+
+async fn handle_queue(deps: &Deps, route: Route, caller: &Caller) -> Result<ApiAnswer, Problem> {
     let now = SystemClock.now();
     Ok(match route {
         Route::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
         Route::List { filter, limit, cursor } => {
+            let filter = filter.seen_by(caller.owner.as_ref());
             list_answer(&queue::list(&deps.jobs, now, &filter, limit, cursor).await?)
         }
         Route::Clear => {
@@ -126,7 +140,16 @@ async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
     })
 }
 
-async fn look_up_render(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Problem> {
+async fn look_up_render(deps: &Deps, render: &RenderId, caller: &Caller) -> Result<ApiAnswer, Problem> {
+    let unknown = || Problem::Job(JobProblem::RenderUnknown(render.to_string()));
+    if caller.owner.is_some() {
+        // All jobs with the render would change.
+        for id in deps.renders.jobs_of(render).await? {
+            if !may_see(deps, caller, &id).await? {
+                return Err(unknown());
+            }
+        }
+    }
     let settings = deps.api.settings.get().await;
     let ports = RenderPorts {
         jobs: &deps.jobs,
@@ -137,7 +160,7 @@ async fn look_up_render(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Pro
     };
     match look_up(&ports, &deps.http, &settings.own, render).await? {
         RenderLookup::Found(found) => Ok(render_lookup_answer(render, &found)),
-        RenderLookup::Unknown => Err(Problem::Job(JobProblem::RenderUnknown(render.to_string()))),
+        RenderLookup::Unknown => Err(unknown()),
         RenderLookup::Failed => Err(Problem::Job(JobProblem::RenderCheckFailed)),
         RenderLookup::TimedOut => Err(Problem::Job(JobProblem::RenderCheckTimeout)),
     }

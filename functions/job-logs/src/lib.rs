@@ -3,13 +3,15 @@
 use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::logs::{self, LogPorts};
+use reelhook_app::jobs::store;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::JobEventTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::Policy;
+use reelhook_domain::{JobId, Policy};
+use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::logs::{Route, archive_answer, log_answer, search_answer, shown, stats_answer};
 use reelhook_http::jobs::problem::JobProblem;
@@ -50,7 +52,7 @@ impl Deps {
 /// # Errors
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    deps.api.admit(request).await?;
+    let caller = deps.api.admit(request).await?;
     let ports = LogPorts {
         lines: &deps.lines,
         archive: &deps.archive,
@@ -61,14 +63,17 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     let now = SystemClock.now();
     Ok(match Route::read(request)? {
         Route::Log(id) => {
+            check(deps, &caller, &id).await?;
             let found = logs::search(&deps.lines, &shown(&id), now).await?;
             log_answer(&id, &found.lines, None, now)
         }
         Route::StoredLog(id, limit) => {
+            check(deps, &caller, &id).await?;
             let (lines, archived) = logs::kept(&ports, &id, limit).await?;
             log_answer(&id, &lines, Some(if archived { "archive" } else { "job_events" }), now)
         }
         Route::Archive(id) => {
+            check(deps, &caller, &id).await?;
             if !logs::archive(&ports, &id).await? {
                 return Err(Problem::Job(JobProblem::NotFound));
             }
@@ -81,4 +86,13 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
             stats_answer(ended.total() + active.total(), &log, now)
         }
     })
+}
+
+/// Refuses an owner the log of a job that is not theirs, or that does not exist any more.
+async fn check(deps: &Deps, caller: &Caller, id: &JobId) -> Result<(), Problem> {
+    if caller.owner.is_none() {
+        return Ok(());
+    }
+    let found = store::find(&deps.jobs, id).await?.filter(|job| caller.may_see(&job.origin));
+    found.map(drop).ok_or(Problem::Job(JobProblem::NotFound))
 }

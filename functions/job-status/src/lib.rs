@@ -9,6 +9,7 @@ use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Job, JobId, Subject};
+use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::jobs::status::{Route, details_answer, job_answer};
@@ -44,19 +45,20 @@ impl Deps {
 /// # Errors
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    deps.api.admit(request).await?;
+    let caller = deps.api.admit(request).await?;
     match Route::read(request)? {
-        Route::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
-        Route::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, SystemClock.now())),
+        Route::Job(id) => Ok(job_answer(request, &find(deps, &caller, &id).await?)),
+        Route::Details(id) => Ok(details_answer(request, &find(deps, &caller, &id).await?, SystemClock.now())),
         Route::Deliveries(wanted) => {
             if let Some(id) = wanted.subject.as_ref().and_then(Subject::job) {
-                find(deps, id).await?;
+                find(deps, &caller, id).await?;
             }
             Ok(list_answer(&list(&deps.deliveries, &wanted, SystemClock.now()).await?))
         }
     }
 }
 
-async fn find(deps: &Deps, id: &JobId) -> Result<Job, Problem> {
-    store::find(&deps.jobs, id).await?.ok_or(Problem::Job(JobProblem::NotFound))
+async fn find(deps: &Deps, caller: &Caller, id: &JobId) -> Result<Job, Problem> {
+    let found = store::find(&deps.jobs, id).await?.filter(|job| caller.may_see(&job.origin));
+    found.ok_or(Problem::Job(JobProblem::NotFound))
 }

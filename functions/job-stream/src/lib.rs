@@ -1,13 +1,16 @@
-//! Live updates of jobs, of projects, of the queue and of errors over one of two transports: a Function URL, which streams, or the HTTP API,
-//! which buffers, so that a request waits for the first event. The template deploys this program once for each.
+//! Live updates of jobs, of projects, of clip jobs, of the queue and of errors over one of two transports: a Function URL,
+//! which streams, or the HTTP API, which buffers, so that a request waits for the first event. The template deploys this
+//! program once for each.
 
 mod errors;
+mod owned;
 mod stream;
 mod wait;
 
 use std::time::Duration;
 
 use reelhook_api::{Api, SettingsReader, WithAccess};
+use reelhook_aws::clips::table::ClipTable;
 use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::jobs::events::JobEventTable;
 use reelhook_aws::jobs::slots::SlotTable;
@@ -52,6 +55,7 @@ pub struct Deps {
     pub transport: Transport,
     jobs: JobTable,
     projects: ProjectTable,
+    clips: ClipTable,
     live: JobEventTable,
     errors: ErrorTable,
     viewers: SlotTable,
@@ -72,6 +76,7 @@ impl Deps {
         Ok(Self {
             transport: resources.environment.parsed("TRANSPORT", Transport::Wait),
             projects: resources.projects(),
+            clips: resources.clips(),
             live: resources.job_events(),
             errors: resources.errors(),
             viewers: SlotTable::viewers(resources.counters(), resources.environment.parsed("MAX_VIEWERS", 100)),

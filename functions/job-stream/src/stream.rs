@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use lambda_http::{Request, Response};
 use lambda_runtime::streaming::{Body, Sender, channel};
+use reelhook_api::WithAccess;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue;
@@ -21,9 +22,11 @@ use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
+use reelhook_signing::SigningKeys;
 use tokio::time::Instant;
 
 use crate::errors::ErrorFollower;
+use crate::owned::{check_operator, may_follow};
 use crate::{Deps, SLOT_MARGIN, ticks};
 
 /// How often live events are read.
@@ -81,7 +84,7 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     let now = SystemClock.now();
     if let Some(route) = ErrorStreamRoute::read(request) {
         let admit = errors_stream::admit;
-        deps.api.settings.check(|settings| admit(request, &settings.access, &settings.own, now)).await?;
+        deps.api.check(request, |settings| admit(request, &settings.access, &settings.own, now)).await?;
         // A HEAD request waits for no event.
         if request.is_head() {
             return Ok(Answer::Stream(head(), Body::empty()));
@@ -91,7 +94,16 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
         return Ok(Answer::Stream(head(), body));
     }
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.api.settings.check(|settings| admit(request, &route, &settings.access, &settings.own, now)).await?;
+    let admitted = |settings: &WithAccess<SigningKeys>| admit(request, &route, &settings.access, &settings.own, now);
+    let viewer = deps.api.check(request, admitted).await?;
+    match route.of() {
+        Some(subject) => {
+            if !may_follow(deps, &viewer, &subject).await? {
+                return Ok(Answer::Whole(viewers::not_found(request, &route, route.has_received_not_found())));
+            }
+        }
+        None => check_operator(&viewer)?,
+    }
     match &route {
         // A HEAD request waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
@@ -102,6 +114,10 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
         Route::Project { id, last, received } => {
             let seen = Seen { last: *last, received: *received };
             follow(deps, &deps.projects, id, seen, request, &route).await
+        }
+        Route::Clips { id, last, received, .. } => {
+            let seen = Seen { last: *last, received: *received };
+            follow(deps, &deps.clips, id, seen, request, &route).await
         }
         Route::Queue { last, .. } => {
             let (viewer, last) = (acquire(deps, request).await?, last.clone());
@@ -118,7 +134,7 @@ struct Seen {
     received: Option<Received>,
 }
 
-/// Follows a job or a project.
+/// Follows a job, a project or a clip job.
 async fn follow<A: Watched>(
     deps: &Arc<Deps>,
     store: &impl AggregateStore<A>,

@@ -3,26 +3,31 @@
 
 use std::time::Duration;
 
+use reelhook_api::WithAccess;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
-use reelhook_app::jobs::{queue, store};
-use reelhook_app::projects::requests::command;
 use reelhook_app::watch::{Cursor, LiveEvent, Watch, WatchStart, Watched, begin};
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::Subject;
+use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::clips::problem::ClipProblem;
 use reelhook_http::errors::stream::{self as errors_stream, ErrorStreamRoute};
 use reelhook_http::jobs::problem::JobProblem;
-use reelhook_http::jobs::stream::{admit, read_token_request, token_answer, token_for, wants_errors};
+use reelhook_http::jobs::stream::{admit, read_token_request, token_answer, token_for, wants_errors, wants_live};
 use reelhook_http::jobs::viewers;
+use reelhook_http::live::LIVE_SUBJECT;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::projects::problem::ProjectProblem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::sse::{self, Received, Route, SHORT_COOKIE_LIFE};
+use reelhook_signing::SigningKeys;
 use tokio::time::Instant;
 
+use crate::owned::{check_operator, exists_for, may_follow};
 use crate::{Deps, SLOT_MARGIN, errors, ticks};
 
 /// The longest wait: the HTTP API times out after 30 s.
@@ -43,21 +48,35 @@ const IDLE_RETRY_MS: u32 = 35_000;
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let now = SystemClock.now();
     if (request.method.as_str(), request.path.as_str()) == ("POST", "/api/stream-token") {
-        deps.api.admit(request).await?;
+        let caller = deps.api.admit(request).await?;
+        if wants_live(request)? {
+            let keys = deps.api.settings.get().await;
+            return Ok(token_for(LIVE_SUBJECT, caller.owner.as_ref(), &keys.own, now));
+        }
         if wants_errors(request)? {
-            return Ok(token_for(errors_stream::SUBJECT, &deps.api.settings.get().await.own, now));
+            check_operator(&caller)?;
+            return Ok(token_for(errors_stream::SUBJECT, None, &deps.api.settings.get().await.own, now));
         }
         let of = read_token_request(request)?;
-        check_exists(deps, of.as_ref()).await?;
-        return Ok(token_answer(of.as_ref(), &deps.api.settings.get().await.own, now));
+        check_exists(deps, &caller, of.as_ref()).await?;
+        return Ok(token_answer(of.as_ref(), &caller, &deps.api.settings.get().await.own, now));
     }
     if let Some(route) = ErrorStreamRoute::read(request) {
         let admit = errors_stream::admit;
-        deps.api.settings.check(|settings| admit(request, &settings.access, &settings.own, now)).await?;
+        deps.api.check(request, |settings| admit(request, &settings.access, &settings.own, now)).await?;
         return wait_for_errors(deps, request, &route).await;
     }
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.api.settings.check(|settings| admit(request, &route, &settings.access, &settings.own, now)).await?;
+    let admitted = |settings: &WithAccess<SigningKeys>| admit(request, &route, &settings.access, &settings.own, now);
+    let viewer = deps.api.check(request, admitted).await?;
+    match route.of() {
+        Some(subject) => {
+            if !may_follow(deps, &viewer, &subject).await? {
+                return Ok(viewers::not_found(request, &route, route.has_received_not_found()));
+            }
+        }
+        None => check_operator(&viewer)?,
+    }
     match &route {
         // A HEAD request waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(viewers::events(RETRY_MS, "")),
@@ -69,24 +88,30 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
             let seen = Seen { last: *last, received: *received };
             follow(deps, &deps.projects, id, seen, request, &route).await
         }
+        Route::Clips { id, last, received, .. } => {
+            let seen = Seen { last: *last, received: *received };
+            follow(deps, &deps.clips, id, seen, request, &route).await
+        }
         Route::Queue { last, received } => {
             wait_for_queue(deps, last.as_deref(), received.as_deref(), request, &route).await
         }
     }
 }
 
-/// Whether the job or the project exists that a token is for.
-async fn check_exists(deps: &Deps, of: Option<&Subject>) -> Result<(), Problem> {
-    match of {
-        Some(Subject::Job(id)) => {
-            store::find(&deps.jobs, id).await?.ok_or(Problem::Job(JobProblem::NotFound))?;
-        }
-        Some(Subject::Project(id)) => {
-            command::find(&deps.projects, id).await?.ok_or(Problem::Project(ProjectProblem::NotFound))?;
-        }
-        Some(Subject::Endpoint(_) | Subject::Error(_) | Subject::Trigger(_)) | None => {}
+/// Whether the job, the project or the clip job that a token is for exists, and the caller sees it. A token without one is
+/// for the queue.
+async fn check_exists(deps: &Deps, caller: &Caller, of: Option<&Subject>) -> Result<(), Problem> {
+    let Some(subject) = of else { return check_operator(caller) };
+    if exists_for(deps, caller, subject).await? {
+        return Ok(());
     }
-    Ok(())
+    Err(match subject {
+        Subject::Project(_) => Problem::Project(ProjectProblem::NotFound),
+        Subject::Clips(_) => Problem::Clip(ClipProblem::NotFound),
+        Subject::Job(_) | Subject::Endpoint(_) | Subject::Error(_) | Subject::Trigger(_) => {
+            Problem::Job(JobProblem::NotFound)
+        }
+    })
 }
 
 /// What a viewer has seen, and what its browser has received.
@@ -96,7 +121,7 @@ struct Seen {
     received: Option<Received>,
 }
 
-/// Follows a job or a project.
+/// Follows a job, a project or a clip job.
 async fn follow<A: Watched>(
     deps: &Deps,
     store: &impl AggregateStore<A>,

@@ -12,12 +12,9 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::status::matches_tag;
 use reelhook_http::request::ApiRequest;
 
-/// The HTML around the content of each page.
-const FRAME: &str = include_str!("../assets/frame.html");
-/// The links between pages.
-const NAVIGATION: &str = include_str!("../assets/navigation.html");
-/// The button to sign out.
-const SIGN_OUT: &str = include_str!("../assets/sign-out.html");
+use crate::live::LiveSources;
+use crate::page::{LOGIN, PAGES, fits};
+
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// Files below this size, in bytes, are sent uncompressed.
@@ -30,9 +27,25 @@ macro_rules! scripts {
 }
 
 /// The JavaScript modules; a test compares this list with the directory.
-const SCRIPTS: [(&str, &str); 45] = scripts![
+const SCRIPTS: [(&str, &str); 64] = scripts![
     "actions.js",
     "api.js",
+    "clips/adjust.js",
+    "clips/cards.js",
+    "clips/clip-form.js",
+    "clips/grips.js",
+    "clips/job-actions.js",
+    "clips/job.js",
+    "clips/list.js",
+    "clips/ranges.js",
+    "clips/score.js",
+    "clips/stages.js",
+    "clips/track.js",
+    "clips/upload.js",
+    "clips/words.js",
+    "credits/account.js",
+    "credits/add.js",
+    "credits/words.js",
     "dashboard.js",
     "deliveries.js",
     "delivery-words.js",
@@ -52,7 +65,9 @@ const SCRIPTS: [(&str, &str); 45] = scripts![
     "header-rows.js",
     "job-lists.js",
     "job.js",
+    "live-socket.js",
     "live.js",
+    "media.js",
     "preview.js",
     "projects/frames.js",
     "projects/list.js",
@@ -71,137 +86,13 @@ const SCRIPTS: [(&str, &str); 45] = scripts![
     "recover.js",
     "recoveries.js",
     "secrets.js",
+    "sheet-form.js",
     "sheet.js",
     "steps.js",
     "timeline.js",
     "webhooks.js",
     "words.js",
 ];
-
-/// The parts of a page that differ from page to page.
-struct Page {
-    title: &'static str,
-    description: &'static str,
-    /// The main module, without its file extension; none if the page needs no script.
-    script: Option<&'static str>,
-    /// The style sheet beside the one of all pages, without its file extension.
-    style: Option<&'static str>,
-    /// The current link of the navigation, and its `aria-current`: `page` for the linked page, `true` for a page below
-    /// it.
-    current: Option<(&'static str, &'static str)>,
-    content: &'static str,
-}
-
-impl Page {
-    /// The HTML of the page. Live updates come from `stream_origin`; `sign_out` adds the button to sign out.
-    fn text(&self, stream_origin: &str, sign_out: bool) -> String {
-        let tag = |script| format!("    <script type=\"module\" src=\"/assets/js/{script}.js\"></script>\n");
-        let module = self.script.map(tag).unwrap_or_default();
-        let link = |style| format!("    <link rel=\"stylesheet\" href=\"/assets/{style}.css\">\n");
-        let style = self.style.map(link).unwrap_or_default();
-        let navigation = match (self.script, sign_out) {
-            (None, _) => String::new(),
-            (Some(_), false) => NAVIGATION.to_owned(),
-            (Some(_), true) => format!("{NAVIGATION}{SIGN_OUT}"),
-        };
-        let parts = [
-            ("{{STREAM_ORIGIN}}", stream_origin),
-            ("{{TITLE}}", self.title),
-            ("{{DESCRIPTION}}", self.description),
-            ("{{STYLE}}", style.as_str()),
-            ("{{MODULE}}", module.as_str()),
-            ("{{NAVIGATION}}", navigation.as_str()),
-        ];
-        let mut text = parts.iter().fold(FRAME.to_owned(), |text, (name, value)| text.replace(name, value));
-        if let Some((link, word)) = self.current {
-            // The name of the product also links to the start page, and must not be marked.
-            let link = format!("<a href=\"{link}\"");
-            text = text.replace(&format!("{link}>"), &format!("{link} aria-current=\"{word}\">"));
-        }
-        text.replace("{{CONTENT}}", self.content)
-    }
-}
-
-macro_rules! page {
-    ($name:literal, $title:literal, $description:literal, $script:literal, $current:expr) => {
-        Page {
-            title: $title,
-            description: $description,
-            script: Some($script),
-            style: None,
-            current: $current,
-            content: include_str!(concat!("../assets/", $name)),
-        }
-    };
-}
-
-const INDEX: Page =
-    page!("index.html", "New video", "Choose what the video is about and submit it.", "form", Some(("/", "page")));
-const DASHBOARD: Page = page!(
-    "dashboard.html",
-    "Dashboard",
-    "The state of the queue and the health of the webhooks.",
-    "dashboard",
-    Some(("/dashboard", "page"))
-);
-const QUEUE: Page =
-    page!("queue.html", "Queue", "All jobs, and the actions on them.", "queue", Some(("/queue", "page")));
-const JOB: Page = page!("job.html", "Job", "One job: its steps, its video, its log and its deliveries.", "job", None);
-const WEBHOOKS: Page = page!(
-    "webhooks.html",
-    "Webhooks",
-    "Where Reelhook sends webhooks, and the health of each endpoint.",
-    "webhooks",
-    Some(("/webhooks", "page"))
-);
-const DELIVERIES: Page = page!(
-    "deliveries.html",
-    "Deliveries",
-    "All webhooks that were sent or are scheduled.",
-    "deliveries",
-    Some(("/webhooks", "true"))
-);
-const DELIVERY: Page = page!(
-    "delivery.html",
-    "Delivery",
-    "One webhook: its content and each delivery attempt.",
-    "delivery",
-    Some(("/webhooks", "true"))
-);
-const PROJECTS: Page = Page {
-    style: Some("scenes"),
-    ..page!(
-        "projects.html",
-        "Projects",
-        "Projects of scenes, and their videos.",
-        "projects/list",
-        Some(("/projects", "page"))
-    )
-};
-const PROJECT: Page = Page {
-    style: Some("scenes"),
-    ..page!(
-        "project.html",
-        "Project",
-        "One project: its scenes, their takes and its video.",
-        "projects/project",
-        Some(("/projects", "true"))
-    )
-};
-const ERRORS: Page = Page {
-    style: Some("scenes"),
-    ..page!("errors.html", "Errors", "What failed, and what to do about it.", "errors/inbox", Some(("/errors", "page")))
-};
-
-/// The sign-in page; it works without a script.
-const LOGIN: Page = Page {
-    title: "Sign in",
-    description: "Sign in to see and make videos.",
-    script: None,
-    style: None,
-    current: None,
-    content: include_str!("../assets/login.html"),
-};
 
 /// A file. Its first request computes the ETag and the compressed form, so that a cold start does not.
 struct File {
@@ -243,18 +134,9 @@ impl File {
 
 /// All files of the pages.
 pub struct Files {
-    index: File,
-    dashboard: File,
-    queue: File,
-    job: File,
-    webhooks: File,
-    deliveries: File,
-    delivery: File,
-    projects: File,
-    project: File,
-    errors: File,
+    pages: Vec<(&'static str, File)>,
     login: String,
-    styles: [(&'static str, File); 2],
+    styles: [(&'static str, File); 3],
     icon: File,
     description: File,
     scripts: Vec<(&'static str, File)>,
@@ -262,34 +144,23 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files. Live updates come from the origin of `stream`, or from the pages' own; `sign_out` adds the button to
-    /// sign out.
-    pub fn new(stream: Option<&Url>, sign_out: bool) -> Self {
-        let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-        let page = |page: Page| File::new(HTML, page.text(&origin, sign_out));
+    /// The files. Videos are uploaded to the origin of `uploads`; `sign_out` adds the button to sign out.
+    pub fn new(live: &LiveSources, uploads: Option<&Url>, sign_out: bool) -> Self {
         let style = |text: &'static str| File::new("text/css; charset=utf-8", text);
         Self {
-            index: page(INDEX),
-            dashboard: page(DASHBOARD),
-            queue: page(QUEUE),
-            job: page(JOB),
-            webhooks: page(WEBHOOKS),
-            deliveries: page(DELIVERIES),
-            delivery: page(DELIVERY),
-            projects: page(PROJECTS),
-            project: page(PROJECT),
-            errors: page(ERRORS),
-            login: LOGIN.text(&origin, sign_out),
+            pages: PAGES.map(|(path, page)| (path, File::new(HTML, page.text(live, sign_out)))).into(),
+            login: LOGIN.text(live, sign_out),
             styles: [
                 ("style.css", style(include_str!("../assets/style.css"))),
                 ("scenes.css", style(include_str!("../assets/scenes.css"))),
+                ("clips.css", style(include_str!("../assets/clips.css"))),
             ],
             icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg")),
             // With its line breaks, for people who read it or search it with `curl`: clients that accept gzip load 64
             // KB instead of 53, and a cold start does not read it.
             description: File::new("application/json", include_str!("../openapi/openapi.json")),
             scripts: SCRIPTS.map(|(path, text)| (path, File::new(SCRIPT, text))).into(),
-            policy: policy(&origin),
+            policy: policy(live, uploads),
         }
     }
 
@@ -304,19 +175,9 @@ impl Files {
     }
 
     fn find_page(&self, request: &ApiRequest) -> Option<&File> {
-        Some(match &request.segments()[..] {
-            [] => &self.index,
-            ["dashboard"] => &self.dashboard,
-            ["queue"] => &self.queue,
-            ["job", _] => &self.job,
-            ["webhooks"] => &self.webhooks,
-            ["webhooks", "deliveries"] => &self.deliveries,
-            ["webhooks", "deliveries", _] => &self.delivery,
-            ["projects"] => &self.projects,
-            ["projects", _] => &self.project,
-            ["errors"] => &self.errors,
-            _ => return None,
-        })
+        let segments = request.segments();
+        let found = self.pages.iter().find(|(path, _)| fits(path, &segments));
+        found.map(|(_, page)| page)
     }
 
     /// A script, style or icon. It needs no key: it has no secrets, and the sign-in page needs it.
@@ -366,19 +227,23 @@ fn escaped(text: &str) -> String {
     pairs.iter().fold(text.to_owned(), |text, (plain, entity)| text.replace(plain, entity))
 }
 
-fn policy(stream_origin: &str) -> String {
+/// The Content-Security-Policy of pages: beside their own origin they connect to those of live updates and of uploads.
+fn policy(live: &LiveSources, uploads: Option<&Url>) -> String {
     let sources = [
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         // Frames of scenes are at outside services until they are copied, and a local bucket has no https.
         "img-src 'self' http: https: data:",
-        "media-src 'self' http: https:",
+        // The length of a video is read from the chosen file before it is uploaded.
+        "media-src 'self' http: https: blob:",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     ];
-    format!("{}; connect-src 'self' {stream_origin}", sources.join("; ")).trim_end().to_owned()
+    let (connections, uploads) =
+        (live.origins(), uploads.map(|url| format!(" {}", url.origin().ascii_serialization())));
+    format!("{}; connect-src 'self'{connections}{}", sources.join("; "), uploads.unwrap_or_default())
 }
 
 /// Whether an `Accept-Encoding` header accepts gzip (RFC 9110, 12.5.3).
@@ -425,36 +290,9 @@ mod tests {
     }
 
     #[test]
-    fn each_page_is_complete_and_marks_its_navigation_link() {
-        let check = |page: Page, current: Option<&str>| {
-            let (title, text) = (page.title, page.text("https://stream.example", true));
-            assert!(!text.contains("{{"), "{title} has an unfilled placeholder");
-            assert!(text.contains(&format!("<title>{title} · Reelhook</title>")));
-            let script = page.script.expect("a script");
-            assert!(text.contains(&format!("/assets/js/{script}.js")) && text.contains("<main id=\"main\""));
-            assert!(text.contains("action=\"/logout\""), "{title}");
-            assert!(!page.text("", false).contains("/logout"), "{title}: without keys there is no session to end");
-            let navigation = text.lines().find(|line| line.contains("<nav aria-label=\"Main\"")).unwrap();
-            let marked: Vec<&str> = navigation.split("<a ").filter(|link| link.contains("aria-current")).collect();
-            assert_eq!(marked.first().copied(), current, "{title}");
-            assert!(marked.len() <= 1, "{title}: {marked:?}");
-        };
-        check(INDEX, Some("href=\"/\" aria-current=\"page\">New video</a>"));
-        check(DASHBOARD, Some("href=\"/dashboard\" aria-current=\"page\">Dashboard</a>"));
-        check(QUEUE, Some("href=\"/queue\" aria-current=\"page\">Queue</a>"));
-        check(JOB, None);
-        check(WEBHOOKS, Some("href=\"/webhooks\" aria-current=\"page\">Webhooks</a></nav>"));
-        check(DELIVERIES, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
-        check(DELIVERY, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
-        check(PROJECTS, Some("href=\"/projects\" aria-current=\"page\">Projects</a>"));
-        check(PROJECT, Some("href=\"/projects\" aria-current=\"true\">Projects</a>"));
-        check(ERRORS, Some("href=\"/errors\" aria-current=\"page\">Errors</a>"));
-    }
-
-    #[test]
     fn a_cold_start_computes_no_etag() {
-        let files = Files::new(None, true);
-        assert!(files.description.tag.get().is_none() && files.index.tag.get().is_none());
+        let files = Files::new(&LiveSources::default(), None, true);
+        assert!(files.description.tag.get().is_none() && files.pages.iter().all(|(_, page)| page.tag.get().is_none()));
     }
 
     #[test]
@@ -468,17 +306,25 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_allows_connections_to_the_stream_origin_only() {
+    fn the_policy_allows_connections_to_streams_and_uploads_only() {
         let stream = Url::parse("https://abc.lambda-url.us-east-1.on.aws/").unwrap();
-        let files = Files::new(Some(&stream), true);
+        let files = Files::new(&LiveSources::new(Some(&stream), None), None, true);
         assert!(files.policy.ends_with("connect-src 'self' https://abc.lambda-url.us-east-1.on.aws"));
-        assert!(files.job.text.contains("content=\"https://abc.lambda-url.us-east-1.on.aws\""));
-        assert!(Files::new(None, true).policy.ends_with("connect-src 'self'"));
+        let (_, job) = files.pages.iter().find(|(path, _)| *path == "/job/{id}").unwrap();
+        assert!(job.text.contains("content=\"https://abc.lambda-url.us-east-1.on.aws\""));
+        assert!(Files::new(&LiveSources::default(), None, true).policy.ends_with("connect-src 'self'"));
+        let bucket = Url::parse("https://files.s3.us-east-1.amazonaws.com").unwrap();
+        let files = Files::new(&LiveSources::default(), Some(&bucket), true);
+        assert!(files.policy.ends_with("connect-src 'self' https://files.s3.us-east-1.amazonaws.com"));
+        assert!(
+            files.policy.contains("; media-src 'self' http: https: blob:; "),
+            "the form reads the length of a file"
+        );
     }
 
     #[test]
     fn the_sign_in_page_is_complete_needs_no_script_and_escapes_input() {
-        let files = Files::new(None, true);
+        let files = Files::new(&LiveSources::default(), None, true);
         let plain = files.login(200, "/", None);
         assert!(!plain.body.contains("{{") && !plain.body.contains("<script") && !plain.body.contains("<nav"));
         assert!(plain.body.contains("name=\"next\" value=\"/\"") && !plain.body.contains("role=\"alert\""));

@@ -1,7 +1,9 @@
 //! Serves the pages with their files, the API's description, the catalogue, health, and paths of no other function.
 
 mod files;
+mod live;
 mod login;
+mod page;
 
 use std::future::ready;
 
@@ -22,6 +24,7 @@ use reelhook_http::routes;
 use reelhook_http::site::Mode;
 
 use crate::files::Files;
+use crate::live::LiveSources;
 
 /// The dependencies of the function.
 pub struct Deps {
@@ -40,9 +43,13 @@ impl Deps {
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
         let edge = SettingsReader::new(SETTINGS, |raw, _| Ok(Edge::read(&|name| raw.text(name))));
-        let (catalog, stream_url) = (resources.catalog(), resources.environment.optional_url("STREAM_URL"));
+        let (catalog, environment) = (resources.catalog(), &mut resources.environment);
+        let (stream, socket) = (environment.optional_url("STREAM_URL"), environment.optional_url("LIVE_URL"));
+        // On a laptop, links to the bucket are links to the emulator.
+        let (emulator, bucket) = (environment.optional_url("AWS_ENDPOINT_URL"), environment.optional_url("UPLOAD_URL"));
         let api = Api::for_callers(resources, edge, ready(Ok(()))).await?;
-        let files = Files::new(stream_url.as_ref(), api.site.mode() == Mode::Required);
+        let live = LiveSources::new(stream.as_ref(), socket.as_ref());
+        let files = Files::new(&live, emulator.or(bucket).as_ref(), api.site.mode() == Mode::Required);
         Ok(Self { api, catalog, files })
     }
 }

@@ -3,7 +3,7 @@
 use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::projects::links::FileLinks;
+use reelhook_app::files::links::FileLinks;
 use reelhook_app::projects::requests::command::{CommandPorts, Commanded, command, find};
 use reelhook_app::projects::requests::texts;
 use reelhook_app::views::scenes::{Shown, Texts};
@@ -17,6 +17,7 @@ use reelhook_domain::ProjectId;
 use reelhook_domain::projects::event::Event;
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::projects::project::Project;
+use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::projects::problem::ProjectProblem;
@@ -66,18 +67,27 @@ impl Deps {
         CommandPorts { projects: &self.projects, clock: &SystemClock, policy: &self.policy }
     }
 
-    /// The project, if clients see it.
-    pub(crate) async fn find(&self, id: &ProjectId) -> Result<Project, Problem> {
-        find(&self.projects, id).await?.ok_or(Problem::Project(ProjectProblem::NotFound))
+    /// The project, if the caller sees it.
+    pub(crate) async fn find(&self, caller: &Caller, id: &ProjectId) -> Result<Project, Problem> {
+        let found = find(&self.projects, id).await?.filter(|project| caller.may_see(&project.origin));
+        found.ok_or(Problem::Project(ProjectProblem::NotFound))
     }
 
-    /// Applies the event that `event` makes from the newest version of a project.
+    /// Applies the event that `event` makes from the newest version of a project that the caller sees.
     pub(crate) async fn command(
         &self,
+        caller: &Caller,
         id: &ProjectId,
         event: impl Fn(&Project) -> Result<Event, Problem> + Send + Sync,
     ) -> Result<Project, Problem> {
-        match command(&self.commands(), id, event).await? {
+        let of_seen = |project: &Project| {
+            if caller.may_see(&project.origin) {
+                event(project)
+            } else {
+                Err(Problem::Project(ProjectProblem::NotFound))
+            }
+        };
+        match command(&self.commands(), id, of_seen).await? {
             Commanded::Done(project) => Ok(*project),
             Commanded::Rejected(reason) => Err(reason.into()),
             Commanded::Refused(problem) => Err(problem),

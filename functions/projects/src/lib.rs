@@ -39,8 +39,22 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     // A caller without a key must not learn which routes and parameters are valid.
     let caller = deps.api.admit(request).await?;
     match file? {
-        Some(file) => download(deps, request, &file).await,
+        Some(file) => {
+            check_file(deps, &caller, &file).await?;
+            download(deps, request, &file).await
+        }
         None => answer(deps, request, Route::read(request, &caller)?, &caller).await,
+    }
+}
+
+/// Refuses an owner the files of a project that is not theirs, or does not exist.
+async fn check_file(deps: &Deps, caller: &Caller, file: &FileRoute) -> Result<(), Problem> {
+    if caller.owner.is_none() {
+        return Ok(());
+    }
+    match deps.find(caller, &file.project).await {
+        Err(Problem::Project(ProjectProblem::NotFound)) => Err(Problem::Project(ProjectProblem::FileNotFound)),
+        found => found.map(drop),
     }
 }
 
@@ -52,41 +66,40 @@ async fn download(deps: &Deps, request: &ApiRequest, file: &FileRoute) -> Result
 }
 
 async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: &Caller) -> Result<ApiAnswer, Problem> {
-    let caller = caller.fingerprint.as_str();
     match route {
         Route::List(at, limit) => {
-            let listed = list(&deps.projects, &at, limit).await?;
+            let listed = list(&deps.projects.of(caller.owner.as_ref()), &at, limit).await?;
             deps.show(request, &Texts::new(), |shown| list_answer(&listed, limit, shown)).await
         }
-        Route::Create(new) => create(deps, request, *new).await,
+        Route::Create(new) => create(deps, request, *new, caller).await,
         Route::Read(id) => {
-            let project = deps.find(&id).await?;
+            let project = deps.find(caller, &id).await?;
             if is_known(request, &project) {
                 return Ok(unchanged_answer(&project));
             }
             deps.show_project(request, &project, |shown| read_answer(&project, shown)).await
         }
         Route::Change(id, change) => {
-            let project = deps.command(&id, |project| change.event(project)).await?;
-            tracing::info!(project_id = %id, caller, "changed a project");
+            let project = deps.command(caller, &id, |project| change.event(project)).await?;
+            tracing::info!(project_id = %id, caller = caller.fingerprint, "changed a project");
             deps.show_project(request, &project, |shown| project_answer(200, &project, &[], shown)).await
         }
         Route::Delete(id) => {
-            deps.command(&id, |_| Ok(Event::Delete)).await?;
-            tracing::info!(project_id = %id, caller, "deleted a project");
+            deps.command(caller, &id, |_| Ok(Event::Delete)).await?;
+            tracing::info!(project_id = %id, caller = caller.fingerprint, "deleted a project");
             Ok(deleted_answer(&id))
         }
         Route::Command(id, event) => {
-            let project = deps.command(&id, |_| Ok(event.clone())).await?;
-            tracing::info!(project_id = %id, caller, ?event, "commanded a project");
+            let project = deps.command(caller, &id, |_| Ok(event.clone())).await?;
+            tracing::info!(project_id = %id, caller = caller.fingerprint, ?event, "commanded a project");
             deps.show_project(request, &project, |shown| project_answer(200, &project, &[], shown)).await
         }
         Route::Estimate(id, wanted) => {
-            let project = deps.find(&id).await?;
+            let project = deps.find(caller, &id).await?;
             Ok(estimate_answer(&project, &estimate(&project, &wanted, &deps.policy)))
         }
         Route::Scenes(id) => {
-            let project = deps.find(&id).await?;
+            let project = deps.find(caller, &id).await?;
             deps.show_project(request, &project, |shown| scenes_answer(&project, shown)).await
         }
         Route::Generate(id, generation) => scenes::generate(deps, request, &id, generation, caller).await,
@@ -96,18 +109,17 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: &Caller
     }
 }
 
-async fn create(deps: &Deps, request: &ApiRequest, new: ProjectRequest) -> Result<ApiAnswer, Problem> {
-    let caller = new.caller.clone();
+async fn create(deps: &Deps, request: &ApiRequest, new: ProjectRequest, caller: &Caller) -> Result<ApiAnswer, Problem> {
     let ports = CreatePorts { projects: &deps.projects, files: &deps.texts, clock: &SystemClock, policy: &deps.policy };
     let (project, warnings) = match create_project(&ports, new).await? {
         Created::Project(project, warnings) => (*project, warnings),
-        Created::Repeated(id, warnings) => (deps.find(&id).await?, warnings),
+        Created::Repeated(id, warnings) => (deps.find(caller, &id).await?, warnings),
         Created::KeyReused => return Err(Problem::Request(RequestProblem::KeyReused)),
         Created::Exists => return Err(Problem::Project(ProjectProblem::Exists)),
         Created::Fault(fault) => return Err(fault.into()),
         Created::Rejected(reason) => return Err(reason.into()),
     };
     let traceparent = project.origin.traceparent.as_deref();
-    tracing::info!(project_id = %project.id, caller, traceparent, "accepted a project");
+    tracing::info!(project_id = %project.id, caller = caller.fingerprint, traceparent, "accepted a project");
     deps.show_project(request, &project, |shown| created_answer(&project, &warnings, shown)).await
 }

@@ -1,9 +1,11 @@
 //! Handles the Render queue piece by piece: composes films, draws and joins their scenes, or delegates rendering to
-//! Creatomate; draws, copies and joins what projects need.
+//! Creatomate; draws, copies and joins what projects need; plans and cuts clips, and copies those of a worker.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::Url;
+use reelhook_app::clips::perform::ports::ClipPorts;
+use reelhook_app::clips::pieces as clip_pieces;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::renders::Creatomate;
 use reelhook_app::outbound::user_agent;
@@ -17,6 +19,7 @@ use reelhook_app::videos::pieces::process_pieces;
 use reelhook_app::videos::ports::DrawPorts;
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_aws::catalog::CatalogTable;
+use reelhook_aws::clips::attempts::AttemptTables;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
@@ -26,7 +29,7 @@ use reelhook_aws::settings::{Raw, Settings};
 use reelhook_aws::start::{SystemClock, Verdict, batch, deadline};
 use reelhook_aws::videos::films::FilmBucket;
 use reelhook_domain::projects::policy::ProjectPolicy;
-use reelhook_domain::{Policy, Timestamp};
+use reelhook_domain::{ClipPolicy, Policy, Timestamp};
 use reelhook_http::videos::routes::track_link;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_render::LocalRenderer;
@@ -44,6 +47,7 @@ const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "CREATOMATE_API_KEY"];
 pub struct Deps {
     jobs: JobTable,
     projects: ProjectTable,
+    clips: AttemptTables,
     counters: CounterTable,
     catalog: CatalogTable,
     films: FilmBucket,
@@ -54,6 +58,8 @@ pub struct Deps {
     base: Url,
     policy: Policy,
     project_policy: ProjectPolicy,
+    clip_policy: ClipPolicy,
+    credits_limited: bool,
 }
 
 impl Deps {
@@ -77,6 +83,7 @@ impl Deps {
         Ok(Self {
             jobs: resources.jobs(),
             projects: resources.projects(),
+            clips: resources.clip_attempts(),
             counters: resources.counters(),
             catalog: resources.catalog(),
             films: resources.films(),
@@ -86,6 +93,8 @@ impl Deps {
             base,
             policy: resources.environment.policy(),
             project_policy: resources.environment.project_policy(),
+            clip_policy: resources.environment.clip_policy(),
+            credits_limited: resources.environment.credits_limited(),
             secrets: resources.settings(SETTINGS, parse)?.await?,
         })
     }
@@ -144,6 +153,17 @@ async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp
         timer: &SystemClock,
         policy: &deps.project_policy,
     };
+    let clip_ports = ClipPorts {
+        jobs: &deps.clips.clips,
+        attempts: &deps.clips,
+        files: &deps.films,
+        downloads: &deps.http,
+        renderer: &deps.renderer,
+        clock: &SystemClock,
+        timer: &SystemClock,
+        policy: &deps.clip_policy,
+        limited: deps.credits_limited,
+    };
     let mut verdicts = Vec::with_capacity(messages.len());
     for message in &messages {
         let processed = match message {
@@ -151,6 +171,7 @@ async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp
             PieceMessage::Project { project_id } => {
                 project_pieces::process_pieces(&project_ports, project_id, last_start).await
             }
+            PieceMessage::Clip { job_id } => clip_pieces::process_pieces(&clip_ports, job_id, last_start).await,
         };
         if let Ok(pieces) = &processed {
             tracing::debug!(?message, pieces, "processed a hint");

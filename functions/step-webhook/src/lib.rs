@@ -10,7 +10,7 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
-use reelhook_http::jobs::step::{Credentials, answer, read, reporter};
+use reelhook_http::jobs::step::{Credentials, Report, answer, read, reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_signing::SigningKeys;
@@ -72,9 +72,17 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     let step = read(request, &reporter, now)?;
     deps.api.limits.admit_report(&step.job_id).await?;
     let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, clock: &SystemClock, policy: &deps.policy };
+    apply(&ports, step, &request.request_id).await
+}
+
+/// Applies a report that was read and counted.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn apply(ports: &StepPorts<'_>, step: Report, request_id: &str) -> Result<ApiAnswer, Problem> {
     let (number, status) = (step.update.number, step.update.status);
-    let changed = report(&ports, &step.job_id, step.attempt, step.update).await?;
+    let changed = report(ports, &step.job_id, step.attempt, step.update).await?;
     tracing::info!(job_id = %step.job_id, attempt = step.attempt, step = number, ?status, outcome = changed.name(),
         "received a step update");
-    answer(&changed, &request.request_id)
+    answer(&changed, request_id)
 }

@@ -87,6 +87,12 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     answer(deps, request, route?, Some(caller)).await
 }
 
+/// The job, if it exists and the caller sees it. A signed link, which has no caller, names its own job.
+async fn find(deps: &Deps, caller: Option<&Caller>, id: &JobId) -> Result<Option<Job>, Problem> {
+    let may_see = |job: &Job| caller.is_none_or(|caller| caller.may_see(&job.origin));
+    Ok(store::find(&deps.jobs, id).await?.filter(may_see))
+}
+
 async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<Caller>) -> Result<ApiAnswer, Problem> {
     let now = SystemClock.now();
     match route {
@@ -100,13 +106,13 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             Ok(routes::upload_answer(&upload, &url, now))
         }
         Route::Status(id) => {
-            let job = store::find(&deps.jobs, &id)
+            let job = find(deps, caller.as_ref(), &id)
                 .await?
                 .ok_or_else(|| Problem::Video(VideoProblem::NoJob(id.to_string())))?;
             Ok(routes::status_answer(&job))
         }
         Route::Download(id, rendition) => {
-            let job = store::find(&deps.jobs, &id).await?.ok_or(Problem::Video(VideoProblem::NotFound))?;
+            let job = find(deps, caller.as_ref(), &id).await?.ok_or(Problem::Video(VideoProblem::NotFound))?;
             let video = job
                 .videos()
                 .iter()
@@ -119,9 +125,15 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             Ok(routes::download_answer(&link?))
         }
         Route::List { filter, limit, cursor } => {
+            let filter = filter.seen_by(caller.as_ref().and_then(|caller| caller.owner.as_ref()));
             Ok(routes::list_answer(&queue::list(&deps.jobs, now, &filter, limit, cursor).await?))
         }
         Route::Delete(id) => {
+            if caller.as_ref().is_some_and(|caller| caller.owner.is_some())
+                && find(deps, caller.as_ref(), &id).await?.is_none()
+            {
+                return Err(Problem::Video(VideoProblem::Gone));
+            }
             let changed = change(&deps.jobs, &SystemClock, &deps.policy, &id, &Event::DeleteVideo).await?;
             let caller = caller.map(|caller| caller.fingerprint);
             tracing::info!(job_id = %id, caller, outcome = changed.name(), "received a request to delete a video");
@@ -165,8 +177,7 @@ async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -
         policy: &deps.policy,
         renderer: deps.renderer,
     };
-    let VideoSubmitted::Answer { body, job_id } = requests::submit_video(&ports, video, caller.fingerprint).await?
-    else {
+    let VideoSubmitted::Answer { body, job_id } = requests::submit_video(&ports, video).await? else {
         return Err(Problem::Request(RequestProblem::KeyReused));
     };
     if wait && let Some(job) = wait_for(deps, request, &job_id).await? {

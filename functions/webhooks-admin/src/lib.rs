@@ -95,7 +95,7 @@ impl Deps {
             http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
             rules,
             policy: resources.environment.policy(),
-            api: Api::for_callers(resources, settings, endpoints.states(&no_endpoint)).await?,
+            api: Api::for_operators(resources, settings, endpoints.states(&no_endpoint)).await?,
             endpoints,
         })
     }

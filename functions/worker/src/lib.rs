@@ -1,10 +1,13 @@
 //! Processes the Work queue: starts runs at the external worker, checks renders at Creatomate, cancels runs at the
-//! worker, and submits, looks up, polls and cancels tasks of projects at their services.
+//! worker, and submits, looks up, polls and cancels tasks of projects and clip jobs at their services.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::Url;
 use reelhook_app::change::ChangeError;
+use reelhook_app::clips::launch::ClipLaunchPorts;
+use reelhook_app::clips::reports::files::WorkerFiles;
+use reelhook_app::clips::worker::{ClippingWorker, WorkerClient};
 use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
 use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
 use reelhook_app::jobs::work::{WorkPorts, work_on_all};
@@ -12,6 +15,7 @@ use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_app::projects::launch::{LaunchPorts, last_start};
 use reelhook_app::projects::services::{Service, ServiceClient, Services};
+use reelhook_aws::clips::table::ClipTable;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
@@ -21,19 +25,26 @@ use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::{Raw, Settings, required};
 use reelhook_aws::start::{SystemClock, Verdict, batch, deadline};
 use reelhook_domain::projects::policy::ProjectPolicy;
-use reelhook_domain::{Policy, Timestamp};
+use reelhook_domain::{ClipPolicy, Policy, Timestamp};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
-/// The settings of requests to the external worker, to Creatomate, and to the services of projects.
+/// The settings of requests to the external worker, to Creatomate, to the services of projects, and to the clipping worker.
 struct Secrets {
     worker: WorkerSettings,
     creatomate: Creatomate,
     services: Services,
+    clipping: Option<ClippingWorker>,
 }
 
-const SETTINGS: &[&str] =
-    &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY", "TASK_API_KEY", "LAST_FRAME_API_KEY"];
+const SETTINGS: &[&str] = &[
+    "CALLBACK_TOKEN_SECRET",
+    "WEBHOOK_SECRET_KEY",
+    "CREATOMATE_API_KEY",
+    "TASK_API_KEY",
+    "LAST_FRAME_API_KEY",
+    "GENESIS_API_KEY",
+];
 
 /// How often a cancellation is sent to a worker or a service that does not confirm it, one visibility timeout apart: far
 /// less than what the queue allows.
@@ -44,12 +55,14 @@ pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
     projects: ProjectTable,
+    clips: ClipTable,
     counters: CounterTable,
     files: Bucket,
     http: GuardedClient,
     secrets: Settings<Secrets>,
     policy: Policy,
     project_policy: ProjectPolicy,
+    clip_policy: ClipPolicy,
     scene_slots: usize,
 }
 
@@ -69,6 +82,8 @@ impl Deps {
             resources.environment.frame_service(),
             resources.environment.stitch_service(),
         );
+        let clipping = resources.environment.optional_url("CLIPPING_WORKER_URL");
+        let bucket = resources.environment.required("BUCKET");
         let unsigned = resources.environment.needs_no_keys();
         let agent = user_agent(Some(&base));
         let parse = move |raw: &Raw| -> anyhow::Result<Secrets> {
@@ -76,7 +91,15 @@ impl Deps {
             required(&[("WEBHOOK_SECRET_KEY", unsigned || secret.is_some())])?;
             let tokens = raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?;
             let service = |url: &Option<Url>, key: &str| url.clone().map(|url| Service { url, key: raw.secret(key) });
+            let clipping = clipping.clone().map(|url| ClippingWorker {
+                key: raw.secret("GENESIS_API_KEY"),
+                base: base.clone(),
+                tokens: tokens.clone(),
+                files: WorkerFiles { worker: Some(url.clone()), bucket: bucket.clone() },
+                url,
+            });
             Ok(Secrets {
+                clipping,
                 services: Services {
                     video: service(&video, "TASK_API_KEY"),
                     frame: service(&frame, "LAST_FRAME_API_KEY"),
@@ -92,11 +115,13 @@ impl Deps {
             renders: RenderTable { counters: counters.clone(), jobs: jobs.clone() },
             jobs,
             projects: resources.projects(),
+            clips: resources.clips(),
             counters,
             files: resources.bucket(),
             http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
             policy: resources.environment.policy(),
             project_policy: resources.environment.project_policy(),
+            clip_policy: resources.environment.clip_policy(),
             scene_slots: resources.environment.scene_slots(),
             secrets: resources.settings(SETTINGS, parse)?.await?,
         })
@@ -144,6 +169,13 @@ async fn process(deps: &Deps, messages: Vec<WorkMessage>, last_start: Timestamp)
             scene_slots: deps.scene_slots,
             last_start,
         },
+        clips: ClipLaunchPorts {
+            jobs: &deps.clips,
+            circuits: &deps.counters,
+            client: WorkerClient { http: &deps.http, worker: secrets.clipping.as_ref() },
+            clock: &SystemClock,
+            policy: &deps.clip_policy,
+        },
     };
     let results = work_on_all(&ports, &messages).await;
     messages.iter().zip(results).map(|(message, result)| verdict(message, result)).collect()
@@ -153,9 +185,10 @@ async fn process(deps: &Deps, messages: Vec<WorkMessage>, last_start: Timestamp)
 /// dead letter, which nobody could dismiss.
 fn verdict(message: &WorkMessage, result: Result<(), ChangeError>) -> Verdict {
     match (message, result) {
-        (WorkMessage::CancelWorker { .. } | WorkMessage::CancelTask { .. }, Err(error)) => {
-            Verdict::RetryAtMost(error.into(), CANCELLATIONS)
-        }
+        (
+            WorkMessage::CancelWorker { .. } | WorkMessage::CancelTask { .. } | WorkMessage::CancelClip { .. },
+            Err(error),
+        ) => Verdict::RetryAtMost(error.into(), CANCELLATIONS),
         (_, result) => Verdict::from(result),
     }
 }
@@ -164,7 +197,7 @@ fn verdict(message: &WorkMessage, result: Result<(), ChangeError>) -> Verdict {
 mod tests {
     use reelhook_app::store::StoreError;
     use reelhook_domain::projects::task::Stage;
-    use reelhook_domain::{JobId, ProjectId, RenderId, WebUrl};
+    use reelhook_domain::{ClipJobId, JobId, ProjectId, RenderId, WebUrl};
 
     use super::*;
 
@@ -174,9 +207,12 @@ mod tests {
         let project_id = ProjectId::parse("proj_1").expect("an id");
         let id = RenderId::parse("task_1").expect("an id");
         let url = WebUrl::parse("https://worker.example/cancel").expect("a URL");
+        let clip = ClipJobId::parse("0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11").expect("an id");
         for (message, most) in [
             (WorkMessage::CancelWorker { job_id, attempt: 1, url }, Some(CANCELLATIONS)),
             (WorkMessage::CancelTask { project_id: project_id.clone(), stage: Stage::Video, id }, Some(CANCELLATIONS)),
+            (WorkMessage::CancelClip { job_id: clip.clone(), number: 1 }, Some(CANCELLATIONS)),
+            (WorkMessage::Clip { job_id: clip }, None),
             (WorkMessage::Tasks { project_id }, None),
             (WorkMessage::StartScenes, None),
         ] {

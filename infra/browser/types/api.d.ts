@@ -43,6 +43,14 @@ declare global {
     type ProjectChange = Body<"PATCH", "/api/v1/projects/{id}">;
     type SceneFields = Body<"PATCH", "/api/v1/projects/{id}/scenes/{scene}">;
     type Estimate = Answer<"POST", "/api/v1/projects/{id}/estimate">;
+    type ClipJob = Answer<"GET", "/api/ai-clipping-agent/jobs/{id}">;
+    type Clip = ClipJob["output"]["clips"][number];
+    type ClipStatus = ClipJob["status"];
+    type ClipStreamEvent = Schemas["ClipStreamEvent"];
+    type NewClips = Body<"POST", "/api/ai-clipping-agent/jobs">;
+    type CreditAccount = Answer<"GET", "/api/ai-clipping-agent/credits">;
+    type CreditEntry = CreditAccount["transactions"][number];
+    type NewCredits = Body<"POST", "/api/ai-clipping-agent/credits">;
     type RaisedError = Answer<"GET", "/api/v1/errors">["errors"][number];
     type ErrorStreamEvent = Schemas["ErrorStreamEvent"];
     type ErrorType = RaisedError["type"];
@@ -83,7 +91,7 @@ declare global {
     type Etag = { value: string | null };
     /** A request as it is sent, when its route has been checked. */
     type AnyRequest = Sending & {
-      path?: Record<string, string>;
+      path?: Record<string, string | number>;
       query?: Record<string, string | number | boolean>;
       body?: unknown;
       etag?: Etag;

@@ -23,7 +23,7 @@ NEEDED = {setting.name: setting.without for setting in SETTINGS if setting.witho
 LEAST_SAM = (1, 160)
 # Offset and values of the machine in the header of an ELF file.
 MACHINE_OFFSET, MACHINES = 18, {0xB7: "arm64", 0x3E: "x86_64"}
-TABLES = ("Jobs", "Projects", "JobEvents", "Deliveries", "Endpoints", "Errors", "Catalog", "Counters")
+TABLES = ("Jobs", "Projects", "Clips", "Credits", "JobEvents", "Deliveries", "Endpoints", "Errors", "Catalog", "Counters")
 
 
 class Deployment:

@@ -19,8 +19,8 @@ from commands.cloud import Problem, client, is_local, say
 from commands.settings import MEMBERS, OPTIONS
 
 DAY_MS = 24 * 3600 * 1000
-# Projects and jobs last: their streams trigger `fanout`, which needs the other tables.
-ORDER = ["Catalog", "Counters", "Endpoints", "JobEvents", "Deliveries", "Errors", "Projects", "Jobs"]
+# Projects, clip jobs and jobs last: their streams trigger `fanout`, which needs the other tables.
+ORDER = ["Catalog", "Counters", "Endpoints", "JobEvents", "Deliveries", "Errors", "Credits", "Projects", "Clips", "Jobs"]
 QUEUES = ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl"]
 HEADERS = ["ContentType", "ContentDisposition", "ContentEncoding"]
 # A number within this span of the recording is a time: retention is at most a year.

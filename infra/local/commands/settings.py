@@ -59,6 +59,12 @@ SETTINGS = (
         generated=True,
     ),
     Setting(
+        "JWT_SECRET",
+        "*list*; verifies the tokens of [owners](contract/access.md#owners) where `JwtAlgorithm` is HS256; of 32 bytes or more. "
+        "Without it, and without `JwtJwksUrl`, all callers are operators",
+        secret=True,
+    ),
+    Setting(
         "CALLBACK_TOKEN_SECRET",
         "*list*; makes the tokens in `/w/<token>`, and signs links to videos and to files of projects",
         secret=True,
@@ -87,6 +93,9 @@ SETTINGS = (
     Setting("LAST_FRAME_WEBHOOK_SECRET", "*list*; for last-frame services that sign their callbacks", secret=True),
     Setting("STITCH_WEBHOOK_SECRET", "*list*; for stitch services that sign their callbacks", secret=True),
     Setting("TASK_API_KEY", "the key for `VideoGenerationService`", secret=True),
+    Setting("WEBHOOK_SECRET", "*list*; for clipping workers that sign their reports", secret=True),
+    Setting("GENESIS_WEBHOOK_SECRET", "another name of `WEBHOOK_SECRET`; both count", secret=True),
+    Setting("GENESIS_API_KEY", "the key for `ClippingWorkerUrl`", secret=True),
     Setting("LAST_FRAME_API_KEY", "the key for `LastFrameServiceUrl` and `StitchServiceUrl`", secret=True),
     Setting(
         "EDGE_SECRET",
@@ -107,8 +116,8 @@ SETTINGS = (
     ),
     Setting(
         "WEBHOOK_EVENTS",
-        "what those endpoints subscribe to: names of events, `job.*`, `video.*`, `project.*`, `scene.*`, `error.*`, "
-        "`endpoint.*`, `delivery.*`, `webhook.*`, `*`",
+        "what those endpoints subscribe to: names of events, `job.*`, `video.*`, `project.*`, `scene.*`, `clips.*`, "
+        "`error.*`, `endpoint.*`, `delivery.*`, `webhook.*`, `*`",
         "job.completed,job.failed",
     ),
     Setting(

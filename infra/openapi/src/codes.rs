@@ -28,6 +28,7 @@ pub fn response_name(form: Errors, codes: &[&str]) -> String {
         Errors::StreamGank => "",
         Errors::VidBuilder => "Video",
         Errors::Project => "Project",
+        Errors::Clip => "Clip",
         Errors::Callback => "Callback",
         Errors::Page => "Page",
     };

@@ -96,12 +96,17 @@ pub fn tags() -> Value {
         ("jobs", "Submit, follow, retry and end jobs"),
         ("videos", "Videos that are specified scene by scene: VidBuilder's API"),
         ("projects", "Projects of scenes that start from each other's last frames, and become one video"),
+        ("clips", "Clips that are cut out of longer videos"),
+        ("credits", "What clips cost"),
         ("live", "Server-sent events"),
         ("queue", "All jobs, and the switch that stops and starts them"),
         ("renders", "Renders at Creatomate"),
         ("logs", "The logs of jobs"),
         ("catalogue", "Films and series, and the platforms that show them"),
-        ("callbacks", "Calls of workers, of Creatomate and of services that make tasks of projects"),
+        (
+            "callbacks",
+            "Calls of workers, of Creatomate, of services that make tasks of projects and of the clipping worker",
+        ),
         ("webhooks", "Endpoints, deliveries and recoveries"),
         ("errors", "Errors that people see and act on"),
         ("service", "The API itself"),
@@ -115,7 +120,7 @@ pub fn security_schemes() -> Value {
     let http = |scheme: &str, about: &str| json!({ "type": "http", "scheme": scheme, "description": about });
     let key = |place: &str, name: &str, about: &str| json!({ "type": "apiKey", "in": place, "name": name, "description": about });
     json!({
-        "bearer": http("bearer", "An API key"),
+        "bearer": http("bearer", "An API key of an operator, or the JWT of an owner"),
         "basic": http("basic", "API_USERNAME and API_PASSWORD, or any user name with an API key as password"),
         "apiKey": key("header", "X-API-Key", "An API key"),
         "session": key(

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, bail, ensure};
 use reelhook_app::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData};
+use reelhook_http::access::audience::is_for_owners;
+use reelhook_http::callback::CallbackError;
+use reelhook_http::clips::problem::ClipErrorBody;
 use reelhook_http::problem::{ErrorBody, Problem};
-use reelhook_http::projects::callbacks::problem::CallbackError;
 use reelhook_http::projects::problem::ProjectErrorBody;
 use reelhook_http::videos::problem::VideoErrorBody;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -29,6 +31,8 @@ struct Builder {
     /// Describes what Reelhook sends: fields are there unless they are skipped.
     answers: SchemaGenerator,
     examples: Examples,
+    /// The types of query parameters by name. They are no schemas of the document, and several operations may have one.
+    queries: BTreeMap<String, Value>,
     /// The responses with errors, by name.
     errors: BTreeMap<String, Value>,
     /// Statuses by code.
@@ -54,6 +58,7 @@ pub fn describe() -> anyhow::Result<Value> {
         requests: settings().for_deserialize().into_generator(),
         answers: settings().for_serialize().into_generator(),
         examples: Examples::read()?,
+        queries: BTreeMap::new(),
         errors: BTreeMap::new(),
         statuses,
     };
@@ -154,7 +159,10 @@ impl Builder {
         let name =
             schema.as_value()["$ref"].as_str().and_then(|path| path.rsplit_once('/')).map(|(_, name)| name.to_owned());
         let name = name.context("query parameters are a struct")?;
-        let definition = self.requests.definitions_mut().remove(&name).context("query parameters are a struct")?;
+        if let Some(definition) = self.requests.definitions_mut().remove(&name) {
+            self.queries.insert(name.clone(), definition);
+        }
+        let definition = self.queries.get(&name).context("query parameters are a struct")?;
         let fields = definition["properties"].as_object().cloned().unwrap_or_default();
         let described = fields.into_iter().map(|(name, mut schema)| {
             polish(&mut schema, false);
@@ -204,6 +212,10 @@ impl Builder {
                 &["unauthorized", "foreign_page", "foreign_host", "rate_limited"]
             }
         });
+        let accepts_owners = matches!(of.access, Access::Key | Access::Link | Access::Stream);
+        if accepts_owners && !is_for_owners(of.method, of.path) {
+            codes.push("operator_only");
+        }
         if !of.is_stateless {
             codes.extend(["internal", "busy"]);
         }
@@ -226,6 +238,7 @@ impl Builder {
             Errors::StreamGank | Errors::Page => (self.answers.subschema_for::<ErrorBody<'static>>(), "streamgank"),
             Errors::VidBuilder => (self.answers.subschema_for::<VideoErrorBody<'static>>(), "vidbuilder"),
             Errors::Project => (self.answers.subschema_for::<ProjectErrorBody<'static>>(), "projects"),
+            Errors::Clip => (self.answers.subschema_for::<ClipErrorBody<'static>>(), "clips"),
             Errors::Callback => (self.answers.subschema_for::<CallbackError>(), "callbacks"),
         };
         // API Gateway has errors of its own.

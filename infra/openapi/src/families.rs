@@ -2,6 +2,8 @@
 
 mod callbacks;
 mod catalogue;
+mod clips;
+mod credits;
 mod errors;
 mod events;
 mod jobs;
@@ -23,6 +25,8 @@ pub fn operations() -> Vec<Operation> {
         jobs::operations(),
         videos::operations(),
         projects::operations(),
+        clips::operations(),
+        credits::operations(),
         live::operations(),
         queue::operations(),
         renders::operations(),
@@ -41,5 +45,8 @@ pub fn operations() -> Vec<Operation> {
 
 /// The webhooks of all families.
 pub fn webhooks() -> Vec<Webhook> {
-    [jobs::webhooks(), projects::webhooks(), errors::webhooks(), events::webhooks()].into_iter().flatten().collect()
+    [jobs::webhooks(), projects::webhooks(), clips::webhooks(), errors::webhooks(), events::webhooks()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

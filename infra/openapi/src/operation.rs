@@ -37,6 +37,8 @@ pub enum Errors {
     VidBuilder,
     /// That of projects.
     Project,
+    /// That of clip jobs and credits.
+    Clip,
     /// That of the webhooks about tasks of projects.
     Callback,
     /// StreamGank's for JSON, and pages for forms.
@@ -140,6 +142,12 @@ impl Operation {
     /// Its errors have the form of projects.
     pub fn projects(mut self) -> Self {
         self.errors = Errors::Project;
+        self
+    }
+
+    /// Its errors have the form of clip jobs.
+    pub fn clips(mut self) -> Self {
+        self.errors = Errors::Clip;
         self
     }
 

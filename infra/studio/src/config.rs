@@ -18,6 +18,8 @@ Routes (all on 127.0.0.1):
   POST /api/v1/process                  last-frame service; GET /api/v1/status/{id}
   POST /api/v1/stitch
   POST /notifications                   notification service; GET lists what it received
+  POST /genesis/ai-clipping/jobs        clipping worker; GET and DELETE .../{id}
+  GET  /genesis/outputs/{job}/{file}    its clips, transcripts and plans
   GET  /files/{id}.mp4                  videos; also .png and .jpg
   POST /hooks/{name}                    one webhook receiver per name
   GET  /hooks/{name}/received           ?since=INDEX&event=NAME&limit=N; DELETE clears
@@ -27,6 +29,8 @@ Routes (all on 127.0.0.1):
   PUT  /control/hooks/{name}            how that receiver responds
   PUT  /control/videos                  also .../frames, .../stitches and .../notifications; ?project=ID&scene=ID
   GET  /control/videos/billed           what was billed; .../tasks lists the tasks with their callbacks
+  PUT  /control/genesis                 the clipping worker; ?source=URL
+  GET  /control/genesis/counts          what was submitted and cut; .../jobs lists the jobs with their reports
 
 A PUT replaces all settings, `{}` restores the defaults, and a GET on the same path shows them.
 A `template` of the form `studio:OPTIONS` sets the scenario of one job, for example
@@ -37,7 +41,7 @@ infra/studio/README.md lists the options.";
 #[derive(Clone, Debug, clap::Parser)]
 #[command(
     name = "studio",
-    about = "Mock services on loopback: the external worker, Creatomate, services of scenes and webhook receivers",
+    about = "Mock services on loopback: workers, Creatomate, services of scenes and webhook receivers",
     after_help = AFTER_HELP
 )]
 pub struct Config {
@@ -68,6 +72,10 @@ pub struct Config {
     /// Keys and secrets of the services of scenes
     #[command(flatten)]
     pub scenes: SceneKeys,
+
+    /// Key and secret of the clipping worker
+    #[command(flatten)]
+    pub clipping: ClippingKeys,
 
     /// The ffmpeg program, for example the one in PyPI's imageio-ffmpeg; by default the one on PATH
     #[arg(long, value_name = "PROGRAM", env = "STUDIO_FFMPEG")]
@@ -101,6 +109,7 @@ impl Config {
             webhook_secret_key: None,
             creatomate_api_key: None,
             scenes: SceneKeys::default(),
+            clipping: ClippingKeys::default(),
             ffmpeg: None,
             no_video: false,
             shared_video: false,
@@ -146,6 +155,18 @@ pub struct SceneKeys {
     /// Secret that signs the callbacks of stitches, if a setting asks for signatures
     #[arg(long, value_name = "SECRET", env = "STITCH_WEBHOOK_SECRET", hide_env_values = true)]
     pub stitch_webhook_secret: Option<SecretString>,
+}
+
+/// The key that the clipping worker requires, and the secret that signs its reports. An empty one counts as none.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ClippingKeys {
+    /// X-Genesis-API-Key that the clipping worker requires; without it every key is accepted
+    #[arg(long, value_name = "KEY", env = "GENESIS_API_KEY", hide_env_values = true)]
+    pub genesis_api_key: Option<SecretString>,
+
+    /// Secret that signs the reports of the clipping worker; without it they are not signed
+    #[arg(long, value_name = "SECRET", env = "WEBHOOK_SECRET", hide_env_values = true)]
+    pub clipping_webhook_secret: Option<SecretString>,
 }
 
 /// `NAME=SECRET` on the command line.

@@ -40,21 +40,25 @@ async fn get_file(
     let Ok(Ok(bytes)) = bytes else {
         return Err(missing());
     };
+    Ok(file_response(bytes, kind, &headers))
+}
 
+/// A file, whole or the range that the headers request.
+pub(crate) fn file_response(bytes: Vec<u8>, kind: &str, headers: &HeaderMap) -> Response {
     let kind = (header::CONTENT_TYPE, kind.to_owned());
     let accepts = (header::ACCEPT_RANGES, "bytes".to_owned());
     let header = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let size = bytes.len();
     match header.map_or(RequestedRange::Whole, |header| parse_range(header, size)) {
-        RequestedRange::Whole => Ok(([kind, accepts], bytes).into_response()),
+        RequestedRange::Whole => ([kind, accepts], bytes).into_response(),
         RequestedRange::Part(part) => {
             let range = format!("bytes {}-{}/{size}", part.start, part.end - 1);
             let headers = [kind, accepts, (header::CONTENT_RANGE, range)];
-            Ok((StatusCode::PARTIAL_CONTENT, headers, bytes[part].to_vec()).into_response())
+            (StatusCode::PARTIAL_CONTENT, headers, bytes[part].to_vec()).into_response()
         }
         RequestedRange::OutOfBounds => {
             let headers = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
-            Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response())
+            (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response()
         }
     }
 }

@@ -8,6 +8,7 @@ mod creatomate;
 mod external_verifier;
 mod faults;
 mod files;
+mod genesis;
 mod options;
 mod page;
 mod receiver;
@@ -28,7 +29,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use crate::config::{Config, ExternalVerifier, Language, NamedSecret, SceneKeys};
+pub use crate::config::{ClippingKeys, Config, ExternalVerifier, Language, NamedSecret, SceneKeys};
 pub use crate::creatomate::Creatomate;
 pub use crate::receiver::{ReceivedQuery, Receiver};
 pub use crate::worker::Worker;
@@ -65,6 +66,7 @@ impl Studio {
         let caller = Caller::new()?;
         let creatomate = Arc::new(Creatomate::new(&config, &url, caller.clone(), video.clone()));
         let scenes = scenes::routes(&config, &url, &caller, video.clone());
+        let genesis = genesis::routes(&config, &url, caller.clone(), video.clone());
         let worker = Arc::new(Worker::new(&config, &url, caller, creatomate.clone()));
         let receiver = Arc::new(Receiver::new(&config)?);
         let page = Page::new(worker.clone(), creatomate.clone(), receiver.clone());
@@ -75,6 +77,7 @@ impl Studio {
             .merge(worker::routes(worker.clone()))
             .merge(creatomate::routes(creatomate.clone()))
             .merge(scenes)
+            .merge(genesis)
             .merge(files::routes(video))
             .merge(receiver::routes(receiver.clone()))
             .fallback(responses::unknown_route)

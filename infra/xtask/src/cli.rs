@@ -24,11 +24,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run one job, or a project of scenes, from the request to a finished video and a verified webhook
+    /// Run one job, a project of scenes, or a job of clips, from the request to finished videos and a verified webhook
     Demo {
         /// Make a video of three scenes, each of which starts from the last frame of the one before, instead of a job
-        #[arg(long)]
+        #[arg(long, conflicts_with = "clips")]
         scenes: bool,
+        /// Cut vertical clips out of a film that is made for it, instead of a job
+        #[arg(long)]
+        clips: bool,
         /// Name of the instance; its files are in .local/NAME
         #[arg(long, default_value = "demo")]
         instance: String,
@@ -254,8 +257,12 @@ struct Up {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let workspace = &Workspace::find()?;
     match cli.command {
-        Command::Demo { scenes, instance, keep, ports, speed } => {
-            let subject = if scenes { demo::Subject::Scenes } else { demo::Subject::Job };
+        Command::Demo { scenes, clips, instance, keep, ports, speed } => {
+            let subject = match (scenes, clips) {
+                (true, _) => demo::Subject::Scenes,
+                (false, true) => demo::Subject::Clips,
+                (false, false) => demo::Subject::Job,
+            };
             let options = Options {
                 ports: ports.or_free(),
                 auth: false,

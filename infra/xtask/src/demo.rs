@@ -1,5 +1,8 @@
-//! `cargo xtask demo`: makes one video on a stack, from the request to the file and a verified webhook, and shows it.
+//! `cargo xtask demo`: makes one video or some clips on a stack, from the request to the files and a verified webhook, and
+//! shows them.
 
+mod clips;
+mod film;
 mod job;
 mod outcome;
 mod player;
@@ -18,6 +21,8 @@ pub enum Subject {
     Job,
     /// The video of a project of scenes.
     Scenes,
+    /// The clips of a film.
+    Clips,
 }
 
 impl Subject {
@@ -26,6 +31,7 @@ impl Subject {
         match self {
             Self::Job => Vec::new(),
             Self::Scenes => vec![Pair("WEBHOOK_EVENTS".to_owned(), scenes::EVENTS.to_owned())],
+            Self::Clips => vec![Pair("WEBHOOK_EVENTS".to_owned(), clips::EVENTS.to_owned())],
         }
     }
 }
@@ -43,6 +49,7 @@ pub fn run(
     let outcome = match subject {
         Subject::Job => job::watch(&mut started).map(|finished| job::show(&started, &finished, keeps_running)),
         Subject::Scenes => scenes::watch(&mut started).map(|finished| scenes::show(&started, &finished, keeps_running)),
+        Subject::Clips => clips::watch(&mut started).map(|finished| clips::show(&started, &finished, keeps_running)),
     };
     let is_interrupted = outcome.as_ref().is_err_and(|error| error.is::<interrupt::Interrupted>());
     if outcome.is_err() && !is_interrupted {

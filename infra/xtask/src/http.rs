@@ -59,6 +59,15 @@ impl Client {
         read(request.send(body.to_string()).with_context(|| format!("POST {}", self.url(path)))?)
     }
 
+    /// PUT of a file to a URL of this machine, which needs no key.
+    pub fn upload(&self, url: &str, content_type: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let shown = visible::line(url);
+        let sent = self.agent.put(url).header("Content-Type", content_type).send(bytes);
+        let response = sent.with_context(|| format!("PUT {shown}"))?;
+        anyhow::ensure!(response.status().is_success(), "{shown} answered {}", response.status());
+        Ok(())
+    }
+
     /// The bytes at a URL of this machine.
     pub fn download(&self, url: &str) -> anyhow::Result<Vec<u8>> {
         let shown = visible::line(url);

@@ -27,14 +27,16 @@ const CATALOG: &str = "infra/catalog/movies.json";
 pub const STACK: &str = "reelhook";
 /// Binary of the mock services.
 const STUDIO: &str = "studio";
-/// Keys and secrets that the mock services of scenes know too.
-const SCENE_KEYS: [&str; 6] = [
+/// Keys and secrets that the mock services of scenes and clips know too.
+const SERVICE_KEYS: [&str; 8] = [
     "TASK_API_KEY",
     "LAST_FRAME_API_KEY",
     "NOTIFICATION_API_KEY",
     "VIDEO_WEBHOOK_SECRET",
     "LAST_FRAME_WEBHOOK_SECRET",
     "STITCH_WEBHOOK_SECRET",
+    "GENESIS_API_KEY",
+    "WEBHOOK_SECRET",
 ];
 /// How long a program may take until it answers its first request.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -190,7 +192,7 @@ impl Starting {
             .arg("infra/local/launcher.py")
             .envs(emulator_environment(&run.emulator_url))
             .env("GATEWAY_PORT", run.ports.emulator.to_string())
-            .env("FRONT", format!("{}=Api", run.ports.api))
+            .env("FRONT", format!("{0}=Api,{0}=LiveApi", run.ports.api))
             .env("FUNCTION_LOG", &run.function_log)
             .env("BIND_HOST", "127.0.0.1")
             // Roles are enforced: a call that the role does not allow fails as it would on AWS.
@@ -227,7 +229,7 @@ impl Starting {
             .env("STUDIO_FFMPEG", &tools.ffmpeg)
             .env("WEBHOOK_SECRET_KEY", secret("WEBHOOK_SECRET_KEY"))
             .env("CREATOMATE_API_KEY", secret("CREATOMATE_API_KEY"))
-            .envs(SCENE_KEYS.map(|name| (name, secret(name))));
+            .envs(SERVICE_KEYS.map(|name| (name, secret(name))));
         if options.shared_video {
             command.arg("--shared-video");
         }
@@ -423,6 +425,8 @@ fn deploy(
         ("RenderConcurrency", "2".to_owned()),
         ("AllowHttpWebhooks", "true".to_owned()),
         ("LiveOverApi", "true".to_owned()),
+        // The emulator serves the WebSocket API at the same port, below its stage.
+        ("LiveBaseUrl", format!("http://127.0.0.1:{}/live", run.ports.api)),
         // All tools on this machine count as one caller.
         ("ApiCallsPerMinute", "100000".to_owned()),
         ("StreamRecordAgeSeconds", "60".to_owned()),

@@ -2,20 +2,26 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::clock::ClockAndRandom as _;
+use reelhook_app::outbound::{HttpSender, user_agent};
 use reelhook_app::store::StoreError;
+use reelhook_aws::environment::Environment;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_http::access::Caller;
+use reelhook_http::access::jwt::OwnerTokens;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::refusal::refusal;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::site::Site;
+use reelhook_outbound::{AllowList, GuardedClient};
+use reelhook_signing::jwt::{JwtAlgorithm, JwtRules};
 use tracing::Instrument as _;
 
 use crate::settings::{SettingsReader, WithAccess};
@@ -33,9 +39,9 @@ pub struct Api<S> {
 }
 
 impl<S: 'static> Api<WithAccess<S>> {
-    /// A function whose callers have keys and a rate limit. Reads SETTINGS_PATH, COUNTERS_TABLE, AUTH, PUBLIC_BASE_URL,
-    /// CORS_ORIGINS and API_CALLS_PER_MINUTE, and then the credentials and the function's `own` settings while
-    /// `first_call` opens a connection.
+    /// A function whose callers have keys, or tokens of owners, and a rate limit. Reads SETTINGS_PATH, COUNTERS_TABLE, AUTH,
+    /// PUBLIC_BASE_URL, CORS_ORIGINS, API_CALLS_PER_MINUTE and the rules of tokens, and then the credentials and the
+    /// function's `own` settings while `first_call` opens a connection.
     ///
     /// # Errors
     /// When any variable is missing or invalid, or the settings can't be read.
@@ -44,9 +50,41 @@ impl<S: 'static> Api<WithAccess<S>> {
         own: SettingsReader<S>,
         first_call: impl Future<Output = Result<T, StoreError>>,
     ) -> anyhow::Result<Self> {
+        let tokens = Arc::new(owner_tokens(&mut resources.environment)?);
         let limits = Limits::of_callers(resources.counters(), resources.environment.calls_per_minute());
-        Self::load(resources, limits, own.with_access(), first_call).await
+        Self::load(resources, limits, own.with_callers(tokens), first_call).await
     }
+
+    /// [`Self::for_callers`] for a function whose routes are all the operator's: owners are refused.
+    ///
+    /// # Errors
+    /// As [`Self::for_callers`].
+    pub async fn for_operators<T>(
+        mut resources: Resources,
+        own: SettingsReader<S>,
+        first_call: impl Future<Output = Result<T, StoreError>>,
+    ) -> anyhow::Result<Self> {
+        let limits = Limits::of_callers(resources.counters(), resources.environment.calls_per_minute());
+        Self::load(resources, limits, own.with_operators(), first_call).await
+    }
+}
+
+/// Reads JWT_ALGORITHM, JWT_JWKS_URL, JWT_ISSUER and JWT_AUDIENCE.
+fn owner_tokens(environment: &mut Environment) -> anyhow::Result<OwnerTokens> {
+    let rules = JwtRules {
+        algorithm: environment.parsed("JWT_ALGORITHM", JwtAlgorithm::default()),
+        issuer: environment.optional("JWT_ISSUER"),
+        audience: environment.optional("JWT_AUDIENCE"),
+    };
+    let set = match environment.optional_url("JWT_JWKS_URL") {
+        Some(url) => {
+            let agent = user_agent(environment.public_base().as_ref());
+            let http = GuardedClient::new(environment.outbound(AllowList::parse), Some(&agent))?;
+            Some((url, Arc::new(http) as Arc<dyn HttpSender>))
+        }
+        None => None,
+    };
+    Ok(environment.checked(OwnerTokens::new(rules, set), OwnerTokens::default()))
 }
 
 impl<S> Api<WithAccess<S>> {
@@ -55,7 +93,21 @@ impl<S> Api<WithAccess<S>> {
     /// # Errors
     /// Those of [`reelhook_http::access::Access::caller`].
     pub async fn authenticate(&self, request: &ApiRequest) -> Result<Caller, Problem> {
-        self.settings.check(|settings| settings.access.caller(request, SystemClock.now())).await
+        self.check(request, |settings| settings.access.caller(request, SystemClock.now())).await
+    }
+
+    /// The result of `check`, with the published keys of owners' tokens if the request needs them. If it refuses, it
+    /// decides again with newer settings.
+    ///
+    /// # Errors
+    /// Those of `check`.
+    pub async fn check<R>(
+        &self,
+        request: &ApiRequest,
+        check: impl Fn(&WithAccess<S>) -> Result<R, Problem>,
+    ) -> Result<R, Problem> {
+        self.settings.get().await.access.fetch_keys(request, SystemClock.now()).await;
+        self.settings.check(check).await
     }
 
     /// Authenticates a caller, and counts the call against the caller's rate limit.

@@ -4,12 +4,17 @@ pub use url::Url;
 
 pub mod catalog;
 pub mod change;
+pub mod circuit;
+pub mod clips;
 pub mod clock;
+pub mod credits;
 pub mod digest;
 pub mod errors;
+pub mod files;
 pub mod idempotency;
 pub mod jobs;
 pub mod limits;
+pub mod live;
 pub mod outbound;
 pub mod outbox;
 pub mod pieces;

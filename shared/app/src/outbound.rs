@@ -1,10 +1,13 @@
 //! The port of the guarded HTTP client, which makes every call to a URL from outside.
 
+pub(crate) mod conceal;
 pub mod decode;
 pub mod download;
+pub(crate) mod json;
 pub mod redirects;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod submission;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -80,6 +80,15 @@ pub(crate) trait PieceWork: Sync {
         units: &Arc<AtomicU32>,
     ) -> Option<<Self::Of as Aggregate>::Event>;
 
+    /// Saves what the report of a result or of a failure changes.
+    async fn report(
+        &self,
+        owner: &PieceOwner<'_, Self::Of>,
+        event: &<Self::Of as Aggregate>::Event,
+    ) -> Result<Changed<Self::Of>, ChangeError> {
+        save(owner, event).await
+    }
+
     /// Called with the aggregate after a report was saved.
     async fn reported(&self, of: &Self::Of);
 }
@@ -124,7 +133,7 @@ pub(crate) async fn process_one<W: PieceWork>(
         Either::Left((Some(event), _)) => event,
         Either::Left((None, _)) => return Ok(PieceOutcome::Reported),
     };
-    let changed = report(owner, &event).await?;
+    let changed = work.report(owner, &event).await?;
     let duration_ms = owner.clock.now().millis_since(began);
     tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.name(), "reported a piece");
     match changed {
@@ -141,7 +150,7 @@ async fn claim_piece<A: Aggregate>(owner: &PieceOwner<'_, A>, event: &A::Event) 
     // The first attempt begins at once.
     retry.attempt().await;
     loop {
-        let claimed = report(owner, event).await;
+        let claimed = save(owner, event).await;
         let contended = matches!(claimed, Err(ChangeError::Contended(_)));
         if !contended || !retry.attempt().await {
             return claimed;
@@ -149,7 +158,7 @@ async fn claim_piece<A: Aggregate>(owner: &PieceOwner<'_, A>, event: &A::Event) 
     }
 }
 
-async fn report<A: Aggregate>(owner: &PieceOwner<'_, A>, event: &A::Event) -> Result<Changed<A>, ChangeError> {
+async fn save<A: Aggregate>(owner: &PieceOwner<'_, A>, event: &A::Event) -> Result<Changed<A>, ChangeError> {
     change(owner.store, owner.clock, owner.policy, owner.id, event).await
 }
 
@@ -170,7 +179,7 @@ async fn keep_lease<W: PieceWork>(
     loop {
         owner.timer.after(owner.heartbeat_interval).await;
         let event = work.heartbeat_event(claim, units.load(Ordering::Relaxed));
-        match report(owner, &event).await {
+        match save(owner, &event).await {
             Ok(Changed::Applied(_)) => {}
             Ok(Changed::Ignored(reason, _)) => return Some(reason),
             Ok(Changed::Rejected(..) | Changed::NotFound) => return None,

@@ -15,9 +15,9 @@ use crate::store::StoreError;
 use crate::views;
 
 /// Rows of one read.
-const ROWS: i32 = 200;
+pub(crate) const ROWS: i32 = 200;
 /// How long a missing row holds back the rows after it.
-const GAP: Duration = Duration::from_secs(5);
+pub(crate) const GAP: Duration = Duration::from_secs(5);
 
 /// Reads live events.
 #[async_trait]
@@ -94,6 +94,24 @@ pub struct Watch {
     dialect: Dialect,
     cursor: Cursor,
     gap_since: Option<Timestamp>,
+}
+
+/// A version of which a viewer has not seen every event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unseen {
+    /// The version.
+    pub version: u64,
+    /// Its events.
+    pub row: StoredLive,
+    /// The number of its events that the viewer has seen.
+    known: usize,
+}
+
+impl Unseen {
+    /// The events that the viewer has not seen, in order.
+    pub fn events(&self, subject: &Subject, dialect: Dialect) -> Vec<LiveEvent> {
+        render(subject, dialect, self.version, &self.row).into_iter().skip(self.known).collect()
+    }
 }
 
 /// What a viewer gets first.
@@ -194,6 +212,16 @@ fn render(subject: &Subject, dialect: Dialect, version: u64, row: &StoredLive) -
 }
 
 impl Watch {
+    /// A viewer at a position, which has missed a row since `gap_since`.
+    pub fn at(subject: Subject, dialect: Dialect, cursor: Cursor, gap_since: Option<Timestamp>) -> Self {
+        Self { subject, dialect, cursor, gap_since }
+    }
+
+    /// Since when a missing row has held back the rows after it.
+    pub fn gap_since(&self) -> Option<Timestamp> {
+        self.gap_since
+    }
+
     /// The first event of the stream.
     pub fn connected(&self, now: Timestamp) -> Value {
         views::of(self.dialect).connected(&self.subject, now)
@@ -214,23 +242,32 @@ impl Watch {
     /// # Errors
     /// [`StoreError`].
     pub async fn next(&mut self, live: &dyn LiveStore, now: Timestamp) -> Result<Vec<LiveEvent>, StoreError> {
+        let unseen = self.unseen(live, now).await?;
+        Ok(unseen.iter().flat_map(|unseen| unseen.events(&self.subject, self.dialect)).collect())
+    }
+
+    /// Like [`Self::next`], by versions.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unseen(&mut self, live: &dyn LiveStore, now: Timestamp) -> Result<Vec<Unseen>, StoreError> {
         // A version that the viewer has seen in part is read again for the rest.
         let after = match self.cursor.events {
             None => self.cursor.version,
             Some(_) => self.cursor.version.saturating_sub(1),
         };
         let rows = live.live_since(&self.subject, after, ROWS).await?;
-        let mut seen = Vec::new();
+        let mut unseen = Vec::with_capacity(rows.len());
         for (version, row) in rows {
             let known = if version == self.cursor.version { self.cursor.events.unwrap_or(usize::MAX) } else { 0 };
             if version > self.cursor.version && row.after() > self.cursor.version && self.waits_for_gap(now) {
                 break;
             }
             self.gap_since = None;
-            seen.extend(render(&self.subject, self.dialect, version, &row).into_iter().skip(known));
+            unseen.push(Unseen { version, row, known });
             self.cursor = Cursor { version, events: None };
         }
-        Ok(seen)
+        Ok(unseen)
     }
 
     fn waits_for_gap(&mut self, now: Timestamp) -> bool {

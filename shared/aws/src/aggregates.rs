@@ -90,8 +90,7 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn first_call(&self) -> Result<(), StoreError> {
-        let none = A::parse_id("warm-up").expect("an id");
-        self.load(&none).await.map(drop)
+        self.item(A::OPERATIONS.load, "warm-up").await.map(drop)
     }
 
     /// Reads an aggregate consistently; an expired one is not read.
@@ -100,12 +99,15 @@ impl<A: Stored> AggregateTable<A> {
     /// [`StoreError`].
     pub async fn load(&self, id: &A::Id) -> Result<Option<A>, StoreError> {
         let operation = A::OPERATIONS.load;
-        let get = self.client.get_item().table_name(&self.table).key("id", s(id.to_string())).consistent_read(true);
-        let answer = get.send().await.map_err(|error| store_error(operation, error))?;
-        match answer.item {
+        match self.item(operation, &id.to_string()).await? {
             Some(item) if !is_expired(&item, self.clock.now()) => A::from_item(operation, &item).map(Some),
             _ => Ok(None),
         }
+    }
+
+    async fn item(&self, operation: &'static str, id: &str) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("id", s(id)).consistent_read(true);
+        Ok(get.send().await.map_err(|error| store_error(operation, error))?.item)
     }
 
     /// Reads several aggregates, in no order. One that can't be read is logged and left out.
@@ -170,13 +172,13 @@ impl<A: Stored> AggregateTable<A> {
         now: Timestamp,
     ) -> Result<Saved<IdempotencyRecord>, StoreError> {
         let operation = A::OPERATIONS.insert_with_key;
-        let item = new.to_item(&write_id());
+        let put = self.part(new, None);
         let waits = RetryClock::of(&self.client);
         let mut retry = waits.retry();
         while retry.attempt().await {
             let record_put = self.counters.record_put(record, now);
             let write = self.client.transact_write_items().transact_items(record_put);
-            match write.transact_items(self.transact_put(item.clone(), None)).send().await {
+            match write.transact_items(put.clone()).send().await {
                 Ok(_) => return Ok(Saved::Done),
                 Err(error) => match cancelled(operation, error) {
                     Cancelled::Condition(0) => {
@@ -202,7 +204,7 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, next: &A, slots: TransactWriteItem) -> Result<Claimed, StoreError> {
-        let put = self.transact_put(next.to_item(&write_id()), Some(next.version() - 1));
+        let put = self.part(next, Some(next.version() - 1));
         match self.client.transact_write_items().transact_items(slots).transact_items(put).send().await {
             Ok(_) => Ok(Claimed::Done),
             Err(error) => match cancelled(A::OPERATIONS.claim, error) {
@@ -269,8 +271,10 @@ impl<A: Stored> AggregateTable<A> {
         }
     }
 
-    fn transact_put(&self, item: Item, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+    /// The write of an aggregate as a part of a transaction, on condition that its item has the `expected` version, or does
+    /// not exist.
+    pub fn part(&self, aggregate: &A, expected: Option<u64>) -> TransactWriteItem {
+        let put = Put::builder().table_name(&self.table).set_item(Some(aggregate.to_item(&write_id())));
         let put = match expected {
             Some(version) => put
                 .condition_expression("#version = :version")

@@ -57,6 +57,20 @@ impl Clients {
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 
+    /// The WebSocket API at `endpoint`. A message is tried once, for two seconds: one viewer must not delay others.
+    pub fn sockets(&self, endpoint: &str) -> aws_sdk_apigatewaymanagement::Client {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(2))
+            .operation_timeout(Duration::from_secs(2))
+            .build();
+        let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.config)
+            .endpoint_url(endpoint)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::disabled());
+        aws_sdk_apigatewaymanagement::Client::from_conf(config.interceptor(Calls).build())
+    }
+
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         let config = aws_sdk_sqs::config::Builder::from(&self.config).interceptor(Calls).build();

@@ -1,5 +1,8 @@
 //! Conversions between DynamoDB attributes and values.
 
+pub(crate) mod packed;
+pub(crate) mod pieces;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;

@@ -4,16 +4,23 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::outbox::messages::{DeliveryMessage, LiveMessage, PieceMessage, WorkMessage};
 
 use crate::catalog::CatalogTable;
 use crate::clients::Clients;
+use crate::clips::attempts::AttemptTables;
+use crate::clips::table::ClipTable;
+use crate::credits::table::CreditTable;
 use crate::environment::{BadEnvironment, Environment};
 use crate::errors::faults::LeftBehindQueues;
 use crate::errors::table::ErrorTable;
 use crate::jobs::counters::CounterTable;
 use crate::jobs::events::JobEventTable;
 use crate::jobs::table::JobTable;
+use crate::live::connections::ConnectionTable;
+use crate::live::sockets::Gateway;
+use crate::live::viewers::ViewerFlag;
 use crate::objects::Bucket;
 use crate::outbox::queues::Queue;
 use crate::projects::table::ProjectTable;
@@ -52,9 +59,42 @@ impl Resources {
         ProjectTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
     }
 
+    /// The table in CLIPS_TABLE, with the one in COUNTERS_TABLE.
+    pub fn clips(&mut self) -> ClipTable {
+        let (table, counters) = (self.environment.required("CLIPS_TABLE"), self.counters());
+        ClipTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
+    }
+
+    /// The table in CREDITS_TABLE.
+    pub fn credits(&mut self) -> CreditTable {
+        CreditTable::new(self.dynamodb.clone(), self.environment.required("CREDITS_TABLE"))
+    }
+
+    /// [`Self::clips`] and [`Self::credits`], which attempts write together.
+    pub fn clip_attempts(&mut self) -> AttemptTables {
+        AttemptTables { clips: self.clips(), credits: self.credits() }
+    }
+
     /// The table in COUNTERS_TABLE.
     pub fn counters(&mut self) -> CounterTable {
         CounterTable::new(self.dynamodb.clone(), self.environment.required("COUNTERS_TABLE"))
+    }
+
+    /// The table in CONNECTIONS_TABLE.
+    pub fn connections(&mut self) -> ConnectionTable {
+        let table = self.environment.required("CONNECTIONS_TABLE");
+        ConnectionTable::new(self.dynamodb.clone(), table, || SystemClock.now())
+    }
+
+    /// The WebSocket API at LIVE_ENDPOINT.
+    pub fn sockets(&mut self) -> Gateway {
+        let endpoint = self.environment.url("LIVE_ENDPOINT");
+        Gateway::new(self.clients.sockets(endpoint.as_str().trim_end_matches('/')))
+    }
+
+    /// The flag that somebody watches, in the table in COUNTERS_TABLE.
+    pub fn viewers(&mut self) -> ViewerFlag {
+        ViewerFlag::new(self.counters())
     }
 
     /// The table in JOB_EVENTS_TABLE.
@@ -146,6 +186,11 @@ impl Queues<'_> {
     /// RENDER_QUEUE_URL.
     pub fn pieces(&mut self) -> Queue<PieceMessage> {
         self.named("RENDER_QUEUE_URL")
+    }
+
+    /// LIVE_QUEUE_URL.
+    pub fn live(&mut self) -> Queue<LiveMessage> {
+        self.named("LIVE_QUEUE_URL")
     }
 
     /// DEAD_LETTER_QUEUE_URLS, and FAILURES_QUEUE_URL for notes on poison records.

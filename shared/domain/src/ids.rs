@@ -88,6 +88,111 @@ text_id!(
     SceneId, 80
 );
 
+/// The prefix of the ids of clip jobs in storage.
+pub(crate) const CLIPS: &str = "clip_";
+/// The UUID namespace of the external ids of later submissions.
+const SUBMISSIONS: Uuid = Uuid::from_u128(0x2c5b_9f6e_71d4_5a3c_8f10_4be0_9d27_6ac5);
+
+/// A clip job. Clients know it as a UUID; in storage, event ids and logs it has the prefix `clip_`, so that its kind is
+/// seen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClipJobId(String);
+
+impl ClipJobId {
+    /// A random UUID (version 4).
+    pub fn random(random: u128) -> Self {
+        let uuid = uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
+        Self(format!("{CLIPS}{}", uuid.hyphenated()))
+    }
+
+    /// Parses the id that clients know, or the stored form.
+    ///
+    /// # Errors
+    /// [`IdError`] if the text has no UUID.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let uuid = Uuid::try_parse(text.strip_prefix(CLIPS).unwrap_or(text)).map_err(|_| IdError { max: 41 })?;
+        Ok(Self(format!("{CLIPS}{}", uuid.hyphenated())))
+    }
+
+    /// The stored form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id that clients know: a UUID.
+    pub fn uuid(&self) -> &str {
+        &self.0[CLIPS.len()..]
+    }
+
+    /// The id that a worker gets with submission `number`: our own for the first one, a new UUID for each later one.
+    pub fn external_id(&self, number: u32) -> String {
+        if number <= 1 {
+            return self.uuid().to_owned();
+        }
+        Uuid::new_v5(&SUBMISSIONS, format!("{self}.{number}").as_bytes()).hyphenated().to_string()
+    }
+}
+
+impl TryFrom<String> for ClipJobId {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ClipJobId> for String {
+    fn from(id: ClipJobId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ClipJobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The owner of jobs, videos, projects and clips: the `sub` of a JWT, 1 to 128 bytes without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OwnerId(String);
+
+impl OwnerId {
+    /// Bytes of an owner's id at most.
+    pub const LIMIT: usize = 128;
+
+    /// Reads an owner's id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=Self::LIMIT).contains(&text.len()) && !text.chars().any(crate::steers);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for OwnerId {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("must have 1 to 128 bytes without control characters")
+    }
+}
+
+impl From<OwnerId> for String {
+    fn from(id: OwnerId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for OwnerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The prefix of the ids of projects.
 pub(crate) const PROJECT: &str = "proj_";
 

@@ -4,6 +4,8 @@
 
 mod aggregate;
 mod allowance;
+pub mod clips;
+pub mod credits;
 pub mod errors;
 mod ids;
 pub mod jobs;
@@ -20,7 +22,13 @@ pub mod webhooks;
 
 pub use aggregate::{Aggregate, Decision};
 pub use allowance::{Allowance, CallLimit, Step};
-pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, ProjectId, RenderId, SceneId};
+pub use clips::decide::NewClipJob;
+pub use clips::effect::ClipEffect;
+pub use clips::job::ClipJob;
+pub use clips::policy::ClipPolicy;
+pub use clips::status::ClipStatus;
+pub use credits::effect::CreditEffect;
+pub use ids::{ClipJobId, DeliveryId, EndpointId, EventId, IdError, JobId, OwnerId, ProjectId, RenderId, SceneId};
 pub use jobs::activity::{Activity, Captions, Incomplete};
 pub use jobs::admission::{Admission, ClearCutoffs, NoSlot};
 pub use jobs::decide::{NewJob, create, decide};
@@ -36,7 +44,7 @@ pub use jobs::status::{Status, StepStatus};
 pub use jobs::task::{ExternalTask, Polls, RenderState, RenderStatus, Service};
 pub use metadata::{InvalidMetadata, Metadata};
 pub use outbox::effect::{Effect, Emitted, Recipients};
-pub use outbox::live::{JobSnapshot, Live, LiveSnapshot, ProjectSnapshot, SceneSnapshot};
+pub use outbox::live::{ClipsSnapshot, JobSnapshot, Live, LiveSnapshot, ProjectSnapshot, SceneSnapshot};
 pub use outbox::log::{LogEvent, LogLevel, LogTally};
 pub use projects::decide::NewProject;
 pub use projects::effect::ProjectEffect;

@@ -1,10 +1,11 @@
-//! The subject of an event: a job, a project, a webhook endpoint, an error or a manual trigger, identified by its id.
+//! The subject of an event: a job, a project, a clip job, a webhook endpoint, an error or a manual trigger, identified by its id.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EndpointId, IdError, JobId, ProjectId};
+use crate::ids::CLIPS;
+use crate::{ClipJobId, EndpointId, IdError, JobId, ProjectId};
 
 /// The subject of a webhook event or of stored effects. Its stored form is the id alone: the prefix of the id gives the
 /// kind, and an id with no known prefix is a job's.
@@ -15,6 +16,8 @@ pub enum Subject {
     Job(JobId),
     /// A project of scenes.
     Project(ProjectId),
+    /// A clip job.
+    Clips(ClipJobId),
     /// A webhook endpoint.
     Endpoint(EndpointId),
     /// An error of the errors API: `err_…`.
@@ -45,6 +48,11 @@ impl Subject {
         if let Ok(project) = ProjectId::chosen(text) {
             return Ok(Self::Project(project));
         }
+        if text.starts_with(CLIPS)
+            && let Ok(clips) = ClipJobId::parse(text)
+        {
+            return Ok(Self::Clips(clips));
+        }
         let job = JobId::parse(text)?;
         Ok(match text {
             trigger if trigger.starts_with(TRIGGER) => Self::Trigger(trigger.to_owned()),
@@ -58,8 +66,17 @@ impl Subject {
         match self {
             Self::Job(id) => id.as_str(),
             Self::Project(id) => id.as_str(),
+            Self::Clips(id) => id.as_str(),
             Self::Endpoint(id) => id.as_str(),
             Self::Error(id) | Self::Trigger(id) => id,
+        }
+    }
+
+    /// The id that clients know: a clip job's is the UUID alone.
+    pub fn client_id(&self) -> &str {
+        match self {
+            Self::Clips(id) => id.uuid(),
+            Self::Job(_) | Self::Project(_) | Self::Endpoint(_) | Self::Error(_) | Self::Trigger(_) => self.as_str(),
         }
     }
 
@@ -67,7 +84,7 @@ impl Subject {
     pub fn project(&self) -> Option<&ProjectId> {
         match self {
             Self::Project(id) => Some(id),
-            Self::Job(_) | Self::Endpoint(_) | Self::Error(_) | Self::Trigger(_) => None,
+            Self::Job(_) | Self::Clips(_) | Self::Endpoint(_) | Self::Error(_) | Self::Trigger(_) => None,
         }
     }
 
@@ -89,6 +106,12 @@ impl From<JobId> for Subject {
 impl From<ProjectId> for Subject {
     fn from(id: ProjectId) -> Self {
         Self::Project(id)
+    }
+}
+
+impl From<ClipJobId> for Subject {
+    fn from(id: ClipJobId) -> Self {
+        Self::Clips(id)
     }
 }
 
@@ -137,6 +160,11 @@ mod tests {
         for endpoint in ["ep_00112233445566778899aabbccddeeff", "cb_00112233445566778899aabbccddeeff"] {
             check(endpoint, |subject| matches!(subject, Subject::Endpoint(_)));
         }
+        let clips = "clip_0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11";
+        check(clips, |subject| matches!(subject, Subject::Clips(_)));
+        assert_eq!(Subject::parse(clips).unwrap().client_id(), &clips[5..]);
+        assert_eq!(Subject::parse("proj_test").unwrap().client_id(), "proj_test");
+        check("clip_1", |subject| matches!(subject, Subject::Job(_)));
         check("proj_test", |subject| matches!(subject, Subject::Project(_)));
         check("proj_", |subject| matches!(subject, Subject::Job(_)));
         check("err_1704110400000_0a1b2c3", |subject| matches!(subject, Subject::Error(_)));

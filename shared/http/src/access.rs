@@ -1,7 +1,9 @@
-//! Authenticates callers by API key (Bearer, Basic or X-API-Key) or session cookie. Keys are stored as hashes and
-//! compared in constant time (docs/contract/access.md, API keys).
+//! Authenticates callers: operators by API key (Bearer, Basic or X-API-Key) or session cookie, owners by a JWT. Keys are
+//! stored as hashes and compared in constant time (docs/contract/access.md, API keys).
 
 mod api_keys;
+pub mod audience;
+pub mod jwt;
 pub mod session;
 
 use std::fmt;
@@ -10,11 +12,12 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reelhook_app::idempotency::IdempotencyKey;
-use reelhook_domain::Timestamp;
+use reelhook_domain::{Origin, OwnerId, Timestamp};
 use reelhook_signing::{SessionClaims, SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash};
 use secrecy::ExposeSecret;
 
 pub use crate::access::api_keys::AccessError;
+use crate::access::jwt::{OwnerTokens, Owners};
 use crate::access::session::{Session, SignIn};
 use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
@@ -27,19 +30,31 @@ pub struct Access {
     basic: Option<[u8; 32]>,
     /// SESSION_SECRET; none only if no key is needed.
     secret: Option<Arc<SigningKeys>>,
+    owners: Owners,
 }
 
-/// A valid key, and whether browsers send it automatically, for any page.
+/// Who a valid credential names.
+enum Holder {
+    /// The operator with the key that has this hash.
+    Operator([u8; 32]),
+    /// An owner.
+    Owner(OwnerId),
+}
+
+/// A valid credential, and whether browsers send it automatically, for any page.
 struct Credential {
-    key: [u8; 32],
+    holder: Holder,
     by_browser: bool,
 }
 
 /// An authenticated caller.
 #[derive(Clone)]
 pub struct Caller {
-    /// The fingerprint of the key for rows and logs. Without SESSION_SECRET the key can't be guessed from it.
+    /// The fingerprint of the key, or of the owner, for rows and logs. Without SESSION_SECRET the key can't be guessed from
+    /// it.
     pub fingerprint: String,
+    /// The owner who calls; none for an operator, who sees and changes all.
+    pub owner: Option<OwnerId>,
     former: Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>,
 }
 
@@ -61,7 +76,24 @@ impl Eq for Caller {}
 impl Caller {
     /// A caller with a fixed name, independent of secrets.
     pub fn known_as(fingerprint: impl Into<String>) -> Self {
-        Self { fingerprint: fingerprint.into(), former: None }
+        Self { fingerprint: fingerprint.into(), owner: None, former: None }
+    }
+
+    /// The same caller as an owner.
+    #[must_use]
+    pub fn owned_by(self, owner: OwnerId) -> Self {
+        Self { owner: Some(owner), ..self }
+    }
+
+    /// Whether the caller sees and may change what came from this origin: an operator all, an owner their own. What a
+    /// caller may not see does not exist for them.
+    pub fn may_see(&self, origin: &Origin) -> bool {
+        self.owner.is_none() || self.owner == origin.owner
+    }
+
+    /// The origin of what the caller creates with this request.
+    pub fn origin(&self, request: &ApiRequest) -> Origin {
+        Origin { caller: Some(self.fingerprint.clone()), traceparent: request.traceparent(), owner: self.owner.clone() }
     }
 
     /// Adds the fingerprints of the same caller under older secrets and in version 0.1.0: for looking up what was stored
@@ -110,23 +142,55 @@ impl Access {
         if secret.is_none() && site.mode() == Mode::Required {
             return Err(AccessError::NoSessionSecret);
         }
-        Ok(Self { site: site.clone(), keys, basic, secret: secret.map(Arc::new) })
+        Ok(Self { site: site.clone(), keys, basic, secret: secret.map(Arc::new), owners: Owners::Unknown })
+    }
+
+    /// Accepts the tokens of owners, too; `secret` is JWT_SECRET (several secrets separated by commas, newest first).
+    ///
+    /// # Errors
+    /// [`AccessError::ShortJwtSecret`].
+    pub fn with_owners(self, tokens: Arc<OwnerTokens>, secret: Option<&str>) -> Result<Self, AccessError> {
+        Ok(Self { owners: Owners::read(tokens, secret)?, ..self })
+    }
+
+    /// Refuses owners, for a function whose routes are all the operator's.
+    #[must_use]
+    pub fn without_owners(self) -> Self {
+        Self { owners: Owners::Refused, ..self }
+    }
+
+    /// Fetches the published keys of owners' tokens if this request needs that ([`OwnerTokens::fetch_keys`]).
+    pub async fn fetch_keys(&self, request: &ApiRequest, now: Timestamp) {
+        if let Owners::Known(tokens, _) = &self.owners {
+            tokens.fetch_keys(request, now).await;
+        }
     }
 
     /// Authenticates the caller.
     ///
     /// # Errors
-    /// [`RequestProblem::Unauthorized`] without a valid key, if callers need one; [`RequestProblem::ForeignPage`] if another site's
-    /// page may have made a browser send the request; [`RequestProblem::ForeignHost`] if callers need no key and the request
-    /// names a host that is not the API's own.
+    /// [`RequestProblem::Unauthorized`] without a valid key or token, if callers need one; [`RequestProblem::ForeignPage`] if
+    /// another site's page may have made a browser send the request; [`RequestProblem::ForeignHost`] if callers need no key
+    /// and the request names a host that is not the API's own; [`RequestProblem::OperatorOnly`] if an owner calls a route of
+    /// operators.
     pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
         match self.find(request, now) {
-            // Browsers never send these headers automatically.
-            Some(Credential { key, by_browser: false }) => Ok(self.caller_with(&key)),
-            Some(Credential { key, by_browser: true }) => {
-                self.site.check_browser(request)?;
-                Ok(self.caller_with(&key))
+            Some(Credential { holder, by_browser }) => {
+                // Browsers never send the other credentials automatically.
+                if by_browser {
+                    self.site.check_browser(request)?;
+                }
+                if let Holder::Owner(_) = holder {
+                    audience::check_owner(request)?;
+                }
+                Ok(self.caller_with(holder))
             }
+            // An owner's token that is not valid must not make its owner an operator where no key is needed.
+            None if self.owners.are_presented(request) => Err(Problem::Request(if self.owners.are_refused() {
+                RequestProblem::OperatorOnly
+            } else {
+                RequestProblem::Unauthorized
+            })),
             None if self.site.mode() == Mode::Off => {
                 self.site.check_browser(request)?;
                 Ok(Caller::known_as(format!("local {}", request.source_ip)))
@@ -135,14 +199,21 @@ impl Access {
         }
     }
 
-    fn caller_with(&self, key: &[u8; 32]) -> Caller {
-        match &self.secret {
-            Some(secret) => {
-                let (key, former) = (*key, Arc::clone(secret));
+    fn caller_with(&self, holder: Holder) -> Caller {
+        let (key, owner) = match holder {
+            Holder::Operator(key) => (key, None),
+            // No key and no user name with its password contains a line break at this place.
+            Holder::Owner(owner) => (hash_key(&format!("owner:\n{owner}")), Some(owner)),
+        };
+        let caller = match (&self.secret, &owner) {
+            (Some(secret), _) => {
+                let former = Arc::clone(secret);
                 Caller::known_as(fingerprint(&key, secret)).formerly(move || former_fingerprints(&key, &former))
             }
-            None => Caller::known_as("local"),
-        }
+            (None, Some(owner)) => Caller::known_as(format!("local owner:{owner}")),
+            (None, None) => Caller::known_as("local"),
+        };
+        Caller { owner, ..caller }
     }
 
     /// Starts a session for a valid API key or the configured password.
@@ -157,25 +228,29 @@ impl Access {
         Ok(Session::begin(&key, secret, now))
     }
 
-    /// The valid key of a request, if it has one.
+    /// The valid credential of a request, if it has one.
     fn find(&self, request: &ApiRequest, now: Timestamp) -> Option<Credential> {
-        let explicit = |key: [u8; 32]| Credential { key, by_browser: false };
+        let explicit = |holder: Holder| Credential { holder, by_browser: false };
+        let sent_along = |holder: Holder| Credential { holder, by_browser: true };
         if let Some(key) = request.header("x-api-key") {
-            return self.key(key).map(explicit);
+            return self.key(key).map(Holder::Operator).map(explicit);
         }
         if let Some(text) = request.header("authorization") {
             let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
             if scheme.eq_ignore_ascii_case("bearer") {
-                return self.key(credentials.trim()).map(explicit);
+                let operator = self.key(credentials.trim()).map(Holder::Operator);
+                let owner = || self.owners.by_header(request, now).map(Holder::Owner);
+                return operator.or_else(owner).map(explicit);
             }
             if scheme.eq_ignore_ascii_case("basic")
                 && let Some(key) = self.basic(credentials)
             {
-                return Some(Credential { key, by_browser: true });
+                return Some(sent_along(Holder::Operator(key)));
             }
         }
-        // The cookie counts even beside an invalid Authorization header, which may hold credentials for a proxy.
-        self.session(request, now).map(|key| Credential { key, by_browser: true })
+        // The cookies count even beside an invalid Authorization header, which may hold credentials for a proxy.
+        let session = self.session(request, now).map(Holder::Operator);
+        session.or_else(|| self.owners.by_cookie(request, now).map(Holder::Owner)).map(sent_along)
     }
 
     fn basic(&self, credentials: &str) -> Option<[u8; 32]> {

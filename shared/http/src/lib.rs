@@ -3,12 +3,16 @@
 
 pub mod access;
 pub mod answer;
+pub mod callback;
 pub mod catalog;
+pub mod clips;
 mod content;
+pub mod credits;
 pub mod edge;
 pub mod errors;
 mod idempotency;
 pub mod jobs;
+pub mod live;
 mod metadata;
 pub mod origin;
 pub mod problem;

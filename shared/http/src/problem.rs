@@ -14,6 +14,7 @@ use serde_json::Value;
 pub use self::request::RequestProblem;
 pub(crate) use self::table::problems;
 use crate::answer::ApiAnswer;
+use crate::clips::problem::ClipProblem;
 use crate::errors::problem::ErrorProblem;
 use crate::jobs::problem::JobProblem;
 use crate::projects::problem::ProjectProblem;
@@ -36,6 +37,8 @@ pub enum Problem {
     Video(VideoProblem),
     /// Of a project of scenes.
     Project(ProjectProblem),
+    /// Of a clip job.
+    Clip(ClipProblem),
     /// Of an error of the errors API.
     Error(ErrorProblem),
 }
@@ -72,12 +75,13 @@ pub fn bad(path: impl Into<String>, right: impl Into<String>) -> Problem {
 
 impl Problem {
     /// The codes of each family with their statuses.
-    pub const CODES: [&[(&str, u16)]; 6] = [
+    pub const CODES: [&[(&str, u16)]; 7] = [
         RequestProblem::CODES,
         JobProblem::CODES,
         WebhookProblem::CODES,
         VideoProblem::CODES,
         ProjectProblem::CODES,
+        ClipProblem::CODES,
         ErrorProblem::CODES,
     ];
 
@@ -89,6 +93,7 @@ impl Problem {
             Self::Webhook(problem) => problem.parts(),
             Self::Video(problem) => problem.parts(),
             Self::Project(problem) => problem.parts(),
+            Self::Clip(problem) => problem.parts(),
             Self::Error(problem) => problem.parts(),
         }
     }
@@ -97,9 +102,13 @@ impl Problem {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Request(RequestProblem::BadField(path, _) | RequestProblem::UnknownField(path, _)) => Some(path),
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) | Self::Project(_) | Self::Error(_) => {
-                None
-            }
+            Self::Request(_)
+            | Self::Job(_)
+            | Self::Webhook(_)
+            | Self::Video(_)
+            | Self::Project(_)
+            | Self::Clip(_)
+            | Self::Error(_) => None,
         }
     }
 
@@ -117,8 +126,13 @@ impl Problem {
                 );
             }
             Self::Request(RequestProblem::RateLimited(retry_after)) => body.retry_after = Some(*retry_after),
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) | Self::Project(_) | Self::Error(_) => {
-            }
+            Self::Request(_)
+            | Self::Job(_)
+            | Self::Webhook(_)
+            | Self::Video(_)
+            | Self::Project(_)
+            | Self::Clip(_)
+            | Self::Error(_) => {}
         }
         self.headers(ApiAnswer::json(status, &body))
     }
@@ -133,9 +147,13 @@ impl Problem {
             Self::Request(RequestProblem::TooManyStreams) => return answer.header("retry-after", "15"),
             // Waiting does not help, so there is no `retry-after`.
             Self::Webhook(WebhookProblem::NoSecretsKey) => return answer,
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) | Self::Project(_) | Self::Error(_) => {
-                self.parts().0
-            }
+            Self::Request(_)
+            | Self::Job(_)
+            | Self::Webhook(_)
+            | Self::Video(_)
+            | Self::Project(_)
+            | Self::Clip(_)
+            | Self::Error(_) => self.parts().0,
         };
         match status {
             // A lone Basic challenge makes browsers prompt for a password; other clients ignore it.

@@ -1,20 +1,24 @@
 //! The methods that each path of the API supports, for the answer to unsupported ones.
 
+use crate::clips::webhook;
 use crate::problem::{Problem, RequestProblem};
 use crate::projects::callbacks;
 use crate::request::ApiRequest;
-use crate::{catalog, errors, jobs, projects, videos, webhooks};
+use crate::{catalog, clips, credits, errors, jobs, projects, videos, webhooks};
 
 /// A path and its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
-type Route = (&'static str, &'static [&'static str]);
+pub(crate) type Route = (&'static str, &'static [&'static str]);
 
 /// The paths of each family.
-const FAMILIES: [&[Route]; 8] = [
+const FAMILIES: [&[Route]; 11] = [
     jobs::ROUTES,
     webhooks::ROUTES,
     videos::ROUTES,
     projects::ROUTES,
     callbacks::ROUTES,
+    webhook::ROUTES,
+    clips::ROUTES,
+    credits::ROUTES,
     catalog::ROUTES,
     errors::ROUTES,
     PAGES,
@@ -25,6 +29,9 @@ const PAGES: &[Route] = &[
     ("/", &["GET"]),
     ("/api/health", &["GET"]),
     ("/api/test", &["GET"]),
+    ("/clips", &["GET"]),
+    ("/clips/{id}", &["GET"]),
+    ("/credits", &["GET"]),
     ("/dashboard", &["GET"]),
     ("/errors", &["GET"]),
     ("/health", &["GET"]),
@@ -41,8 +48,13 @@ const PAGES: &[Route] = &[
 ];
 
 /// All paths.
-fn all() -> impl Iterator<Item = &'static Route> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
     FAMILIES.into_iter().flatten()
+}
+
+/// Whether a path has a route with this method.
+pub(crate) fn is_route(method: &str, segments: &[&str]) -> bool {
+    all().any(|(path, methods)| methods.contains(&method) && fits(path, segments))
 }
 
 /// The problem of a request that matches no route: 405 with the supported methods if the path exists, else 404.
@@ -73,7 +85,7 @@ fn not_allowed(methods: &[&str]) -> Problem {
 }
 
 /// Whether segments match a path template, in which `{id}` matches any segment.
-fn fits(path: &str, segments: &[&str]) -> bool {
+pub(crate) fn fits(path: &str, segments: &[&str]) -> bool {
     let mut known = path.split('/').filter(|segment| !segment.is_empty());
     let all =
         segments.iter().all(|segment| known.next().is_some_and(|known| known.starts_with('{') || known == *segment));
@@ -117,9 +129,9 @@ mod tests {
             let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
             let fitting: Vec<&str> =
                 all().filter(|(known, _)| fits(known, &segments)).map(|(known, _)| *known).collect();
-            // An error's id is a segment that is none of the words of its family, which stand before it.
-            let others: Vec<&str> =
-                fitting.iter().copied().skip(1).filter(|one| *one != "/api/v1/errors/{id}").collect();
+            // Such an id is a segment that is none of the words of its family, which stand before it.
+            let has_words = ["/api/v1/errors/{id}", "/ai-clipping-agent/jobs/{id}", "/api/ai-clipping-agent/jobs/{id}"];
+            let others: Vec<&str> = fitting.iter().copied().skip(1).filter(|one| !has_words.contains(one)).collect();
             assert_eq!((fitting.first(), others), (Some(path), Vec::new()), "{path}");
         }
     }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use reelhook_app::live::subjects::state_path;
 use reelhook_app::watch::{Cursor, LiveEvent};
-use reelhook_domain::{JobId, ProjectId};
+use reelhook_domain::{ClipJobId, JobId, ProjectId, Subject};
 use serde_json::Value;
 
 use crate::answer::ApiAnswer;
+use crate::clips::problem::ClipProblem;
+use crate::clips::{below, routes};
 use crate::jobs::problem::JobProblem;
 use crate::problem::Problem;
 use crate::projects::problem::ProjectProblem;
@@ -33,6 +36,17 @@ pub enum Route {
         /// What the viewer has received, by its cookie.
         received: Option<Received>,
     },
+    /// GET /ai-clipping-agent/jobs/{id}/stream
+    Clips {
+        /// The clip job.
+        id: ClipJobId,
+        /// Whether the path begins with /api.
+        is_below_api: bool,
+        /// The last event that the viewer has seen, by its Last-Event-ID.
+        last: Option<Cursor>,
+        /// What the viewer has received, by its cookie.
+        received: Option<Received>,
+    },
     /// GET /api/queue/status/stream
     Queue {
         /// The id of the numbers that the viewer has seen, by its Last-Event-ID.
@@ -42,7 +56,7 @@ pub enum Route {
     },
 }
 
-/// What a viewer of a job or a project has received, by its cookie.
+/// What a viewer of a job, a project or a clip job has received, by its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
     /// All events up to this one.
@@ -72,12 +86,21 @@ impl Route {
     /// Reads the route; none if the path is not a stream. An invalid Last-Event-ID or cookie counts as missing.
     ///
     /// # Errors
-    /// [`JobProblem::NotFound`] or [`ProjectProblem::NotFound`] for an invalid id.
+    /// [`JobProblem::NotFound`], [`ProjectProblem::NotFound`] or [`ClipProblem::NotFound`] for an invalid id.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         let last = request.header("last-event-id").or_else(|| request.query("lastEventId"));
         let received = request.cookie(SEEN);
         let of_one = || received.and_then(Received::parse);
-        Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
+        let segments = request.segments();
+        if let ("GET", Some(["jobs", id, "stream"])) = (request.method.as_str(), below(&segments)) {
+            return Ok(Some(Self::Clips {
+                id: routes::id(id)?,
+                is_below_api: segments.first() == Some(&"api"),
+                last: last.and_then(Cursor::parse),
+                received: of_one(),
+            }));
+        }
+        Ok(Some(match (request.method.as_str(), &segments[..]) {
             ("GET", ["api", "job", id, "stream"]) => Self::Job {
                 id: JobId::parse(id).map_err(|_| Problem::Job(JobProblem::NotFound))?,
                 last: last.and_then(Cursor::parse),
@@ -95,13 +118,29 @@ impl Route {
         }))
     }
 
+    /// The job, the project or the clip job that the stream follows; none for the queue.
+    pub fn of(&self) -> Option<Subject> {
+        match self {
+            Self::Job { id, .. } => Some(Subject::Job(id.clone())),
+            Self::Project { id, .. } => Some(Subject::Project(id.clone())),
+            Self::Clips { id, .. } => Some(Subject::Clips(id.clone())),
+            Self::Queue { .. } => None,
+        }
+    }
+
+    /// Whether the viewer has received, by its cookie, that what it wants to follow does not exist.
+    pub fn has_received_not_found(&self) -> bool {
+        match self {
+            Self::Job { received, .. } | Self::Project { received, .. } | Self::Clips { received, .. } => {
+                *received == Some(Received::NotFound)
+            }
+            Self::Queue { .. } => false,
+        }
+    }
+
     /// The subject that a stream token must name.
     pub fn subject(&self) -> String {
-        match self {
-            Self::Job { id, .. } => job_subject(id),
-            Self::Project { id, .. } => project_subject(id),
-            Self::Queue { .. } => QUEUE_SUBJECT.to_owned(),
-        }
+        self.of().and_then(|of| token_subject(&of)).unwrap_or_else(|| QUEUE_SUBJECT.to_owned())
     }
 
     /// The answer that what the viewer wants to follow does not exist. All streams have errors of one form.
@@ -109,6 +148,7 @@ impl Route {
         let problem = match self {
             Self::Job { .. } | Self::Queue { .. } => Problem::Job(JobProblem::NotFound),
             Self::Project { .. } => Problem::Project(ProjectProblem::NotFound),
+            Self::Clips { .. } => Problem::Clip(ClipProblem::NotFound),
         };
         problem.streamgank(&request.request_id)
     }
@@ -116,11 +156,9 @@ impl Route {
     /// Stores what the viewer has received in a cookie, in case it comes back without a Last-Event-ID. The cookie is
     /// short-lived, is valid for this stream only, can't be read by scripts, and does not identify the viewer.
     pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, value: &str, lasts: Duration) -> ApiAnswer {
-        let path = match self {
-            Self::Job { id, .. } => format!("/api/job/{id}/stream"),
-            Self::Project { id, .. } => format!("/api/v1/projects/{id}/stream"),
-            Self::Queue { .. } => "/api/queue/status/stream".to_owned(),
-        };
+        let of = self.of().map_or_else(|| "/api/queue/status".to_owned(), |of| state_path(&of));
+        let prefix = if matches!(self, Self::Clips { is_below_api: true, .. }) { "/api" } else { "" };
+        let path = format!("{prefix}{of}/stream");
         let secure = if request.header("x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
         let seconds = lasts.as_secs();
         let cookie = format!("{SEEN}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
@@ -144,14 +182,25 @@ pub const IDLE_COOKIE_LIFE: Duration = Duration::from_secs(300);
 /// The subject of tokens for the queue's stream.
 pub const QUEUE_SUBJECT: &str = "queue";
 
-/// The subject of tokens for a job's stream.
-pub fn job_subject(id: &JobId) -> String {
-    format!("job:{id}")
+/// The subject of tokens for the stream of a job, a project or a clip job; nothing else has a stream of its own.
+pub fn token_subject(of: &Subject) -> Option<String> {
+    let kind = match of {
+        Subject::Job(_) => "job",
+        Subject::Project(_) => "project",
+        Subject::Clips(_) => "clips",
+        Subject::Endpoint(_) | Subject::Error(_) | Subject::Trigger(_) => return None,
+    };
+    Some(format!("{kind}:{}", of.client_id()))
 }
 
-/// The subject of tokens for a project's stream.
-pub fn project_subject(id: &ProjectId) -> String {
-    format!("project:{id}")
+/// What a token with this subject is for: a job, a project or a clip job.
+pub fn of_token_subject(text: &str) -> Option<Subject> {
+    match text.split_once(':')? {
+        ("job", id) => JobId::parse(id).ok().map(Subject::Job),
+        ("project", id) => ProjectId::parse(id).ok().map(Subject::Project),
+        ("clips", id) => ClipJobId::parse(id).ok().map(Subject::Clips),
+        _ => None,
+    }
 }
 
 /// The time after which a viewer reconnects, in milliseconds.
@@ -237,6 +286,11 @@ mod tests {
         assert_eq!(received, Some(Received::NotFound));
         let queue = Route::Queue { last: None, received: Some("0f3c".to_owned()) };
         assert_eq!(check(QUEUE, "0f3c", "http", ""), queue);
+        for base in ["/ai-clipping-agent", "/api/ai-clipping-agent"] {
+            let path = format!("{base}/jobs/550e8400-e29b-41d4-a716-446655440000/stream");
+            let Route::Clips { received, .. } = check(&path, "3", "http", "") else { panic!("a clip job's") };
+            assert_eq!(received, Cursor::parse("3").map(Received::Seen));
+        }
         let Route::Project { id, received, .. } = check("/api/v1/projects/proj_1/stream", "3", "http", "") else {
             panic!("a project's")
         };

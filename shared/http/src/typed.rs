@@ -3,6 +3,7 @@
 //! A request is a struct that derives `Deserialize` and `JsonSchema`. Its fields have the types of [`fields`], which
 //! declare their bounds and how lenient they are; the API's description takes the same bounds from them.
 
+pub(crate) mod declared;
 mod deserializer;
 pub mod fields;
 pub(crate) mod json;

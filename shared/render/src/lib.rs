@@ -1,5 +1,6 @@
 //! Draws the scenes of a film and writes them to files. Every pixel comes from this crate; ffmpeg only encodes and
-//! joins. Of the takes of a project, which were made elsewhere, ffmpeg also decodes frames and sound.
+//! joins. Of the takes of a project and the sources of clips, which were made elsewhere, ffmpeg also decodes frames and
+//! sound.
 //!
 //! [`Fonts`] and [`Images`] are loaded first. A [`SceneInput`] describes one scene; a [`LaidOutScene`] is laid out from
 //! it once and then drawn frame by frame. [`Ffmpeg`] encodes scenes into segments and joins segments into a film.
@@ -9,6 +10,7 @@ mod backdrop;
 mod canvas;
 mod card;
 mod card_builder;
+mod clips;
 mod dither;
 mod emoji;
 mod encode;

@@ -1,5 +1,6 @@
 //! Implements the application's ports for rendering on this machine, with fonts, images, ffmpeg and temporary files.
 
+mod clips;
 mod projects;
 
 use std::collections::HashMap;
@@ -83,6 +84,12 @@ impl SceneRenderer for LocalRenderer {
 }
 
 impl LocalRenderer {
+    /// The bytes that are free on the disk.
+    fn free(&self) -> Result<u64, DrawError> {
+        let disk = rustix::fs::statvfs(&self.work_directory).map_err(|error| disk_error(error.into()))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// Lays a scene out on a blocking thread.
     async fn lay_out(&self, scene: FilmScene<'_>, files: ImageFiles) -> Result<LaidOutScene, DrawError> {
         let FilmScene { film, rendition, index } = scene;

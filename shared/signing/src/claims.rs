@@ -1,4 +1,4 @@
-//! The claims of our signed tokens: reports on a run or on a task, access to a subject, and a session.
+//! The claims of our signed tokens: reports on a run, on a task or on clips, access to a subject or a stream, and a session.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -95,6 +95,39 @@ impl Claims for TaskClaims {
     }
 }
 
+/// Reports on one submission of a clip job to the clipping worker. Callback URLs (`/w/<token>`) contain the token:
+/// `w1.<job>.<number>.<mac>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClipClaims {
+    /// The clip job; not empty, up to 300 bytes.
+    pub job: String,
+    /// The submission's number. The receiver of the callback must check that it is the present one.
+    pub number: u32,
+}
+
+impl ClipClaims {
+    /// Verifies a token with any of the secrets.
+    ///
+    /// # Errors
+    /// `Missing` for an empty text, `Malformed` if it is longer than 512 bytes or not of a token's form, `Mismatch` if no
+    /// secret made it.
+    pub fn verify(token: &str, keys: &SigningKeys) -> Result<Verified<Self>, VerifyError> {
+        verify(token, keys, |fields| {
+            let ["w1", job, number] = fields else { return None };
+            Some(vec![Self { job: decoded(job)?, number: number.parse().ok()? }])
+        })
+    }
+}
+
+impl Claims for ClipClaims {
+    const PURPOSE: &'static str = "clip";
+    const MAX_BYTES: usize = 512;
+
+    fn shown(&self) -> String {
+        format!("w1.{}.{}", URL_SAFE_NO_PAD.encode(&self.job), self.number)
+    }
+}
+
 /// Access to one subject, such as a stream or a video, until a time. Links can't send headers, and neither can an
 /// EventSource or a WebSocket of another origin: their URLs contain the token, `s1.<subject>.<expiry>.<mac>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +159,52 @@ impl Claims for SubjectClaims<'_> {
 
     fn shown(&self) -> String {
         format!("s1.{}.{}", URL_SAFE_NO_PAD.encode(self.subject), self.expires)
+    }
+}
+
+/// Access to streams until a time, for an operator or for one owner. An operator's token has the form of
+/// [`SubjectClaims`]; an owner's is `s2.<subject>.<owner>.<expiry>.<mac>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamClaims {
+    /// The subject of the stream; not empty.
+    pub subject: String,
+    /// The owner that the token was issued for; none for an operator.
+    pub owner: Option<String>,
+    /// When the access ends, in Unix seconds.
+    pub expires: i64,
+}
+
+impl StreamClaims {
+    /// Verifies a token at `now` (Unix seconds). The caller must check its subject, and that the owner may follow it.
+    ///
+    /// # Errors
+    /// `Missing` for an empty text, `Malformed` for a text that is not a token, `TooOld` for an expired token, `Mismatch`
+    /// if no secret made it.
+    pub fn verify(token: &str, now: i64, keys: &SigningKeys) -> Result<Verified<Self>, VerifyError> {
+        let verified = verify(token, keys, |fields| {
+            let (subject, owner, expires) = match fields {
+                ["s1", subject, expires] => (subject, None, expires),
+                ["s2", subject, owner, expires] => (subject, Some(decoded(owner)?), expires),
+                _ => return None,
+            };
+            Some(vec![Self { subject: decoded(subject)?, owner, expires: expires.parse().ok()? }])
+        })?;
+        check_expiry(verified.get().expires, now).map(|()| verified)
+    }
+}
+
+impl Claims for StreamClaims {
+    const PURPOSE: &'static str = SubjectClaims::PURPOSE;
+    const MAX_BYTES: usize = SubjectClaims::MAX_BYTES;
+
+    fn shown(&self) -> String {
+        let Self { subject, owner, expires } = self;
+        match owner {
+            None => SubjectClaims { subject, expires: *expires }.shown(),
+            Some(owner) => {
+                format!("s2.{}.{}.{expires}", URL_SAFE_NO_PAD.encode(subject), URL_SAFE_NO_PAD.encode(owner))
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod asymmetric;
 mod claims;
 pub mod js_json;
+pub mod jwt;
 mod keys;
 mod mac;
 mod seal;
@@ -13,7 +14,7 @@ mod token;
 mod verified;
 
 pub use asymmetric::PrivateKey;
-pub use claims::{RunClaims, SessionClaims, SubjectClaims, TaskClaims};
+pub use claims::{ClipClaims, RunClaims, SessionClaims, StreamClaims, SubjectClaims, TaskClaims};
 pub use keys::{SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash, same_secret};
 pub use seal::{SealError, SealingKeys};
 pub use token::{Claims, SignedToken};

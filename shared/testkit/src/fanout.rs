@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::reconcile::{Counter, CounterStore};
-use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
+use reelhook_app::outbox::fanout::{CountStep, FanoutStore, Viewers};
+use reelhook_app::outbox::messages::{Delayed, Hints, LiveMessage};
 use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, EventId, LogTally, Status, Subject};
+use reelhook_domain::{Admission, Delivery, EventId, LogTally, Status, Subject, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -34,6 +35,8 @@ struct State {
     counted: BTreeSet<EventId>,
     counters: BTreeMap<(String, Status), Counter>,
     log: LogTally,
+    watched: bool,
+    pushes: Vec<LiveMessage>,
 }
 
 impl MemoryFanout {
@@ -44,6 +47,11 @@ impl MemoryFanout {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// The messages in the Live queue.
+    pub fn pushes(&self) -> Vec<LiveMessage> {
+        self.state().pushes.clone()
     }
 
     /// All rows of logs, by subject, version and index.
@@ -179,5 +187,30 @@ impl CounterStore for MemoryFanout {
             *counter = Counter { value: to, suspected: None };
         }
         done.answer(())
+    }
+}
+
+#[async_trait]
+impl Viewers for MemoryFanout {
+    async fn note(&self, _: Timestamp) -> Result<(), StoreError> {
+        self.state().watched = true;
+        Ok(())
+    }
+
+    async fn any(&self, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.state().watched)
+    }
+}
+
+#[async_trait]
+impl Hints<LiveMessage> for MemoryFanout {
+    async fn send(&self, messages: Vec<Delayed<LiveMessage>>) -> Vec<Result<(), StoreError>> {
+        tokio::task::yield_now().await;
+        let mut state = self.state();
+        let send = |delayed: Delayed<LiveMessage>| {
+            state.pushes.push(delayed.message);
+            Ok(())
+        };
+        messages.into_iter().map(send).collect()
     }
 }

@@ -5,6 +5,7 @@
 
 mod builders;
 mod callbacks;
+mod clips;
 mod deliveries;
 mod details;
 mod due;
@@ -12,8 +13,10 @@ mod errors;
 mod fanout;
 mod faults;
 mod films;
+mod fuzz;
 mod http;
 mod jobs;
+mod live;
 mod log_lines;
 mod projects;
 mod queue;
@@ -29,6 +32,7 @@ pub use builders::{
     worker_settings,
 };
 pub use callbacks::{MemoryCalls, a_running_project, a_scene, a_stitch, a_take, a_task};
+pub use clips::{ClipStack, MemoryClips, a_clip_job, clipping_worker};
 pub use deliveries::MemoryDeliveries;
 pub use details::MemoryDetails;
 pub use due::MemoryDue;
@@ -36,8 +40,10 @@ pub use errors::MemorySteps;
 pub use fanout::MemoryFanout;
 pub use faults::{Fault, Faults};
 pub use films::{MemoryCatalog, MemoryObjectStore, NeverElapses};
+pub use fuzz::{fuzz, fuzz_bodies, fuzz_json};
 pub use http::{Answer, ScriptedHttp, body_of, header, headers, response, with_header};
 pub use jobs::MemoryJobs;
+pub use live::{MemoryConnections, MemoryLive, MemorySockets, MemoryViewers};
 pub use log_lines::{CapturedLog, log_lines};
 pub use projects::{MemoryProjects, SceneStack, a_project, project_policy, services};
 pub use queue::{MemoryQueue, Queued};

@@ -31,10 +31,11 @@ use reelhook_app::webhooks::recover::RecoverPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_domain::videos::film::Film;
-use reelhook_domain::{JobId, Metadata, Policy, Timestamp, WebUrl};
+use reelhook_domain::{JobId, Metadata, Origin, Policy, Timestamp, WebUrl};
 use serde_json::json;
 
 use crate::builders::{make_job, policy, webhook_settings, worker_settings};
+use crate::clips::ClipStack;
 use crate::deliveries::MemoryDeliveries;
 use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
@@ -97,6 +98,8 @@ pub struct Stack {
     pub policy: Policy,
     /// Projects of scenes, and their services.
     pub scenes: SceneStack,
+    /// Clip jobs with their credits, and the clipping worker.
+    pub clips: ClipStack,
     position: Mutex<usize>,
 }
 
@@ -137,6 +140,7 @@ impl Stack {
             },
             policy: policy(),
             scenes: SceneStack::default(),
+            clips: ClipStack::default(),
             position: Mutex::new(0),
             world,
             jobs,
@@ -158,10 +162,14 @@ impl Stack {
             store: &self.fanout,
             scene_slots: &*self.scenes.projects,
             lookups: &*self.scenes.projects,
+            submissions: &*self.clips.jobs,
+            ledger: &*self.clips.jobs,
             errors: &self.errors,
             work: &self.work,
             pieces: &self.pieces,
             deliveries: &self.hints,
+            viewers: &self.fanout,
+            live: &self.fanout,
             clock: &*self.world,
         }
     }
@@ -243,6 +251,7 @@ impl Stack {
             renders: self.render_ports(),
             creatomate: &self.creatomate,
             launch: self.launch_ports(),
+            clips: self.clips.launch_ports(&self.scenes.projects, &self.http, &self.world),
         }
     }
 
@@ -282,10 +291,10 @@ impl Stack {
             callback: callback.map(|url| WebUrl::parse(url).expect("an http URL")),
             metadata: Metadata::default(),
             uploads: Vec::new(),
-            traceparent: None,
+            origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
             key: None,
         };
-        match requests::submit_video(&ports, request, "caller".to_owned()).await.expect("a submitted video") {
+        match requests::submit_video(&ports, request).await.expect("a submitted video") {
             VideoSubmitted::Answer { job_id, .. } => job_id,
             VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
         }
@@ -411,8 +420,7 @@ impl Stack {
     pub async fn fan_out<A: FanoutSource>(&self, versions: &[A]) -> Result<(), FanoutError> {
         let subscriptions = self.subscriptions().await;
         let plan = |version: &A| plan(version, &subscriptions, self.scenes.links(), self.policy.hint_grace);
-        let plans: Vec<_> = versions.iter().map(plan).collect();
-        apply_plans(&self.fanout_ports(), &plans).await
+        apply_plans(&self.fanout_ports(), &versions.iter().map(plan).collect::<Vec<_>>()).await
     }
 
     /// Runs the launcher on one message.
@@ -432,7 +440,7 @@ impl Stack {
         let messages = self.work.receive();
         for message in &messages {
             let result = self.work_on(message).await;
-            let is_cancellation = matches!(message, WorkMessage::CancelWorker { .. });
+            let is_cancellation = matches!(message, WorkMessage::CancelWorker { .. } | WorkMessage::CancelClip { .. });
             result.unwrap_or_else(|error| assert!(is_cancellation, "{message:?}: {error}"));
         }
         messages.len()
@@ -443,24 +451,19 @@ impl Stack {
     /// # Panics
     /// When one of them fails.
     pub async fn dispatch(&self) -> usize {
-        let messages = self.hints.receive();
-        let count = messages.len();
-        let hints: Vec<_> = messages
-            .into_iter()
-            .map(|DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id))
-            .collect();
+        let ids = |DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id);
+        let hints: Vec<_> = self.hints.receive().into_iter().map(ids).collect();
         for batch in hints.chunks(10) {
             for result in deliver(&self.deliver_ports(), batch).await {
                 result.expect("the dispatcher processes the delivery");
             }
         }
-        count
+        hints.len()
     }
 
     /// Runs the due sweep.
     pub async fn sweep(&self) -> Swept {
-        let jobs = Due { index: &self.due, store: &*self.jobs, policy: &self.policy };
-        self.sweep_of(&[&jobs]).await
+        self.sweep_of(&[&Due { index: &self.due, store: &*self.jobs, policy: &self.policy }]).await
     }
 
     /// Runs the due sweep on these kinds of aggregates.

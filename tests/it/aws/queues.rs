@@ -6,13 +6,14 @@ use serde_json::Value;
 use super::Aws;
 
 /// Every queue, dead letters and failures included.
-const QUEUES: [&str; 7] = [
+const QUEUES: [&str; 8] = [
     "WorkQueueUrl",
     "DeliveriesQueueUrl",
     "RenderQueueUrl",
     "WorkDlqUrl",
     "DeliveriesDlqUrl",
     "RenderDlqUrl",
+    "LiveDlqUrl",
     "FailuresQueueUrl",
 ];
 

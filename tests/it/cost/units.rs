@@ -9,9 +9,11 @@ use super::Call;
 use crate::aws::{Aws, Item};
 
 /// The outputs that name the tables.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 10] = [
     "JobsTable",
     "ProjectsTable",
+    "ClipsTable",
+    "CreditsTable",
     "ErrorsTable",
     "JobEventsTable",
     "DeliveriesTable",
@@ -302,12 +304,15 @@ fn update(statement: &Value) -> (String, Value, bool) {
     (table.expect("a table"), Value::Object(item), true)
 }
 
-/// Keys that a call updates.
+/// Keys that a call updates or deletes.
 fn updates(call: &Call) -> Vec<(&str, &Value)> {
     let request = &call.request;
     match call.operation.as_str() {
         "UpdateItem" => vec![(table(request), &request["Key"])],
-        "TransactWriteItems" => actions(request, "Update").map(|update| (table(update), &update["Key"])).collect(),
+        "TransactWriteItems" => {
+            let changed = ["Update", "Delete"].into_iter().flat_map(|kind| actions(request, kind));
+            changed.map(|change| (table(change), &change["Key"])).collect()
+        }
         _ => Vec::new(),
     }
 }

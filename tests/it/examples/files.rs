@@ -9,11 +9,14 @@ use serde_json::Value;
 use crate::stack::Stack;
 
 /// Settings of the stack that no example may contain.
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 18] = [
     "API_KEYS",
     "CALLBACK_TOKEN_SECRET",
     "CREATOMATE_API_KEY",
     "ENDPOINT_SECRETS_KEY",
+    "GENESIS_API_KEY",
+    "GENESIS_WEBHOOK_SECRET",
+    "JWT_SECRET",
     "LAST_FRAME_API_KEY",
     "LAST_FRAME_WEBHOOK_SECRET",
     "NOTIFICATION_API_KEY",
@@ -23,6 +26,7 @@ const SECRETS: [&str; 14] = [
     "STITCH_WEBHOOK_SECRET",
     "TASK_API_KEY",
     "VIDEO_WEBHOOK_SECRET",
+    "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_KEY",
 ];
 /// The maximum number of lines that a difference shows of each side.

@@ -1,4 +1,4 @@
-//! Services as a test plays them: they call back about tasks, each from an address with a rate limit of its own.
+//! Services as a test plays them: they call back about tasks and clip jobs, each from an address with a rate limit of its own.
 
 use reelhook_signing::{SigningKeys, streamgank};
 use reqwest::{Client, RequestBuilder};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::project::unique;
 use crate::stack::{JsonText, Stack, read};
 
-/// A caller of the webhooks of tasks.
+/// A caller of the webhooks that services call.
 pub struct Caller<'a> {
     stack: &'a Stack,
     edge: String,
@@ -29,9 +29,20 @@ impl<'a> Caller<'a> {
     }
 
     fn request(&self, client: &Client, url: &str, signature: Option<&str>, body: &Value) -> RequestBuilder {
-        let request = client.post(url).json_text(body);
-        let request = request.header("x-reelhook-edge", &self.edge).header("x-reelhook-viewer", &self.address);
+        let request = self.at_address(client.post(url).json_text(body));
         signature.into_iter().fold(request, |request, text| request.header("x-webhook-signature", text))
+    }
+
+    /// The request as it comes from the caller's address.
+    fn at_address(&self, request: RequestBuilder) -> RequestBuilder {
+        request.header("x-reelhook-edge", &self.edge).header("x-reelhook-viewer", &self.address)
+    }
+
+    /// Sends JSON as it is written, with these headers.
+    pub async fn send_text(&self, url: &str, headers: &[(&str, &str)], text: &str) -> (u16, Value) {
+        let request = self.at_address(self.stack.http.post(url).header("content-type", "application/json"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        read(request.body(text.to_owned()).send().await.expect("an answer")).await
     }
 
     /// Sends a callback: its signature, if it has one, and its body.

@@ -34,13 +34,19 @@ pub async fn error(stack: &Stack, id: &str) -> Value {
     answer["error"].clone()
 }
 
-/// Waits for the active error with this cause about a project or its scenes.
-pub async fn error_about(stack: &Stack, project: &str, cause: &str) -> Value {
+/// The members of an error's context that name what it is about.
+const IDS: [&str; 3] = ["project_id", "job_id", "external_job_id"];
+
+/// The active errors with this cause about a project or its scenes, or about a clip job.
+pub async fn errors_about(stack: &Stack, id: &str, cause: &str) -> Vec<Value> {
+    let is_about = |one: &Value| IDS.iter().any(|name| one["context"][name] == id);
+    errors(stack, "").await.into_iter().filter(|one| one["cause"] == cause && is_about(one)).collect()
+}
+
+/// Waits for the active error with this cause about a project or its scenes, or about a clip job.
+pub async fn error_about(stack: &Stack, id: &str, cause: &str) -> Value {
     stack
-        .eventually(&format!("{cause} of {project}"), || async {
-            let all = errors(stack, "").await;
-            all.into_iter().find(|one| one["cause"] == cause && one["context"]["project_id"] == project)
-        })
+        .eventually(&format!("{cause} of {id}"), || async { errors_about(stack, id, cause).await.into_iter().next() })
         .await
 }
 

@@ -1,4 +1,4 @@
-//! A registered endpoint that hears of projects, scenes and errors.
+//! A registered endpoint that hears of projects, scenes, errors and clip jobs.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::project::{call, text, unique};
+use crate::endpoints::hold_all;
 use crate::stack::Stack;
 
 const ENDPOINTS: &str = "/api/webhooks/endpoints";
@@ -26,11 +27,17 @@ impl Listener {
         Self { hook, endpoint: text(&answer["endpoint"]["id"]) }
     }
 
-    /// The webhooks about a project and its scenes, in the order in which they arrived.
-    pub async fn about(&self, stack: &Stack, project: &str) -> Vec<Value> {
+    /// Gives the receiver the endpoint's secrets and keys, so that it verifies what arrives.
+    pub async fn hold_secrets(&self, stack: &Stack) {
+        hold_all(stack, &self.endpoint, &self.hook).await;
+    }
+
+    /// The webhooks about a project and its scenes, or about a clip job, in the order in which they arrived.
+    pub async fn about(&self, stack: &Stack, id: &str) -> Vec<Value> {
         let all = stack.studio(&format!("/hooks/{}/received?limit=20000", self.hook)).await;
         let all = all["received"].as_array().expect("a list").iter();
-        all.filter(|one| one["body"]["data"]["project_id"] == project).cloned().collect()
+        let is_about = |one: &&Value| ["project_id", "jobId"].iter().any(|name| one["body"]["data"][name] == id);
+        all.filter(is_about).cloned().collect()
     }
 
     /// The ids under which an event about a project arrived.

@@ -11,20 +11,23 @@ use super::project::{PROJECTS, behave, command, fast, made, open, scene_ids, sce
 use crate::live::blocks;
 use crate::stack::Stack;
 
-/// The time within which a project must show its end.
+/// The time within which a stream must show the end.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// The end of a project.
+const END: (&str, &str) = ("project_update", "completed");
 /// How long an impatient viewer waits for an answer.
 const IMPATIENCE: Duration = Duration::from_millis(150);
 
 /// A viewer that reconnects with its last event id.
-struct Viewer {
+pub struct Viewer {
     last: Option<String>,
-    seen: Vec<(String, Value)>,
+    /// The events that it has seen, with their ids.
+    pub seen: Vec<(String, Value)>,
 }
 
 impl Viewer {
     /// A viewer that wants all events since this one.
-    fn since(last: Option<&str>) -> Self {
+    pub fn since(last: Option<&str>) -> Self {
         Self { last: last.map(str::to_owned), seen: Vec::new() }
     }
 
@@ -54,9 +57,22 @@ impl Viewer {
         }
     }
 
-    fn has_ended(&self) -> bool {
-        let is_end = |data: &Value| data["type"] == "project_update" && data["status"] == "completed";
-        self.seen.iter().any(|(_, data)| is_end(data))
+    /// Whether it has seen an event of this type, with this status.
+    fn has_seen(&self, (kind, status): (&str, &str)) -> bool {
+        self.seen.iter().any(|(_, data)| data["type"] == kind && data["status"] == status)
+    }
+
+    /// Connects until it has seen this event; every other time it hangs up soon. Returns the number of connections.
+    pub async fn look_until(&mut self, stack: &Stack, path: &str, end: (&str, &str)) -> u32 {
+        let (deadline, mut connections) = (Instant::now() + TIMEOUT, 0_u32);
+        while !self.has_seen(end) {
+            assert!(Instant::now() < deadline, "the end is not seen: {:#?}", self.seen);
+            let patience = connections.is_multiple_of(2).then_some(IMPATIENCE);
+            self.look(stack, path, patience).await;
+            connections += 1;
+            stack.sweep().await;
+        }
+        connections
     }
 
     /// Each event was seen once, and neither progress nor a scene went back.
@@ -90,22 +106,16 @@ async fn a_viewer_that_reconnects_misses_no_change_of_a_project_and_sees_none_tw
     let path = format!("{PROJECTS}/{id}/stream");
     let mut viewer = Viewer::since(Some("0"));
     command(&stack, &id, "start").await;
-    let (deadline, mut connections) = (Instant::now() + TIMEOUT, 0_u32);
-    while !viewer.has_ended() {
-        assert!(Instant::now() < deadline, "the end is not seen: {:#?}", viewer.seen);
-        let patience = connections.is_multiple_of(2).then_some(IMPATIENCE);
-        viewer.look(&stack, &path, patience).await;
-        connections += 1;
-        stack.sweep().await;
-    }
+    viewer.look_until(&stack, &path, END).await;
     // A viewer that has seen the last event gets 204: copies of files may be shown after the end. A new one gets the end.
+    let deadline = Instant::now() + TIMEOUT;
     while viewer.look(&stack, &path, None).await != Some(204) {
         assert!(Instant::now() < deadline, "the viewer is not stopped: {:#?}", viewer.seen);
     }
     viewer.assert_in_order(&scene_ids(&project));
     let mut late = Viewer::since(None);
     assert_eq!(late.look(&stack, &path, None).await, Some(200));
-    assert!(late.has_ended(), "{:#?}", late.seen);
+    assert!(late.has_seen(END), "{:#?}", late.seen);
 }
 
 /// Status of a stream that is opened with a token.

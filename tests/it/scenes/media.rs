@@ -38,7 +38,7 @@ pub async fn download(stack: &Stack, url: &Value, name: &str) -> PathBuf {
 }
 
 /// The ffmpeg of the stack's renderers.
-fn program() -> String {
+pub fn program() -> String {
     let path = std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json");
     let run: Value = serde_json::from_slice(&std::fs::read(path).expect("run.json")).expect("JSON");
     run["parameters"]["Ffmpeg"].as_str().expect("the parameter Ffmpeg").to_owned()
@@ -54,7 +54,16 @@ fn decoded(file: &Path, arguments: &[&str]) -> Vec<u8> {
 
 /// The frames of a video, or the one of an image, each once and in the order in which they are shown.
 pub fn frames(file: &Path) -> Vec<Frame> {
-    let scale = format!("scale={WIDTH}:{HEIGHT}:flags=accurate_rnd+full_chroma_int");
+    filtered(file, "null")
+}
+
+/// The frames of a video from one number until before another.
+pub fn frames_between(file: &Path, first: u64, end: u64) -> Vec<Frame> {
+    filtered(file, &format!("trim=start_frame={first}:end_frame={end}"))
+}
+
+fn filtered(file: &Path, filter: &str) -> Vec<Frame> {
+    let scale = format!("{filter},scale={WIDTH}:{HEIGHT}:flags=accurate_rnd+full_chroma_int");
     let raw = ["-an", "-fps_mode", "passthrough", "-vf", &scale, "-pix_fmt", "rgb24", "-f", "rawvideo"];
     let pixels = decoded(file, &raw);
     let frames: Vec<Frame> = pixels.chunks_exact(WIDTH * HEIGHT * RGB).map(|frame| Frame(frame.to_vec())).collect();

@@ -48,7 +48,11 @@ async fn cancel_all(stack: &Stack) {
 
 /// Settings of a mock service for prepared files at once, with more members in their groups.
 pub fn fast(more: Value) -> Value {
-    let mut settings = json!({ "task": { "ms": 0 }, "file": { "fast": true } });
+    with_groups(json!({ "task": { "ms": 0 }, "file": { "fast": true } }), more)
+}
+
+/// Settings of a mock service with more members in their groups.
+pub fn with_groups(mut settings: Value, more: Value) -> Value {
     for (group, members) in more.as_object().expect("groups") {
         for (name, value) in members.as_object().expect("members") {
             settings[group][name] = value.clone();

@@ -33,7 +33,7 @@ export const resting = () => Math.max(0, until - performance.now());
 const tooMany = (seconds) => `Too many requests in a short time. Try again in ${Math.ceil(seconds)} s.`;
 
 /**
- * Calls the API. Resolves to the body, or to null for 304; an aborted call rejects with AbortError. What the server would refuse is not sent.
+ * Calls the API. Resolves to the body, or to null for 204 and 304; an aborted call rejects with AbortError. What the server would refuse is not sent.
  * @param {string} method
  * @param {string} route
  * @param {Api.AnyRequest} [request]
@@ -63,7 +63,7 @@ async function send(method, route, request = {}) {
       signal: limit.signal,
     });
     if (response.status !== 401) signedOut = null;
-    if (response.status === 304) return null;
+    if (response.status === 204 || response.status === 304) return null;
     const answer = parse(await response.text());
     if (!response.ok || answer === null) throw refusal(response, answer);
     if (etag) etag.value = response.headers.get("etag");
@@ -96,11 +96,11 @@ export const url = fill;
 /** @type {Api.Call} */
 export const call = send;
 /** @type {Api.CallOf<"GET">} */
-export const get = (route, ...request) => call("GET", route, ...request);
+export const get = (route, ...[request]) => send("GET", route, request);
 /** @type {Api.CallOf<"POST">} */
-export const post = (route, ...request) => call("POST", route, ...request);
+export const post = (route, ...[request]) => send("POST", route, request);
 /** @type {Api.CallOf<"PATCH">} */
-export const patch = (route, ...request) => call("PATCH", route, ...request);
+export const patch = (route, ...[request]) => send("PATCH", route, request);
 /**
  * A GET that resolves to null while the answer has this ETag, which it keeps up to date.
  * @type {Api.GetChanged}

@@ -111,6 +111,18 @@ const focusIn = (parent) => {
   return focus instanceof HTMLElement && parent.contains(focus) ? focus : null;
 };
 
+/** Makes these the children of `parent`; those that stay in their order are not moved, so that a video in them goes on. @type {(parent: Element, nodes: readonly Node[]) => void} */
+function place(parent, nodes) {
+  const kept = new Set(nodes);
+  for (const child of [...parent.childNodes]) {
+    if (!kept.has(child)) child.remove();
+  }
+  nodes.forEach((node, index) => {
+    const there = parent.childNodes[index] ?? null;
+    if (there !== node) parent.insertBefore(node, there);
+  });
+}
+
 /**
  * Makes `parent` show `items`: unchanged ones keep their element; a changed one keeps the keyboard focus, a lost one hands it to the next, else to the one before.
  * @template T
@@ -139,7 +151,7 @@ export function keyed(parent, items, key, draw) {
     const ids = [...known.keys()];
     const at = focus ? ids.findIndex((id) => known.get(id)?.node.contains(focus)) : -1;
     const heir = at < 0 ? undefined : [...ids.slice(at), ...ids.slice(0, at).reverse()].find((id) => next.has(id));
-    parent.replaceChildren(...nodes);
+    place(parent, nodes);
     const row = next.get(heir)?.node;
     const same = row && heir === ids[at] ? first(row, `[data-act="${focus?.dataset.act}"]`) : null;
     if (focus?.isConnected) focus.focus({ preventScroll: true });

@@ -1,4 +1,4 @@
-// Serves the forms of the webhook pages: labelled fields, choices, and the API's error message at the field that it names.
+// Serves the forms of the pages: labelled fields, choices, and the API's error message at the field that it names.
 import { failure } from "./api.js";
 import { all, el, first, trouble } from "./dom.js";
 
@@ -54,8 +54,15 @@ export function textOf(data, name) {
   return typeof value === "string" ? value.trim() : "";
 }
 
+/**
+ * A text that is not a number is sent as it is, so that the API's error message names the field.
+ * @param {string} value
+ * @returns {any}
+ */
+export const number = (value) => (Number.isNaN(Number(value)) ? value : Number(value));
+
 /** The fields of errors that name theirs by the code. @type {Record<string, string>} */
-const FIELDS = { url_missing: "url", project_name_missing: "name", too_many_scenes: "scenes", bad_scene_graph: "dependsOn", over_budget: "budget" };
+const FIELDS = { url_missing: "url", project_name_missing: "name", too_many_scenes: "scenes", bad_scene_graph: "dependsOn", over_budget: "budget", source_unreadable: "videoUrl" };
 
 /**
  * Shows an error: at the field that the message begins with, in backticks, and else in `place`.

@@ -1,17 +1,22 @@
-// Serves every page with live data: a stream of events, polling while there is no stream, and a pause while the tab is hidden.
+// Serves every page with live data: over a WebSocket connection where there is one, else by a stream of events, else by polling,
+// with a pause while the tab is hidden.
 import { failure, post, resting } from "./api.js";
 import { $, all } from "./dom.js";
+import { LiveSocket, socketAddress } from "./live-socket.js";
 
 const MAX_QUIET = 40_000;
 const RETRY_FIRST = 15_000;
 const RETRY_LONGEST = 120_000;
+// After a WebSocket connection that did not open, events are streamed for so long.
+const NO_SOCKET = 300_000;
 // A stream that ends with each event is opened again at once this many times a minute, and then less often.
 const QUICK = 12;
 const SOON = 500;
 const LATER = 5000;
-/** @type {Record<"live" | "polling" | "paused", [string, string]>} */
+/** @type {Record<"socket" | "live" | "polling" | "paused", [string, string]>} */
 const WORDS = {
-  live: ["Live", "Updates arrive as they happen"],
+  socket: ["Live: WebSocket", "Updates arrive as they happen, over a WebSocket connection"],
+  live: ["Live: events", "Updates arrive as they happen, by server-sent events"],
   polling: ["Polling", "The live connection is lost; polling every few seconds"],
   paused: ["Paused", "Updates pause while this tab is hidden"],
 };
@@ -25,14 +30,14 @@ const WORDS = {
  */
 
 /**
- * Follows server-sent events. A stream that ends after each event and comes back is normal; it is opened again here and not
- * by the browser, which would do it as often as events come.
+ * Follows live events. A stream that ends after each event and comes back is normal; it is opened again here and not by the
+ * browser, which would do it as often as events come.
  * @template T
  */
 export class Live {
   #options;
   #badge = $("badge");
-  /** @type {EventSource | null} */
+  /** @type {{ close: () => void } | null} */
   #source = null;
   /** @type {Record<string, number>} */
   #timers = {};
@@ -46,11 +51,14 @@ export class Live {
   #last = "";
   /** @type {number[]} */
   #opened = [];
+  #socketFrom = 0;
 
   /** @param {Options<T>} options */
   constructor(options) {
     this.#options = { every: 3000, names: [], ...options };
     document.addEventListener("visibilitychange", () => this.#visibility());
+    // A browser may notice late that a WebSocket connection is dead.
+    window.addEventListener("offline", () => this.#source instanceof LiveSocket && this.#fall());
     window.addEventListener("pagehide", () => this.#rest());
     window.addEventListener("pageshow", (event) => event.persisted && this.#visibility());
   }
@@ -60,7 +68,7 @@ export class Live {
     if (this.#wanted) return;
     this.#wanted = true;
     if (document.hidden) return this.#show("paused");
-    this.#show(fresh ? "live" : "polling");
+    this.#show(fresh ? this.#transport() : "polling");
     this.#open();
   }
 
@@ -80,7 +88,7 @@ export class Live {
     this.#poll();
     if (!this.#wanted || this.#source) return;
     this.#retry = RETRY_FIRST;
-    this.#show("live");
+    this.#show(this.#transport());
     this.#open();
   }
 
@@ -103,14 +111,16 @@ export class Live {
     if (resting()) return this.#fall();
     const generation = this.#generation;
     this.#opened.push(performance.now());
+    const transport = this.#transport();
     let url;
     try {
-      url = await this.#address();
+      url = transport === "socket" ? await this.#fetchToken() : await this.#address();
     } catch {
       if (generation === this.#generation) this.#fall();
       return;
     }
     if (generation !== this.#generation || !this.#wanted) return;
+    if (transport === "socket") return this.#openSocket(url);
     const source = new EventSource(url);
     this.#source = source;
     this.#listen();
@@ -126,28 +136,79 @@ export class Live {
     source.onerror = () => this.#source === source && this.#broken(source);
   }
 
-  async #address() {
-    const origin = all(document, 'meta[name="stream-origin"]', HTMLMetaElement)[0]?.content ?? "";
-    const elsewhere = /^https?:\/\//.test(origin);
-    if (elsewhere && !(this.#expires - Date.now() > 30_000)) {
+  /** What is used next: jobs, projects and clip jobs have events over WebSocket connections, the queue and errors have none. */
+  #transport() {
+    return this.#subject() && socketAddress() && performance.now() >= this.#socketFrom ? "socket" : "live";
+  }
+
+  /** @returns {{ jobId: string } | { projectId: string } | null} */
+  #subject() {
+    const { jobId, projectId, clipJobId } = this.#options.tokenBody;
+    const job = jobId ?? clipJobId;
+    return job ? { jobId: job } : projectId ? { projectId } : null;
+  }
+
+  /** @param {string} token */
+  #openSocket(token) {
+    const subject = this.#subject();
+    if (!subject) return;
+    /** @type {LiveSocket} */
+    const socket = new LiveSocket({
+      token,
+      subject,
+      last: this.#last,
+      onAlive: () => this.#source === socket && this.#alive("socket"),
+      onEvent: (data, cursor) => {
+        if (this.#source !== socket) return;
+        this.#last = cursor;
+        this.#alive("socket");
+        if (data) this.#options.onMessage(data, "message");
+      },
+      onMissed: () => this.#source === socket && this.#poll(),
+      onLost: (worked) => this.#source === socket && this.#lost(worked),
+    });
+    this.#source = socket;
+  }
+
+  /**
+   * A connection that worked is opened again; without it events are streamed.
+   * @param {boolean} worked
+   */
+  #lost(worked) {
+    if (!this.#wanted) return;
+    if (worked) return this.#again();
+    this.#socketFrom = performance.now() + NO_SOCKET;
+    this.#open();
+  }
+
+  async #fetchToken() {
+    if (!(this.#expires - Date.now() > 30_000)) {
       const { token, expiresAt } = await post("/api/stream-token", { body: this.#options.tokenBody });
       this.#token = token;
       this.#expires = Date.parse(expiresAt);
     }
-    const query = new URLSearchParams(elsewhere ? { token: this.#token } : {});
+    return this.#token;
+  }
+
+  async #address() {
+    const origin = all(document, 'meta[name="stream-origin"]', HTMLMetaElement)[0]?.content ?? "";
+    const elsewhere = /^https?:\/\//.test(origin);
+    const query = new URLSearchParams(elsewhere ? { token: await this.#fetchToken() } : {});
     if (this.#last) query.set("lastEventId", this.#last);
     return `${elsewhere ? origin : ""}${this.#options.path}?${query}`.replace(/\?$/, "");
   }
 
-  #alive() {
+  /** @param {"socket" | "live"} transport */
+  #alive(transport = "live") {
     this.#errors = 0;
     this.#retry = RETRY_FIRST;
     this.#polling = false;
     this.#clear("poll");
     this.#clear("retry");
-    this.#show("live");
+    this.#show(transport);
     this.#options.onTrouble?.(null);
-    this.#listen();
+    // A WebSocket connection has pings of its own.
+    if (transport === "live") this.#listen();
   }
 
   /** A stream that sends nothing for longer than the interval of heartbeats is dead. */
@@ -161,6 +222,11 @@ export class Live {
     this.#errors += 1;
     // The first end of a connection is normal.
     if (source.readyState === EventSource.CLOSED || this.#errors > 1) return this.#fall();
+    this.#again();
+  }
+
+  /** Opens the next connection soon. */
+  #again() {
     this.#close();
     this.#opened = this.#opened.filter((at) => performance.now() - at < 60_000);
     this.#later("retry", this.#opened.length < QUICK ? SOON : LATER, () => this.#open());

@@ -17,10 +17,10 @@ use reelhook_http::projects::callbacks::route::Route;
 use reelhook_http::projects::callbacks::sender::CallbackKeys;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::site::Site;
-use reelhook_signing::{SignedToken, SigningKeys, TaskClaims, streamgank};
+use reelhook_signing::{ClipClaims, SignedToken, SigningKeys, TaskClaims, streamgank};
 use reelhook_testkit::{
-    MemoryCalls, MemoryProjects, MemoryQueue, MemorySteps, NOON, World, a_running_project, a_scene, a_task,
-    project_policy,
+    MemoryCalls, MemoryProjects, MemoryQueue, MemorySteps, NOON, World, a_running_project, a_scene, a_task, fuzz,
+    fuzz_bodies, fuzz_json, project_policy,
 };
 use scene_webhooks::receiver::Receiver;
 use serde_json::{Value, json};
@@ -223,67 +223,56 @@ async fn each_sample_event_gets_its_answer() {
     assert!(count > 20, "{count}");
 }
 
-/// JSON whose members have the names that callbacks have, and values of any type.
-fn any_callback() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,20}".prop_map(Value::from),
-        prop::sample::select(vec![
-            "completed",
-            "failed",
-            "processing",
-            "scene_001",
-            "proj_test",
-            "test_123",
-            "https://v.example/1.mp4",
-            "1920x1080",
-        ])
-        .prop_map(Value::from),
-    ];
-    let name = prop::sample::select(vec![
-        "task_id",
-        "status",
-        "scene_id",
-        "project_id",
-        "video_url",
-        "image_url",
-        "final_video_url",
-        "duration",
-        "width",
-        "resolution",
-        "quality_score",
-        "error",
-        "result",
-        "metadata",
-        "submission",
-    ]);
-    let value = leaf.prop_recursive(3, 24, 6, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((name.clone(), inner), 0..6).prop_map(object),
-        ]
-    });
-    let names = ["task_id", "status", "scene_id", "project_id", "video_url", "metadata", "result", "error"];
-    prop::collection::vec((prop::sample::select(names.to_vec()), value), 0..8).prop_map(object)
-}
+/// The webhooks.
+const WEBHOOKS: [&str; 3] = [VIDEO, "/api/webhooks/last-frame-complete", STITCH];
+/// The names of members of callbacks, and of what is in them.
+const NAMES: [&str; 8] = ["task_id", "status", "scene_id", "project_id", "video_url", "metadata", "result", "error"];
+const NESTED: [&str; 15] = [
+    "task_id",
+    "status",
+    "scene_id",
+    "project_id",
+    "video_url",
+    "image_url",
+    "final_video_url",
+    "duration",
+    "width",
+    "resolution",
+    "quality_score",
+    "error",
+    "result",
+    "metadata",
+    "submission",
+];
+/// Texts that callbacks have.
+const TEXTS: [&str; 8] =
+    ["completed", "failed", "processing", "scene_001", "proj_test", "test_123", "https://v.example/1.mp4", "1920x1080"];
 
-fn object(members: Vec<(&'static str, Value)>) -> Value {
-    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+/// The status of the answer to a request, and the stack afterwards.
+fn outcome(request: &ApiRequest) -> (u16, Stack) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let stack = Stack::default();
+    let status = runtime.block_on(stack.answer(request, ADDRESS)).status;
+    (status, stack)
 }
 
 /// The status of the answer of each webhook to a body.
 fn statuses(body: &[u8]) -> Vec<u16> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut statuses = Vec::new();
-    for name in ["video-complete", "last-frame-complete", "stitch-complete"] {
-        let stack = Stack::default();
-        let request = signed(&format!("/api/webhooks/{name}"), body);
-        statuses.push(runtime.block_on(stack.answer(&request, ADDRESS)).status);
-    }
-    statuses
+    WEBHOOKS.iter().map(|path| outcome(&signed(path, body)).0).collect()
+}
+
+/// The path of a webhook with the token of the task that its stage has.
+fn with_token(path: &str) -> String {
+    format!("/w/{}{path}", token(path, "tokens"))
+}
+
+/// A token by this secret of the task that the stage of a webhook has.
+fn token(path: &str, secret: &str) -> String {
+    let stage = path.trim_start_matches("/api/webhooks/").trim_end_matches("-complete");
+    let stage = if stage == "last-frame" { "frame" } else { stage };
+    let target = if stage == "stitch" { "0" } else { "scene_001" };
+    let claims = TaskClaims { project: "proj_test".to_owned(), task: format!("{stage}.1.1.{target}") };
+    SignedToken::mint(&claims, &keys(secret)).expose().to_owned()
 }
 
 proptest! {
@@ -295,8 +284,49 @@ proptest! {
     }
 
     #[test]
-    fn each_object_is_answered_with_200(body in any_callback()) {
+    fn each_object_is_answered_with_200(body in fuzz_json(&NAMES, &NESTED, &TEXTS)) {
         let body = body.to_string();
         prop_assert_eq!(statuses(body.as_bytes()), [200, 200, 200], "{}", body);
     }
+}
+
+#[test]
+fn no_callback_is_a_fault_of_ours_and_none_counts_without_a_valid_caller() {
+    fuzz(file!(), &fuzz_bodies(&NESTED, &TEXTS), |body| {
+        let mut requests = 0;
+        for path in WEBHOOKS {
+            let valid = [signed(path, body.clone()), post(&with_token(path), "", body.clone())];
+            for request in &valid {
+                let (status, _) = outcome(request);
+                prop_assert!((200..500).contains(&status) && status != 401, "{status}");
+            }
+            let invalid = of_strangers(path, &body);
+            for request in &invalid {
+                let (status, stack) = outcome(request);
+                let parked = stack.projects.faults.calls("park");
+                let written =
+                    (stack.projects.stream().len(), parked, stack.errors.all().len(), stack.work.sent().len());
+                prop_assert_eq!((status, written), (401, (1, 0, 0, 0)));
+            }
+            requests += valid.len() + invalid.len();
+        }
+        Ok(requests)
+    });
+}
+
+/// Requests of callers that are not valid: without credentials, with a signature by another secret, and with tokens of
+/// another stage, of another purpose, by another secret, and guessed.
+fn of_strangers(path: &str, body: &[u8]) -> Vec<ApiRequest> {
+    let wrong = streamgank::hex_signature(body, &keys("another secret"));
+    let signed = ["", wrong.as_str()].map(|signature| post(path, signature, body.to_vec()));
+    let other_stage = if path == STITCH { VIDEO } else { STITCH };
+    let clip = ClipClaims { job: "proj_test".to_owned(), number: 1 };
+    let tokens = [
+        token(other_stage, "tokens"),
+        SignedToken::mint(&clip, &keys("tokens")).expose().to_owned(),
+        token(path, SECRET),
+        "guessed".to_owned(),
+    ];
+    let with_token = tokens.iter().map(|token| post(&format!("/w/{token}{path}"), "", body.to_vec()));
+    signed.into_iter().chain(with_token).collect()
 }

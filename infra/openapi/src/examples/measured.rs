@@ -14,6 +14,8 @@ pub(super) fn fixed(object: &Map<String, Value>, name: &str) -> Option<Value> {
             }
             "duration" if value.is_string() => json!("42s"),
             "duration" if has("detailsUrl") => json!(42_000),
+            // The length of a clip is that of its range.
+            "durationMs" if has("endMs") => return None,
             "duration" | "durationMs" => json!(42),
             "processing_duration_ms" => json!(42_000),
             "firstByteMs" | "latencyMs" => json!(38),
@@ -24,6 +26,8 @@ pub(super) fn fixed(object: &Map<String, Value>, name: &str) -> Option<Value> {
             "file_size" | "fileSize" => json!(48_213),
             "byType" => json!({ "generation": 3, "success": 1, "system": 1, "webhook": 4 }),
             "recentSuccessPercent" => json!(100),
+            "score" if has("scoreBasis") => json!(0.82),
+            "scoreBasis" => json!({ "energy": 0.9, "variety": 0.7, "scenes": 1 }),
             "score" if has("disabledAt") => json!(if object["disabledAt"].is_null() { 100 } else { 0 }),
             "underWay" if has("concurrencyNow") => json!(0),
             "concurrencyNow" => json!(20),

@@ -1,11 +1,14 @@
-//! Callbacks of external workers, of Creatomate and of services that make tasks of projects, with a token in their path
-//! or without.
+//! Callbacks of external workers, of Creatomate, of services that make tasks of projects and of the clipping worker, with
+//! a token in their path or without.
 
 use std::borrow::Cow;
 
+use reelhook_http::callback::CallbackHealth;
+use reelhook_http::clips::webhook::answers::ReportReceived;
+use reelhook_http::clips::webhook::bodies::ClipReport;
 use reelhook_http::jobs::creatomate::{RenderAnswer, RenderCallback, RenderHintTaken};
 use reelhook_http::jobs::step::{StepAnswer, StepReport};
-use reelhook_http::projects::callbacks::answers::{CallbackHealth, FrameAnswer, StitchAnswer, VideoAnswer};
+use reelhook_http::projects::callbacks::answers::{FrameAnswer, StitchAnswer, VideoAnswer};
 use reelhook_http::projects::callbacks::bodies::{LastFrameComplete, StitchComplete, VideoComplete};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -44,6 +47,7 @@ pub fn operations() -> Vec<Operation> {
     ]
     .into_iter()
     .chain(of_tasks())
+    .chain(of_clips())
     .collect()
 }
 
@@ -83,7 +87,37 @@ fn of_tasks() -> Vec<Operation> {
     ]
 }
 
-/// A webhook about a task of a project.
+/// The webhook of the clipping worker: each report is signed, or has the token of its submission in its path.
+fn of_clips() -> Vec<Operation> {
+    let report = |route, id, summary| {
+        task(route, id, summary).lenient_body::<ClipReport>().codes(&["bad_field"]).answer::<ReportReceived>(200, TAKEN)
+    };
+    let signed = |of: Operation| of.about(SIGNED_CLIPS);
+    let token = |of: Operation| {
+        of.path::<CallbackToken>(
+            "token",
+            "The token of the submission. It is part of the URL that the worker was given",
+        )
+    };
+    vec![
+        health("GET /api/webhooks/ai-clipping", "getClippingWebhook"),
+        signed(report("POST /api/webhooks/ai-clipping", "reportClips", "Report on a clip job")),
+        token(report(
+            "POST /w/{token}/api/webhooks/ai-clipping",
+            "reportClipsWithToken",
+            "Report on a clip job with the token of its submission",
+        )),
+        health("GET /api/webhooks/clipping", "getClippingWebhookByAlias"),
+        signed(report("POST /api/webhooks/clipping", "reportClipsByAlias", "Report on a clip job at the other path")),
+        token(report(
+            "POST /w/{token}/api/webhooks/clipping",
+            "reportClipsWithTokenByAlias",
+            "Report on a clip job at the other path with the token of its submission",
+        )),
+    ]
+}
+
+/// A webhook about a task of a project, or about a clip job.
 fn task(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
     operation("callbacks", route, id, summary)
         .task_callback()
@@ -91,7 +125,7 @@ fn task(route: &'static str, id: &'static str, summary: &'static str) -> Operati
         .codes(&["unauthorized", "rate_limited"])
 }
 
-/// The health of a webhook about tasks of projects.
+/// The health of a webhook.
 fn health(route: &'static str, id: &'static str) -> Operation {
     operation("callbacks", route, id, "Check that the webhook is there")
         .task_callback()
@@ -130,6 +164,9 @@ fn with_token(callback: Operation) -> Operation {
 /// The credentials of a webhook about tasks.
 const SIGNED: &str = "`X-Webhook-Signature` is the hex HMAC-SHA256 of the raw body, made with the webhook's own secret; \
                       `sha256=` may precede it.";
+/// The credentials of the clipping worker's webhook.
+const SIGNED_CLIPS: &str = "`X-Genesis-Webhook-Signature`, `X-Webhook-Signature` or `Authorization` is the hex \
+                            HMAC-SHA256 of the raw body, made with WEBHOOK_SECRET; `sha256=` may precede it.";
 /// The answer to a webhook about tasks.
 const TAKEN: &str = "The report is valid, even if it changes nothing";
 

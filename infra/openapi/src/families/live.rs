@@ -1,8 +1,9 @@
-//! Live updates: the streams of jobs, of projects and of the queue, and their tokens.
+//! Live updates: the streams of jobs, of projects, of clip jobs and of the queue, and their tokens.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
+use reelhook_app::views::clips::{ClipJobIdText, ClipStreamEvent};
 use reelhook_app::views::scenes::{ProjectIdText, ProjectStreamEvent};
 use reelhook_app::views::streamgank::JobStreamEvent;
 use reelhook_app::views::wire::JobIdText;
@@ -47,6 +48,8 @@ pub fn operations() -> Vec<Operation> {
                 &["Set-Cookie"],
             )
             .codes(&["project_not_found"]),
+        of_clips("GET /ai-clipping-agent/jobs/{id}/stream", "streamClipJob"),
+        of_clips("GET /api/ai-clipping-agent/jobs/{id}/stream", "streamClipJobUnderApi"),
         stream("GET /api/queue/status/stream", "streamQueue", "Follow the numbers of the queue")
             .about(QUEUE)
             .answer_with::<EventStream<QueueStreamStatus>>(
@@ -62,8 +65,27 @@ pub fn operations() -> Vec<Operation> {
             )
             .optional_body::<StreamTokenRequest>()
             .answer::<StreamToken>(200, "The token")
-            .codes(&["job_not_found", "project_not_found"]),
+            .codes(&["job_not_found", "project_not_found", "clip_job_not_found"]),
     ]
+}
+
+/// The stream of a clip job.
+fn of_clips(route: &'static str, id: &'static str) -> Operation {
+    stream(route, id, "Follow a clip job")
+        .about(CLIPS)
+        .path::<ClipJobIdText>("id", "The clip job")
+        .answer_with::<EventStream<ClipStreamEvent>>(
+            200,
+            "Events without a name; their data is a `ClipStreamEvent`",
+            "text/event-stream",
+            &["Set-Cookie"],
+        )
+        .empty_answer(
+            204,
+            "The job has ended, and `Last-Event-ID` is its last event: the client stops",
+            &["Set-Cookie"],
+        )
+        .codes(&["clip_job_not_found"])
 }
 
 fn stream(route: &'static str, id: &'static str, summary: &'static str) -> Operation {
@@ -112,6 +134,10 @@ const PROJECT: &str = "Events of scenes and of the project have an `id`; `connec
                        Waiting, `retry` and the cookie `seen` are as for the stream of a job. A project that has \
                        ended gets its last event, and the stream ends; the next request waits until a command \
                        continues it.";
+/// The stream of a clip job.
+const CLIPS: &str = "Events of clips and of the job have an `id`; `connected` and `heartbeat` have none. Waiting, `retry` \
+                     and the cookie `seen` are as for the stream of a job. A job that has ended gets its last event, and \
+                     the stream ends; the next request waits until a command continues it.";
 /// The stream of the queue.
 const QUEUE: &str = "API Gateway buffers answers, so a request there waits for new numbers, or for 25 s, and `retry` \
                      says when the client reconnects. Without `Last-Event-ID` the cookie `seen` says which numbers \

@@ -1,5 +1,6 @@
 //! Pages for browsers, sign-in and sign-out.
 
+use reelhook_app::views::clips::ClipJobIdText;
 use reelhook_app::views::scenes::ProjectIdText;
 use reelhook_app::views::wire::JobIdText;
 use reelhook_app::webhooks::wire::DeliveryIdText;
@@ -18,6 +19,10 @@ pub fn operations() -> Vec<Operation> {
         page("GET /projects", "showProjects", "Show the projects of scenes"),
         page("GET /projects/{id}", "showProject", "Show a project and its scenes")
             .path::<ProjectIdText>("id", "The project"),
+        page("GET /clips", "showClipJobs", "Show the jobs that cut clips"),
+        page("GET /clips/{id}", "showClipJob", "Show a clip job and its clips")
+            .path::<ClipJobIdText>("id", "The clip job"),
+        page("GET /credits", "showCredits", "Show an account of credits"),
         page("GET /errors", "showErrors", "Show the errors inbox"),
         page("GET /webhooks", "showWebhooks", "Show the webhook endpoints"),
         page("GET /webhooks/deliveries", "showDeliveries", "Show the deliveries of webhooks"),

@@ -7,7 +7,7 @@ use reelhook_app::views::vidbuilder::{
 };
 use reelhook_http::typed::fields::Text;
 use reelhook_http::videos::answers::{MusicTracks, UploadAnswer, VideoDeleted, VideoList, VideoQueue};
-use reelhook_http::videos::bodies::{UploadRequest, VideoForm, VideoRequest, VideoRequestSync};
+use reelhook_http::videos::bodies::{NewUpload, VideoForm, VideoRequest, VideoRequestSync};
 use reelhook_http::videos::routes::VideoListQuery;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -37,12 +37,13 @@ pub fn operations() -> Vec<Operation> {
                 "onVideoWaitedForCompleted",
                 "onVideoWaitedForFailed",
             ])),
-        of_videos("POST /api/uploads", "uploadImage", "Get a URL for the upload of an image")
+        of_videos("POST /api/uploads", "uploadImage", "Get a URL for the upload of an image or a video")
             .about(
                 "`uploadUrl` of the answer accepts one PUT of exactly this type and size, straight to S3, for 15 \
-                 minutes. Scenes then name the image by its `key`. Images are kept for 30 days.",
+                 minutes. Scenes then name the image by its `key`, and clip jobs the video. Uploads are kept for 30 \
+                 days.",
             )
-            .body::<UploadRequest>()
+            .body::<NewUpload>()
             .answer::<UploadAnswer>(201, "The URL and the key"),
         of_videos("GET /api/job-status/{id}", "getVideoStatus", "Get the status of a video")
             .path::<VideoJobIdText>("id", "The video")

@@ -2,6 +2,7 @@
 
 mod creatomate;
 mod external_verifiers;
+mod genesis;
 mod http;
 mod receiver;
 mod scenarios;

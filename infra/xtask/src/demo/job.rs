@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::outcome::{POLL_INTERVAL, TIMEOUT, Video, await_delivery, download, show_delivery, show_video, text};
+use super::outcome::{POLL_INTERVAL, TIMEOUT, VIDEO, Video, await_delivery, download, show_delivery, show_video, text};
 use crate::http::Client;
 use crate::up::Started;
 use crate::{interrupt, screen, ui, visible};
@@ -37,7 +37,7 @@ pub fn watch(started: &mut Started) -> anyhow::Result<Finished> {
     let delivery = await_delivery(started, "job.completed", ("job_id", &id))?;
     let took = began.elapsed();
     let video = match job["videoUrl"].as_str() {
-        Some(url) => Some(download(started, &api, url)?),
+        Some(url) => Some(download(started, &api, url, VIDEO)?),
         None => None,
     };
     Ok(Finished { job, took, delivery, video })

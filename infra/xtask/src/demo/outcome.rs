@@ -17,6 +17,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(180);
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often progress is read.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The file of a demo that makes one video.
+pub const VIDEO: &str = "video.mp4";
 
 /// A video on the disk.
 pub struct Video {
@@ -54,10 +56,10 @@ pub fn await_delivery(started: &mut Started, event: &str, (name, id): (&str, &st
     Ok(delivery)
 }
 
-/// Downloads the video into the instance's directory.
-pub fn download(started: &Started, client: &Client, url: &str) -> anyhow::Result<Video> {
+/// Downloads a video into the instance's directory, under this name.
+pub fn download(started: &Started, client: &Client, url: &str, name: &str) -> anyhow::Result<Video> {
     let bytes = client.download(url).with_context(|| format!("download the video at {}", visible::line(url)))?;
-    let path = started.instance.path("video.mp4");
+    let path = started.instance.path(name);
     fs::write(&path, &bytes).with_context(|| format!("write {}", path.display()))?;
     Ok(Video { path, bytes: bytes.len() as u64, length: mp4::duration(&bytes) })
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::outcome::{POLL_INTERVAL, TIMEOUT, Video, await_delivery, download, show_delivery, show_video, text};
+use super::outcome::{POLL_INTERVAL, TIMEOUT, VIDEO, Video, await_delivery, download, show_delivery, show_video, text};
 use super::player;
 use crate::http::Client;
 use crate::up::Started;
@@ -50,7 +50,7 @@ pub fn watch(started: &mut Started) -> anyhow::Result<Finished> {
     let delivery = await_delivery(started, "project.completed", ("project_id", &id))?;
     let took = began.elapsed();
     let url = project["finalVideoUrl"].as_str().context("the project has no video")?;
-    let video = download(started, &api, url)?;
+    let video = download(started, &api, url, VIDEO)?;
     Ok(Finished { project, took, delivery, video })
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use reelhook_domain::{Job, JobEffect, JobId, JobSnapshot, Live, LiveSnapshot, OutboundEvent, Status};
+use reelhook_domain::{Job, JobEffect, JobId, JobSnapshot, Live, LiveSnapshot, OutboundEvent, OwnerId, Status};
 
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
-use crate::outbox::source::FanoutSource;
+use crate::outbox::source::{CreditSource, FanoutSource};
 use crate::views;
 use crate::views::view::WebhookView;
 use crate::watch::Watched;
@@ -14,6 +14,10 @@ use crate::webhooks::events::Callback;
 impl FanoutSource for Job {
     fn view(&self) -> &'static dyn WebhookView<Self> {
         views::of_jobs(self.kind)
+    }
+
+    fn owner(&self) -> Option<&OwnerId> {
+        self.origin.owner.as_ref()
     }
 
     fn callback(&self, event: OutboundEvent) -> Option<Callback> {
@@ -57,6 +61,8 @@ impl FanoutSource for Job {
         ["details", "logs", "films"].map(|folder| format!("{folder}/{}/", self.id)).into()
     }
 }
+
+impl CreditSource for Job {}
 
 impl Watched for Job {
     fn live_version(&self) -> u64 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::{try_join_all, try_join3};
-use reelhook_domain::{Admission, ClearCutoffs, Event, Job, JobId, JobKind, Policy, Status, Timestamp};
+use reelhook_domain::{Admission, ClearCutoffs, Event, Job, JobId, JobKind, OwnerId, Policy, Status, Timestamp};
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
@@ -22,7 +22,8 @@ use crate::views::streamgank::QueueCounts;
 const ATTEMPTS: u32 = 20;
 /// The maximum number of pages that one list reads if clears hide their jobs, or a filter leaves them out.
 const PAGES: usize = 5;
-/// The number of jobs in one page of a list that is filtered by metadata: no index has it, so the jobs are loaded first.
+/// The number of jobs in one page of a list that no index filters, by metadata or within the jobs of an owner, so that the
+/// jobs are loaded first.
 const SEARCHED: usize = 200;
 /// The maximum number of hidden jobs in one page of a removal.
 const REMOVED_AT_ONCE: usize = 200;
@@ -44,6 +45,17 @@ pub trait QueueStore: StartStore + SubmitStore {
         family: Option<JobKind>,
         status: Status,
         month: &str,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
+
+    /// Jobs of an owner that were created up to a time, newest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn newest_of(
+        &self,
+        owner: &OwnerId,
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
@@ -86,12 +98,27 @@ pub struct JobFilter {
     pub status: Option<Status>,
     /// Only jobs whose metadata has each of these members, by name and value.
     pub metadata: Vec<(String, String)>,
+    /// Only jobs of this owner; none for an operator, who sees all.
+    pub owner: Option<OwnerId>,
 }
 
 impl JobFilter {
+    /// The same filter, of the jobs that a caller may see: an owner's own, or all.
+    #[must_use]
+    pub fn seen_by(self, owner: Option<&OwnerId>) -> Self {
+        Self { owner: owner.cloned(), ..self }
+    }
+
+    /// Whether an index finds exactly the jobs that match.
+    fn is_indexed(&self) -> bool {
+        self.metadata.is_empty() && self.owner.is_none()
+    }
+
     fn matches(&self, job: &Job) -> bool {
         let has = |(name, value): &(String, String)| job.request.metadata.get(name) == Some(value.as_str());
-        self.family.is_none_or(|family| job.kind == family)
+        let is_theirs = self.owner.is_none() || self.owner == job.origin.owner;
+        is_theirs
+            && self.family.is_none_or(|family| job.kind == family)
             && self.status.is_none_or(|status| job.status == status)
             && self.metadata.iter().all(has)
     }
@@ -129,7 +156,7 @@ pub struct Listed {
 }
 
 /// Lists the jobs that a filter matches, newest first. The number of reads does not grow with the number of jobs: a list
-/// that is filtered by metadata examines 1,000 jobs, so a page may have fewer jobs than the limit, or none, and a cursor.
+/// that is filtered by metadata, or of an owner, examines 1,000 jobs, so a page may have fewer jobs than the limit, or none, and a cursor.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -144,7 +171,7 @@ pub async fn list(
     let mut cursor = cursor.unwrap_or(Cursor { until: now, listed: BTreeSet::new() });
     let mut jobs = Vec::new();
     for _ in 0..PAGES {
-        let most = if filter.metadata.is_empty() { limit - jobs.len() } else { SEARCHED };
+        let most = if filter.is_indexed() { limit - jobs.len() } else { SEARCHED };
         let (found, more) = page(store, now, filter, most, &cursor).await?;
         let ids: Vec<JobId> = found.iter().map(|(_, id)| id.clone()).collect();
         let mut loaded: BTreeMap<JobId, Job> =
@@ -177,14 +204,12 @@ async fn page(
     most: usize,
     cursor: &Cursor,
 ) -> Result<(Vec<Entry>, bool), StoreError> {
-    let statuses: Vec<Status> = filter.status.map_or(Status::ALL.to_vec(), |status| vec![status]);
-    let months = months(now);
     // One more shows whether there is a next page.
     let read = most + 1 + cursor.listed.len();
-    let reads = statuses
-        .iter()
-        .flat_map(|status| months.iter().map(|month| store.newest(filter.family, *status, month, cursor.until, read)));
-    let mut found: Vec<Entry> = try_join_all(reads).await?.into_iter().flatten().collect();
+    let mut found = match &filter.owner {
+        Some(owner) => store.newest_of(owner, cursor.until, read).await?,
+        None => of_statuses(store, now, filter, cursor.until, read).await?,
+    };
     // A job whose status just changed may be listed under both statuses.
     found.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
     found.dedup_by(|a, b| a.1 == b.1);
@@ -192,6 +217,22 @@ async fn page(
     let more = found.len() > most;
     found.truncate(most);
     Ok((found, more))
+}
+
+/// The newest jobs of a filter's statuses, at most `limit` of each status and month.
+async fn of_statuses(
+    store: &dyn QueueStore,
+    now: Timestamp,
+    filter: &JobFilter,
+    until: Timestamp,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    let statuses: Vec<Status> = filter.status.map_or(Status::ALL.to_vec(), |status| vec![status]);
+    let months = months(now);
+    let reads = statuses
+        .iter()
+        .flat_map(|status| months.iter().map(|month| store.newest(filter.family, *status, month, until, limit)));
+    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
 /// The months in which stored jobs may have been created: jobs are kept for 30 days after their end.

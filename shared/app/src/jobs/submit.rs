@@ -18,10 +18,8 @@ pub struct Submission {
     pub request: Request,
     /// The plan of the film, if the client specified one.
     pub plan: Option<RenderPlan>,
-    /// The fingerprint of the caller's key.
-    pub caller: String,
-    /// The W3C trace of the request.
-    pub traceparent: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
 }
@@ -97,7 +95,7 @@ pub async fn submit_as(
         kind: submission.kind,
         request: submission.request,
         plan: submission.plan,
-        origin: Origin { caller: Some(submission.caller), traceparent: submission.traceparent },
+        origin: submission.origin,
     };
     let job = create(new, now, policy);
     let text = answer(&job);

@@ -1,6 +1,7 @@
 //! The launcher: what each hint of the Work queue makes it do.
 
 use crate::change::ChangeError;
+use crate::clips::launch::{self as clips, ClipLaunchPorts};
 use crate::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
 use crate::jobs::starts::{StartPorts, cancel_worker, start_some};
 use crate::outbox::messages::WorkMessage;
@@ -17,6 +18,8 @@ pub struct WorkPorts<'a> {
     pub creatomate: &'a Creatomate,
     /// Tasks of projects.
     pub launch: LaunchPorts<'a>,
+    /// Clip jobs at the clipping worker.
+    pub clips: ClipLaunchPorts<'a>,
 }
 
 /// Processes hints in order. Equal ones, such as `start`, are processed once; each has a result. Those for which too little
@@ -57,5 +60,7 @@ pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(),
         WorkMessage::Tasks { project_id } => tasks(&ports.launch, project_id).await,
         WorkMessage::ApplyEarly { project_id } => apply_early(&ports.launch, project_id).await,
         WorkMessage::CancelTask { project_id, stage, id } => cancel_task(&ports.launch, project_id, *stage, id).await,
+        WorkMessage::Clip { job_id } => clips::work(&ports.clips, job_id).await,
+        WorkMessage::CancelClip { job_id, number } => clips::cancel(&ports.clips, job_id, *number).await,
     }
 }

@@ -71,6 +71,11 @@ impl OutboundResponse {
         serde_json::from_slice(&self.decoded(JSON).ok()?).ok()
     }
 
+    /// The decoded body as JSON; none also if it broke off or was cut.
+    pub fn whole_json(&self) -> Option<Value> {
+        if self.cut_short.is_some() || self.truncated { None } else { self.json() }
+    }
+
     /// The content codings of the body, the last one first.
     fn codings(&self) -> Result<Vec<String>, DecodeError> {
         if self.body.is_empty() {

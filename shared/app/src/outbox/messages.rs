@@ -1,8 +1,12 @@
 //! The messages in the queues: tagged, versioned hints. Purging a queue loses nothing.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use reelhook_domain::projects::task::Stage;
-use reelhook_domain::{DeliveryId, EventId, JobId, ProjectId, RenderId, WebUrl};
+use reelhook_domain::{
+    ClipJobId, DeliveryId, EventId, JobId, OwnerId, ProjectId, RenderId, Subject, Timestamp, WebUrl,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
@@ -67,6 +71,20 @@ pub enum WorkMessage {
         /// The service's id.
         id: RenderId,
     },
+    /// Submit a clip job to the clipping worker, look it up or poll it, as is due.
+    #[serde(rename = "clip.v1")]
+    Clip {
+        /// The clip job.
+        job_id: ClipJobId,
+    },
+    /// Cancel a submission of a clip job at the clipping worker.
+    #[serde(rename = "cancel_clip.v1")]
+    CancelClip {
+        /// The clip job.
+        job_id: ClipJobId,
+        /// The submission's number.
+        number: u32,
+    },
 }
 
 /// Hints for renderers.
@@ -87,6 +105,12 @@ pub enum PieceMessage {
         /// The project.
         project_id: ProjectId,
     },
+    /// Pieces of this clip job are open: claim one.
+    #[serde(rename = "clip_piece.v1")]
+    Clip {
+        /// The job.
+        job_id: ClipJobId,
+    },
 }
 
 /// Hints for the dispatcher.
@@ -103,6 +127,54 @@ pub enum DeliveryMessage {
     },
 }
 
+/// Hints for `live`, which sends live events over WebSocket connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum LiveMessage {
+    /// Something happened that viewers follow.
+    #[serde(rename = "push.v1")]
+    Push(Push),
+    /// A viewer may have missed events: read them after its position.
+    #[serde(rename = "catch_up.v1")]
+    CatchUp {
+        /// The viewer's connection.
+        connection: String,
+        /// What it follows.
+        subject: Subject,
+        /// Whose that is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<OwnerId>,
+    },
+    /// Tell a viewer that it follows an owner: by now every event is told.
+    #[serde(rename = "subscribed.v1")]
+    Subscribed {
+        /// The viewer's connection.
+        connection: String,
+        /// The owner.
+        owner: OwnerId,
+        /// Since when it follows. It may follow no longer by now, or anew.
+        since: Timestamp,
+    },
+    /// Show a connection that it is alive.
+    #[serde(rename = "beat.v1")]
+    Beat {
+        /// The connection.
+        connection: String,
+    },
+}
+
+/// A job, a project or a clip job has new live events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    /// What it is.
+    pub subject: Subject,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerId>,
+    /// Whether it ended with one of them.
+    pub terminal: bool,
+}
+
 /// A message and its delay, at most 900 seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delayed<M> {
@@ -116,6 +188,11 @@ impl<M> Delayed<M> {
     /// A message without a delay.
     pub fn now(message: M) -> Self {
         Self { message, delay_s: 0 }
+    }
+
+    /// A message after a time of whole seconds.
+    pub fn after(message: M, time: Duration) -> Self {
+        Self { message, delay_s: u32::try_from(time.as_secs()).unwrap_or(u32::MAX) }
     }
 }
 
@@ -144,5 +221,62 @@ pub(crate) async fn hint_at_deliveries(hints: &dyn Hints<DeliveryMessage>, messa
     }
     for error in hints.send(messages).await.into_iter().filter_map(Result::err) {
         tracing::warn!(%error, "failed to send a hint, the due sweep will send another");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Messages of one version are read by the next one, while queues have some.
+    #[test]
+    fn the_stored_forms_of_hints_stay_as_they_are() {
+        let (job_id, render) = (JobId::parse("job_1").unwrap(), RenderId::parse("r-1").unwrap());
+        let project_id = ProjectId::parse("proj_1").unwrap();
+        let clip = ClipJobId::parse("clip_0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11").unwrap();
+        let url = WebUrl::parse("https://worker.example/cancel").unwrap();
+        let cancel_worker =
+            json!({ "kind": "cancel_worker.v1", "job_id": "job_1", "attempt": 2, "url": url.as_written() });
+        let golden = [
+            (WorkMessage::Start, json!({ "kind": "start.v1" })),
+            (
+                WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 3 },
+                json!({ "kind": "check_render.v1", "job_id": "job_1", "render": "r-1", "check": 3 }),
+            ),
+            (
+                WorkMessage::ApplyParked { job_id: job_id.clone(), render: render.clone() },
+                json!({ "kind": "apply_parked.v1", "job_id": "job_1", "render": "r-1" }),
+            ),
+            (WorkMessage::CancelWorker { job_id, attempt: 2, url }, cancel_worker),
+            (WorkMessage::StartScenes, json!({ "kind": "start_scenes.v1" })),
+            (
+                WorkMessage::Tasks { project_id: project_id.clone() },
+                json!({ "kind": "tasks.v1", "project_id": "proj_1" }),
+            ),
+            (
+                WorkMessage::ApplyEarly { project_id: project_id.clone() },
+                json!({ "kind": "apply_early.v1", "project_id": "proj_1" }),
+            ),
+            (
+                WorkMessage::CancelTask { project_id, stage: Stage::Video, id: render },
+                json!({ "kind": "cancel_task.v1", "project_id": "proj_1", "stage": "video", "id": "r-1" }),
+            ),
+            (
+                WorkMessage::Clip { job_id: clip.clone() },
+                json!({ "kind": "clip.v1", "job_id": "clip_0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11" }),
+            ),
+            (
+                WorkMessage::CancelClip { job_id: clip, number: 2 },
+                json!({
+                    "kind": "cancel_clip.v1", "job_id": "clip_0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11", "number": 2,
+                }),
+            ),
+        ];
+        for (message, stored) in golden {
+            assert_eq!(json!(message), stored);
+            assert_eq!(serde_json::from_value::<WorkMessage>(stored).unwrap(), message);
+        }
     }
 }

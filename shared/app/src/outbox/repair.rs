@@ -1,15 +1,17 @@
-//! Repair after a lost stream: writes the missing rows of webhook events that items record (`cargo xtask repair`).
+//! Repair after a lost stream: writes the missing rows of webhook events that items record, and ends reservations of credits
+//! (`cargo xtask repair`).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::projects::project::Project;
 use reelhook_domain::{JobId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::clips::store::ClipList;
+use crate::files::links::FileLinks;
 use crate::jobs::store::JobStore;
 use crate::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan_emitted};
-use crate::projects::links::FileLinks;
+use crate::outbox::source::FanoutSource;
 use crate::projects::store::ProjectList;
 use crate::store::StoreError;
 use crate::webhooks::subscriptions::Subscriptions;
@@ -17,8 +19,8 @@ use crate::webhooks::subscriptions::Subscriptions;
 /// Days of jobs that a repair reads: jobs are kept as long.
 const DAYS: i64 = 31;
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Projects of one page: each may be large.
-const PROJECTS: usize = 20;
+/// Projects or clip jobs of one page: each may be large.
+const PAGE: usize = 20;
 
 /// Lists jobs.
 #[async_trait]
@@ -51,12 +53,17 @@ pub struct Cursor {
     pub after: Option<String>,
 }
 
-/// Where a repair goes on: projects come after the jobs.
+/// Where a repair goes on: projects come after the jobs, and clip jobs after the projects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Place {
     /// Among the jobs.
     Jobs(Cursor),
+    /// Among the clip jobs.
+    Clips {
+        /// The cursor in their list; empty for its beginning.
+        clips: String,
+    },
     /// Among the projects.
     Projects {
         /// The cursor in their list; none for its beginning.
@@ -151,12 +158,35 @@ pub async fn repair_projects(
     since: Timestamp,
     cursor: Option<&str>,
 ) -> Result<(Repaired, Option<String>), RepairError> {
-    let page = projects.page(cursor, PROJECTS).await?;
-    let plan = |project: &Project| plan_emitted(project, since, ports.subscriptions, ports.links, ports.grace);
-    let plans: Vec<_> = page.projects.iter().map(plan).collect();
+    let page = projects.page(cursor, PAGE).await?;
+    Ok((repair_page(ports, &page.projects, since).await?, page.next))
+}
+
+/// Like [`repair_projects`], for one page of clip jobs. Reservations of their attempts that have ended end in the ledger, too.
+///
+/// # Errors
+/// As [`repair`].
+pub async fn repair_clips(
+    ports: &RepairPorts<'_>,
+    clips: &dyn ClipList,
+    since: Timestamp,
+    cursor: Option<&str>,
+) -> Result<(Repaired, Option<String>), RepairError> {
+    let page = clips.page(None, None, cursor, PAGE).await?;
+    Ok((repair_page(ports, &page.jobs, since).await?, page.next))
+}
+
+/// Writes the missing deliveries since `since` of these aggregates.
+async fn repair_page<A: FanoutSource>(
+    ports: &RepairPorts<'_>,
+    page: &[A],
+    since: Timestamp,
+) -> Result<Repaired, RepairError> {
+    let plan = |of: &A| plan_emitted(of, since, ports.subscriptions, ports.links, ports.grace);
+    let plans: Vec<_> = page.iter().map(plan).collect();
     apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
-    Ok((Repaired { scanned: page.projects.len(), ensured, cursor: None }, page.next))
+    Ok(Repaired { scanned: page.len(), ensured, cursor: None })
 }
 
 fn next(cursor: &Cursor, after: Option<String>) -> Option<Cursor> {

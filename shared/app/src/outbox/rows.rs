@@ -78,6 +78,14 @@ pub enum StoredLive {
 }
 
 impl StoredLive {
+    /// When the version was made; not known of events that were rendered when they were stored.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Events(row) => Some(row.at),
+            Self::Rendered { .. } => None,
+        }
+    }
+
     /// The previous version with live events; 0 for none.
     pub fn after(&self) -> u64 {
         match self {

@@ -1,15 +1,32 @@
 //! What fanout needs to know of an aggregate beside what all aggregates have in common.
 
-use reelhook_domain::{Aggregate, Live, LiveSnapshot, OutboundEvent};
+use reelhook_domain::{Aggregate, CreditEffect, Live, LiveSnapshot, OutboundEvent, OwnerId};
 
+use crate::credits::ledger::Settlement;
 use crate::outbox::messages::PieceMessage;
 use crate::views::view::WebhookView;
 use crate::webhooks::events::Callback;
 
+/// An aggregate whose work may cost its owner credits.
+pub trait CreditSource: Aggregate {
+    /// The end of a reservation that an effect of this version asks for; none if its work costs nothing.
+    fn settlement(&self, _effect: &CreditEffect) -> Option<Settlement> {
+        None
+    }
+
+    /// The ends of all its reservations so far, for a repair.
+    fn settlements(&self) -> Vec<Settlement> {
+        Vec::new()
+    }
+}
+
 /// An aggregate whose outbox fanout processes.
-pub trait FanoutSource: Aggregate {
+pub trait FanoutSource: CreditSource {
     /// The view of its clients' dialect.
     fn view(&self) -> &'static dyn WebhookView<Self>;
+
+    /// Whose it is; none for an operator's.
+    fn owner(&self) -> Option<&OwnerId>;
 
     /// The URL that its client named for its own events, and what this event makes obsolete there.
     fn callback(&self, _event: OutboundEvent) -> Option<Callback> {

@@ -3,11 +3,11 @@
 use reelhook_domain::projects::effect::ProjectEffect;
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::task::TaskRef;
-use reelhook_domain::{Live, LiveSnapshot, ProjectId, ProjectSnapshot, SceneId, SceneSnapshot};
+use reelhook_domain::{Live, LiveSnapshot, OwnerId, ProjectId, ProjectSnapshot, SceneId, SceneSnapshot};
 
 use crate::outbox::fanout::Plan;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
-use crate::outbox::source::FanoutSource;
+use crate::outbox::source::{CreditSource, FanoutSource};
 use crate::projects::links;
 use crate::projects::lookup::Lookup;
 use crate::views::scenes::Scenes;
@@ -19,6 +19,10 @@ impl FanoutSource for Project {
         &Scenes
     }
 
+    fn owner(&self) -> Option<&OwnerId> {
+        self.origin.owner.as_ref()
+    }
+
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot {
         let shown = events.iter().filter_map(|event| match event {
             Live::Scene { id } => self.scene(id),
@@ -27,7 +31,9 @@ impl FanoutSource for Project {
             | Live::Step { .. }
             | Live::Render { .. }
             | Live::RenderCompleted
-            | Live::RenderFailed => None,
+            | Live::RenderFailed
+            | Live::Clip { .. }
+            | Live::Clips => None,
         });
         let scenes = shown.map(|scene| {
             let (status, attempt, progress) = (scene.status(), scene.attempt, scene.progress());
@@ -49,6 +55,8 @@ impl FanoutSource for Project {
         vec![links::key(&self.id, "")]
     }
 }
+
+impl CreditSource for Project {}
 
 impl Watched for Project {
     fn live_version(&self) -> u64 {

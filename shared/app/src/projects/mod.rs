@@ -1,7 +1,6 @@
 //! Projects: requests, tasks at services, callbacks, pieces, and what fanout needs of them.
 
 pub mod callbacks;
-pub mod circuit;
 pub mod effects;
 pub mod estimate;
 pub mod examples;
@@ -12,7 +11,6 @@ mod metadata;
 pub mod perform;
 pub mod pieces;
 pub mod requests;
-pub mod service_down;
 pub mod services;
 pub mod store;
 mod unwanted;

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use reelhook_domain::videos::film::{Film, Quality};
 use reelhook_domain::videos::render::{RenderPlan, Renderer};
-use reelhook_domain::{JobId, JobKind, Metadata, Policy, Request, WebUrl};
+use reelhook_domain::{JobId, JobKind, Metadata, Origin, Policy, Request, WebUrl};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
@@ -30,8 +30,8 @@ pub struct VideoRequest {
     pub metadata: Metadata,
     /// Images that came with the request.
     pub uploads: Vec<(Upload, Vec<u8>)>,
-    /// The W3C `traceparent` of the request.
-    pub traceparent: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
 }
@@ -72,11 +72,7 @@ pub enum VideoSubmitted {
 ///
 /// # Errors
 /// [`StoreError`]; then either no job exists, or a complete one.
-pub async fn submit_video(
-    ports: &VideoRequestPorts<'_>,
-    request: VideoRequest,
-    caller: String,
-) -> Result<VideoSubmitted, StoreError> {
+pub async fn submit_video(ports: &VideoRequestPorts<'_>, request: VideoRequest) -> Result<VideoSubmitted, StoreError> {
     let now = ports.clock.now();
     let id = JobId::uuid(ports.clock.random());
     let plan = RenderPlan::of(&request.film, ports.renderer);
@@ -95,8 +91,7 @@ pub async fn submit_video(
             metadata: request.metadata,
         },
         plan: Some(plan),
-        caller,
-        traceparent: request.traceparent,
+        origin: request.origin,
         key: request.key,
     };
     let warnings = request.warnings;

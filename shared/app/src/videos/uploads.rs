@@ -1,4 +1,4 @@
-//! Images that clients upload before they request a video that shows them.
+//! Files that clients upload before they request what is made of them: images for videos, and videos for clips.
 
 use async_trait::async_trait;
 
@@ -22,6 +22,28 @@ const ALIASES: [(&str, &str); 7] = [
     ("image/x-gif", "image/gif"),
 ];
 
+/// The supported video types with their file extensions.
+pub const VIDEO_TYPES: [(&str, &str); 4] =
+    [("video/mp4", "mp4"), ("video/quicktime", "mov"), ("video/webm", "webm"), ("video/x-matroska", "mkv")];
+
+/// The largest video, in bytes: our renderers read no larger source.
+pub const VIDEO_LIMIT: u64 = 4_000_000_000;
+
+/// A supported video type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoType {
+    name: &'static str,
+    extension: &'static str,
+}
+
+impl VideoType {
+    /// Reads a media type; none for an unsupported one. The type may be in any case and have parameters.
+    pub fn parse(content_type: &str) -> Option<Self> {
+        let (name, extension) = of_types(VIDEO_TYPES, media_type(content_type))?;
+        Some(Self { name, extension })
+    }
+}
+
 /// A supported image type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageType {
@@ -32,15 +54,24 @@ pub struct ImageType {
 impl ImageType {
     /// Reads a media type; none for an unsupported one. The type may be in any case, have parameters, or be an alias.
     pub fn parse(content_type: &str) -> Option<Self> {
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let media_type = media_type(content_type);
         let alias = ALIASES.into_iter().find(|(alias, _)| alias.eq_ignore_ascii_case(media_type));
-        let media_type = alias.map_or(media_type, |(_, known)| known);
-        let (name, extension) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(media_type))?;
+        let (name, extension) = of_types(TYPES, alias.map_or(media_type, |(_, known)| known))?;
         Some(Self { name, extension })
     }
 }
 
-/// The upload of an image.
+/// A media type without its parameters.
+fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// The type with this name, and its extension.
+fn of_types(types: [(&'static str, &'static str); 4], named: &str) -> Option<(&'static str, &'static str)> {
+    types.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(named))
+}
+
+/// The upload of an image or a video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// The key of the object.
@@ -60,16 +91,35 @@ impl Upload {
     /// An upload of this type and size under a random key.
     pub fn of(image_type: ImageType, bytes: u64, random: u128) -> Self {
         let ImageType { name, extension } = image_type;
-        Self { key: format!("{PREFIX}{random:032x}.{extension}"), content_type: name, bytes }
+        Self { key: key(random, extension), content_type: name, bytes }
+    }
+
+    /// An upload of a video of this type and size under a random key.
+    pub fn of_video(video_type: VideoType, bytes: u64, random: u128) -> Self {
+        let VideoType { name, extension } = video_type;
+        Self { key: key(random, extension), content_type: name, bytes }
     }
 }
 
-/// Whether a text is the key of an upload.
+fn key(random: u128, extension: &str) -> String {
+    format!("{PREFIX}{random:032x}.{extension}")
+}
+
+/// Whether a text is the key of an upload of an image.
 pub fn is_key(text: &str) -> bool {
+    is_key_of(TYPES, text)
+}
+
+/// Whether a text is the key of an upload of a video.
+pub fn is_video_key(text: &str) -> bool {
+    is_key_of(VIDEO_TYPES, text)
+}
+
+fn is_key_of(types: [(&str, &str); 4], text: &str) -> bool {
     let Some((name, extension)) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.')) else { return false };
     name.len() == 32
         && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && TYPES.iter().any(|(_, known)| *known == extension)
+        && types.iter().any(|(_, known)| *known == extension)
 }
 
 /// Detects the media type of an image from its first bytes; none if it is not a supported image.
@@ -117,6 +167,16 @@ mod tests {
             assert!(!is_key(bad), "{bad}");
         }
         assert_eq!(Upload::new("image/svg+xml", 5, 7), None);
+    }
+
+    #[test]
+    fn images_and_videos_have_keys_of_their_own() {
+        let video = Upload::of_video(VideoType::parse("Video/MP4; codecs=avc1").unwrap(), 5, 7);
+        assert_eq!((video.content_type, video.key.ends_with(".mp4")), ("video/mp4", true));
+        assert!(is_video_key(&video.key) && !is_key(&video.key));
+        let image = Upload::new("image/png", 5, 7).unwrap();
+        assert!(!is_video_key(&image.key));
+        assert!(VideoType::parse("video/x-msvideo").is_none() && VideoType::parse("image/png").is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use reelhook_domain::JobKind;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-/// The form in which clients of a family see jobs or projects.
+/// The form in which clients of a family see jobs, projects or clip jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -16,6 +16,8 @@ pub enum Dialect {
     VidBuilder,
     /// Seed 003: projects of scenes.
     Scenes,
+    /// Seed 004: clip jobs.
+    Clips,
 }
 
 impl Dialect {

@@ -1,6 +1,7 @@
-//! The views of the dialects: how clients see jobs and projects. The domain knows none of these names.
+//! The views of the dialects: how clients see jobs, projects and clips. The domain knows none of these names.
 
 pub mod captions;
+pub mod clips;
 pub mod dialect;
 pub mod scenes;
 pub mod streamgank;
@@ -10,6 +11,7 @@ pub mod wire;
 
 use reelhook_domain::{Job, JobKind};
 
+use self::clips::Clips;
 pub use self::dialect::Dialect;
 use self::scenes::Scenes;
 use self::streamgank::StreamGank;
@@ -22,6 +24,7 @@ pub fn of(dialect: Dialect) -> &'static dyn View {
         Dialect::StreamGank => &StreamGank,
         Dialect::VidBuilder => &VidBuilder,
         Dialect::Scenes => &Scenes,
+        Dialect::Clips => &Clips,
     }
 }
 

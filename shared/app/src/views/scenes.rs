@@ -22,8 +22,8 @@ pub use self::urls::{Shown, Texts};
 pub use self::webhook::{ProjectData, SceneData};
 use super::streamgank::StreamGank;
 use super::view::{View, WebhookView};
+use crate::files::links::FileLinks;
 use crate::outbox::rows::{LiveRow, LogLine};
-use crate::projects::links::FileLinks;
 use crate::views::dialect::Dialect;
 
 /// The scenes' view.

@@ -20,8 +20,8 @@ pub use self::names::{LogLevelName, StepStatusName};
 pub use self::queue::{QueueCounts, QueueStatusShort, queue_status};
 pub use self::webhook::WebhookData;
 use super::view::{View, WebhookView};
+use crate::files::links::FileLinks;
 use crate::outbox::rows::{LiveRow, LogLine};
-use crate::projects::links::FileLinks;
 use crate::views::dialect::Dialect;
 
 /// StreamGank's view.

@@ -16,8 +16,8 @@ pub use self::status::{
 };
 use super::streamgank::StreamGank;
 use super::view::{View, WebhookView};
+use crate::files::links::FileLinks;
 use crate::outbox::rows::{LiveRow, LogLine};
-use crate::projects::links::FileLinks;
 use crate::views::dialect::Dialect;
 
 /// VidBuilder's view.

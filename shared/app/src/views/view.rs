@@ -3,8 +3,8 @@
 use reelhook_domain::{Live, OutboundEvent, Subject, Timestamp};
 use serde_json::Value;
 
+use crate::files::links::FileLinks;
 use crate::outbox::rows::{LiveRow, LogLine};
-use crate::projects::links::FileLinks;
 use crate::views::dialect::Dialect;
 
 /// Renders rows, whatever kind of aggregate they belong to.

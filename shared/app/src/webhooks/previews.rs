@@ -6,12 +6,13 @@ use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEv
 use reelhook_signing::SigningKeys;
 use url::Url;
 
+use crate::clips::examples as clip_examples;
 use crate::errors::raise;
 use crate::errors::view as errors;
+use crate::files::links::FileLinks;
 use crate::jobs::examples;
 use crate::outbox::source::FanoutSource;
 use crate::projects::examples as project_examples;
-use crate::projects::links::FileLinks;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Format, Signers};
 use crate::webhooks::events::{EventRow, delivery_of};
@@ -74,6 +75,10 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
         EventGroup::Scene => {
             let project = project_examples::project(event, since);
             row_of(&project, event, project.scenes.first().map(|scene| scene.id.as_str()))
+        }
+        EventGroup::Clips => {
+            let about = (event == OutboundEvent::ClipReady).then_some("0");
+            row_of(&clip_examples::job(event, since), event, about)
         }
         EventGroup::Error => of_errors(event, since, now),
         EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook => of_webhooks(endpoint, event, since, now),

@@ -255,7 +255,8 @@ mod tests {
         for pattern in patterns() {
             assert_eq!(EventPattern::parse(&pattern).map(|pattern| pattern.to_string()), Some(pattern));
         }
-        assert_eq!(group_names(), ["job", "video", "project", "scene", "error", "endpoint", "delivery", "webhook"]);
+        let groups = ["job", "video", "project", "scene", "clips", "error", "endpoint", "delivery", "webhook"];
+        assert_eq!(group_names(), groups);
     }
 
     #[test]

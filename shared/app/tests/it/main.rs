@@ -3,6 +3,10 @@
 mod assets;
 mod change;
 mod cleanup;
+mod clip_pieces;
+mod clip_reports;
+mod clip_requests;
+mod clips;
 mod deliver;
 mod deliveries;
 mod errors;
@@ -12,6 +16,7 @@ mod hints;
 mod image_paths;
 mod launch;
 mod limits;
+mod live;
 mod logs;
 mod metadata;
 mod names;

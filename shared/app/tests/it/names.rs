@@ -10,9 +10,12 @@ use serde_json::json;
 
 #[test]
 fn dialects_and_schedules() {
-    for (dialect, name) in
-        [(Dialect::StreamGank, "streamgank"), (Dialect::VidBuilder, "vidbuilder"), (Dialect::Scenes, "scenes")]
-    {
+    for (dialect, name) in [
+        (Dialect::StreamGank, "streamgank"),
+        (Dialect::VidBuilder, "vidbuilder"),
+        (Dialect::Scenes, "scenes"),
+        (Dialect::Clips, "clips"),
+    ] {
         assert_eq!((dialect.name(), json!(dialect)), (name, json!(name)));
     }
     for (schedule, name) in [

@@ -3,9 +3,9 @@
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::projects::requests::create::{CreatePorts, Created, ProjectRequest, create_project};
 use reelhook_app::projects::requests::scenes::{SceneFields, SceneRequest};
-use reelhook_domain::ProjectId;
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::projects::project::ProjectSpec;
+use reelhook_domain::{Origin, ProjectId};
 use reelhook_testkit::{MemoryProjects, World};
 
 fn request(id: Option<&str>, key: Option<IdempotencyKey>) -> ProjectRequest {
@@ -14,8 +14,7 @@ fn request(id: Option<&str>, key: Option<IdempotencyKey>) -> ProjectRequest {
         id: id.map(|id| ProjectId::chosen(id).unwrap()),
         spec: ProjectSpec { name: "A".to_owned(), ..ProjectSpec::default() },
         scenes: vec![SceneRequest { fields, ..SceneRequest::default() }],
-        caller: "ann".to_owned(),
-        traceparent: None,
+        origin: Origin { caller: Some("ann".to_owned()), ..Origin::default() },
         key,
     }
 }

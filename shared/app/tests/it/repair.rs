@@ -3,11 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use reelhook_app::clips::requests::create::{CreatePorts, Created, NewClips, create_job};
+use reelhook_app::clips::requests::retry::{Retried, RetryPorts, retry_job};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::outbox::repair::{Cursor, Repaired, repair, repair_projects};
+use reelhook_app::outbox::repair::{Cursor, Repaired, repair, repair_clips, repair_projects};
+use reelhook_domain::clips::event::{Event as ClipEvent, ReportKind, ReportedClip, WorkerOutput, WorkerReport};
+use reelhook_domain::credits::account::Account;
+use reelhook_domain::credits::price::Basis;
 use reelhook_domain::projects::event::Event as ProjectEvent;
-use reelhook_domain::{DeliveryId, DeliveryStatus, Event, JobId, Status, Subject, Timestamp};
-use reelhook_testkit::{NOON, Stack, a_project, run, started};
+use reelhook_domain::projects::media::File;
+use reelhook_domain::{
+    ClipJob, ClipJobId, DeliveryId, DeliveryStatus, Event, JobId, Origin, RenderId, Status, Subject, Timestamp,
+};
+use reelhook_testkit::{NOON, Stack, a_clip_job, a_project, run, started};
 
 const DAY_S: u64 = 24 * 3600;
 
@@ -253,4 +261,79 @@ async fn every_page_of_projects_is_repaired_under_the_same_ids() {
     assert_eq!(lost.deliveries.events(), healthy.deliveries.events(), "what is there stays as it is");
     let later = NOON.after(Duration::from_secs(1));
     assert_eq!(repair_all_projects(&lost, later).await, [(20, 0), (5, 0)], "nothing happened since");
+}
+
+/// A clip job that reserves 10 credits.
+async fn create_clips(stack: &Stack, n: u32) -> ClipJob {
+    let (jobs, policy) = (&*stack.clips.jobs, &stack.clips.policy);
+    let ports = CreatePorts { attempts: jobs, jobs, list: jobs, clock: &*stack.world, policy, limited: false };
+    let request = a_clip_job(n, NOON, policy).request;
+    match create_job(&ports, NewClips { request, reuse: false, origin: Origin::default(), key: None }).await.unwrap() {
+        Created::Job(job) => *job,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A new attempt of a clip job, which reserves 10 credits.
+async fn retry_clips(stack: &Stack, id: &ClipJobId) {
+    let (jobs, policy) = (&*stack.clips.jobs, &stack.clips.policy);
+    let ports = RetryPorts { attempts: jobs, jobs, clock: &*stack.world, policy, limited: false };
+    assert!(matches!(retry_job(&ports, jobs.get(id)).await.unwrap(), Retried::Done(_)));
+}
+
+/// The worker cuts a clip out of a source of ten minutes, which costs 100 credits.
+fn finish_clips(stack: &Stack, id: &ClipJobId, number: u32) {
+    let worker_id = RenderId::parse("g-1").unwrap();
+    let clip = ReportedClip { file: Some(File::stored("clips/a.mp4")), ..ReportedClip::default() };
+    let report = WorkerReport {
+        kind: ReportKind::Completed,
+        progress: None,
+        stage: None,
+        clips_completed: None,
+        total_clips: None,
+        error: None,
+        output: Some(Box::new(WorkerOutput { clips: vec![clip], source_ms: Some(600_000), ..WorkerOutput::default() })),
+    };
+    for event in [
+        ClipEvent::ClaimSubmission,
+        ClipEvent::Submitted { number, id: worker_id },
+        ClipEvent::Reported { number, id: None, report: Box::new(report), polled: false },
+    ] {
+        assert!(stack.clips.jobs.apply(id, &event, stack.world.now(), &stack.clips.policy), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_repair_ends_the_reservations_of_a_lost_stream_once() {
+    let (stack, account) = (Stack::default(), Account::Operator);
+    let (jobs, policy) = (&stack.clips.jobs, &stack.clips.policy);
+    // One job is canceled, retried and charged; one is canceled; and one is under way.
+    let charged = create_clips(&stack, 1).await.id;
+    assert!(jobs.apply(&charged, &ClipEvent::Cancel, NOON, policy));
+    retry_clips(&stack, &charged).await;
+    finish_clips(&stack, &charged, 2);
+    let canceled = create_clips(&stack, 2).await.id;
+    assert!(jobs.apply(&canceled, &ClipEvent::Cancel, NOON, policy));
+    create_clips(&stack, 3).await;
+    assert_eq!((jobs.balance_of(&account).reserved, jobs.balance_of(&account).balance), (40, 0));
+
+    let subscriptions = stack.subscriptions().await;
+    let repaired = async |since: Timestamp| {
+        repair_clips(&stack.repair_ports(&subscriptions), &**jobs, since, None).await.unwrap().0.scanned
+    };
+    let later = NOON.after(Duration::from_secs(1));
+    assert_eq!(repaired(later).await, 3);
+    assert_eq!(jobs.balance_of(&account).reserved, 40, "nothing has changed since then");
+    assert_eq!(repaired(NOON).await, 3);
+    let settled = jobs.balance_of(&account);
+    assert_eq!((settled.reserved, settled.balance, settled.spent), (10, -100, 100));
+    let entries = jobs.entries_of(&account);
+    assert_eq!((entries.len(), entries[0].amount, entries[0].basis), (1, -100, Some(Basis::Reported)));
+    assert_eq!(entries[0].id, format!("{charged}.2"));
+
+    for _ in 0..2 {
+        repaired(NOON).await;
+        stack.fan_out(&jobs.stream()).await.unwrap();
+        assert_eq!((jobs.balance_of(&account), jobs.entries_of(&account)), (settled, entries.clone()));
+    }
 }

@@ -1,6 +1,6 @@
 //! Job submission: queue position and counts, and an Idempotency-Key that creates one job for any number of requests.
 
-use reelhook_domain::{Event, Job, JobKind, Metadata, Request, Status};
+use reelhook_domain::{Event, Job, JobKind, Metadata, Origin, Request, Status};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -22,10 +22,13 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
             metadata: Metadata::default(),
         },
         plan: None,
-        caller: "caller".to_owned(),
-        traceparent: Some("00-trace-01".to_owned()),
+        origin: Origin { traceparent: Some("00-trace-01".to_owned()), ..called_by("caller") },
         key: key.map(|(key, body)| IdempotencyKey::new("caller", key, body)),
     }
+}
+
+fn called_by(caller: &str) -> Origin {
+    Origin { caller: Some(caller.to_owned()), ..Origin::default() }
 }
 
 /// The response of the tests: the job's id and its queue position.
@@ -141,9 +144,9 @@ async fn a_caller_keeps_its_keys_when_its_fingerprint_changes() {
         let former: Vec<String> = former.iter().map(|name| (*name).to_owned()).collect();
         let caller = "fingerprint under a new secret";
         let key = Some(IdempotencyKey::new(caller, "key", body).formerly_of(move || former.clone()));
-        Submission { caller: caller.to_owned(), key, ..submission(None) }
+        Submission { origin: called_by(caller), key, ..submission(None) }
     };
-    let former = before.caller.as_str();
+    let former = before.origin.caller.as_deref().unwrap_or_default();
     assert_eq!(answer(make(&stack, known("body", &["older still", former])).await), first);
     assert_eq!(make(&stack, known("other body", &[former])).await.unwrap(), Submitted::KeyReused);
     assert_eq!(stack.jobs.all().len(), 1);
@@ -156,7 +159,7 @@ async fn keys_belong_to_their_callers() {
     let stack = Stack::default();
     answer(make(&stack, submission(Some(("key", "body")))).await);
     let key = Some(IdempotencyKey::new("another caller", "key", "other body"));
-    let other = Submission { caller: "another caller".to_owned(), key, ..submission(None) };
+    let other = Submission { origin: called_by("another caller"), key, ..submission(None) };
     answer(make(&stack, other).await);
     assert_eq!(stack.jobs.all().len(), 2);
 }

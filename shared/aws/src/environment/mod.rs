@@ -1,5 +1,6 @@
 //! The environment, read once at cold start; every missing or bad variable is listed in one failure.
 
+mod clips;
 mod projects;
 
 use std::fmt::Display;

@@ -90,7 +90,7 @@ impl Environment {
         )
     }
 
-    fn seconds(&mut self, name: &str, default: Duration) -> Duration {
+    pub(super) fn seconds(&mut self, name: &str, default: Duration) -> Duration {
         Duration::from_secs(self.parsed(name, default.as_secs()))
     }
 }

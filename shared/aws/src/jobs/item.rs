@@ -71,6 +71,9 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
         set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
         return item;
     }
+    if let Some(owner) = &job.origin.owner {
+        set("owner", s(owner.as_str()));
+    }
     set("status_month", s(status_month(job.kind, job.status, &job.created_at.day())));
     if let Some(render) = job.render_id() {
         set("render_id", s(render.as_str()));

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::future::try_join_all;
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Job, JobId, JobKind, Status, Timestamp};
+use reelhook_domain::{Job, JobId, JobKind, OwnerId, Status, Timestamp};
 
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
@@ -35,6 +35,18 @@ impl QueueStore for JobTable {
         found.sort_by(|(a, _), (b, _)| b.cmp(a));
         found.truncate(limit);
         Ok(found)
+    }
+
+    async fn newest_of(
+        &self,
+        owner: &OwnerId,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        let values = [(":owner", s(owner.as_str())), (":until", n(until.millis()))];
+        let query = self.items.query("by-owner", "#owner = :owner AND created_at <= :until", &values);
+        let query = query.expression_attribute_names("#owner", "owner").scan_index_forward(false);
+        listed(query, limit).await
     }
 
     async fn oldest(
@@ -81,7 +93,7 @@ fn partitions(family: Option<JobKind>) -> &'static [JobKind] {
     }
 }
 
-/// The jobs that a query of the index by status finds, with their creation times.
+/// The jobs that a query of an index by status or owner finds, with their creation times.
 async fn listed(query: QueryFluentBuilder, limit: usize) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
     let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error("list jobs", error))?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
     Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata, NoRetry,
-    Origin, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status, StepRecord,
-    Steps, Timestamp, WebUrl, Worker,
+    Origin, OwnerId, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status,
+    StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,6 +106,8 @@ pub(super) struct StoredJob {
     caller: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<OwnerId>,
     #[serde(default)]
     live_version: u64,
     #[serde(default)]
@@ -184,6 +186,7 @@ impl From<&Job> for StoredJob {
             due_at: job.due_at,
             caller: job.origin.caller.clone(),
             traceparent: job.origin.traceparent.clone(),
+            owner: job.origin.owner.clone(),
             live_version: job.ledger.live_version,
             log: job.ledger.log,
             log_counted: job.ledger.counted,
@@ -242,7 +245,7 @@ impl From<StoredJob> for Job {
                 callback,
                 metadata: stored.metadata,
             },
-            origin: Origin { caller: stored.caller, traceparent: stored.traceparent },
+            origin: Origin { caller: stored.caller, traceparent: stored.traceparent, owner: stored.owner },
             created_at: stored.created_at,
             updated_at: stored.updated_at,
             deleted_at: stored.deleted_at,

@@ -1,18 +1,14 @@
 //! A project as an item of the Projects table: its stored form, its outbox, and the attributes of the indexes.
 
-use std::io::{Read, Write};
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use reelhook_app::outbox::sweep::shard;
 use reelhook_app::store::StoreError;
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::{Effect, ProjectId, Timestamp};
 
 use crate::aggregates::{Operations, Stored};
-use crate::items::{Item, SCHEMA, b, json, n, read, s, ttl};
+use crate::items::packed::{body, read_body};
+use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
 use crate::projects::stored_project::StoredProject;
 
 /// The number of days for which ended projects are kept.
@@ -25,10 +21,6 @@ const TOMBSTONE_DAYS: i64 = 60;
 pub(super) const PROJECTS: &str = "projects";
 /// The partition of the projects with a scene that waits for a slot.
 pub(super) const WAITING: &str = "waiting";
-/// A stored form of more bytes is compressed: each KB of a write costs, and an item has at most 400 KB.
-const PLAIN: usize = 8 * 1024;
-/// Bytes of a stored form at most after it was decompressed.
-const LONGEST: u64 = 64 * 1024 * 1024;
 
 impl Stored for Project {
     const OPERATIONS: Operations = Operations {
@@ -58,7 +50,7 @@ impl Stored for Project {
 
 /// The item of a project: the stored form and the outbox, and the attributes of the indexes.
 pub fn to_item(project: &Project, write_id: &str) -> Item {
-    let (form, body) = body(project);
+    let (form, body) = body(&StoredProject::from(project));
     let mut item: Item = [
         ("id", s(project.id.as_str())),
         ("version", n(project.version)),
@@ -84,6 +76,9 @@ pub fn to_item(project: &Project, write_id: &str) -> Item {
         return item;
     }
     set("list", s(PROJECTS));
+    if let Some(owner) = &project.origin.owner {
+        set("owner", s(owner.as_str()));
+    }
     if let Some(since) = project.waits_for_slot_since() {
         set("waiting", s(WAITING));
         set("served_at", s(waiting_rank(since)));
@@ -99,38 +94,14 @@ pub(super) fn waiting_rank(since: Timestamp) -> String {
     format!("{:014}", since.millis().max(0))
 }
 
-/// The attribute of a stored form: `body` has it as JSON text, `packed` has the text compressed by gzip.
-fn body(project: &Project) -> (&'static str, AttributeValue) {
-    let text = serde_json::to_string(&StoredProject::from(project)).expect("our own types are JSON");
-    if text.len() <= PLAIN {
-        return ("body", s(text));
-    }
-    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    packed.write_all(text.as_bytes()).expect("memory can be written");
-    ("packed", b(packed.finish().expect("memory can be written")))
-}
-
 /// Reads a project from its item.
 ///
 /// # Errors
 /// [`StoreError::Unreadable`] names the unreadable attribute.
 pub fn from_item(operation: &'static str, item: &Item) -> Result<Project, StoreError> {
-    let stored: StoredProject = match item.get("packed") {
-        Some(packed) => unpacked(packed)
-            .map_err(|reason| StoreError::Unreadable { operation, reason: format!("attribute `packed`: {reason}") })?,
-        None => read(operation, item, "body")?,
-    };
-    let mut project = Project::from(stored);
+    let mut project = Project::from(read_body::<StoredProject>(operation, item)?);
     if item.contains_key("outbox") {
         project.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
     }
     Ok(project)
-}
-
-fn unpacked(packed: &AttributeValue) -> Result<StoredProject, String> {
-    let packed: &[u8] = packed.as_b().map_err(|_| "it is not binary".to_owned())?.as_ref();
-    let mut text = String::new();
-    let mut plain = GzDecoder::new(packed).take(LONGEST);
-    plain.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    serde_json::from_str(&text).map_err(|error| error.to_string())
 }

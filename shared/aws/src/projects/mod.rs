@@ -1,6 +1,5 @@
-//! The Projects table, and what the Counters table has of projects: slots, look-ups, early callbacks and circuits.
+//! The Projects table, and what the Counters table has of projects: slots, look-ups and early callbacks.
 
-mod circuits;
 mod early;
 pub mod item;
 mod lists;

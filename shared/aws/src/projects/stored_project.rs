@@ -4,7 +4,7 @@ use reelhook_domain::pieces::Pieces;
 use reelhook_domain::projects::project::{FinalVideo, Phase, Project, ProjectSpec};
 use reelhook_domain::projects::scene::Scene;
 use reelhook_domain::projects::stitch::Stitch;
-use reelhook_domain::{Emitted, Metadata, Origin, ProjectId, Timestamp};
+use reelhook_domain::{Emitted, Metadata, Origin, OwnerId, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::stored_pieces::StoredPieces;
@@ -61,6 +61,8 @@ struct StoredOrigin {
     caller: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<OwnerId>,
 }
 
 /// The stored form of a project's times.
@@ -94,19 +96,19 @@ enum StoredPhase {
 
 impl StoredOrigin {
     fn is_unknown(&self) -> bool {
-        self.caller.is_none() && self.traceparent.is_none()
+        self.caller.is_none() && self.traceparent.is_none() && self.owner.is_none()
     }
 }
 
 impl From<&Project> for StoredProject {
     fn from(project: &Project) -> Self {
         let ProjectSpec { name, kind, user, budget, metadata } = project.spec.clone();
-        let Origin { caller, traceparent } = project.origin.clone();
+        let Origin { caller, traceparent, owner } = project.origin.clone();
         Self {
             id: project.id.clone(),
             version: project.version,
             spec: StoredSpec { name, kind, user, budget, metadata },
-            origin: StoredOrigin { caller, traceparent },
+            origin: StoredOrigin { caller, traceparent, owner },
             times: StoredTimes {
                 created: project.created_at,
                 updated: project.updated_at,
@@ -140,13 +142,13 @@ impl From<&Project> for StoredProject {
 impl From<StoredProject> for Project {
     fn from(stored: StoredProject) -> Self {
         let StoredSpec { name, kind, user, budget, metadata } = stored.spec;
-        let StoredOrigin { caller, traceparent } = stored.origin;
+        let StoredOrigin { caller, traceparent, owner } = stored.origin;
         let times = stored.times;
         Self {
             id: stored.id,
             version: stored.version,
             spec: ProjectSpec { name, kind, user, budget, metadata },
-            origin: Origin { caller, traceparent },
+            origin: Origin { caller, traceparent, owner },
             created_at: times.created,
             updated_at: times.updated,
             started_at: times.started,

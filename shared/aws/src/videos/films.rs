@@ -9,7 +9,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use reelhook_app::projects::perform::ports::StoredFiles;
+use reelhook_app::files::ports::StoredFiles;
 use reelhook_app::store::StoreError;
 use reelhook_app::videos::films::{FilmStore, ImageStore, VideoStore, film_key};
 use reelhook_app::videos::uploads::{Links, Upload, sniff};
@@ -197,6 +197,14 @@ impl StoredFiles for FilmBucket {
         }
         file.flush().await.map_err(refused)?;
         Ok(true)
+    }
+
+    async fn file_bytes(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        match self.client.head_object().bucket(&self.bucket).key(key).send().await {
+            Ok(object) => Ok(Some(object.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0))),
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
+            Err(error) => Err(store_error("look for file", error)),
+        }
     }
 }
 

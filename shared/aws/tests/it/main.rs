@@ -1,8 +1,10 @@
 //! Tests of the adapters: real SDK clients with their retries, over replayed HTTP.
 
 mod catalog;
+mod clips;
 mod cloud_transport;
 mod counters;
+mod credits;
 mod deliveries;
 mod endpoints;
 mod errors;
@@ -10,6 +12,7 @@ mod exact_limits;
 mod golden;
 mod job_events;
 mod jobs;
+mod live;
 mod objects;
 mod projects;
 mod queues;

@@ -177,6 +177,14 @@ pub fn eventbridge(
     (aws_sdk_eventbridge::Client::from_conf(config!(aws_sdk_eventbridge, http).build()), calls)
 }
 
+/// The gateway of WebSocket connections with the responses of `script`.
+pub fn api_gateway(
+    script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
+) -> (aws_sdk_apigatewaymanagement::Client, Calls) {
+    let (http, calls) = replay(script);
+    (aws_sdk_apigatewaymanagement::Client::from_conf(config!(aws_sdk_apigatewaymanagement, http).build()), calls)
+}
+
 /// SSM with the responses of `script`.
 pub fn ssm(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_ssm::Client, Calls) {
     let (http, calls) = replay(script);

@@ -151,6 +151,12 @@ pub enum Cause {
     LostKey,
     /// A client reported an error of its own.
     ClientReport,
+    /// A callback names a clip job that does not exist.
+    UnknownClipJob,
+    /// A file that the clipping worker names can't be used or copied.
+    ClipFileUnusable,
+    /// A clip job failed.
+    ClipsFailed,
     /// A project completed.
     ProjectCompleted,
 }
@@ -172,9 +178,9 @@ impl Cause {
     /// The type that clients see.
     pub fn error_type(self) -> ErrorType {
         match self {
-            Self::UnknownScene | Self::IdsDisagree => ErrorType::Webhook,
+            Self::UnknownScene | Self::IdsDisagree | Self::UnknownClipJob => ErrorType::Webhook,
             Self::VideoFailed | Self::StitchFailed | Self::SubmissionUnclear => ErrorType::Generation,
-            Self::FrameFailed | Self::CopyFailed => ErrorType::Processing,
+            Self::FrameFailed | Self::CopyFailed | Self::ClipFileUnusable | Self::ClipsFailed => ErrorType::Processing,
             Self::NextSceneBlocked => ErrorType::Automation,
             Self::NotificationFailed => ErrorType::Notification,
             Self::ServiceDown => ErrorType::Network,
@@ -187,8 +193,14 @@ impl Cause {
     pub fn severity(self) -> Severity {
         match self {
             Self::StitchFailed | Self::DeadLetters | Self::Poison | Self::LostKey => Severity::Critical,
-            Self::VideoFailed | Self::FrameFailed | Self::SubmissionUnclear | Self::ClientReport => Severity::Error,
+            Self::VideoFailed
+            | Self::FrameFailed
+            | Self::SubmissionUnclear
+            | Self::ClipsFailed
+            | Self::ClientReport => Severity::Error,
             Self::UnknownScene
+            | Self::UnknownClipJob
+            | Self::ClipFileUnusable
             | Self::IdsDisagree
             | Self::NextSceneBlocked
             | Self::CopyFailed
@@ -203,6 +215,9 @@ impl Cause {
         match self {
             Self::DeadLetters | Self::Poison | Self::LostKey => false,
             Self::UnknownScene
+            | Self::UnknownClipJob
+            | Self::ClipFileUnusable
+            | Self::ClipsFailed
             | Self::IdsDisagree
             | Self::VideoFailed
             | Self::FrameFailed
@@ -237,6 +252,9 @@ impl Cause {
             | Self::SubmissionUnclear
             | Self::CopyFailed => true,
             Self::UnknownScene
+            | Self::UnknownClipJob
+            | Self::ClipFileUnusable
+            | Self::ClipsFailed
             | Self::IdsDisagree
             | Self::NotificationFailed
             | Self::ServiceDown

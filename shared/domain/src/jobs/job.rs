@@ -7,7 +7,7 @@ use crate::jobs::run::Run;
 use crate::jobs::status::Status;
 use crate::metadata::Metadata;
 use crate::videos::render::{RenderPlan, StoredVideo};
-use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp, WebUrl};
+use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, OwnerId, RenderId, Timestamp, WebUrl};
 
 /// One job: an aggregate, changed in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,8 @@ pub struct Origin {
     pub caller: Option<String>,
     /// The W3C trace of the request.
     pub traceparent: Option<String>,
+    /// Whose it is; none for an operator's.
+    pub owner: Option<OwnerId>,
 }
 
 /// The retries of a job, automatic and manual.

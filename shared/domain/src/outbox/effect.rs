@@ -1,13 +1,19 @@
 //! What a change causes outside of its item: descriptors in the outbox, never payloads.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::clips::effect::ClipEffect;
+use crate::credits::effect::CreditEffect;
 use crate::errors::cause::{Raise, Resolve};
 use crate::projects::effect::ProjectEffect;
 use crate::{EventGroup, EventId, JobEffect, Live, LogEvent, LogLevel, LogTally, OutboundEvent, Status, Timestamp};
+
+/// The number of the latest webhook events that an item keeps records of.
+const KEPT: usize = 16;
 
 /// The delay of a message in seconds: rounded up, at most the 900 s that SQS allows.
 pub(crate) fn whole_seconds(delay: Duration) -> u32 {
@@ -132,6 +138,12 @@ pub enum Effect {
     /// An effect of projects only.
     #[serde(untagged)]
     Project(ProjectEffect),
+    /// An effect of clip jobs only.
+    #[serde(untagged)]
+    Clips(ClipEffect),
+    /// An effect on the ledger of the owner.
+    #[serde(untagged)]
+    Credits(CreditEffect),
 }
 
 impl Effect {
@@ -153,7 +165,8 @@ impl Effect {
 
     /// Whether this version knows a stored kind; a newer version may know more.
     pub fn is_known(kind: &str) -> bool {
-        Self::KINDS.contains(&kind) || JobEffect::KINDS.contains(&kind) || ProjectEffect::KINDS.contains(&kind)
+        let families = [&JobEffect::KINDS[..], &ProjectEffect::KINDS, &ClipEffect::KINDS, &CreditEffect::KINDS];
+        Self::KINDS.contains(&kind) || families.iter().any(|kinds| kinds.contains(&kind))
     }
 }
 
@@ -166,6 +179,18 @@ impl From<JobEffect> for Effect {
 impl From<ProjectEffect> for Effect {
     fn from(effect: ProjectEffect) -> Self {
         Self::Project(effect)
+    }
+}
+
+impl From<ClipEffect> for Effect {
+    fn from(effect: ClipEffect) -> Self {
+        Self::Clips(effect)
+    }
+}
+
+impl From<CreditEffect> for Effect {
+    fn from(effect: CreditEffect) -> Self {
+        Self::Credits(effect)
     }
 }
 
@@ -185,11 +210,32 @@ pub struct Emitted {
     pub at: Timestamp,
 }
 
+impl Emitted {
+    /// Adds records of the webhook events among the effects of a version of `subject`; the latest ones stay.
+    pub(crate) fn record(
+        kept: &mut Vec<Self>,
+        effects: &[Effect],
+        subject: &impl fmt::Display,
+        version: u64,
+        at: Timestamp,
+    ) {
+        for (index, effect) in effects.iter().enumerate() {
+            if let Effect::Notify { event, about, .. } = effect {
+                let id = EventId::of(subject, version, index);
+                kept.push(Self { id, event: *event, about: about.clone(), version, at });
+            }
+        }
+        let extra = kept.len().saturating_sub(KEPT);
+        kept.drain(..extra);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::credits::price::Basis;
     use crate::errors::cause::Cause;
     use crate::projects::task::Stage;
     use crate::{RenderId, SceneId, WebUrl};
@@ -214,6 +260,8 @@ mod tests {
             Live::Job,
             Live::Scene { id: SceneId::parse("scene_a").unwrap() },
             Live::Project,
+            Live::Clip { index: 1 },
+            Live::Clips,
         ];
         let golden = [
             (Effect::Start { delay_s: 3 }, json!({ "kind": "start.v1", "delay_s": 3 })),
@@ -278,6 +326,8 @@ mod tests {
                         { "type": "job" },
                         { "type": "scene", "id": "scene_a" },
                         { "type": "project" },
+                        { "type": "clip", "index": 1 },
+                        { "type": "clips" },
                     ],
                     "after": 2,
                 }),
@@ -311,6 +361,24 @@ mod tests {
             (
                 Effect::ResolveError(Resolve { cause: Cause::StitchFailed, about: "proj_1".to_owned() }),
                 json!({ "kind": "resolve_error.v1", "cause": "stitch_failed", "about": "proj_1" }),
+            ),
+            (ClipEffect::Work { delay_s: 3 }.into(), json!({ "kind": "clip_work.v1", "delay_s": 3 })),
+            (
+                ClipEffect::Index { number: 2, worker_id: None }.into(),
+                json!({ "kind": "index_clip_job.v1", "number": 2 }),
+            ),
+            (
+                ClipEffect::Index { number: 1, worker_id: Some(render.clone()) }.into(),
+                json!({ "kind": "index_clip_job.v1", "number": 1, "worker_id": "r-1" }),
+            ),
+            (ClipEffect::CancelWork { number: 1 }.into(), json!({ "kind": "cancel_clip_work.v1", "number": 1 })),
+            (
+                CreditEffect::Settle { reservation: "clip_x.1".to_owned(), credits: 10, basis: Basis::Ranges }.into(),
+                json!({ "kind": "settle_credits.v1", "reservation": "clip_x.1", "credits": 10, "basis": "ranges" }),
+            ),
+            (
+                CreditEffect::Release { reservation: "clip_x.1".to_owned() }.into(),
+                json!({ "kind": "release_credits.v1", "reservation": "clip_x.1" }),
             ),
             (ProjectEffect::Tasks { delay_s: 3 }.into(), json!({ "kind": "tasks.v1", "delay_s": 3 })),
             (ProjectEffect::StartScenes { delay_s: 0 }.into(), json!({ "kind": "start_scenes.v1", "delay_s": 0 })),
@@ -350,7 +418,8 @@ mod tests {
             assert_eq!(serde_json::from_str::<Effect>(&stored.to_string()).unwrap(), *effect);
             assert!(Effect::is_known(stored["kind"].as_str().unwrap()), "{stored}");
         }
-        for kind in Effect::KINDS.iter().chain(&JobEffect::KINDS).chain(&ProjectEffect::KINDS) {
+        let families = JobEffect::KINDS.iter().chain(&ProjectEffect::KINDS).chain(&ClipEffect::KINDS);
+        for kind in Effect::KINDS.iter().chain(families).chain(&CreditEffect::KINDS) {
             assert!(golden.iter().any(|(_, stored)| stored["kind"] == **kind), "{kind} has no golden form");
         }
         assert!(!Effect::is_known("teleport.v2"));

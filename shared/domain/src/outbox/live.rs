@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::clips::status::ClipStatus;
 use crate::projects::scene::SceneStatus;
 use crate::projects::status::ProjectStatus;
 use crate::{RenderId, SceneId, Status};
@@ -51,6 +52,13 @@ pub enum Live {
     },
     /// The project as a whole changed.
     Project,
+    /// A clip of a clip job is there.
+    Clip {
+        /// The clip.
+        index: u32,
+    },
+    /// The clip job as a whole changed.
+    Clips,
 }
 
 impl Live {
@@ -58,8 +66,8 @@ impl Live {
     pub fn ends(&self, snapshot: &LiveSnapshot) -> bool {
         match self {
             Self::RenderCompleted | Self::RenderFailed => true,
-            Self::Job | Self::Project => snapshot.is_final(),
-            Self::Step { .. } | Self::Render { .. } | Self::Scene { .. } => false,
+            Self::Job | Self::Project | Self::Clips => snapshot.is_final(),
+            Self::Step { .. } | Self::Render { .. } | Self::Scene { .. } | Self::Clip { .. } => false,
         }
     }
 }
@@ -70,6 +78,8 @@ impl Live {
 pub enum LiveSnapshot {
     /// Of a project.
     Project(ProjectSnapshot),
+    /// Of a clip job.
+    Clips(ClipsSnapshot),
     /// Of a job.
     Job(JobSnapshot),
 }
@@ -77,10 +87,13 @@ pub enum LiveSnapshot {
 impl TryFrom<Value> for LiveSnapshot {
     type Error = serde_json::Error;
 
-    /// Reads the stored form: only a project's has the status of a project.
+    /// Reads the stored form: the name of the status shows what it is of.
     fn try_from(stored: Value) -> Result<Self, Self::Error> {
         if stored.get("project_status").is_some() {
             return serde_json::from_value(stored).map(Self::Project);
+        }
+        if stored.get("clips_status").is_some() {
+            return serde_json::from_value(stored).map(Self::Clips);
         }
         serde_json::from_value(stored).map(Self::Job)
     }
@@ -91,6 +104,7 @@ impl LiveSnapshot {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Project(project) => project.project_status.is_final(),
+            Self::Clips(clips) => clips.clips_status.is_final(),
             Self::Job(job) => job.status.is_final(),
         }
     }
@@ -99,7 +113,7 @@ impl LiveSnapshot {
     pub fn job(&self) -> Option<&JobSnapshot> {
         match self {
             Self::Job(job) => Some(job),
-            Self::Project(_) => None,
+            Self::Project(_) | Self::Clips(_) => None,
         }
     }
 
@@ -107,7 +121,15 @@ impl LiveSnapshot {
     pub fn project(&self) -> Option<&ProjectSnapshot> {
         match self {
             Self::Project(project) => Some(project),
-            Self::Job(_) => None,
+            Self::Job(_) | Self::Clips(_) => None,
+        }
+    }
+
+    /// The snapshot, if it is of a clip job.
+    pub fn clips(&self) -> Option<&ClipsSnapshot> {
+        match self {
+            Self::Clips(clips) => Some(clips),
+            Self::Job(_) | Self::Project(_) => None,
         }
     }
 }
@@ -125,6 +147,25 @@ pub struct ProjectSnapshot {
     /// The scenes that changed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scenes: BTreeMap<SceneId, SceneSnapshot>,
+}
+
+/// The state of a clip job in one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClipsSnapshot {
+    /// Its status.
+    pub clips_status: ClipStatus,
+    /// Its progress, 0 to 100.
+    pub clips_progress: u8,
+    /// What it does at present.
+    pub stage: String,
+    /// Clips that are finished.
+    pub completed: u32,
+    /// Clips that there will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u32>,
+    /// Why it failed, or a note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// The state of a scene in one version.

@@ -75,6 +75,21 @@ pub enum OutboundEvent {
     /// The video of a scene failed.
     #[strum(serialize = "scene.rejected")]
     SceneRejected,
+    /// A clip job was accepted by the worker, or our renderers began.
+    #[strum(serialize = "clips.started")]
+    ClipsStarted,
+    /// A clip is there, before its job has ended.
+    #[strum(serialize = "clips.clip_ready")]
+    ClipReady,
+    /// A clip job succeeded; it may have no clips.
+    #[strum(serialize = "clips.completed")]
+    ClipsCompleted,
+    /// A clip job failed.
+    #[strum(serialize = "clips.failed")]
+    ClipsFailed,
+    /// A clip job was canceled.
+    #[strum(serialize = "clips.canceled")]
+    ClipsCanceled,
     /// An error was raised, or raised again after it was resolved or dismissed.
     #[strum(serialize = "error.raised")]
     ErrorRaised,
@@ -110,6 +125,8 @@ pub enum EventGroup {
     Project,
     /// A scene of a project.
     Scene,
+    /// A clip job.
+    Clips,
     /// An error of the errors API.
     Error,
     /// An endpoint.
@@ -155,6 +172,9 @@ impl OutboundEvent {
                 EventGroup::Project
             }
             Self::SceneGenerated | Self::SceneVerified | Self::SceneRejected => EventGroup::Scene,
+            Self::ClipsStarted | Self::ClipReady | Self::ClipsCompleted | Self::ClipsFailed | Self::ClipsCanceled => {
+                EventGroup::Clips
+            }
             Self::ErrorRaised | Self::ErrorResolved => EventGroup::Error,
             Self::EndpointFailing | Self::EndpointDisabled | Self::EndpointRecovered => EventGroup::Endpoint,
             Self::DeliveryExhausted => EventGroup::Delivery,

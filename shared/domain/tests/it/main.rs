@@ -1,7 +1,9 @@
 //! Tests of the domain through its public API: every state and event, generated lives, and journeys.
 
 mod any_order;
+mod clips;
 mod coverage;
+mod credits;
 mod drawings;
 mod endpoints;
 mod film;

@@ -254,7 +254,9 @@ fn live(event: &Live) -> String {
         Live::RenderCompleted => "render_completed".to_owned(),
         Live::RenderFailed => "render_failed".to_owned(),
         Live::Job => "job".to_owned(),
-        Live::Scene { .. } | Live::Project => unreachable!("a job has no scenes"),
+        Live::Scene { .. } | Live::Project | Live::Clip { .. } | Live::Clips => {
+            unreachable!("a job has neither scenes nor clips")
+        }
     }
 }
 
@@ -280,7 +282,11 @@ fn effect(effect: &Effect) -> String {
         Effect::Draw { hints, delay_s } => format!("Draw(x{hints} +{delay_s}s)"),
         Effect::RemoveFiles { keys } => format!("RemoveFiles({})", keys.join(" ")),
         Effect::Job(JobEffect::CancelWorker { attempt, .. }) => format!("CancelWorker({attempt})"),
-        Effect::RaiseError(_) | Effect::ResolveError(_) | Effect::Project(_) => {
+        Effect::RaiseError(_)
+        | Effect::ResolveError(_)
+        | Effect::Project(_)
+        | Effect::Clips(_)
+        | Effect::Credits(_) => {
             unreachable!("a job raises no errors and is no project")
         }
     }

@@ -40,6 +40,15 @@ fn statuses() {
     ];
     check(&names, Status::name, Status::parse);
     assert_eq!(Status::ALL, names.map(|(status, _)| status));
+    let clips = [
+        (ClipStatus::Queued, "queued"),
+        (ClipStatus::Running, "running"),
+        (ClipStatus::Succeeded, "succeeded"),
+        (ClipStatus::Failed, "failed"),
+        (ClipStatus::Canceled, "canceled"),
+    ];
+    check(&clips, ClipStatus::name, ClipStatus::parse);
+    assert_eq!(ClipStatus::ALL, clips.map(|(status, _)| status));
     let deliveries = [
         (DeliveryStatus::Pending, "pending"),
         (DeliveryStatus::Delivered, "delivered"),
@@ -139,6 +148,11 @@ fn webhook_events() {
         (SceneGenerated, "scene.generated", "The video of a scene is there."),
         (SceneVerified, "scene.verified", "The last frame of a scene is there too."),
         (SceneRejected, "scene.rejected", "The video of a scene failed."),
+        (ClipsStarted, "clips.started", "A clip job was accepted by the worker, or our renderers began."),
+        (ClipReady, "clips.clip_ready", "A clip is there, before its job has ended."),
+        (ClipsCompleted, "clips.completed", "A clip job succeeded; it may have no clips."),
+        (ClipsFailed, "clips.failed", "A clip job failed."),
+        (ClipsCanceled, "clips.canceled", "A clip job was canceled."),
         (ErrorRaised, "error.raised", "An error was raised, or raised again after it was resolved or dismissed."),
         (ErrorResolved, "error.resolved", "The cause of an error has ended."),
         (EndpointFailing, "endpoint.failing", "An endpoint fails, and will be disabled if it keeps failing."),

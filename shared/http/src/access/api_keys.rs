@@ -31,6 +31,9 @@ pub enum AccessError {
     /// The secret that signs sessions and fingerprints is missing.
     #[error("SESSION_SECRET is not set, but a deployed stack needs it: `cargo xtask secrets` generates one")]
     NoSessionSecret,
+    /// A secret for the tokens of owners could be found from one of them.
+    #[error("JWT_SECRET must have at least 32 bytes, as HS256 requires (RFC 7518, 3.2)")]
+    ShortJwtSecret,
 }
 
 /// Reads the hashes of the keys, in order. White space around an entry and empty entries are ignored.

@@ -37,6 +37,7 @@ impl ErrorStreamRoute {
 /// [`RequestProblem::Unauthorized`].
 pub fn admit(request: &ApiRequest, access: &Access, keys: &SigningKeys, now: Timestamp) -> Result<(), Problem> {
     match request.query("token") {
+        // No owner gets a token for this subject.
         Some(token) => {
             let verified = SubjectClaims::verify(token, SUBJECT, now.seconds(), keys).map(drop);
             verified.map_err(|_| Problem::Request(RequestProblem::Unauthorized))

@@ -103,8 +103,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         kind: JobKind::Workflow,
         request: Request { input, pause_after_extraction: pause, callback: None, metadata },
         plan: None,
-        caller: caller.fingerprint,
-        traceparent: request.traceparent(),
+        origin: caller.origin(request),
         key,
     })
 }

@@ -278,6 +278,7 @@ fn read_list(request: &ApiRequest) -> Result<Route, Problem> {
             family: given.family.kind(),
             status: given.status.status(),
             metadata: metadata::filter(request)?,
+            owner: None,
         },
         limit: given.limit.map_or(LIST, Whole::get),
         cursor: request.cursor(read_cursor)?,

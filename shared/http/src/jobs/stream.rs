@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
+use reelhook_app::views::clips::ClipJobIdText;
 use reelhook_app::views::scenes::ProjectIdText;
 use reelhook_app::views::wire::{JobIdText, Time};
-use reelhook_domain::{JobId, ProjectId, Subject, Timestamp};
-use reelhook_signing::{SignedToken, SigningKeys, SubjectClaims};
+use reelhook_domain::{JobId, OwnerId, ProjectId, Subject, Timestamp};
+use reelhook_signing::{SignedToken, SigningKeys, StreamClaims};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Access;
+use crate::access::{Access, Caller};
 use crate::answer::ApiAnswer;
+use crate::clips;
 use crate::jobs::problem::JobProblem;
 use crate::problem::{Problem, RequestProblem};
 use crate::projects::problem::ProjectProblem;
 use crate::request::ApiRequest;
-use crate::sse::{QUEUE_SUBJECT, Route, job_subject, project_subject};
+use crate::sse::{QUEUE_SUBJECT, Route, token_subject};
 use crate::typed::fields::Flag;
 
 /// How long a token is valid.
@@ -25,14 +27,19 @@ const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamTokenRequest {
-    /// The job whose stream the token is for; without it and `projectId`, the token is for the queue's stream.
+    /// The job whose stream the token is for; without it, `projectId` and `clipJobId`, the token is for the queue's stream.
     #[schemars(with = "Option<JobIdText>")]
     job_id: Option<String>,
     /// The project whose stream the token is for, instead of a job.
     #[schemars(with = "Option<ProjectIdText>")]
     project_id: Option<String>,
+    /// The clip job whose stream the token is for, instead of a job.
+    #[schemars(with = "Option<ClipJobIdText>")]
+    clip_job_id: Option<String>,
     /// Whether the token is for the stream of errors instead.
     errors: Option<Flag>,
+    /// Whether the token is for a WebSocket connection instead, which may follow all that the caller sees.
+    live: Option<Flag>,
 }
 
 /// A token for one stream.
@@ -45,39 +52,55 @@ pub struct StreamToken<'a> {
     expires_at: Time,
 }
 
-/// Admits a viewer with a key, or with a token for the requested stream.
+/// Admits a viewer with a key, or with a token for the requested stream: an operator, or the owner that the token was issued
+/// for. Whether an owner may follow the stream must be checked then.
 ///
 /// # Errors
-/// [`RequestProblem::Unauthorized`].
+/// Those of [`Access::caller`]; [`RequestProblem::Unauthorized`] for a token.
 pub fn admit(
     request: &ApiRequest,
     route: &Route,
     access: &Access,
     keys: &SigningKeys,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<Caller, Problem> {
     match request.query("token") {
         Some(token) => {
-            let verified = SubjectClaims::verify(token, &route.subject(), now.seconds(), keys).map(drop);
-            verified.map_err(|_| Problem::Request(RequestProblem::Unauthorized))
+            of_token(token, &route.subject(), keys, now).ok_or(Problem::Request(RequestProblem::Unauthorized))
         }
-        None => access.caller(request, now).map(drop),
+        None => access.caller(request, now),
     }
 }
 
-/// Reads the request for a token: for the stream of a job or a project, or none for the queue's.
+/// The viewer that a valid token for this subject was issued for.
+fn of_token(token: &str, subject: &str, keys: &SigningKeys, now: Timestamp) -> Option<Caller> {
+    let claims = StreamClaims::verify(token, now.seconds(), keys).ok()?.into_inner();
+    if claims.subject != subject {
+        return None;
+    }
+    let viewer = Caller::known_as("stream token");
+    match claims.owner {
+        Some(owner) => Some(viewer.owned_by(OwnerId::parse(&owner)?)),
+        None => Some(viewer),
+    }
+}
+
+/// Reads the request for a token: for the stream of a job, a project or a clip job, or none for the queue's.
 ///
 /// # Errors
-/// [`Problem`]; [`JobProblem::NotFound`] or [`ProjectProblem::NotFound`] for an invalid id.
+/// [`Problem`]; [`JobProblem::NotFound`], [`ProjectProblem::NotFound`] or that of a clip job for an invalid id.
 pub fn read_token_request(request: &ApiRequest) -> Result<Option<Subject>, Problem> {
     let given: StreamTokenRequest = request.optional_body()?;
     if let Some(id) = given.job_id {
         let id = JobId::parse(&id).map_err(|_| Problem::Job(JobProblem::NotFound))?;
         return Ok(Some(Subject::Job(id)));
     }
-    let Some(id) = given.project_id else { return Ok(None) };
-    let id = ProjectId::parse(&id).map_err(|_| Problem::Project(ProjectProblem::NotFound))?;
-    Ok(Some(Subject::Project(id)))
+    if let Some(id) = given.project_id {
+        let id = ProjectId::parse(&id).map_err(|_| Problem::Project(ProjectProblem::NotFound))?;
+        return Ok(Some(Subject::Project(id)));
+    }
+    let Some(id) = given.clip_job_id else { return Ok(None) };
+    clips::routes::id(&id).map(|id| Some(Subject::Clips(id)))
 }
 
 /// Whether a request for a token is for the stream of errors.
@@ -89,22 +112,27 @@ pub fn wants_errors(request: &ApiRequest) -> Result<bool, Problem> {
     Ok(given.errors.is_some_and(|Flag(errors)| errors))
 }
 
-/// The answer with a token.
-pub fn token_answer(of: Option<&Subject>, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
-    match of {
-        Some(Subject::Job(id)) => token_for(&job_subject(id), keys, now),
-        Some(Subject::Project(id)) => token_for(&project_subject(id), keys, now),
-        // Nothing else has a stream of its own.
-        Some(Subject::Endpoint(_) | Subject::Error(_) | Subject::Trigger(_)) | None => {
-            token_for(QUEUE_SUBJECT, keys, now)
-        }
-    }
+/// Whether a request for a token is for a WebSocket connection.
+///
+/// # Errors
+/// [`Problem`].
+pub fn wants_live(request: &ApiRequest) -> Result<bool, Problem> {
+    let given: StreamTokenRequest = request.optional_body()?;
+    Ok(given.live.is_some_and(|Flag(live)| live))
 }
 
-/// The answer with a token for the stream of this subject.
-pub fn token_for(subject: &str, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
+/// The answer with a token for this caller, who may follow the stream.
+pub fn token_answer(of: Option<&Subject>, caller: &Caller, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
+    let subject = of.and_then(token_subject);
+    token_for(subject.as_deref().unwrap_or(QUEUE_SUBJECT), caller.owner.as_ref(), keys, now)
+}
+
+/// The answer with a token for the stream of this subject. One that is issued for an owner is valid for that owner only.
+pub fn token_for(subject: &str, owner: Option<&OwnerId>, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
     let expires = Timestamp::from_seconds(now.after(TOKEN_LIFE).seconds());
-    let token = SignedToken::mint(&SubjectClaims { subject, expires: expires.seconds() }, keys);
+    let owner = owner.map(|owner| owner.as_str().to_owned());
+    let claims = StreamClaims { subject: subject.to_owned(), owner, expires: expires.seconds() };
+    let token = SignedToken::mint(&claims, keys);
     ApiAnswer::json(200, &StreamToken { token: token.expose(), expires_at: expires.into() })
 }
 
@@ -131,6 +159,10 @@ mod tests {
         }
         let project = read_token_request(&posting("/api/stream-token", &json!({ "projectId": "proj_1" })));
         assert_eq!(project, Ok(Subject::parse("proj_1").ok()));
+        let of_clips = |id: &str| read_token_request(&posting("/api/stream-token", &json!({ "clipJobId": id })));
+        let uuid = "550e8400-e29b-41d4-a716-446655440000";
+        assert_eq!(of_clips(uuid), Ok(Subject::parse(&format!("clip_{uuid}")).ok()));
+        assert_eq!(of_clips("x"), Err(Problem::Clip(clips::problem::ClipProblem::NotFound)));
         let wrong = read(&json!({ "jobId": 7 })).unwrap_err();
         assert_eq!(wrong.path(), Some("jobId"));
     }
@@ -145,9 +177,38 @@ mod tests {
     }
 
     #[test]
+    fn a_token_for_a_connection_is_asked_for_by_name() {
+        let wants = |body: &Value| wants_live(&posting("/api/stream-token", body));
+        assert_eq!(wants(&json!({ "live": true })), Ok(true));
+        for other in [json!({}), json!({ "live": false }), json!({ "errors": true })] {
+            assert_eq!(wants(&other), Ok(false), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_valid_for_its_owner_and_its_stream() {
+        let (keys, now) = (SigningKeys::parse("secret").unwrap(), Timestamp(1_704_110_400_000));
+        let ann = OwnerId::parse("ann").unwrap();
+        let issued = |caller: &Caller| {
+            let answer = token_answer(Some(&Subject::parse("job_1").unwrap()), caller, &keys, now);
+            serde_json::from_str::<Value>(&answer.body).unwrap()["token"].as_str().unwrap().to_owned()
+        };
+        let owner = |token: &str| of_token(token, "job:job_1", &keys, now).map(|viewer| viewer.owner);
+        let (operators, owners) =
+            (issued(&Caller::known_as("x")), issued(&Caller::known_as("x").owned_by(ann.clone())));
+        assert_eq!(owner(&operators), Some(None));
+        assert_eq!(owner(&owners), Some(Some(ann)));
+        // Tokens of operators have kept their form.
+        assert!(operators.starts_with("s1.") && owners.starts_with("s2."), "{operators} {owners}");
+        assert_eq!(of_token(&owners, "job:job_2", &keys, now), None);
+        assert_eq!(of_token(&owners, "job:job_1", &keys, now.after(TOKEN_LIFE)), None);
+    }
+
+    #[test]
     fn the_answer_names_the_token_and_its_end() {
         let keys = SigningKeys::parse("secret").unwrap();
-        let answer = token_answer(None, &keys, Timestamp(1_704_110_400_500));
+        let operator = Caller::known_as("ann");
+        let answer = token_answer(None, &operator, &keys, Timestamp(1_704_110_400_500));
         let end = r#"","expiresAt":"2024-01-01T13:00:00.000Z"}"#;
         assert!(answer.body.starts_with(r#"{"token":""#) && answer.body.ends_with(end), "{}", answer.body);
     }

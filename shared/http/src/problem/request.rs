@@ -30,6 +30,8 @@ problems! {
         Unauthorized = 401 "unauthorized" "A valid API key, signature or callback token is required";
         /// The user name and password, or the API key, are not valid.
         SignInFailed = 401 "sign_in_failed" "The API key, or the user name and password, are not valid";
+        /// An owner called a route of operators.
+        OperatorOnly = 403 "operator_only" "Only an operator may do this: send an API key";
         /// A page of another origin may have sent the request.
         ForeignPage = 403 "foreign_page"
             "This may come from a page of another origin: send the key as `X-API-Key` or Bearer, send \

@@ -2,7 +2,6 @@
 
 pub mod answers;
 pub mod bodies;
-pub mod problem;
 pub mod route;
 pub mod sender;
 

@@ -14,6 +14,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::typed::declared::fields;
 use crate::typed::fields::{FieldValue, WebUrlText};
 use crate::typed::numbers::{decimal, whole};
 
@@ -21,37 +22,6 @@ use crate::typed::numbers::{decimal, whole};
 const LEAST_MS: u64 = 100;
 /// The largest budget, in dollars.
 const MOST_DOLLARS: f64 = 1e9;
-
-/// Declares fields: what each holds, how it is read, and its description.
-macro_rules! fields {
-    ($( $(#[$about:meta])* $name:ident($kind:ty), $read:expr, $schema:expr; )+) => { $(
-        $(#[$about])*
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $name(pub $kind);
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let read: fn(Value) -> Result<$kind, String> = $read;
-                read(Value::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-                let schema: fn(&mut SchemaGenerator) -> Schema = $schema;
-                schema(generator)
-            }
-        }
-    )+ };
-}
 
 fields! {
     /// The length of a scene, in milliseconds; in requests seconds.

@@ -1,5 +1,6 @@
 //! Files of projects: the paths of signed links, and the redirect to the object.
 
+use reelhook_app::files::links::subject;
 use reelhook_app::projects::links;
 use reelhook_domain::{ProjectId, SceneId, Timestamp};
 use reelhook_signing::{SigningKeys, SubjectClaims};
@@ -14,6 +15,8 @@ use crate::request::ApiRequest;
 pub struct FileRoute {
     /// The key of the object in the bucket.
     pub key: String,
+    /// The project that has the file.
+    pub project: ProjectId,
 }
 
 impl FileRoute {
@@ -35,7 +38,10 @@ impl FileRoute {
             ["prompts", file] => is_name(file.strip_suffix(".txt").unwrap_or(file)),
             _ => false,
         };
-        if is_file { Ok(Some(Self { key: links::key(&project, &name.join("/")) })) } else { Err(missing()) }
+        if !is_file {
+            return Err(missing());
+        }
+        Ok(Some(Self { key: links::key(&project, &name.join("/")), project }))
     }
 
     /// Verifies the token of a signed link; false without a token, so that the caller needs a key.
@@ -44,7 +50,7 @@ impl FileRoute {
     /// [`RequestProblem::Unauthorized`].
     pub fn check_token(&self, request: &ApiRequest, now: Timestamp, keys: &SigningKeys) -> Result<bool, Problem> {
         let Some(token) = request.query("token") else { return Ok(false) };
-        let verified = SubjectClaims::verify(token, &links::subject(&self.key), now.seconds(), keys).is_ok();
+        let verified = SubjectClaims::verify(token, &subject(&self.key), now.seconds(), keys).is_ok();
         if verified { Ok(true) } else { Err(Problem::Request(RequestProblem::Unauthorized)) }
     }
 }
@@ -64,7 +70,7 @@ pub fn redirect(url: &str) -> ApiAnswer {
 #[cfg(test)]
 mod tests {
     use reelhook_app::Url;
-    use reelhook_app::projects::links::FileLinks;
+    use reelhook_app::files::links::FileLinks;
 
     use super::*;
     use crate::request::get_request;
@@ -84,7 +90,7 @@ mod tests {
         assert_eq!(route.check_token(&request, NOON, &keys), Ok(true));
         let later = Timestamp(NOON.millis() + 8 * 24 * 3_600_000);
         assert!(route.check_token(&request, later, &keys).is_err());
-        let other = FileRoute { key: "projects/proj_1/scenes/scene_a/2/video.mp4".to_owned() };
+        let other = FileRoute { key: "projects/proj_1/scenes/scene_a/2/video.mp4".to_owned(), ..route.clone() };
         assert!(other.check_token(&request, NOON, &keys).is_err());
         assert_eq!(route.check_token(&get_request(path, &[]), NOON, &keys), Ok(false));
     }

@@ -83,9 +83,13 @@ impl Problem {
         let (status, code, sentence) = self.parts();
         let (error, retry_after) = match self {
             Self::Request(RequestProblem::RateLimited(wait)) => ("Rate limit exceeded".to_owned(), Some(*wait)),
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Video(_) | Self::Project(_) | Self::Error(_) => {
-                (sentence, None)
-            }
+            Self::Request(_)
+            | Self::Job(_)
+            | Self::Webhook(_)
+            | Self::Video(_)
+            | Self::Project(_)
+            | Self::Clip(_)
+            | Self::Error(_) => (sentence, None),
         };
         let body = ProjectErrorBody { error, code, request_id, field: self.path(), retry_after };
         self.headers(ApiAnswer::json(status, &body))

@@ -226,8 +226,7 @@ fn read_new(request: &ApiRequest, caller: &Caller) -> Result<Route, Problem> {
         id: id.map(|ProjectKey(id)| id),
         spec,
         scenes,
-        caller: caller.fingerprint.clone(),
-        traceparent: request.traceparent(),
+        origin: caller.origin(request),
         key,
     })))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use reelhook_app::videos::films::IMAGE_LIMIT;
-use reelhook_app::videos::uploads::{ImageType, Upload};
+use reelhook_app::videos::uploads::{ImageType, Upload, VIDEO_LIMIT, VideoType};
 use reelhook_app::views::wire::MetadataText;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -34,6 +34,65 @@ impl UploadRequest {
     /// The upload under a random key.
     pub(super) fn upload(self, random: u128) -> Upload {
         Upload::of(self.content_type.0, self.size.get(), random)
+    }
+}
+
+/// A video to upload, from which clips are cut.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoUploadRequest {
+    /// The media type, in any case, with or without parameters.
+    content_type: Parsed<VideoType>,
+    /// The size in bytes.
+    size: Whole<1, { VIDEO_LIMIT as i64 }>,
+}
+
+impl VideoUploadRequest {
+    /// The upload under a random key.
+    pub(super) fn upload(self, random: u128) -> Upload {
+        Upload::of_video(self.content_type.0, self.size.get(), random)
+    }
+}
+
+/// A file to upload.
+#[derive(Debug, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "NewUpload")]
+pub enum NewUpload {
+    /// An image, for a video.
+    Image(UploadRequest),
+    /// A video, for clips.
+    Video(VideoUploadRequest),
+}
+
+impl FieldValue for VideoType {
+    type Described = VideoTypeText;
+    const RIGHT: &'static str = "`video/mp4`, `video/quicktime`, `video/webm` or `video/x-matroska`";
+
+    fn of_text(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+/// Describes the media type of a video.
+#[derive(Debug)]
+pub struct VideoTypeText;
+
+impl JsonSchema for VideoTypeText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "VideoType".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^ *[Vv][Ii][Dd][Ee][Oo]/",
+            "examples": ["video/mp4", "video/quicktime", "video/webm", "video/x-matroska"],
+        })
     }
 }
 

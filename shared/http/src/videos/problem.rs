@@ -126,7 +126,7 @@ impl Problem {
         match self {
             Self::Video(problem) => problem.describe(&mut body),
             Self::Request(RequestProblem::RateLimited(retry_after)) => body.retry_after = Some(*retry_after),
-            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Project(_) | Self::Error(_) => {}
+            Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Project(_) | Self::Clip(_) | Self::Error(_) => {}
         }
         self.headers(ApiAnswer::json(status, &body))
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use reelhook_app::Url;
 use reelhook_app::videos::requests::VideoRequest;
-use reelhook_app::videos::uploads::{Upload, sniff};
+use reelhook_app::videos::uploads::{ImageType, Upload, VideoType, sniff};
 use reelhook_app::views::streamgank::VideoParameters;
 use reelhook_app::webhooks::endpoints::check_receiver;
 use reelhook_domain::WebUrl;
@@ -16,9 +16,9 @@ use crate::idempotency::{key_of_body, key_of_form};
 use crate::metadata::{self, MetadataField};
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
-use crate::typed;
-use crate::typed::json;
-use crate::videos::bodies::{URL_LIMIT, UploadRequest, VideoExtras};
+use crate::typed::fields::FieldValue;
+use crate::typed::{self, json};
+use crate::videos::bodies::{URL_LIMIT, UploadRequest, VideoExtras, VideoUploadRequest};
 use crate::videos::film_numbers::keep_digits;
 use crate::videos::film_reader::MOST_IMAGES;
 use crate::videos::film_values::{first_text, is_empty};
@@ -94,7 +94,7 @@ pub async fn read(
         callback,
         metadata,
         uploads,
-        traceparent: request.traceparent(),
+        origin: caller.origin(request),
         key,
     })
 }
@@ -160,10 +160,45 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
     Ok(Some(url))
 }
 
-/// Reads the type and size of an image to upload: POST /api/uploads `{contentType, size}`.
+/// Reads the type and size of an image or a video to upload: POST /api/uploads `{contentType, size}`.
 ///
 /// # Errors
 /// [`Problem`] names the wrong field.
 pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
-    Ok(request.body::<UploadRequest>()?.upload(random))
+    let body = request.json()?;
+    match body["contentType"].as_str() {
+        Some(named) if VideoType::parse(named).is_some() => {
+            Ok(typed::read::<VideoUploadRequest>(&body)?.upload(random))
+        }
+        Some(named) if ImageType::parse(named).is_none() => {
+            let [images, videos] = [ImageType::RIGHT, VideoType::RIGHT];
+            Err(bad("contentType", format!("{images} for an image, {videos} for a video")))
+        }
+        Some(_) | None => Ok(typed::read::<UploadRequest>(&body)?.upload(random)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::posting;
+
+    fn upload(body: &Value) -> Result<Upload, Problem> {
+        read_upload(&posting("/api/uploads", body), 7)
+    }
+
+    #[test]
+    fn videos_may_be_larger_than_images() {
+        let (image, video) =
+            (json!({ "contentType": "image/png", "size": 5 }), json!({ "contentType": "video/mp4", "size": 4e9 }));
+        assert_eq!(upload(&image).unwrap().content_type, "image/png");
+        assert_eq!(upload(&video).map(|upload| (upload.content_type, upload.bytes)), Ok(("video/mp4", 4_000_000_000)));
+        for (kind, size, path) in
+            [("image/png", 4e9, "size"), ("video/mp4", 4e9 + 1.0, "size"), ("text/html", 5.0, "contentType")]
+        {
+            let problem = upload(&json!({ "contentType": kind, "size": size })).unwrap_err();
+            assert_eq!(problem.path(), Some(path), "{kind}");
+        }
+        assert_eq!(upload(&json!({ "size": 5 })).unwrap_err().path(), Some("contentType"));
+    }
 }

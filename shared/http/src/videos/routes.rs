@@ -83,7 +83,7 @@ impl Route {
             ("GET", ["api", "download", id]) => read_file_id(id).map(|(id, rendition)| Self::Download(id, rendition)),
             ("GET", ["api", "videos"]) => {
                 let (family, status) = (Some(JobKind::Video), Some(Status::Completed));
-                let filter = JobFilter { family, status, metadata: metadata::filter(request)? };
+                let filter = JobFilter { family, status, metadata: metadata::filter(request)?, owner: None };
                 let limit = request.parameters::<VideoListQuery>()?.limit.map_or(LISTED, Whole::get);
                 Ok(Self::List { filter, limit, cursor: request.cursor(read_cursor)? })
             }

@@ -11,6 +11,7 @@ mod keyless;
 mod log_lines;
 mod metadata;
 mod numbers;
+mod owners;
 mod preflight;
 mod session;
 mod spellings;

@@ -67,8 +67,7 @@ impl ProjectRenderer for LocalRenderer {
     }
 
     fn free_bytes(&self) -> Result<u64, DrawError> {
-        let disk = rustix::fs::statvfs(&self.work_directory).map_err(|error| disk_error(error.into()))?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        self.free()
     }
 
     fn project_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {

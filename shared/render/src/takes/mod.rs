@@ -1,5 +1,6 @@
 //! Takes: videos that were made elsewhere, or by our cards. ffmpeg decodes and encodes them; what it says about them is
-//! read from the output of its `framecrc` muxer and its `showinfo` filter, because our layer has no ffprobe.
+//! read from the output of its `framecrc` muxer and its `showinfo` filter, because our layer has no ffprobe. Sources of
+//! clips are read in the same way.
 
 mod concat;
 mod frames;
@@ -20,7 +21,10 @@ use crate::error::RenderError;
 
 pub use concat::{ConcatVideo, Take};
 pub use plan::Rate;
+pub(crate) use plan::rate;
+pub(crate) use probe::{Probe, read_packets};
 pub(crate) use prompt::PromptFrames;
+pub(crate) use sound::fill;
 
 /// The maximum number of pixels of a frame: 8K.
 const MAX_PIXELS: &str = "35389440";
@@ -58,7 +62,7 @@ impl Container {
 
 impl Ffmpeg {
     /// A command that reads a take after these input options: only this file, and only in its own format.
-    fn reading(&self, file: &Path, options: &[&str]) -> Result<Command, RenderError> {
+    pub(crate) fn reading(&self, file: &Path, options: &[&str]) -> Result<Command, RenderError> {
         let mut command = self.command();
         command.args(["-protocol_whitelist", "file", "-fflags", "+discardcorrupt", "-max_pixels", MAX_PIXELS]);
         command.args(options).args(["-f", Container::of(file)?.demuxer(), "-i"]).arg(file_url(file));

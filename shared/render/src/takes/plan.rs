@@ -156,6 +156,17 @@ fn timing(take: &Probe) -> Timing {
     Timing::Uneven(Rate::nearest(1.0 / take.seconds(most as f64)))
 }
 
+/// The frame rate of a video: the exact one if it is constant, else the average.
+pub(crate) fn rate(video: &Probe) -> Rate {
+    let timing = timing(video);
+    match timing {
+        Timing::Even(_) | Timing::Rounded(_) => timing.rate(video),
+        Timing::Uneven(usual) => {
+            Rate::new(video.packets.len() as u64 * 1000, (length(video) * 1000.0).round() as u64).unwrap_or(usual)
+        }
+    }
+}
+
 /// The length of a take in seconds.
 fn length(take: &Probe) -> f64 {
     let times = take.times();

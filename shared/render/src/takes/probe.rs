@@ -183,7 +183,7 @@ const MOST_OUTPUT: u64 = 256 * 1024 * 1024;
 
 /// Reads the output of the `framecrc` muxer: lines such as `#tb 0: 1/15360`, and for each packet
 /// `0, -1024, 0, 512, 4397, 0x0f6025e9, F=0x0`: stream, dts, pts, duration, size, checksum, and unusual flags.
-fn read_packets(output: &str) -> Probe {
+pub(crate) fn read_packets(output: &str) -> Probe {
     let header = |name: &str| {
         let prefix = format!("#{name} 0:");
         output.lines().find_map(|line| line.strip_prefix(&prefix)).map(str::trim)

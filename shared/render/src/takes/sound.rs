@@ -140,11 +140,11 @@ impl Ffmpeg {
 }
 
 /// Reads until a buffer is full or the source ends; returns the number of bytes.
-async fn fill(from: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> Result<usize, RenderError> {
+pub(crate) async fn fill(from: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> Result<usize, RenderError> {
     let mut filled = 0;
     while filled < buffer.len() {
         let read = from.read(&mut buffer[filled..]).await;
-        match read.map_err(|source| RenderError::Io { action: "read decoded sound", source })? {
+        match read.map_err(|source| RenderError::Io { action: "read what ffmpeg decodes", source })? {
             0 => break,
             read => filled += read,
         }

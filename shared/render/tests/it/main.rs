@@ -5,6 +5,7 @@
 mod samples;
 
 mod bands;
+mod clips;
 mod concat;
 mod coverage;
 mod drawing;

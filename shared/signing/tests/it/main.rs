@@ -1,6 +1,8 @@
 //! Tests of the crate through its public API.
 
+mod clip_token;
 mod js_json;
+mod jwt;
 mod keys;
 mod run_token;
 mod session_token;

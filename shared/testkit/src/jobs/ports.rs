@@ -13,7 +13,7 @@ use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Service, Status, Timestamp};
+use reelhook_domain::{Admission, Job, JobId, JobKind, OwnerId, RenderId, Service, Status, Timestamp};
 
 use super::MemoryJobs;
 
@@ -229,6 +229,25 @@ impl QueueStore for MemoryJobs {
                 && job.deleted_at.is_none()
                 && job.created_at <= until
                 && job.created_at.day().starts_with(month)
+        };
+        let mut found: Vec<(Timestamp, JobId)> =
+            state.jobs.values().filter(listed).map(|job| (job.created_at, job.id.clone())).collect();
+        found.sort_by(|a, b| b.cmp(a));
+        found.truncate(limit);
+        done.answer(found)
+    }
+
+    async fn newest_of(
+        &self,
+        owner: &OwnerId,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        self.enter("newest_of").await;
+        let done = self.faults.check("newest_of")?;
+        let state = self.state();
+        let listed = |job: &&Job| {
+            job.origin.owner.as_ref() == Some(owner) && job.deleted_at.is_none() && job.created_at <= until
         };
         let mut found: Vec<(Timestamp, JobId)> =
             state.jobs.values().filter(listed).map(|job| (job.created_at, job.id.clone())).collect();

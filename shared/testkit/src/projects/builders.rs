@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use reelhook_app::Url;
+use reelhook_app::files::links::FileLinks;
 use reelhook_app::projects::launch::LaunchPorts;
-use reelhook_app::projects::links::FileLinks;
 use reelhook_app::projects::services::{Service, ServiceClient, Services};
 use reelhook_domain::projects::decide::{NewProject, create};
 use reelhook_domain::projects::event::NewScene;

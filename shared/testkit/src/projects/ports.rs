@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use reelhook_app::change::AggregateStore;
+use reelhook_app::circuit::{Circuits, ServiceCircuit, ServiceKey};
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::starts::Claimed;
-use reelhook_app::projects::circuit::{Circuits, ServiceCircuit};
 use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks, Lookups, ProjectFiles, SceneSlots};
 use reelhook_app::store::{Saved, StoreError};
@@ -176,20 +176,24 @@ impl EarlyCallbacks for MemoryProjects {
 
 #[async_trait]
 impl Circuits for MemoryProjects {
-    async fn circuit(&self, stage: Stage) -> Result<ServiceCircuit, StoreError> {
+    async fn circuit(&self, service: ServiceKey) -> Result<ServiceCircuit, StoreError> {
         self.enter("circuit").await;
-        self.faults.check("circuit")?.answer(self.circuit_of(stage))
+        self.faults.check("circuit")?.answer(self.circuit_of(service))
     }
 
-    async fn save_circuit(&self, stage: Stage, circuit: &ServiceCircuit) -> Result<Saved<ServiceCircuit>, StoreError> {
+    async fn save_circuit(
+        &self,
+        service: ServiceKey,
+        circuit: &ServiceCircuit,
+    ) -> Result<Saved<ServiceCircuit>, StoreError> {
         self.enter("save_circuit").await;
         let done = self.faults.check("save_circuit")?;
         let mut state = self.state();
-        let stored = state.circuits.get(&stage).cloned().unwrap_or_default();
+        let stored = state.circuits.get(&service).cloned().unwrap_or_default();
         if stored.version + 1 != circuit.version {
             return done.answer(Saved::Conflict(Some(Box::new(stored))));
         }
-        state.circuits.insert(stage, circuit.clone());
+        state.circuits.insert(service, circuit.clone());
         done.answer(Saved::Done)
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
+use reelhook_app::circuit::{ServiceCircuit, ServiceKey};
 use reelhook_app::idempotency::IdempotencyRecord;
-use reelhook_app::projects::circuit::ServiceCircuit;
 use reelhook_app::projects::lookup::SceneOwner;
 use reelhook_app::projects::store::EarlyCallback;
 use reelhook_domain::projects::effect::ProjectEffect;
@@ -42,7 +42,7 @@ pub(super) struct State {
     pub scenes: BTreeMap<SceneId, SceneOwner>,
     pub tasks: BTreeMap<(Stage, RenderId), (ProjectId, TaskRef)>,
     pub early: BTreeMap<(Stage, String), (EarlyCallback, bool)>,
-    pub circuits: BTreeMap<Stage, ServiceCircuit>,
+    pub circuits: BTreeMap<ServiceKey, ServiceCircuit>,
     pub texts: BTreeMap<String, String>,
     pub records: BTreeMap<(String, String), IdempotencyRecord>,
     pub stale_waiting: Option<Vec<ProjectId>>,
@@ -156,13 +156,13 @@ impl MemoryProjects {
         state.stale_waiting = frozen.then(|| state.waiting());
     }
 
-    /// The circuit of a stage's service.
-    pub fn circuit_of(&self, stage: Stage) -> ServiceCircuit {
-        self.state().circuits.get(&stage).cloned().unwrap_or_default()
+    /// The circuit of a service.
+    pub fn circuit_of(&self, service: impl Into<ServiceKey>) -> ServiceCircuit {
+        self.state().circuits.get(&service.into()).cloned().unwrap_or_default()
     }
 
     /// Stores a circuit as it is.
-    pub fn put_circuit(&self, stage: Stage, circuit: ServiceCircuit) {
-        self.state().circuits.insert(stage, circuit);
+    pub fn put_circuit(&self, service: impl Into<ServiceKey>, circuit: ServiceCircuit) {
+        self.state().circuits.insert(service.into(), circuit);
     }
 }

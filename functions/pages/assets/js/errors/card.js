@@ -1,9 +1,10 @@
 // Serves the page of errors: one error as a card, with its facts, its links and the actions on it.
+import { clipsPath } from "../clips/words.js";
 import { deliveryPath } from "../delivery-words.js";
 import { copyButton, el, facts } from "../dom.js";
 import { pill, plural, shortId, when } from "../format.js";
 import { cardId, projectPath } from "../projects/words.js";
-import { SEVERITY, TYPE, advice, causeWords } from "./words.js";
+import { SEVERITY, TYPE, advice, causeWords, clipJobOf } from "./words.js";
 
 /** What the buttons of a card do. @typedef {{ retry: (error: Api.RaisedError, button: HTMLElement) => unknown, dismiss: (error: Api.RaisedError, button: HTMLElement) => unknown }} Acts */
 
@@ -49,9 +50,11 @@ function text({ context }, name) {
 /** @param {Api.RaisedError} error */
 function links(error) {
   const [project, scene, delivery] = ["project_id", "scene_id", "delivery_id"].map((name) => text(error, name));
+  const clips = clipJobOf(error);
   return el(
     "p",
     { class: "row tight small" },
+    clips && el("a", { href: clipsPath(clips), title: clips }, `Clip job ${shortId(clips)}`),
     project && el("a", { href: projectPath(project), title: project }, `Project ${shortId(project)}`),
     project && scene && el("a", { href: `${projectPath(project)}#${encodeURIComponent(cardId(scene))}`, title: scene }, `Scene ${shortId(scene)}`),
     delivery && el("a", { href: deliveryPath(delivery) }, "Delivery"),

@@ -28,9 +28,15 @@ export const TYPES = /** @type {Api.ErrorType[]} */ (Object.keys(TYPE));
 /** @type {(text: string) => text is Api.ErrorType} */
 export const isErrorType = (text) => Object.hasOwn(TYPE, text);
 
+/** Causes about a clip job that exists. */
+const CLIP_CAUSES = ["clip_file_unusable", "clips_failed"];
+
 /** What to do about a cause; causes that are not here need nothing. @type {Record<string, string>} */
 const ADVICE = {
   unknown_scene: "Nothing, if the scene was deleted. Else check which address the service calls.",
+  unknown_clip_job: "Nothing, if the clip job was removed. Else check which stack the clipping worker calls.",
+  clip_file_unusable: "The job goes on without this file. Check where the clipping worker puts its files.",
+  clips_failed: "Check that the video can be downloaded and played, then retry the clip job.",
   ids_disagree: "Nothing was changed. Check the service: it may mix up its tasks.",
   video_failed: "It is tried twice more. If it keeps failing, change the prompt of the scene, then retry.",
   submission_unclear: "The answer to a submission was lost. Look at the service; retry only if it does not have the task, since that may cost twice.",
@@ -48,6 +54,9 @@ const ADVICE = {
 
 /** @param {Api.RaisedError} error */
 export const advice = ({ cause }) => ADVICE[cause] ?? "";
+
+/** The clip job that an error is about, if there is one. @param {Api.RaisedError} error */
+export const clipJobOf = ({ cause, context }) => (CLIP_CAUSES.includes(cause) && typeof context.job_id === "string" ? context.job_id : "");
 
 /** "video_failed" as "Video failed". @param {string} cause */
 export const causeWords = (cause) => cause.charAt(0).toUpperCase() + cause.slice(1).replaceAll("_", " ");

@@ -1,51 +1,10 @@
 // Serves the pages of projects: making a project from prompts, changing what it says about itself, and adding scenes.
 import { call, patch, post, postOnce } from "../api.js";
-import { el, enable, toast } from "../dom.js";
-import { clearErrors, field, plainInput, showError, textOf } from "../form-parts.js";
-import { openSheet } from "../sheet.js";
-import { MOST, number, promptFields, readScenes } from "./prompts.js";
+import { el, toast } from "../dom.js";
+import { field, number, plainInput, textOf } from "../form-parts.js";
+import { openForm } from "../sheet-form.js";
+import { MOST, promptFields, readScenes } from "./prompts.js";
 import { projectPath } from "./words.js";
-
-/**
- * Shows a form in the dialog; `send(data)` resolves when it is done, and rejects with what is shown.
- * @param {{ title: string, fields: Page.Child, yes: string, failed: string, send: (data: FormData) => Promise<string[] | undefined>, done: () => unknown }} options
- */
-function openForm({ title, fields, yes, failed, send, done }) {
-  let dirty = () => false;
-  const sheet = openSheet(title, { dirty: () => dirty() });
-  const problem = el("div", { class: "across" });
-  const save = el("button", { class: "btn primary", "data-act": "save" }, yes);
-  const form = el("form", { class: "form pairs", id: "project-form", noValidate: true }, fields, problem, el("div", { class: "row end across sheet-foot" }, save));
-  const values = () => JSON.stringify([...new FormData(form)]);
-  const before = values();
-  dirty = () => form.isConnected && values() !== before;
-  form.onsubmit = async (event) => {
-    event.preventDefault();
-    if (save.ariaDisabled === "true") return;
-    enable(save, false);
-    clearErrors(form, problem);
-    try {
-      const warnings = (await send(new FormData(form))) ?? [];
-      dirty = () => false;
-      if (!warnings.length) {
-        sheet.close();
-        done();
-        return;
-      }
-      const go = el("button", { type: "button", class: "btn primary", "data-act": "done", onclick: () => (sheet.close(), done()) }, "Continue");
-      sheet.show(
-        el("div", { class: "note warn", role: "status" }, el("p", { class: "strong" }, "It is saved, with changes"), warnings.map((text) => el("p", {}, text))),
-        el("div", { class: "row end" }, go),
-      );
-      go.focus();
-    } catch (error) {
-      showError(form, problem, failed, error);
-      enable(save, true);
-    }
-  };
-  sheet.show(form);
-  form.querySelector("input")?.focus();
-}
 
 /** What a project says about itself. @param {Api.Project} [known] */
 const aboutFields = (known) => [
@@ -59,6 +18,7 @@ export function newProject() {
   const create = postOnce("/api/v1/projects");
   let id = "";
   openForm({
+    id: "project-form",
     title: "New project",
     fields: [...aboutFields(), ...promptFields(0)],
     yes: "Create project",
@@ -80,6 +40,7 @@ export function newProject() {
 /** Shows the form that changes a project. @type {(known: Api.Project, changed: () => unknown) => void} */
 export function editProject(known, changed) {
   openForm({
+    id: "project-form",
     title: `Edit ${known.name}`,
     fields: aboutFields(known),
     yes: "Save changes",
@@ -101,6 +62,7 @@ export function editProject(known, changed) {
 /** Shows the form that adds scenes. @type {(project: Api.Project, changed: () => unknown) => void} */
 export function addScenes(project, changed) {
   openForm({
+    id: "project-form",
     title: "Add scenes",
     fields: promptFields(project.scenes.length),
     yes: "Add scenes",

@@ -1,6 +1,6 @@
 // Serves the forms that make scenes from prompts: a line for each scene, and what the scenes have in common.
 import { el, setText } from "../dom.js";
-import { check, field, plainInput, textOf } from "../form-parts.js";
+import { check, field, number, plainInput, textOf } from "../form-parts.js";
 import { plural } from "../format.js";
 
 /** The most scenes of a project. */
@@ -8,13 +8,6 @@ export const MOST = 200;
 
 /** The prompts of a text: its lines that are not blank. @param {string} text */
 export const prompts = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
-
-/**
- * A text that is not a number is sent as it is, so that the API's error message names the field.
- * @param {string} value
- * @returns {any}
- */
-export const number = (value) => (Number.isNaN(Number(value)) ? value : Number(value));
 
 /** The fields of new scenes; `known` scenes are in the project already. @param {number} known */
 export function promptFields(known) {

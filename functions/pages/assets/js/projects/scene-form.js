@@ -1,8 +1,7 @@
 // Serves the dialog of a scene: the form that changes what it shows and where it is in the strip; only changes are sent.
 import { patch } from "../api.js";
 import { el, enable, toast } from "../dom.js";
-import { clearErrors, field, plainInput, select, showError, textOf } from "../form-parts.js";
-import { number } from "./prompts.js";
+import { clearErrors, field, number, plainInput, select, showError, textOf } from "../form-parts.js";
 import { sceneName } from "./words.js";
 
 /** @typedef {import("./scene-actions.js").Host} Host */

@@ -1,8 +1,9 @@
 // Serves the page of a project: one scene in a dialog, with its video, its takes, its actions and its form. It follows the project.
 import { el, enable, part, toast, toastError } from "../dom.js";
 import { duration, plural, when } from "../format.js";
+import { link, player } from "../media.js";
 import { openSheet } from "../sheet.js";
-import { frame, link, player } from "./frames.js";
+import { frame } from "./frames.js";
 import { buttons, chooseTake, kinds } from "./scene-actions.js";
 import { sceneForm } from "./scene-form.js";
 import { isBusy, sceneName, scenePill, sceneTitle } from "./words.js";

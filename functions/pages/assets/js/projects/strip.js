@@ -1,6 +1,7 @@
 // Serves the page of a project: its scenes as a strip of cards, each with its frames, status, takes and actions.
 import { $, all, el, enable, find, keyed, setText, toastError } from "../dom.js";
-import { frame, link } from "./frames.js";
+import { link } from "../media.js";
+import { frame } from "./frames.js";
 import { Order } from "./order.js";
 import { buttons, kinds } from "./scene-actions.js";
 import { openScene } from "./scene-sheet.js";

@@ -6,7 +6,7 @@ use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
 use crate::clock::ClockAndRandom;
 use crate::jobs::admission::AdmissionStore;
-use crate::outbox::messages::{Delayed, WorkMessage};
+use crate::outbox::messages::{Delayed, LiveMessage, Push, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::events::{WRITES_AT_ONCE, hint};
@@ -62,6 +62,15 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
         }
     }
 
+    for (index, named) in each(&plans[..progress.until], |plan| &plan.submissions) {
+        progress.note(&[index], vec![ports.submissions.remember(&named.id, &named.job, named.number).await]);
+    }
+
+    // One after the other: each settlement changes the balance of an account.
+    for (index, settlement) in each(&plans[..progress.until], |plan| &plan.credits) {
+        progress.note(&[index], vec![ports.ledger.settle(settlement).await]);
+    }
+
     // One after the other: a resolution must not overtake what raised the error.
     for (index, step) in each(&plans[..progress.until], |plan| &plan.errors) {
         if index >= progress.until {
@@ -91,7 +100,34 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     if !hints.1.is_empty() {
         progress.note(&hints.0, ports.deliveries.send(hints.1).await);
     }
+    let pushes = newest_pushes(&plans[..progress.until]);
+    if !pushes.1.is_empty() && is_watched(ports).await {
+        progress.note(&pushes.0, ports.live.send(pushes.1).await);
+    }
     progress.end()
+}
+
+/// Whether anybody watches; assumed if it can't be known.
+async fn is_watched(ports: &FanoutPorts<'_>) -> bool {
+    ports.viewers.any(ports.clock.now()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "failed to find out whether anybody watches, viewers are told");
+        true
+    })
+}
+
+/// One message for each subject with live events, with the index of the last plan that has some.
+fn newest_pushes(plans: &[Plan]) -> (Vec<usize>, Vec<Delayed<LiveMessage>>) {
+    let mut newest: Vec<(usize, Push)> = Vec::new();
+    for (index, push) in each(plans, |plan| &plan.pushes) {
+        match newest.iter_mut().find(|(_, known)| known.subject == push.subject) {
+            Some((last, known)) => {
+                known.terminal |= push.terminal;
+                *last = index;
+            }
+            None => newest.push((index, push.clone())),
+        }
+    }
+    newest.into_iter().map(|(index, push)| (index, Delayed::now(LiveMessage::Push(push)))).unzip()
 }
 
 /// Logs the sentence of seed 001, with the ids that lead from the subject to its deliveries.

@@ -10,5 +10,5 @@ mod steps;
 pub use apply::{FanoutError, apply_plans};
 pub(crate) use plan::plan_emitted;
 pub use plan::{AnyVersion, notifies, plan};
-pub use ports::{FanoutPorts, FanoutStore, FileStore};
+pub use ports::{FanoutPorts, FanoutStore, FileStore, Viewers};
 pub use steps::{CountStep, Plan, Purge};

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use reelhook_domain::{Aggregate, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Timestamp};
+use reelhook_domain::{Aggregate, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Subject, Timestamp};
 
 use super::steps::{CountStep, Plan, Purge};
+use crate::clips::effects as clip_effects;
 use crate::errors::steps::{ErrorChange, ErrorStep};
+use crate::files::links::FileLinks;
 use crate::jobs::effects;
-use crate::outbox::messages::{Delayed, WorkMessage};
+use crate::outbox::messages::{Delayed, Push, WorkMessage};
 use crate::outbox::rows::{LiveRow, LogEntry, LogRow};
 use crate::outbox::source::FanoutSource;
 use crate::projects::effects as project_effects;
-use crate::projects::links::FileLinks;
 use crate::views::view::WebhookView;
 use crate::webhooks::endpoints::callback;
 use crate::webhooks::events::{EventRow, delivery_of};
@@ -50,7 +51,8 @@ impl<A: FanoutSource> AnyVersion for A {
     }
 }
 
-/// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them.
+/// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them, and the ends of
+/// its reservations of credits if it has changed since then.
 pub(crate) fn plan_emitted<A: FanoutSource>(
     of: &A,
     since: Timestamp,
@@ -62,6 +64,9 @@ pub(crate) fn plan_emitted<A: FanoutSource>(
     for emitted in of.emitted().iter().filter(|emitted| emitted.at >= since) {
         let to = Recipients::unstated(emitted.event);
         planner.notify(emitted.id.clone(), emitted.event, emitted.about.as_deref(), to, emitted.at);
+    }
+    if of.updated_at() >= since {
+        planner.plan.credits = of.settlements();
     }
     planner.plan
 }
@@ -132,6 +137,13 @@ impl<A: FanoutSource> Planner<'_, A> {
                     project_effects::plan(project, effect, &mut self.plan);
                 }
             }
+            // Only outboxes of clip jobs hold effects of clip jobs.
+            Effect::Clips(effect) => {
+                if let Subject::Clips(job) = self.of.subject() {
+                    clip_effects::plan(&job, effect, &mut self.plan);
+                }
+            }
+            Effect::Credits(effect) => self.plan.credits.extend(self.of.settlement(effect)),
             // Only outboxes of jobs hold effects of jobs.
             Effect::Job(effect) => {
                 self.plan.work.extend(self.of.subject().job().map(|job| effects::hint(job, effect)));
@@ -163,6 +175,8 @@ impl<A: FanoutSource> Planner<'_, A> {
     /// Live events share the row of the version's first log line, which saves a write, or else have their own.
     fn live(&mut self, index: usize, events: &[Live], after: u64) {
         let snapshot = self.of.live_snapshot(events);
+        let terminal = events.iter().any(|event| event.ends(&snapshot));
+        self.plan.pushes.push(Push { subject: self.of.subject(), owner: self.of.owner().cloned(), terminal });
         let live = Some(LiveRow { after, at: self.of.updated_at(), events: events.to_vec(), snapshot });
         match self.plan.logs.first_mut() {
             Some(row) => row.live = live,

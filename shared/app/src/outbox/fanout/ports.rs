@@ -1,13 +1,15 @@
 //! The ports that fanout writes to.
 
 use async_trait::async_trait;
-use reelhook_domain::Subject;
+use reelhook_domain::{Subject, Timestamp};
 
 use super::steps::CountStep;
+use crate::clips::store::ClipLookups;
 use crate::clock::ClockAndRandom;
+use crate::credits::ledger::Ledger;
 use crate::errors::steps::ErrorSteps;
 use crate::jobs::admission::AdmissionStore;
-use crate::outbox::messages::{DeliveryMessage, Hints, PieceMessage, WorkMessage};
+use crate::outbox::messages::{DeliveryMessage, Hints, LiveMessage, PieceMessage, WorkMessage};
 use crate::outbox::rows::LogRow;
 use crate::projects::store::Lookups;
 use crate::store::StoreError;
@@ -42,6 +44,22 @@ pub trait FileStore: Send + Sync {
     async fn remove(&self, prefixes: &[String]) -> Result<(), StoreError>;
 }
 
+/// Knows whether anybody watches over a WebSocket connection, so that without viewers live events cost nothing.
+#[async_trait]
+pub trait Viewers: Send + Sync {
+    /// Notes that a connection is open.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn note(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Whether a connection was open some minutes ago or less, as it was known at most a second ago.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn any(&self, now: Timestamp) -> Result<bool, StoreError>;
+}
+
 /// The ports that applying a plan needs.
 pub struct FanoutPorts<'a> {
     /// Files of aggregates.
@@ -52,6 +70,10 @@ pub struct FanoutPorts<'a> {
     pub scene_slots: &'a dyn AdmissionStore,
     /// What finds projects by the ids of scenes and tasks.
     pub lookups: &'a dyn Lookups,
+    /// What finds clip jobs by the ids of their worker.
+    pub submissions: &'a dyn ClipLookups,
+    /// The ledger of credits.
+    pub ledger: &'a dyn Ledger,
     /// Errors that people see.
     pub errors: &'a dyn ErrorSteps,
     /// The Work queue.
@@ -60,6 +82,10 @@ pub struct FanoutPorts<'a> {
     pub pieces: &'a dyn Hints<PieceMessage>,
     /// The Deliveries queue.
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
+    /// Whether anybody watches.
+    pub viewers: &'a dyn Viewers,
+    /// The Live queue.
+    pub live: &'a dyn Hints<LiveMessage>,
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
 }

@@ -2,8 +2,10 @@
 
 use reelhook_domain::{Delivery, EventId, LogTally, Status, Subject};
 
+use crate::clips::store::NamedSubmission;
+use crate::credits::ledger::Settlement;
 use crate::errors::steps::ErrorStep;
-use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
+use crate::outbox::messages::{Delayed, PieceMessage, Push, WorkMessage};
 use crate::outbox::rows::LogRow;
 use crate::projects::lookup::Lookup;
 use crate::webhooks::events::EventRow;
@@ -27,10 +29,16 @@ pub struct Plan {
     pub errors: Vec<ErrorStep>,
     /// What finds a project by the id of a scene or a task.
     pub lookups: Vec<Lookup>,
+    /// What finds a clip job by an id of its worker.
+    pub submissions: Vec<NamedSubmission>,
+    /// Reservations of credits that end.
+    pub credits: Vec<Settlement>,
     /// Hints for the launcher.
     pub work: Vec<Delayed<WorkMessage>>,
     /// Hints for renderers.
     pub pieces: Vec<Delayed<PieceMessage>>,
+    /// Live events that viewers may follow over WebSocket connections.
+    pub pushes: Vec<Push>,
     /// Files to remove.
     pub removed: Vec<String>,
     /// What to remove of an aggregate that was deleted.

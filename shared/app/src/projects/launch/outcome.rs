@@ -6,7 +6,7 @@ use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::task::Stage;
 
 use crate::change::{ChangeError, Changed, change};
-use crate::projects::circuit::{self, Permit, Results};
+use crate::circuit::{self, Permit, Results};
 use crate::projects::launch::ports::LaunchPorts;
 use crate::projects::unwanted::unwanted;
 
@@ -51,7 +51,7 @@ pub(super) async fn record(
             }
         }
     }
-    circuit::record(ports.circuits, ports.clock, stage, permit, results).await;
+    circuit::record(ports.circuits, ports.clock, stage.into(), permit, results).await;
     first_error.map_or(Ok(is_busy), Err)
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reelhook_domain::Timestamp;
 use reelhook_domain::projects::policy::ProjectPolicy;
 
+use crate::circuit::Circuits;
 use crate::clock::ClockAndRandom;
-use crate::projects::circuit::Circuits;
 use crate::projects::services::ServiceClient;
 use crate::projects::store::{EarlyCallbacks, Lookups, ProjectFiles, ProjectStore, SceneSlots};
 use crate::store::StoreError;

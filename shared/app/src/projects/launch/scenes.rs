@@ -10,8 +10,8 @@ use reelhook_domain::projects::task::Stage;
 use reelhook_domain::{Aggregate, Decision, ProjectId, Timestamp};
 
 use crate::change::ChangeError;
+use crate::circuit;
 use crate::jobs::starts::Claimed;
-use crate::projects::circuit;
 use crate::projects::launch::outcome;
 use crate::projects::launch::ports::{AT_ONCE, LaunchPorts};
 use crate::projects::launch::submit::{ClaimedTask, submit};
@@ -36,7 +36,7 @@ pub async fn start_scenes(ports: &LaunchPorts<'_>) -> Result<usize, ChangeError>
     let mut started = 0;
     while started < STARTS {
         ports.in_time()?;
-        let permit = circuit::permit(ports.circuits, Stage::Video, ports.clock.now()).await?;
+        let permit = circuit::permit(ports.circuits, Stage::Video.into(), ports.clock.now()).await?;
         let most = permit.requests(AT_ONCE.min(STARTS - started));
         if most == 0 {
             tracing::info!("the circuit of the video service is open, started no scene");

@@ -5,9 +5,10 @@ use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::scene::LongText;
 use reelhook_domain::projects::task::{Target, TaskRef};
 
+use crate::outbound::submission::Submission;
 use crate::projects::launch::outcome::Outcome;
 use crate::projects::launch::ports::LaunchPorts;
-use crate::projects::services::{Answer, Submission, submission};
+use crate::projects::services::{Answer, submission};
 
 /// A claimed task, and the version of its project that has the claim.
 pub(super) struct ClaimedTask {

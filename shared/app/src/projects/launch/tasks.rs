@@ -10,7 +10,7 @@ use reelhook_domain::projects::task::{Stage, Task, TaskRef, TaskWork};
 use reelhook_domain::{ProjectId, RenderId, Timestamp};
 
 use crate::change::{ChangeError, Changed, change};
-use crate::projects::circuit;
+use crate::circuit;
 use crate::projects::launch::early::is_of_take;
 use crate::projects::launch::outcome::{self, Outcome};
 use crate::projects::launch::ports::{AT_ONCE, LaunchPorts};
@@ -85,7 +85,7 @@ async fn send(
             tracing::info!(project_id = %project.id, stage = stage.name(), left, "left requests to the next hint");
             return Ok(());
         }
-        let permit = circuit::permit(ports.circuits, stage, ports.clock.now()).await?;
+        let permit = circuit::permit(ports.circuits, stage.into(), ports.clock.now()).await?;
         let most = permit.requests(AT_ONCE.min(requests.len()));
         if most == 0 {
             tracing::info!(project_id = %project.id, stage = stage.name(), "the circuit of a service is open");

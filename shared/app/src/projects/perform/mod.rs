@@ -1,6 +1,5 @@
 //! Performs a piece of a project: draws a card, extracts a last frame, joins takes, or copies files into the bucket.
 
-mod fetch;
 pub mod ports;
 pub mod prompt_card;
 
@@ -15,8 +14,8 @@ use reelhook_domain::projects::project::{Project, ProjectPiece};
 use reelhook_domain::projects::scene::{LongText, Take};
 use serde_json::Number;
 
+use crate::files::fetch::{Kind, fetch_file, size_of};
 use crate::projects::links::key;
-use crate::projects::perform::fetch::{Kind, fetch_file, size_of};
 use crate::projects::perform::ports::{PiecePorts, TakeFile};
 use crate::projects::perform::prompt_card::PromptCard;
 use crate::videos::draw_error::DrawError;
@@ -64,7 +63,7 @@ async fn card(
     let mut picture = None;
     if let Some(first) = project.first_frame_of(id) {
         let to = scratch_dir.path().join("first");
-        fetch_file(ports, &first, Kind::Image, &to).await?;
+        fetch_file(ports.sources(), &first, Kind::Image, &to).await?;
         picture = Some(to);
     }
     let card = PromptCard::new(&scene.spec, &prompt, index);
@@ -96,7 +95,7 @@ async fn last_frame(
     let take = take(project, scene, attempt)?;
     let scratch_dir = ports.renderer.project_dir()?;
     let (video, image) = (scratch_dir.path().join("video"), scratch_dir.path().join("last.png"));
-    fetch_file(ports, &take.video.file, Kind::Video, &video).await?;
+    fetch_file(ports.sources(), &take.video.file, Kind::Video, &video).await?;
     ports.renderer.last_frame(&video, &image).await?;
     let key = format!("{}/last.png", take_folder(project, scene, attempt));
     ports.files.put_file(&key, "image/png", &image).await?;
@@ -124,7 +123,7 @@ async fn concat(
     let mut before: Option<&Take> = None;
     for (index, take) in takes.into_iter().enumerate() {
         let path = scratch_dir.path().join(format!("take-{index}"));
-        fetch_file(ports, &take.video.file, Kind::Video, &path).await?;
+        fetch_file(ports.sources(), &take.video.file, Kind::Video, &path).await?;
         if own_bytes(&take.video).is_none() {
             bytes = bytes.saturating_add(size_of(&path)?);
             fits(bytes, free)?;
@@ -214,7 +213,7 @@ async fn copy_file(
 ) -> Result<Option<File>, DrawError> {
     let Some(file) = file.filter(|file| file.is_to_copy()) else { return Ok(None) };
     let path = scratch.join("download");
-    let content_type = fetch_file(ports, file, kind, &path).await?;
+    let content_type = fetch_file(ports.sources(), file, kind, &path).await?;
     ports.files.put_file(key, content_type, &path).await?;
     Ok(Some(File { source: file.source.clone(), key: Some(key.to_owned()) }))
 }

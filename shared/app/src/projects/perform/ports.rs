@@ -9,28 +9,13 @@ use reelhook_domain::projects::policy::ProjectPolicy;
 use serde_json::Number;
 
 use crate::clock::{ClockAndRandom, Timer};
+use crate::files::fetch::FileSources;
+use crate::files::ports::StoredFiles;
 use crate::outbound::download::Downloader;
 use crate::projects::perform::prompt_card::PromptCard;
 use crate::projects::store::{ProjectFiles, ProjectStore};
-use crate::store::StoreError;
 use crate::videos::draw_error::DrawError;
 use crate::videos::ports::ScratchDir;
-
-/// Stores files of any size, streamed from and to the disk.
-#[async_trait]
-pub trait StoredFiles: Send + Sync {
-    /// Stores a file under this key, and returns its size in bytes. A file that is there already is replaced.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_file(&self, key: &str, content_type: &str, from: &Path) -> Result<u64, StoreError>;
-
-    /// Fetches a file; false if it is not stored.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn fetch_file(&self, key: &str, to: &Path) -> Result<bool, StoreError>;
-}
 
 /// A take that is joined with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,4 +98,11 @@ pub struct PiecePorts<'a> {
     pub timer: &'a dyn Timer,
     /// The projects' timers.
     pub policy: &'a ProjectPolicy,
+}
+
+impl PiecePorts<'_> {
+    /// Where files are fetched from.
+    pub(super) fn sources(&self) -> FileSources<'_> {
+        FileSources { files: self.files, downloads: self.downloads }
+    }
 }

@@ -22,10 +22,8 @@ pub struct ProjectRequest {
     pub spec: ProjectSpec,
     /// Its scenes, in order.
     pub scenes: Vec<SceneRequest>,
-    /// The fingerprint of the caller's key.
-    pub caller: String,
-    /// The W3C trace of the request.
-    pub traceparent: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
 }
@@ -77,8 +75,7 @@ pub async fn create_project(ports: &CreatePorts<'_>, request: ProjectRequest) ->
     {
         return repeated(first, warnings);
     }
-    let origin = Origin { caller: Some(request.caller), traceparent: request.traceparent };
-    let new = NewProject { id, spec: request.spec, scenes: read.scenes, origin };
+    let new = NewProject { id, spec: request.spec, scenes: read.scenes, origin: request.origin };
     let project = match create(new, now, ports.policy) {
         Ok(project) => project,
         Err(rejected) => return Ok(Created::Rejected(rejected)),

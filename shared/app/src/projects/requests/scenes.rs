@@ -8,7 +8,7 @@ use reelhook_domain::projects::project::{MAX_SCENES, Project};
 use reelhook_domain::projects::scene::{Dependency, LongText, Scene, SceneKind, SceneSpec};
 use reelhook_domain::{ProjectId, SceneId, WebUrl};
 
-use crate::projects::links::path;
+use crate::files::links::path;
 use crate::projects::requests::models;
 use crate::projects::requests::texts::Prompts;
 

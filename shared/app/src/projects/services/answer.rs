@@ -1,36 +1,12 @@
 //! The answers to submissions. A submission is paid for if the service has it, so that each answer is one of three:
 //! accepted, refused, or lost.
 
-use std::time::Duration;
-
-use reelhook_domain::{RenderId, Timestamp, WebUrl, brief, cut, retry_after};
+use reelhook_domain::{Timestamp, WebUrl};
 use serde_json::Value;
 
+use crate::outbound::submission::{Submission, reason, wait};
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::projects::services::report::task_id;
-
-/// The maximum size of a service's reason for a refusal, in bytes.
-const ERROR_LIMIT: usize = 1024;
-/// The longest wait that a service can request.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-
-/// What became of a submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Submission {
-    /// The service has it under this id.
-    Accepted(RenderId),
-    /// The service does not have it.
-    Refused {
-        /// The reason.
-        error: String,
-        /// The time that the service asked to wait.
-        wait: Option<Duration>,
-        /// Whether the same submission is always refused.
-        permanent: bool,
-    },
-    /// Whether the service has it is unknown, for this reason.
-    Lost(String),
-}
 
 /// The answer to a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,35 +26,14 @@ impl Answer {
         match result {
             Ok(response) => {
                 // A body that broke off or was cut has no id that could be relied on.
-                let is_whole = response.cut_short.is_none() && !response.truncated;
-                let body = response.json().filter(|_| is_whole).unwrap_or_default();
+                let body = response.whole_json().unwrap_or_default();
                 let submission = read_response(&response, &body, now);
                 let is_accepted = matches!(submission, Submission::Accepted(_));
                 let named = body["status_url"].as_str().map(str::trim).filter(|text| !text.is_empty());
                 let named = named.filter(|text| is_accepted && text.len() <= WebUrl::LIMIT);
                 Self { status_url: named.map(str::to_owned), answered: response.status < 500, submission }
             }
-            Err(error) => Self { submission: read_error(&error), status_url: None, answered: false },
-        }
-    }
-}
-
-fn read_error(error: &OutboundError) -> Submission {
-    let code = error.code();
-    match error {
-        // The request was never sent.
-        OutboundError::Forbidden { .. }
-        | OutboundError::NotFound { .. }
-        | OutboundError::Refused
-        | OutboundError::Tls(_) => {
-            Submission::Refused { error: format!("the service was not reached: {code}"), wait: None, permanent: false }
-        }
-        OutboundError::BadRequest(reason) => {
-            let error = format!("the request cannot be sent: {}", brief(reason));
-            Submission::Refused { error, wait: None, permanent: true }
-        }
-        OutboundError::TimedOut(_) | OutboundError::Reset | OutboundError::Other(_) => {
-            Submission::Lost(format!("no answer: {code}"))
+            Err(error) => Self { submission: Submission::of_error(&error), status_url: None, answered: false },
         }
     }
 }
@@ -92,41 +47,24 @@ fn read_response(response: &OutboundResponse, body: &Value, now: Timestamp) -> S
             None => Submission::Lost(format!("status {status} without a usable `task_id`")),
         },
         // A server that timed out while it read the request did not process it (RFC 9110, 15.5.9).
-        408 | 425 | 429 | 503 => Submission::Refused {
-            error: reason(body, status),
-            wait: wait(response, body, now).map(|wait| wait.min(LONGEST_WAIT)),
-            permanent: false,
-        },
+        408 | 425 | 429 | 503 => {
+            Submission::Refused { error: reason(body, status), wait: wait(response, body, now), permanent: false }
+        }
         // A redirect is not followed, so that no other server gets the key.
         300..=499 => Submission::Refused { error: reason(body, status), wait: None, permanent: true },
         _ => Submission::Lost(format!("status {status}")),
     }
 }
 
-/// The service's reason, or else its status.
-fn reason(body: &Value, status: u16) -> String {
-    let texts = [&body["error"], &body["error"]["message"], &body["message"], &body["detail"]];
-    let text = texts.into_iter().filter_map(Value::as_str).map(str::trim).find(|text| !text.is_empty());
-    match text {
-        Some(text) => cut(text, ERROR_LIMIT).to_owned(),
-        None => format!("the service answered with status {status}"),
-    }
-}
-
-/// The wait in the member `retry_after`, in seconds, or else in the header Retry-After.
-fn wait(response: &OutboundResponse, body: &Value, now: Timestamp) -> Option<Duration> {
-    let member = match &body["retry_after"] {
-        Value::Number(seconds) => seconds.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-        Value::String(text) => retry_after(text, now),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    member.or_else(|| response.header("retry-after").and_then(|header| retry_after(header, now)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use reelhook_domain::RenderId;
+
     use super::*;
     use crate::outbound::samples;
+    use crate::outbound::submission::LONGEST_WAIT;
 
     const NOW: Timestamp = Timestamp(1_000_000);
 

@@ -44,7 +44,7 @@ impl ServiceClient<'_> {
             return nothing(Some(false));
         };
         let body = match response.status {
-            200..=299 => whole(&response),
+            200..=299 => response.whole_json(),
             // A service of its own form need not have a status of tasks: it calls back.
             404 | 405 | 410 | 501 if !has_api => None,
             404 if stage == Stage::Video => {
@@ -80,7 +80,7 @@ impl ServiceClient<'_> {
             return Listed { list: None, answered: Some(false) };
         };
         let is_list = (200..=299).contains(&response.status);
-        let list = is_list.then(|| whole(&response)).flatten().and_then(TaskList::read);
+        let list = is_list.then(|| response.whole_json()).flatten().and_then(TaskList::read);
         if list.is_none() {
             tracing::warn!(%project, status = response.status, "failed to read the list of a project's tasks");
         }
@@ -111,11 +111,6 @@ impl ServiceClient<'_> {
             }
         }
     }
-}
-
-/// The JSON of a response, unless its body broke off or was cut.
-fn whole(response: &OutboundResponse) -> Option<Value> {
-    response.json().filter(|_| response.cut_short.is_none() && !response.truncated)
 }
 
 /// Reads the answer to a poll. An answer about another task says nothing about this one.

@@ -7,7 +7,7 @@ use reelhook_domain::projects::task::Stage;
 use reelhook_domain::{ProjectId, RenderId, SceneId, WebUrl, cut};
 use serde_json::{Number, Value};
 
-use crate::projects::services::conceal::concealed;
+use crate::outbound::conceal::concealed;
 
 /// The maximum size of a service's reason for a failure, in bytes.
 const ERROR_LIMIT: usize = 2048;

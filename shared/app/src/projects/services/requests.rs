@@ -8,6 +8,7 @@ use reelhook_domain::projects::task::{Stage, Target, TaskRef};
 use reelhook_domain::{SceneId, Timestamp, WebUrl};
 use serde_json::{Value, json};
 
+use crate::outbound::json::{seconds, without_nulls};
 use crate::outbound::{Method, OutboundRequest};
 use crate::projects::services::service::{Service, Services, has_own_path, submission_name};
 
@@ -172,17 +173,4 @@ fn kind(kind: SceneKind, has_first_frame: bool) -> SceneKind {
             kind
         }
     }
-}
-
-/// A length in seconds, as a whole number where it is one.
-fn seconds(millis: u64) -> Value {
-    if millis.is_multiple_of(1000) { json!(millis / 1000) } else { json!(millis as f64 / 1000.0) }
-}
-
-/// The object without the members that are null.
-fn without_nulls(mut value: Value) -> Value {
-    if let Some(object) = value.as_object_mut() {
-        object.retain(|_, member| !member.is_null());
-    }
-    value
 }

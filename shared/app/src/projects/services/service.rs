@@ -9,9 +9,9 @@ use reelhook_signing::{SignedToken, SigningKeys, TaskClaims};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::files::links::FileLinks;
+use crate::outbound::conceal::concealed;
 use crate::outbound::{Method, OutboundRequest};
-use crate::projects::links::FileLinks;
-use crate::projects::services::conceal::concealed;
 
 /// The time limit of one request. It is well below the lease of a submission.
 const DEADLINE: Duration = Duration::from_secs(20);

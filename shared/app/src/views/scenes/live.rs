@@ -124,13 +124,15 @@ pub(super) fn event<'a>(
                 project_progress: progress,
             }
         }
-        // Only jobs have live events of steps and renders.
+        // Only jobs have live events of steps and renders, and only clip jobs those of clips.
         Live::Project
         | Live::Job
         | Live::Step { .. }
         | Live::Render { .. }
         | Live::RenderCompleted
-        | Live::RenderFailed => ProjectStreamEvent::Project {
+        | Live::RenderFailed
+        | Live::Clip { .. }
+        | Live::Clips => ProjectStreamEvent::Project {
             r#type: "project_update",
             of,
             status,

@@ -181,8 +181,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::files::links;
     use crate::projects::examples;
-    use crate::projects::links;
     use crate::views::scenes::Texts;
 
     const NOON: Timestamp = Timestamp(1_704_110_400_000);

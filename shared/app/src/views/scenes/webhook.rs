@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::names::{ProjectIdText, ProjectStatusText, SceneIdText, SceneNumberText, SceneStatusText};
 use super::scene::seconds;
-use crate::projects::links::FileLinks;
+use crate::files::links::FileLinks;
 use crate::views::wire::{MetadataText, Time};
 
 /// A project at the time of an event.
@@ -143,6 +143,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::files;
     use crate::projects::{examples, links};
 
     const NOON: Timestamp = Timestamp(1_704_110_400_000);
@@ -166,7 +167,7 @@ mod tests {
         let file = format!("{}/final/1/video.mp4", project.id);
         assert_eq!((url.host_str(), url.path()), (Some("api.example"), format!("/api/v1/files/{file}").as_str()));
         let token = url.query_pairs().find(|(name, _)| name == "token").unwrap().1.into_owned();
-        let (subject, keys) = (links::subject(&format!("{}{file}", links::FILES)), keys());
+        let (subject, keys) = (files::links::subject(&format!("{}{file}", links::FILES)), keys());
         let opens = |s: i64| SubjectClaims::verify(&token, &subject, at.seconds() + s, &keys).is_ok();
         assert!(opens(0) && opens(WEEK_S - 1) && !opens(WEEK_S + 1));
     }

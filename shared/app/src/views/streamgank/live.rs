@@ -201,8 +201,8 @@ pub(super) fn event<'a>(of: &'a Subject, at: Timestamp, state: &'a JobSnapshot, 
         Live::RenderFailed => {
             JobStreamEvent::RenderFailed { of, status: job_status, at, error, r#type: "render_failed" }
         }
-        // Only projects have live events of scenes.
-        Live::Job | Live::Scene { .. } | Live::Project => {
+        // Only projects have live events of scenes, and only clip jobs those of clips.
+        Live::Job | Live::Scene { .. } | Live::Project | Live::Clip { .. } | Live::Clips => {
             JobStreamEvent::Job { of, status: job_status, at, error, r#type: "job_update" }
         }
     }

@@ -78,14 +78,12 @@ enum NotificationKind {
 }
 
 impl NotificationKind {
-    /// Clients get only the events of videos; any other event counts as a start, which ends nothing.
+    /// Clients get only the events of videos and clips; any other event counts as a start, which ends nothing.
     fn of(event: OutboundEvent) -> Self {
-        if event == OutboundEvent::VideoCompleted {
-            Self::Completed
-        } else if event == OutboundEvent::VideoFailed {
-            Self::Failed
-        } else {
-            Self::Started
+        match event {
+            OutboundEvent::VideoCompleted | OutboundEvent::ClipsCompleted => Self::Completed,
+            OutboundEvent::VideoFailed | OutboundEvent::ClipsFailed | OutboundEvent::ClipsCanceled => Self::Failed,
+            _ => Self::Started,
         }
     }
 }

@@ -59,6 +59,11 @@ fn title(event: &str) -> (String, u32) {
         OutboundEvent::SceneGenerated => ("🎞️ Scene Generated", GRAY),
         OutboundEvent::SceneVerified => ("✅ Scene Verified", GREEN),
         OutboundEvent::SceneRejected => ("⚠️ Scene Rejected", YELLOW),
+        OutboundEvent::ClipsStarted => ("🎬 Clips Started", GRAY),
+        OutboundEvent::ClipReady => ("🎞️ Clip Ready", GRAY),
+        OutboundEvent::ClipsCompleted => ("✅ Clips Completed", GREEN),
+        OutboundEvent::ClipsFailed => ("❌ Clips Failed", RED),
+        OutboundEvent::ClipsCanceled => ("🚫 Clips Canceled", GRAY),
         OutboundEvent::ErrorRaised => ("⚠️ Error Raised", RED),
         OutboundEvent::ErrorResolved => ("✅ Error Resolved", GREEN),
         OutboundEvent::EndpointFailing => ("⚠️ Webhook Endpoint Fails", YELLOW),
@@ -86,7 +91,13 @@ fn parts(of: &ChatText<'_>) -> Parts {
         ("Genre", &data["parameters"]["genre"]),
         ("Step", &data["current_step"]),
     ];
-    let sentences = [&data["error"], &data["no_retry_reason"], &data["suggested_solution"], &data["message"]];
+    let sentences = [
+        &data["error"],
+        &data["errorMessage"],
+        &data["no_retry_reason"],
+        &data["suggested_solution"],
+        &data["message"],
+    ];
     let mut distinct: Vec<String> = Vec::new();
     for sentence in sentences.into_iter().filter_map(|value| text(value, QUOTE_LIMIT)) {
         if !distinct.contains(&sentence) {

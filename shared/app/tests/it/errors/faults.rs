@@ -3,17 +3,19 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use reelhook_app::circuit::ServiceCircuit;
+use reelhook_app::clips::worker::{self, WORKER};
 use reelhook_app::clock::ClockAndRandom as _;
 use reelhook_app::errors::dead_letters::{FaultPorts, LeftBehind, QueueDepth, check, poison};
 use reelhook_app::errors::lost_key;
+use reelhook_app::errors::service_down::{self, ServicePorts};
 use reelhook_app::errors::steps::ErrorSteps as _;
-use reelhook_app::projects::circuit::ServiceCircuit;
-use reelhook_app::projects::service_down::{self, ServicePorts};
+use reelhook_app::projects::services::watched;
 use reelhook_app::store::StoreError;
-use reelhook_domain::EndpointId;
 use reelhook_domain::errors::cause::Cause;
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::projects::task::Stage;
+use reelhook_domain::{ClipPolicy, EndpointId};
 use reelhook_testkit::Stack;
 
 use super::memory::MemoryErrors;
@@ -72,7 +74,8 @@ async fn dead_letters_are_one_error_until_their_queue_is_empty() {
 async fn services_checked(stack: &Stack, errors: &MemoryErrors, policy: &ProjectPolicy) {
     let steps = ports(stack, errors);
     let circuits = &*stack.scenes.projects;
-    service_down::check(&ServicePorts { circuits, errors, steps: &steps, clock: &*stack.world, policy }).await.unwrap();
+    let ports = ServicePorts { circuits, errors, steps: &steps, clock: &*stack.world };
+    service_down::check(&ports, &watched(policy)).await.unwrap();
 }
 
 #[tokio::test]
@@ -121,6 +124,25 @@ async fn the_error_about_a_service_that_no_task_uses_is_resolved_after_half_an_h
     assert_eq!(errors.only().resolved_at, Some(stack.world.now()));
     let closed = ServiceCircuit { version: 2, ..ServiceCircuit::default() };
     assert_eq!(stack.scenes.projects.circuit_of(Stage::Frame), closed);
+}
+
+#[tokio::test]
+async fn a_clipping_worker_that_is_down_is_an_error_as_long_as_one_is_used() {
+    let (stack, errors) = (stack(), MemoryErrors::default());
+    let steps = ports(&stack, &errors);
+    let circuits = &*stack.scenes.projects;
+    let ports = ServicePorts { circuits, errors: &errors, steps: &steps, clock: &*stack.world };
+    let now = stack.world.now();
+    let open = ServiceCircuit { version: 1, failures: 5, until: Some(now), opened_at: Some(now), failed_probes: 0 };
+    stack.scenes.projects.put_circuit(WORKER, open);
+    service_down::check(&ports, &[worker::watched(&stack.clips.policy)]).await.unwrap();
+    let error = errors.only();
+    assert_eq!((error.cause, error.about.as_str()), (Cause::ServiceDown, "service/clips"));
+    assert_eq!(error.context["service"], "clips");
+    assert!(error.message.starts_with("The clipping worker does not answer"), "{}", error.message);
+    stack.world.advance_s(60);
+    service_down::check(&ports, &[worker::watched(&ClipPolicy::default())]).await.unwrap();
+    assert!(!errors.only().is_active(stack.world.now()), "our own renderers cut now");
 }
 
 #[tokio::test]

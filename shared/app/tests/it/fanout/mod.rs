@@ -1,6 +1,7 @@
 //! From outboxes to rows and messages: the plan of each effect, replays without effect, and checkpoints of batches.
 
 mod checkpoint;
+mod clips;
 mod plan;
 mod projects;
 mod replay;

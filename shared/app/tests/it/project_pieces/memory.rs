@@ -1,4 +1,4 @@
-//! What a renderer of projects meets: a disk, the bucket, outside services, and tools that write short files.
+//! What a renderer of projects or clips meets: a disk, the bucket, outside services, and tools that write short files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use reelhook_app::files::ports::StoredFiles;
 use reelhook_app::outbound::download::Downloader;
 use reelhook_app::outbound::{HttpSender, OutboundError, OutboundRequest, OutboundResponse};
-use reelhook_app::projects::perform::ports::{ProjectRenderer, StoredFiles, TakeFile, VideoShape};
+use reelhook_app::projects::perform::ports::{ProjectRenderer, TakeFile, VideoShape};
 use reelhook_app::projects::perform::prompt_card::PromptCard;
 use reelhook_app::store::StoreError;
 use reelhook_app::videos::draw_error::DrawError;
@@ -27,6 +28,18 @@ pub const IMAGE: &str = "GIF89a";
 pub struct MemoryBucket(Mutex<BTreeMap<String, (String, Vec<u8>)>>);
 
 impl MemoryBucket {
+    /// Stores a file, like another function.
+    pub fn put(&self, key: &str, content_type: &str, file: &str) {
+        self.0.lock().unwrap().insert(key.to_owned(), (content_type.to_owned(), file.as_bytes().to_vec()));
+    }
+
+    /// The content of a file.
+    pub fn text(&self, key: &str) -> String {
+        let files = self.0.lock().unwrap();
+        let (_, file) = files.get(key).unwrap_or_else(|| panic!("no file `{key}`"));
+        String::from_utf8_lossy(file).into_owned()
+    }
+
     /// The stored files with their content types, by key.
     pub fn types(&self) -> Vec<(String, String)> {
         self.0.lock().unwrap().iter().map(|(key, (kind, _))| (key.clone(), kind.clone())).collect()
@@ -50,6 +63,11 @@ impl StoredFiles for MemoryBucket {
             std::fs::write(to, file).expect("a directory");
         }
         Ok(found.is_some())
+    }
+
+    async fn file_bytes(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        tokio::task::yield_now().await;
+        Ok(self.0.lock().unwrap().get(key).map(|(_, file)| file.len() as u64))
     }
 }
 
@@ -167,10 +185,10 @@ fn text(path: &Path) -> String {
 static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
 
 /// A directory of its own on the disk.
-struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("piece-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a writable directory");

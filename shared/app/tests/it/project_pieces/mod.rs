@@ -1,6 +1,6 @@
 //! The work of our renderers for projects: cards, last frames, joined videos, copies, and leases that are lost.
 
-mod memory;
+pub mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;

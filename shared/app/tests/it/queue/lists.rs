@@ -3,10 +3,10 @@
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::{clear, list};
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Event, Job, Status};
+use reelhook_domain::{Event, Job, Origin, OwnerId, Status};
 use reelhook_testkit::{NOON, Stack, run};
 
-use super::{at, check_list, cleared, counts, many, put, runs, sorted, walk, with_status};
+use super::{at, check_list, cleared, counts, many, put, runs, sorted, walk, walk_by, with_status};
 
 #[tokio::test]
 async fn a_list_of_all_or_of_one_status_shows_every_job_once_whatever_its_limit() {
@@ -112,4 +112,28 @@ async fn a_list_reads_on_over_hidden_jobs_up_to_its_bound() {
     stack.world.advance_s(1);
     clear(&*stack.jobs, &*stack.world).await.unwrap();
     check_list(&stack, None, &sorted(jobs.iter().filter(|job| runs(job))), false).await;
+}
+
+#[tokio::test]
+async fn an_owner_finds_all_jobs_of_their_own_and_no_other() {
+    let stack = Stack::default();
+    let (ann, bob) = (OwnerId::parse("ann").unwrap(), OwnerId::parse("bob").unwrap());
+    let mut own = Vec::new();
+    for (n, job) in many(&stack).into_iter().enumerate() {
+        let owner = [Some(&ann), Some(&bob), None][n % 3].cloned();
+        let origin = Origin { owner: owner.clone(), ..job.origin.clone() };
+        let job = Job { origin, ..job };
+        stack.jobs.put(&job);
+        own.extend((owner.as_ref() == Some(&ann)).then_some(job));
+    }
+    for status in [None, Some(Status::Failed)] {
+        let filter = with_status(status).seen_by(Some(&ann));
+        let expected = sorted(own.iter().filter(|job| status.is_none_or(|status| job.status == status)));
+        for limit in [1, 7, 200] {
+            let jobs = walk_by(&stack, &filter, limit).await.concat();
+            assert!(jobs.is_sorted_by(|a, b| a.created_at >= b.created_at), "{status:?} by {limit}");
+            assert_eq!(sorted(&jobs), expected, "{status:?} by {limit}");
+        }
+    }
+    assert_eq!(walk_by(&stack, &with_status(None).seen_by(None), 200).await.concat().len(), 240);
 }

@@ -1,6 +1,6 @@
 //! Queue messages, and film specifications in the bucket.
 
-use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
+use reelhook_app::outbox::messages::{DeliveryMessage, LiveMessage, PieceMessage, WorkMessage};
 use reelhook_app::videos::films::FilmStore;
 use reelhook_aws::videos::films::FilmBucket;
 use reelhook_domain::JobId;
@@ -40,6 +40,19 @@ fn messages_of_the_work_queue_stay_as_they_are() {
         r#"{"kind":"cancel_worker.v1","job_id":"job_1_a","attempt":3,"url":"https://worker.example/cancel"}"#,
     ] {
         assert_unchanged::<WorkMessage>(text);
+    }
+}
+
+#[test]
+fn messages_of_the_live_queue_stay_as_they_are() {
+    for text in [
+        r#"{"kind":"push.v1","subject":"job_1_a","terminal":false}"#,
+        r#"{"kind":"push.v1","subject":"proj_1","owner":"ann","terminal":true}"#,
+        r#"{"kind":"catch_up.v1","connection":"abc=","subject":"job_1_a","owner":"ann"}"#,
+        r#"{"kind":"subscribed.v1","connection":"abc=","owner":"ann","since":1704110400000}"#,
+        r#"{"kind":"beat.v1","connection":"abc="}"#,
+    ] {
+        assert_unchanged::<LiveMessage>(text);
     }
 }
 

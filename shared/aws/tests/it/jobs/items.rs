@@ -7,8 +7,8 @@ use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
-    LogEvent, LogLevel, Metadata, NoRetry, OutboundEvent, Polls, Recipients, RenderId, RenderState, RenderStatus,
-    Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
+    LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients, RenderId, RenderState,
+    RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy};
 use serde_json::{Value, json};
@@ -190,6 +190,10 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
         json!({ "S": "vidbuilder.pending#2024-01" }),
         "StreamGank's lists do not contain it"
     );
+    let owned = Origin { owner: OwnerId::parse("ann"), ..Origin::default() };
+    let of_ann = check(Job { origin: owned.clone(), ..waiting() }, &[&active[..], &["owner"]].concat()).await;
+    assert_eq!(of_ann["owner"], json!({ "S": "ann" }));
+    assert_eq!(read_at(&of_ann, NOON).await.map(|job| job.origin), Some(owned));
     assert_eq!(item["active"], json!({ "S": "active" }));
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
     assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));

@@ -5,7 +5,7 @@ use reelhook_app::jobs::starts::StartStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::{DueDeliveries, DueIndex};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{JobId, JobKind, RenderId, Status, Timestamp};
+use reelhook_domain::{JobId, JobKind, OwnerId, RenderId, Status, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
@@ -48,6 +48,22 @@ async fn jobs_of_a_render_come_from_its_index() {
     let call = calls.only();
     assert_eq!(call.at("/IndexName"), "by-render");
     assert_eq!(call.at("/ExpressionAttributeValues"), &json!({ ":render": { "S": "render_1" } }));
+}
+
+#[tokio::test]
+async fn jobs_of_an_owner_come_from_their_index() {
+    let entry = |id: &str, at: &str| json!({ "id": { "S": id }, "created_at": { "N": at }, "owner": { "S": "ann" } });
+    let found = json!({ "Items": [entry("job_2", "7"), entry("job_1", "5")], "Count": 2 });
+    let (jobs, calls) = table(move |_, _| (200, found.clone()));
+    let newest = jobs.newest_of(&OwnerId::parse("ann").unwrap(), Timestamp(7), 3).await.unwrap();
+    let times = [Timestamp(7), Timestamp(5)];
+    assert_eq!(newest, times.into_iter().zip(job_ids(&["job_2", "job_1"])).collect::<Vec<_>>());
+    let call = calls.only();
+    assert_eq!((call.at("/IndexName"), call.at("/ScanIndexForward")), (&json!("by-owner"), &json!(false)));
+    assert_eq!(call.at("/KeyConditionExpression"), "#owner = :owner AND created_at <= :until");
+    assert_eq!(call.at("/ExpressionAttributeNames"), &json!({ "#owner": "owner" }));
+    let values = json!({ ":owner": { "S": "ann" }, ":until": { "N": "7" } });
+    assert_eq!((call.at("/ExpressionAttributeValues"), call.at("/Limit")), (&values, &json!(3)));
 }
 
 #[tokio::test]

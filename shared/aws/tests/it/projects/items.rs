@@ -8,7 +8,7 @@ use reelhook_app::projects::store::NewProjects;
 use reelhook_domain::projects::project::{Phase, Project};
 use reelhook_domain::projects::scene::{Scene, SceneState};
 use reelhook_domain::projects::task::TaskState;
-use reelhook_domain::{Effect, Timestamp};
+use reelhook_domain::{Effect, Origin, OwnerId, Timestamp};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
@@ -63,6 +63,12 @@ async fn each_project_has_the_index_attributes_that_it_needs() {
     let idle = project(Vec::new());
     let item = check(Project { phase: Phase::Draft, ..idle.clone() }, &["list"]).await;
     assert_eq!((&item["list"], &item["created_at"]), (&json!({ "S": "projects" }), &json!({ "N": "1704110400000" })));
+
+    let owned = Origin { owner: OwnerId::parse("ann"), ..Origin::default() };
+    let owned = Project { phase: Phase::Draft, origin: owned, ..idle.clone() };
+    let item = check(owned.clone(), &["list", "owner"]).await;
+    assert_eq!(item["owner"], json!({ "S": "ann" }));
+    assert_eq!(read(&item).await.map(|project| project.origin), Some(owned.origin));
 
     let item = check(waiting(), &["list", "waiting", "served_at"]).await;
     assert_eq!((&item["waiting"], &item["served_at"]), (&json!({ "S": "waiting" }), &json!({ "S": "01704110400000" })));

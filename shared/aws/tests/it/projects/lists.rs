@@ -1,8 +1,8 @@
 //! The list of projects: pages by cursor and by number, and bounded counting.
 
 use reelhook_app::projects::store::{ProjectList, ProjectPage};
-use reelhook_domain::ProjectId;
 use reelhook_domain::projects::project::{Phase, Project};
+use reelhook_domain::{OwnerId, ProjectId};
 use serde_json::{Value, json};
 
 use super::items::item_of;
@@ -121,4 +121,24 @@ async fn counting_ends_at_a_thousand() {
         let call = calls.only();
         assert_eq!((call.at("/Select"), call.at("/Limit")), (&json!("COUNT"), &json!(1001)));
     }
+}
+
+#[tokio::test]
+async fn the_projects_of_an_owner_come_from_their_index() {
+    let (projects, calls) = table(newest_of(9).await);
+    let ann = OwnerId::parse("ann").unwrap();
+    let own = projects.of(Some(&ann));
+    let first = own.page(None, 4).await.unwrap();
+    own.page(first.next.as_deref(), 4).await.unwrap();
+    own.page_at(2, 4).await.unwrap();
+    own.count().await.unwrap();
+    let queries: Vec<Call> = calls.all().into_iter().filter(|call| call.operation == "Query").collect();
+    assert_eq!(queries.len(), 5);
+    for query in &queries {
+        assert_eq!(query.at("/IndexName"), "by-owner");
+        assert_eq!(query.at("/ExpressionAttributeNames"), &json!({ "#list": "owner" }));
+        assert_eq!(query.at("/ExpressionAttributeValues"), &json!({ ":projects": { "S": "ann" } }));
+    }
+    let start = json!({ "owner": { "S": "ann" }, "created_at": { "N": "6" }, "id": { "S": "proj_6" } });
+    assert_eq!(queries[1].at("/ExclusiveStartKey"), &start);
 }

@@ -83,7 +83,7 @@ fn project(scenes: Vec<Scene>) -> Project {
         id: ProjectId::parse("proj_1").unwrap(),
         version: 2,
         spec: ProjectSpec { name: "Film".to_owned(), ..ProjectSpec::default() },
-        origin: Origin { caller: None, traceparent: None },
+        origin: Origin::default(),
         created_at: NOON,
         updated_at: NOON,
         started_at: None,

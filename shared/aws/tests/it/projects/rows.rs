@@ -1,6 +1,6 @@
 //! Rows of the Counters table: look-ups, early callbacks and circuits.
 
-use reelhook_app::projects::circuit::{Circuits, ServiceCircuit};
+use reelhook_app::circuit::{Circuits, ServiceCircuit};
 use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks, Lookups};
 use reelhook_app::store::Saved;
@@ -169,9 +169,9 @@ async fn nothing_is_read_for_nothing() {
 #[tokio::test]
 async fn each_stage_has_a_circuit() {
     let (table, calls) = counters(|_, _| ok());
-    assert_eq!(table.circuit(Stage::Stitch).await.unwrap(), ServiceCircuit::default());
+    assert_eq!(table.circuit(Stage::Stitch.into()).await.unwrap(), ServiceCircuit::default());
     let circuit = ServiceCircuit { version: 3, failures: 2, ..ServiceCircuit::default() };
-    assert_eq!(table.save_circuit(Stage::Frame, &circuit).await.unwrap(), Saved::Done);
+    assert_eq!(table.save_circuit(Stage::Frame.into(), &circuit).await.unwrap(), Saved::Done);
     let [get, put] = <[_; 2]>::try_from(calls.all()).unwrap();
     assert_eq!(get.at("/Key/pk"), &json!({ "S": "circuit#stitch" }));
     assert_eq!(put.at("/Item/pk"), &json!({ "S": "circuit#frame" }));
@@ -180,5 +180,5 @@ async fn each_stage_has_a_circuit() {
     let item = put.at("/Item").clone();
     let (table, _) = counters(move |_, _| condition_failed(Some(&item)));
     let next = ServiceCircuit { version: 4, ..circuit.clone() };
-    assert_eq!(table.save_circuit(Stage::Frame, &next).await.unwrap(), Saved::Conflict(Some(Box::new(circuit))));
+    assert_eq!(table.save_circuit(Stage::Frame.into(), &next).await.unwrap(), Saved::Conflict(Some(Box::new(circuit))));
 }

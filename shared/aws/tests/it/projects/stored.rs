@@ -95,7 +95,7 @@ pub(super) fn full() -> Project {
             budget: Some(5_000_000),
             metadata: Metadata::parse(&json!({ "order": "7" })).unwrap(),
         },
-        origin: Origin { caller: Some("caller".to_owned()), traceparent: Some("00-trace".to_owned()) },
+        origin: Origin { caller: Some("caller".to_owned()), traceparent: Some("00-trace".to_owned()), owner: None },
         updated_at: at(1),
         started_at: Some(at(2)),
         ended_at: Some(at(3)),

@@ -13,14 +13,12 @@ use crate::jobs::task::ExternalTask;
 pub(super) use crate::outbox::effect::whole_seconds;
 use crate::pieces::Pieces;
 use crate::{
-    Advice, Decision, Effect, Emitted, EventId, FailureClass, JobEffect, Live, LogEvent, LogLevel, LogTally,
-    OutboundEvent, Policy, RenderId, Timestamp, classify,
+    Advice, Decision, Effect, Emitted, FailureClass, JobEffect, Live, LogEvent, LogLevel, LogTally, OutboundEvent,
+    Policy, RenderId, Timestamp, classify,
 };
 
 /// The progress after all seven steps of the worker, in percent.
 const STEPS_SHARE: f64 = 85.0;
-/// The number of the latest webhook events that a job keeps.
-const EMITTED: usize = 16;
 
 /// A job that is being changed.
 pub(super) struct Change<'a> {
@@ -272,20 +270,8 @@ impl<'a> Change<'a> {
         self.show_live();
         self.job.updated_at = self.now;
         self.job.due_at = due_at(&self.job, self.policy);
-        for (index, effect) in self.effects.iter().enumerate() {
-            if let Effect::Notify { event, .. } = effect {
-                let id = EventId::of(&self.job.id, self.job.version, index);
-                self.job.emitted.push(Emitted {
-                    id,
-                    event: *event,
-                    about: None,
-                    version: self.job.version,
-                    at: self.now,
-                });
-            }
-        }
-        let extra = self.job.emitted.len().saturating_sub(EMITTED);
-        self.job.emitted.drain(..extra);
+        let (id, version) = (&self.job.id, self.job.version);
+        Emitted::record(&mut self.job.emitted, &self.effects, id, version, self.now);
         self.job.outbox = self.effects;
         Decision::Apply(Box::new(self.job))
     }

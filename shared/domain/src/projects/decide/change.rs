@@ -7,16 +7,15 @@ use serde_json::{Map, Value};
 use super::due;
 use crate::errors::cause::{Cause, Raise, Resolve};
 use crate::outbox::effect::whole_seconds;
+use crate::outbox::hint::next_hint;
 use crate::projects::effect::ProjectEffect;
 use crate::projects::policy::ProjectPolicy;
 use crate::projects::project::{Phase, Project};
 use crate::projects::reasons::{Ignored, Rejected};
 use crate::projects::scene::Scene;
 use crate::projects::task::{Task, TaskRef};
-use crate::{Effect, Emitted, EventId, Live, OutboundEvent, Recipients, RenderId, SceneId, Timestamp, brief};
+use crate::{Effect, Emitted, Live, OutboundEvent, Recipients, RenderId, SceneId, Timestamp, brief};
 
-/// The number of the latest webhook events that a project keeps.
-const EMITTED: usize = 16;
 /// Bytes of an outbox at most.
 const OUTBOX: usize = 32 * 1024;
 /// Bytes of an outbox that are left to hints and to the live event of the project.
@@ -197,15 +196,8 @@ impl<'a> Change<'a> {
         self.hint();
         self.show_live();
         self.project.due_at = due::due_at(&self.project, self.now, self.policy);
-        for (index, effect) in self.effects.iter().enumerate() {
-            if let Effect::Notify { event, about, .. } = effect {
-                let id = EventId::of(&self.project.id, self.project.version, index);
-                let (event, about, version) = (*event, about.clone(), self.project.version);
-                self.project.emitted.push(Emitted { id, event, about, version, at: self.now });
-            }
-        }
-        let extra = self.project.emitted.len().saturating_sub(EMITTED);
-        self.project.emitted.drain(..extra);
+        let (id, version) = (&self.project.id, self.project.version);
+        Emitted::record(&mut self.project.emitted, &self.effects, id, version, self.now);
         self.project.outbox = self.effects;
         self.project
     }
@@ -231,7 +223,7 @@ impl<'a> Change<'a> {
             self.project.hinted_at = None;
             return;
         };
-        if let Some((at, delay_s)) = due::next_hint(next, self.project.hinted_at, self.now) {
+        if let Some((at, delay_s)) = next_hint(next, self.project.hinted_at, self.now) {
             self.project.hinted_at = Some(at);
             self.then(ProjectEffect::Tasks { delay_s });
         }

@@ -230,9 +230,13 @@ fn effect(effect: &Effect) -> String {
             let names = events.iter().map(|event| match event {
                 Live::Scene { id } => id.to_string(),
                 Live::Project => "project".to_owned(),
-                Live::Step { .. } | Live::Render { .. } | Live::RenderCompleted | Live::RenderFailed | Live::Job => {
-                    unreachable!("a project is no job")
-                }
+                Live::Step { .. }
+                | Live::Render { .. }
+                | Live::RenderCompleted
+                | Live::RenderFailed
+                | Live::Job
+                | Live::Clip { .. }
+                | Live::Clips => unreachable!("a project is no job"),
             });
             format!("Live({} after {after})", names.collect::<Vec<_>>().join(" "))
         }
@@ -252,6 +256,8 @@ fn effect(effect: &Effect) -> String {
         | Effect::Count { .. }
         | Effect::CountLog { .. }
         | Effect::RemoveFiles { .. }
-        | Effect::Job(_) => unreachable!("a project is no job"),
+        | Effect::Job(_)
+        | Effect::Clips(_)
+        | Effect::Credits(_) => unreachable!("a project is no job"),
     }
 }

@@ -2,13 +2,14 @@
 
 use reelhook_app::projects::callbacks::Received;
 use reelhook_app::projects::services::webhook;
-use reelhook_app::views::wire::{Time, Yes};
+use reelhook_app::views::wire::Yes;
 use reelhook_domain::Timestamp;
 use reelhook_domain::projects::task::Stage;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::answer::ApiAnswer;
+use crate::callback;
 use crate::request::ApiRequest;
 use crate::site::Site;
 
@@ -18,10 +19,6 @@ const COMPLETED: &str = "completed";
 const PROCESSING: &str = "processing";
 /// The status of a failed task.
 const FAILED: &str = "failed";
-/// The status of a webhook that is there.
-const HEALTHY: &str = "healthy";
-/// The method that reports a task.
-const METHOD: &str = "POST";
 const ALLOW_METHODS: &str = "POST, GET, OPTIONS";
 const ALLOW_HEADERS: &str = "Content-Type, X-Webhook-Signature";
 
@@ -140,23 +137,6 @@ pub enum StitchAnswer<'a> {
     Warning(CallbackWarning),
 }
 
-/// The health of a webhook.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct CallbackHealth {
-    /// `healthy`.
-    #[schemars(extend("const" = HEALTHY))]
-    status: &'static str,
-    /// The path of the webhook.
-    endpoint: String,
-    /// The method that reports a task.
-    #[schemars(extend("const" = METHOD))]
-    method: &'static str,
-    /// What calls it.
-    description: &'static str,
-    /// The time of the answer.
-    timestamp: Time,
-}
-
 /// The answer to a callback: 200 for every one that could be read, since services do not send it again.
 pub fn answer(received: &Received) -> ApiAnswer {
     match received {
@@ -200,9 +180,7 @@ pub fn health(stage: Stage, now: Timestamp) -> ApiAnswer {
         Stage::Frame => "Receives the last frames of scenes from the last-frame service",
         Stage::Stitch => "Receives the stitched videos of projects from the stitching service",
     };
-    let endpoint = format!("/api/webhooks/{}", webhook(stage));
-    let timestamp = Time(now);
-    ApiAnswer::json(200, &CallbackHealth { status: HEALTHY, endpoint, method: METHOD, description, timestamp })
+    callback::health(webhook(stage), description, now)
 }
 
 /// The answer to OPTIONS, before any check. Pages of the same origins may read it as elsewhere.

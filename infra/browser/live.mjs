@@ -1,0 +1,77 @@
+// Walks the three ways in which pages get changes: by a WebSocket connection, by a stream of events, and by polling
+// (walk.mjs runs it). A page names a way before it works, so each walk also counts what came, and how.
+
+const JOB = { country: "US", platform: "netflix", genre: "Horror", template: "studio:step_ms=1500" };
+const CLIPS = "/api/ai-clipping-agent/jobs";
+
+/** The parameters are helpers of walk.mjs. */
+export async function walkLive({ walk, assert, until, badge, api, refuseStreams, film, ORIGIN, SLOW, MOCK }) {
+  // The mock has no WebSocket API.
+  if (MOCK) return;
+
+  /** Makes something through the API, from a page that follows nothing else. */
+  async function make(page, path, body, name = "id") {
+    await page.goto(ORIGIN + "/clips");
+    const answer = await api(page, "POST", path, body);
+    assert(answer[name], "nothing was made: " + JSON.stringify(answer));
+    return answer[name];
+  }
+
+  /** Opens the page of a job or a project; counts the events that come over WebSocket connections, and the streams. */
+  async function watch(page, path, id) {
+    const seen = { events: 0, streams: 0 };
+    page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => { if (JSON.parse(String(payload)).data) seen.events++; }));
+    page.on("request", (request) => { const { pathname } = new URL(request.url()); if (pathname.includes(id) && pathname.endsWith("/stream")) seen.streams++; });
+    await page.goto(`${ORIGIN}${path}/${id}`);
+    return seen;
+  }
+
+  /** The page follows by a WebSocket connection alone until it shows the end. */
+  async function bySocket(page, seen, end) {
+    await badge(page, "Live: WebSocket");
+    await until(() => seen.events > 1, () => `${seen.events} events came over WebSocket connections, and ${seen.streams} streams were opened`, SLOW);
+    await page.locator(end).first().waitFor({ timeout: SLOW });
+    assert(!seen.streams, `${seen.streams} streams were opened`);
+  }
+
+  await walk("live-socket-job", async (made) => {
+    const page = await made(); const id = await make(page, "/api/generate", JOB, "jobId");
+    const seen = await watch(page, "/job", id);
+    await page.locator("#steps li.active").first().waitFor({ timeout: SLOW });
+    await bySocket(page, seen, "#video video");
+  });
+
+  await walk("live-socket-project", async (made) => {
+    const page = await made(); const id = await make(page, "/api/v1/projects", { name: "A walk by WebSocket", scenes: ["A fox runs", "A river"].map((prompt) => ({ prompt, duration: 1 })) });
+    const seen = await watch(page, "/projects", id);
+    await page.locator('#actions [data-act="start"]').click();
+    await bySocket(page, seen, "#video video");
+    await page.goto(ORIGIN + "/clips"); await api(page, "DELETE", `/api/v1/projects/${id}`);
+  });
+
+  await walk("live-socket-clips", async (made) => {
+    const page = await made(); await page.goto(ORIGIN + "/clips"); const videoUrl = await film.upload(page);
+    const id = await make(page, CLIPS, { videoUrl, clipDurations: ["15-30"] });
+    const seen = await watch(page, "/clips", id);
+    await bySocket(page, seen, ".head .pill.completed");
+    await page.goto(ORIGIN + "/clips"); await page.evaluate((path) => fetch(path, { method: "DELETE", headers: { "content-type": "application/json" }, body: "{}" }), `${CLIPS}/${id}`);
+  });
+
+  await walk("live-events", async (made) => {
+    // Without WebSocket connections events are streamed.
+    const page = await made(); const id = await make(page, "/api/generate", JOB, "jobId"); let closed = 0;
+    await page.routeWebSocket(/./, (socket) => { closed++; return socket.close(); });
+    const seen = await watch(page, "/job", id);
+    await badge(page, "Live: events"); await page.locator("#video video").waitFor({ timeout: SLOW });
+    assert(closed && seen.streams && !seen.events, `${closed} connections were closed, ${seen.streams} streams were opened, and ${seen.events} events came over WebSocket connections`);
+  });
+
+  await walk("live-polling", async (made) => {
+    // Without both the page polls.
+    const page = await made(); const id = await make(page, "/api/generate", JOB, "jobId"); let polls = 0;
+    await refuseStreams(page); const seen = await watch(page, "/job", id); await badge(page, "Polling");
+    page.on("request", (request) => { if (new URL(request.url()).pathname === `/api/job/${id}`) polls++; });
+    await page.locator("#video video").waitFor({ timeout: SLOW });
+    assert(polls && !seen.events, `${polls} polls, and ${seen.events} events over WebSocket connections`);
+  });
+}

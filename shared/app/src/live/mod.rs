@@ -1,0 +1,10 @@
+//! Live updates over WebSocket connections (docs/contract/live.md, WebSocket): who follows what, and what is sent when.
+
+pub mod connections;
+pub mod follow;
+pub mod messages;
+pub mod ports;
+pub mod protocol;
+pub mod push;
+pub mod subjects;
+pub mod topic;

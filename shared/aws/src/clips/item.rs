@@ -1,0 +1,92 @@
+//! A clip job as an item of the Clips table: its stored form, its outbox, and the attributes of the indexes.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::outbox::sweep::shard;
+use reelhook_app::store::StoreError;
+use reelhook_domain::{ClipJob, ClipJobId, Effect};
+
+use crate::aggregates::{Operations, Stored};
+use crate::clips::stored_clip_job::StoredClipJob;
+use crate::items::packed::{body, read_body};
+use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+
+/// The number of days for which ended jobs are kept.
+pub(super) const RETENTION_DAYS: i64 = 30;
+/// The number of days for which the tombstone of a deleted job is kept: longer than records of the stream.
+const TOMBSTONE_DAYS: i64 = 3;
+/// The partition of all clip jobs in the index by creation time.
+pub(super) const CLIPS: &str = "clips";
+
+impl Stored for ClipJob {
+    const OPERATIONS: Operations = Operations {
+        load: "load clip job",
+        load_all: "load clip jobs",
+        save: "save clip job",
+        insert: "insert clip job",
+        insert_with_key: "insert clip job with key",
+        claim: "claim clip job",
+        due: "find due clip jobs",
+    };
+
+    const CHOSEN_IDS: bool = false;
+
+    fn parse_id(text: &str) -> Option<ClipJobId> {
+        ClipJobId::parse(text).ok()
+    }
+
+    fn to_item(&self, write_id: &str) -> Item {
+        to_item(self, write_id)
+    }
+
+    fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {
+        from_item(operation, item)
+    }
+}
+
+/// The item of a clip job: the stored form and the outbox, and the attributes of the indexes.
+pub fn to_item(job: &ClipJob, write_id: &str) -> Item {
+    let (form, body) = body(&StoredClipJob::from(job));
+    let mut item: Item = [
+        ("id", s(job.id.as_str())),
+        ("version", n(job.version)),
+        ("schema", n(SCHEMA)),
+        ("write_id", s(write_id)),
+        ("status", s(job.status.name())),
+        ("created_at", n(job.created_at.millis())),
+        (form, body),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    if !job.outbox.is_empty() {
+        set("outbox", json(&job.outbox));
+    }
+    if job.deleted_at.is_some() {
+        set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
+        return item;
+    }
+    set("list", s(CLIPS));
+    if let Some(owner) = &job.origin.owner {
+        set("owner", s(owner.as_str()));
+    }
+    if let Some(due) = job.due_at {
+        set("due_shard", s(format!("due#{}", shard(job.id.as_str()))));
+        set("due_at", n(due.millis()));
+    }
+    if job.status.is_final() {
+        set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
+    }
+    item
+}
+
+/// Reads a clip job from its item.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] names the unreadable attribute.
+pub fn from_item(operation: &'static str, item: &Item) -> Result<ClipJob, StoreError> {
+    let mut job = ClipJob::from(read_body::<StoredClipJob>(operation, item)?);
+    if item.contains_key("outbox") {
+        job.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
+    }
+    Ok(job)
+}

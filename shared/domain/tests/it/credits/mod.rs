@@ -1,0 +1,3 @@
+//! Credits through their public API.
+
+mod histories;
