@@ -3,8 +3,8 @@
 use reelhook_app::change::{Changed, change_loaded};
 use reelhook_app::clips::requests::create::{CreatePorts, Created, NewClips, create_job, has_too_many_ranges};
 use reelhook_app::clips::requests::find::find;
-use reelhook_app::clips::requests::retry::{Retried, RetryPorts, retry_job};
-use reelhook_app::clips::store::{ClipAttempts, ClipList, ClipStore};
+use reelhook_app::clips::requests::retry::{Retried, retry_job};
+use reelhook_app::clips::store::{AttemptPorts, ClipAttempts, ClipList, ClipStore};
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::credits::ledger::Ledger;
 use reelhook_app::credits::requests::{AddPorts, Added, NewCredits, add, read};
@@ -154,7 +154,7 @@ impl Service<'_> {
 
     async fn retry(&self, caller: &Caller, id: &ClipJobId) -> Result<ApiAnswer, Problem> {
         let loaded = self.find(caller, id).await?;
-        let ports = RetryPorts {
+        let ports = AttemptPorts {
             attempts: self.attempts,
             jobs: self.jobs,
             clock: self.clock,

@@ -7,7 +7,7 @@ pub mod files;
 pub mod launch;
 pub mod perform;
 pub mod pieces;
-mod raise;
+pub mod raise;
 pub mod reports;
 pub mod requests;
 pub mod store;

@@ -6,9 +6,8 @@ use reelhook_domain::credits::ledger::Balance;
 use reelhook_domain::{Aggregate, ClipJob, ClipJobId, Decision};
 
 use crate::change::{ChangeError, Changed, change, change_loaded};
-use crate::clips::perform::ports::ClipPorts;
 use crate::clips::requests::create::reservation;
-use crate::clips::store::Reserved;
+use crate::clips::store::{AttemptPorts, Reserved};
 use crate::credits::ledger::Reservation;
 use crate::retry::Retry;
 
@@ -20,8 +19,8 @@ const ATTEMPTS: u32 = 12;
 ///
 /// # Errors
 /// [`ChangeError`] if the store fails or every attempt ends in a conflict.
-pub(super) async fn report(
-    ports: &ClipPorts<'_>,
+pub async fn report_piece(
+    ports: &AttemptPorts<'_>,
     id: &ClipJobId,
     event: &Event,
 ) -> Result<Changed<ClipJob>, ChangeError> {

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use reelhook_domain::clips::job::ClipJob;
 use reelhook_domain::clips::status::ClipStatus;
 use reelhook_domain::credits::ledger::Balance;
-use reelhook_domain::{ClipJobId, OwnerId, Timestamp};
+use reelhook_domain::{ClipJobId, ClipPolicy, OwnerId, Timestamp};
 
 use crate::change::AggregateStore;
+use crate::clock::ClockAndRandom;
 use crate::credits::ledger::Reservation;
 use crate::idempotency::{IdempotencyRecord, IdempotencyStore};
 use crate::store::StoreError;
@@ -50,6 +51,21 @@ pub trait ClipAttempts: IdempotencyStore {
     /// # Errors
     /// [`StoreError`].
     async fn save_attempt(&self, job: &ClipJob, reservation: &Reservation) -> Result<Reserved, StoreError>;
+}
+
+/// The ports of what begins an attempt, or raises what it reserves.
+#[derive(Clone, Copy)]
+pub struct AttemptPorts<'a> {
+    /// Attempts and their reservations.
+    pub attempts: &'a dyn ClipAttempts,
+    /// Clip jobs.
+    pub jobs: &'a dyn ClipStore,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+    /// The policy of clip jobs.
+    pub policy: &'a ClipPolicy,
+    /// Whether an account must have the credits that it reserves (CREDITS).
+    pub limited: bool,
 }
 
 /// One page of a list of clip jobs.

@@ -1,7 +1,8 @@
 //! Tests of requests for clips and credits: reservations, repeats, and jobs that do the same.
 
 use reelhook_app::clips::requests::create::{CreatePorts, Created, NewClips, create_job};
-use reelhook_app::clips::requests::retry::{Retried, RetryPorts, retry_job};
+use reelhook_app::clips::requests::retry::{Retried, retry_job};
+use reelhook_app::clips::store::AttemptPorts;
 use reelhook_app::credits::requests::{AddPorts, Added, NewCredits, add, read};
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_domain::clips::event::Event;
@@ -43,7 +44,7 @@ impl Requests {
     }
 
     async fn retry(&self, job: &ClipJob) -> Retried {
-        let ports = RetryPorts {
+        let ports = AttemptPorts {
             attempts: &self.stored,
             jobs: &self.stored,
             clock: &self.world,

@@ -265,6 +265,7 @@ async fn a_token_for_one_job_follows_no_other() {
 async fn who_follows_an_owner_gets_all_of_theirs_from_then_on() {
     let live = MemoryLive::default();
     live.happens("job_1", Some("ann"), false);
+    live.world.advance_s(1);
     for (id, owner) in [("a", Some("ann")), ("b", None)] {
         open(&live, id, owner).await;
         say(&live, id, &json!({ "action": "subscribe", "owner": "ann" })).await;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reelhook_app::clips::requests::create::{CreatePorts, Created, NewClips, create_job};
-use reelhook_app::clips::requests::retry::{Retried, RetryPorts, retry_job};
+use reelhook_app::clips::requests::retry::{Retried, retry_job};
+use reelhook_app::clips::store::AttemptPorts;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::repair::{Cursor, Repaired, repair, repair_clips, repair_projects};
 use reelhook_domain::clips::event::{Event as ClipEvent, ReportKind, ReportedClip, WorkerOutput, WorkerReport};
@@ -277,7 +278,7 @@ async fn create_clips(stack: &Stack, n: u32) -> ClipJob {
 /// A new attempt of a clip job, which reserves 10 credits.
 async fn retry_clips(stack: &Stack, id: &ClipJobId) {
     let (jobs, policy) = (&*stack.clips.jobs, &stack.clips.policy);
-    let ports = RetryPorts { attempts: jobs, jobs, clock: &*stack.world, policy, limited: false };
+    let ports = AttemptPorts { attempts: jobs, jobs, clock: &*stack.world, policy, limited: false };
     assert!(matches!(retry_job(&ports, jobs.get(id)).await.unwrap(), Retried::Done(_)));
 }
 

@@ -10,7 +10,7 @@ use reelhook_domain::clips::clip::{ClipScore, PlannedClip, SourceFacts};
 use reelhook_domain::clips::request::{ClipRequest, Layout, Range};
 use serde::{Deserialize, Serialize};
 
-use crate::clips::store::{ClipAttempts, ClipStore};
+use crate::clips::store::{AttemptPorts, ClipAttempts, ClipStore};
 use crate::clock::{ClockAndRandom, Timer};
 use crate::files::fetch::FileSources;
 use crate::files::ports::StoredFiles;
@@ -150,6 +150,12 @@ pub struct ClipPorts<'a> {
 }
 
 impl ClipPorts<'_> {
+    /// What raises reservations.
+    pub(in crate::clips) fn of_attempts(&self) -> AttemptPorts<'_> {
+        let Self { attempts, jobs, clock, policy, limited, .. } = *self;
+        AttemptPorts { attempts, jobs, clock, policy, limited }
+    }
+
     /// Where files are fetched from.
     pub(super) fn sources(&self) -> FileSources<'_> {
         FileSources { files: self.files, downloads: self.downloads }

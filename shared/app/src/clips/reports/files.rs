@@ -98,20 +98,13 @@ fn is_s3(host: &str) -> bool {
 
 /// Whether a segment of a path names something in its folder, however often it is percent-encoded.
 fn is_plain(segment: &str) -> bool {
-    let mut text = segment.to_owned();
-    for _ in 0..LAYERS {
-        let leads_out =
-            matches!(text.as_str(), "" | "." | "..") || text.chars().any(|c| c == '\\' || c == '/' || steers(c));
-        if leads_out {
-            return false;
-        }
-        match decoded(&text) {
-            Some(inner) if inner == text => return true,
-            Some(inner) => text = inner,
-            None => return false,
-        }
-    }
-    false
+    stays(segment, LAYERS)
+}
+
+/// Whether a text with at most so many layers of percent-encoding names something in its folder.
+fn stays(text: &str, layers: usize) -> bool {
+    let leads_out = matches!(text, "" | "." | "..") || text.chars().any(|c| c == '\\' || c == '/' || steers(c));
+    !leads_out && layers > 0 && decoded(text).is_some_and(|inner| inner == text || stays(&inner, layers - 1))
 }
 
 /// The text without one layer of percent-encoding; none if it is not UTF-8.

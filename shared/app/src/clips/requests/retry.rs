@@ -3,32 +3,17 @@
 use reelhook_domain::clips::event::Event;
 use reelhook_domain::clips::reasons::Rejected;
 use reelhook_domain::credits::ledger::Balance;
-use reelhook_domain::{Aggregate, ClipJob, ClipPolicy, Decision};
+use reelhook_domain::{Aggregate, ClipJob, Decision};
 
 use crate::change::ChangeError;
 use crate::clips::requests::create::{has_too_many_ranges, reservation};
 use crate::clips::requests::find::find;
 use crate::clips::requests::source::needs_worker;
-use crate::clips::store::{ClipAttempts, ClipStore, Reserved};
-use crate::clock::ClockAndRandom;
+use crate::clips::store::{AttemptPorts, Reserved};
 use crate::retry::Retry;
 
 /// Attempts at a change; each conflict means that another writer succeeded.
 const ATTEMPTS: u32 = 12;
-
-/// The ports of [`retry_job`].
-pub struct RetryPorts<'a> {
-    /// New attempts.
-    pub attempts: &'a dyn ClipAttempts,
-    /// Clip jobs.
-    pub jobs: &'a dyn ClipStore,
-    /// Clock and randomness.
-    pub clock: &'a dyn ClockAndRandom,
-    /// The policy of clip jobs.
-    pub policy: &'a ClipPolicy,
-    /// Whether an account must have the credits that it reserves (CREDITS).
-    pub limited: bool,
-}
 
 /// The outcome of a retry.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +41,7 @@ pub enum Retried {
 ///
 /// # Errors
 /// [`ChangeError`] if the store fails or every attempt ends in a conflict.
-pub async fn retry_job(ports: &RetryPorts<'_>, loaded: ClipJob) -> Result<Retried, ChangeError> {
+pub async fn retry_job(ports: &AttemptPorts<'_>, loaded: ClipJob) -> Result<Retried, ChangeError> {
     let id = loaded.id.clone();
     let (mut known, mut sent): (Option<ClipJob>, Option<u32>) = (Some(loaded), None);
     let mut retry = Retry::new(ports.clock, ATTEMPTS);

@@ -6,9 +6,11 @@ use std::sync::Mutex;
 
 use proptest::sample::Index;
 use reelhook_app::change::{ChangeError, Changed, change};
+use reelhook_app::clips::raise::report_piece;
 use reelhook_app::clips::reports::{Inbound, ReportPorts, Submission, receive};
 use reelhook_app::clips::requests::create::{CreatePorts, Created, NewClips, create_job};
-use reelhook_app::clips::requests::retry::{RetryPorts, retry_job};
+use reelhook_app::clips::requests::retry::retry_job;
+use reelhook_app::clips::store::AttemptPorts;
 use reelhook_app::credits::requests::{AddPorts, NewCredits, add};
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbox::messages::WorkMessage;
@@ -111,6 +113,16 @@ impl History {
         &self.stack.clips.jobs
     }
 
+    fn of_attempts(&self) -> AttemptPorts<'_> {
+        AttemptPorts {
+            attempts: self.jobs(),
+            jobs: self.jobs(),
+            clock: &*self.stack.world,
+            policy: &self.stack.clips.policy,
+            limited: self.limited,
+        }
+    }
+
     async fn apply(&self, id: &ClipJobId, event: &Event) -> Result<Changed<ClipJob>, ChangeError> {
         change(self.jobs(), &*self.stack.world, &self.stack.clips.policy, id, event).await
     }
@@ -158,14 +170,7 @@ impl History {
     }
 
     async fn retry(&self, job: &ClipJob) -> bool {
-        let ports = RetryPorts {
-            attempts: self.jobs(),
-            jobs: self.jobs(),
-            clock: &*self.stack.world,
-            policy: &self.stack.clips.policy,
-            limited: self.limited,
-        };
-        retry_job(&ports, job.clone()).await.is_ok()
+        retry_job(&self.of_attempts(), job.clone()).await.is_ok()
     }
 
     async fn report(&self, job: &ClipJob, older: bool, said: Said) -> bool {
@@ -208,7 +213,7 @@ impl History {
             let piece = job.claimed_piece(claim).expect("the claimed piece");
             Event::PieceDone { claim, output: Box::new(made(piece)) }
         };
-        self.apply(&job.id, &event).await.is_ok()
+        report_piece(&self.of_attempts(), &job.id, &event).await.is_ok()
     }
 
     async fn wait(&self, seconds: u64) {
