@@ -65,10 +65,7 @@ pub struct Deps {
     credits: CreditTable,
     errors: ErrorTable,
     tables: FanoutTables,
-    work: Queue<WorkMessage>,
-    deliveries: Queue<DeliveryMessage>,
-    pieces: Queue<PieceMessage>,
-    live: Queue<LiveMessage>,
+    hints: Hints,
     viewers: ViewerFlag,
     failures: Queue<PoisonNote>,
     bucket: Bucket,
@@ -76,6 +73,14 @@ pub struct Deps {
     settings: Settings<Secrets>,
     registrations: RegistrationTable,
     policy: Policy,
+}
+
+/// The queues of hints, by who receives them.
+struct Hints {
+    work: Queue<WorkMessage>,
+    deliveries: Queue<DeliveryMessage>,
+    pieces: Queue<PieceMessage>,
+    live: Queue<LiveMessage>,
 }
 
 impl Deps {
@@ -86,8 +91,13 @@ impl Deps {
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
         let allow_http = resources.environment.allows_http();
         let mut queues = resources.queues();
-        let (work, deliveries) = (queues.work(), queues.deliveries());
-        let (pieces, live, failures) = (queues.pieces(), queues.live(), queues.named("FAILURES_QUEUE_URL"));
+        let hints = Hints {
+            work: queues.work(),
+            deliveries: queues.deliveries(),
+            pieces: queues.pieces(),
+            live: queues.live(),
+        };
+        let failures = queues.named("FAILURES_QUEUE_URL");
         Ok(Self {
             jobs: resources.jobs(),
             projects: resources.projects(),
@@ -100,10 +110,7 @@ impl Deps {
                 counters: resources.counters(),
                 now: || SystemClock.now(),
             },
-            work,
-            deliveries,
-            pieces,
-            live,
+            hints,
             viewers: resources.viewers(),
             failures,
             bucket: resources.bucket(),
@@ -132,7 +139,7 @@ impl Deps {
         let grace = self.policy.hint_grace;
         RaisePorts {
             errors: &self.errors,
-            notify: NotifyPorts { store: &self.tables, hints: &self.deliveries, grace },
+            notify: NotifyPorts { store: &self.tables, hints: &self.hints.deliveries, grace },
             subscribers: &self.registrations,
             settings: &secrets.webhooks,
             clock: &SystemClock,
@@ -148,11 +155,11 @@ impl Deps {
             submissions: &self.tables.counters,
             ledger: &self.credits,
             errors,
-            work: &self.work,
-            pieces: &self.pieces,
-            deliveries: &self.deliveries,
+            work: &self.hints.work,
+            pieces: &self.hints.pieces,
+            deliveries: &self.hints.deliveries,
             viewers: &self.viewers,
-            live: &self.live,
+            live: &self.hints.live,
             clock: &SystemClock,
         }
     }

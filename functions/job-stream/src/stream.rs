@@ -18,10 +18,10 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::errors::stream::{self as errors_stream, ErrorStreamRoute};
 use reelhook_http::jobs::stream::admit;
 use reelhook_http::jobs::viewers;
+use reelhook_http::live::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
-use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use reelhook_signing::SigningKeys;
 use tokio::time::Instant;
 

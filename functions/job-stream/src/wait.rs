@@ -19,11 +19,11 @@ use reelhook_http::jobs::problem::JobProblem;
 use reelhook_http::jobs::stream::{admit, read_token_request, token_answer, token_for, wants_errors, wants_live};
 use reelhook_http::jobs::viewers;
 use reelhook_http::live::LIVE_SUBJECT;
+use reelhook_http::live::sse::{self, Received, Route, SHORT_COOKIE_LIFE};
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::projects::problem::ProjectProblem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
-use reelhook_http::sse::{self, Received, Route, SHORT_COOKIE_LIFE};
 use reelhook_signing::SigningKeys;
 use tokio::time::Instant;
 

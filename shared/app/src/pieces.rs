@@ -80,7 +80,7 @@ pub(crate) trait PieceWork: Sync {
         units: &Arc<AtomicU32>,
     ) -> Option<<Self::Of as Aggregate>::Event>;
 
-    /// Saves what the report of a result or of a failure changes.
+    /// Saves what the report of a result or of a failure changes, and does what follows from it.
     async fn report(
         &self,
         owner: &PieceOwner<'_, Self::Of>,
@@ -88,9 +88,6 @@ pub(crate) trait PieceWork: Sync {
     ) -> Result<Changed<Self::Of>, ChangeError> {
         save(owner, event).await
     }
-
-    /// Called with the aggregate after a report was saved.
-    async fn reported(&self, of: &Self::Of);
 }
 
 /// Processes pieces one after the other, until none is open or `last_start` is reached; returns the number of reported
@@ -137,10 +134,7 @@ pub(crate) async fn process_one<W: PieceWork>(
     let duration_ms = owner.clock.now().millis_since(began);
     tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.name(), "reported a piece");
     match changed {
-        Changed::Applied(of) => {
-            work.reported(&of).await;
-            Ok(PieceOutcome::Reported)
-        }
+        Changed::Applied(_) => Ok(PieceOutcome::Reported),
         Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Ok(PieceOutcome::Lost),
     }
 }
@@ -158,7 +152,11 @@ async fn claim_piece<A: Aggregate>(owner: &PieceOwner<'_, A>, event: &A::Event) 
     }
 }
 
-async fn save<A: Aggregate>(owner: &PieceOwner<'_, A>, event: &A::Event) -> Result<Changed<A>, ChangeError> {
+/// Saves what an event changes.
+///
+/// # Errors
+/// [`ChangeError`].
+pub(crate) async fn save<A: Aggregate>(owner: &PieceOwner<'_, A>, event: &A::Event) -> Result<Changed<A>, ChangeError> {
     change(owner.store, owner.clock, owner.policy, owner.id, event).await
 }
 

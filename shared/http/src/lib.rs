@@ -21,7 +21,6 @@ pub mod refusal;
 pub mod request;
 pub mod routes;
 pub mod site;
-pub mod sse;
 pub mod typed;
 pub mod videos;
 pub mod webhooks;

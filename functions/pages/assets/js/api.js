@@ -94,7 +94,7 @@ export const perform = ({ method, path, body }) => (path.startsWith("/api/") ? s
 /** @type {Api.Url} */
 export const url = fill;
 /** @type {Api.Call} */
-export const call = send;
+export const call = /** @type {any} */ (send);
 /** @type {Api.CallOf<"GET">} */
 export const get = (route, ...[request]) => send("GET", route, request);
 /** @type {Api.CallOf<"POST">} */

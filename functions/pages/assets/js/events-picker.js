@@ -7,6 +7,7 @@ const GROUPS = {
   video: "video events",
   project: "project events",
   scene: "scene events",
+  clips: "clip events",
   error: "error events",
   endpoint: "endpoint events",
   delivery: "delivery events",

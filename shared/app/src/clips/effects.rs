@@ -10,19 +10,21 @@ use crate::clips::store::NamedSubmission;
 use crate::credits::ledger::{Charge, Settlement};
 use crate::outbox::fanout::Plan;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
-use crate::outbox::source::{CreditSource, FanoutSource};
+use crate::outbox::source::{CreditSource, FanoutSource, Owned};
 use crate::views::clips::Clips;
 use crate::views::view::WebhookView;
 use crate::watch::Watched;
 use crate::webhooks::events::Callback;
 
+impl Owned for ClipJob {
+    fn owner(&self) -> Option<&OwnerId> {
+        self.origin.owner.as_ref()
+    }
+}
+
 impl FanoutSource for ClipJob {
     fn view(&self) -> &'static dyn WebhookView<Self> {
         &Clips
-    }
-
-    fn owner(&self) -> Option<&OwnerId> {
-        self.origin.owner.as_ref()
     }
 
     fn callback(&self, event: OutboundEvent) -> Option<Callback> {

@@ -91,6 +91,4 @@ impl PieceWork for ClipPieces<'_> {
     async fn report(&self, owner: &PieceOwner<'_, ClipJob>, event: &Event) -> Result<Changed<ClipJob>, ChangeError> {
         raise::report_piece(&self.ports.of_attempts(), owner.id, event).await
     }
-
-    async fn reported(&self, _job: &ClipJob) {}
 }

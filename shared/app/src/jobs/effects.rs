@@ -5,19 +5,21 @@ use std::collections::BTreeMap;
 use reelhook_domain::{Job, JobEffect, JobId, JobSnapshot, Live, LiveSnapshot, OutboundEvent, OwnerId, Status};
 
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
-use crate::outbox::source::{CreditSource, FanoutSource};
+use crate::outbox::source::{CreditSource, FanoutSource, Owned};
 use crate::views;
 use crate::views::view::WebhookView;
 use crate::watch::Watched;
 use crate::webhooks::events::Callback;
 
+impl Owned for Job {
+    fn owner(&self) -> Option<&OwnerId> {
+        self.origin.owner.as_ref()
+    }
+}
+
 impl FanoutSource for Job {
     fn view(&self) -> &'static dyn WebhookView<Self> {
         views::of_jobs(self.kind)
-    }
-
-    fn owner(&self) -> Option<&OwnerId> {
-        self.origin.owner.as_ref()
     }
 
     fn callback(&self, event: OutboundEvent) -> Option<Callback> {

@@ -7,6 +7,12 @@ use crate::outbox::messages::PieceMessage;
 use crate::views::view::WebhookView;
 use crate::webhooks::events::Callback;
 
+/// An aggregate that an owner or an operator created.
+pub trait Owned: Aggregate {
+    /// Whose it is; none for an operator's.
+    fn owner(&self) -> Option<&OwnerId>;
+}
+
 /// An aggregate whose work may cost its owner credits.
 pub trait CreditSource: Aggregate {
     /// The end of a reservation that an effect of this version asks for; none if its work costs nothing.
@@ -21,12 +27,9 @@ pub trait CreditSource: Aggregate {
 }
 
 /// An aggregate whose outbox fanout processes.
-pub trait FanoutSource: CreditSource {
+pub trait FanoutSource: Owned + CreditSource {
     /// The view of its clients' dialect.
     fn view(&self) -> &'static dyn WebhookView<Self>;
-
-    /// Whose it is; none for an operator's.
-    fn owner(&self) -> Option<&OwnerId>;
 
     /// The URL that its client named for its own events, and what this event makes obsolete there.
     fn callback(&self, _event: OutboundEvent) -> Option<Callback> {

@@ -7,20 +7,22 @@ use reelhook_domain::{Live, LiveSnapshot, OwnerId, ProjectId, ProjectSnapshot, S
 
 use crate::outbox::fanout::Plan;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
-use crate::outbox::source::{CreditSource, FanoutSource};
+use crate::outbox::source::{CreditSource, FanoutSource, Owned};
 use crate::projects::links;
 use crate::projects::lookup::Lookup;
 use crate::views::scenes::Scenes;
 use crate::views::view::WebhookView;
 use crate::watch::Watched;
 
+impl Owned for Project {
+    fn owner(&self) -> Option<&OwnerId> {
+        self.origin.owner.as_ref()
+    }
+}
+
 impl FanoutSource for Project {
     fn view(&self) -> &'static dyn WebhookView<Self> {
         &Scenes
-    }
-
-    fn owner(&self) -> Option<&OwnerId> {
-        self.origin.owner.as_ref()
     }
 
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot {

@@ -85,6 +85,4 @@ impl PieceWork for ProjectPieces<'_> {
             }
         })
     }
-
-    async fn reported(&self, _project: &Project) {}
 }

@@ -8,8 +8,8 @@ use reelhook_domain::pieces::Pieces;
 use reelhook_domain::videos::render::RenderTask;
 use reelhook_domain::{Event, Job, JobId, Timestamp, brief};
 
-use crate::change::ChangeError;
-use crate::pieces::{PieceOwner, PieceWork, process_all, process_one};
+use crate::change::{ChangeError, Changed};
+use crate::pieces::{PieceOwner, PieceWork, process_all, process_one, save};
 use crate::videos::draw_error::DrawError;
 use crate::videos::perform::{TaskOutcome, perform};
 use crate::videos::ports::DrawPorts;
@@ -91,8 +91,12 @@ impl PieceWork for JobPieces<'_> {
         })
     }
 
-    async fn reported(&self, job: &Job) {
-        note_speed(self.ports.speeds, job).await;
+    async fn report(&self, owner: &PieceOwner<'_, Job>, event: &Event) -> Result<Changed<Job>, ChangeError> {
+        let changed = save(owner, event).await?;
+        if let Changed::Applied(job) = &changed {
+            note_speed(self.ports.speeds, job).await;
+        }
+        Ok(changed)
     }
 }
 

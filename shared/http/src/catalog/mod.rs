@@ -1,6 +1,7 @@
 //! Routes of the catalogue: platforms, genres, templates and the movie preview (docs/contract/catalog.md).
 
 mod answers;
+mod content_type;
 mod preview;
 
 use reelhook_app::catalog::Choice;
@@ -8,6 +9,7 @@ use reelhook_app::catalog::Choice;
 pub use self::answers::{
     Genres, MovieView, Platforms, Preview, Templates, genres_answer, platforms_answer, preview_answer, templates_answer,
 };
+pub(crate) use self::content_type::content_type;
 pub use self::preview::{Country, PreviewRequest};
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;

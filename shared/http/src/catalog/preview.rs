@@ -8,7 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::jobs::generate::content_type;
+use crate::catalog::content_type;
 use crate::jobs::problem::JobProblem;
 use crate::problem::Problem;
 use crate::request::ApiRequest;

@@ -6,9 +6,9 @@ use reelhook_domain::Timestamp;
 use reelhook_signing::{SigningKeys, SubjectClaims};
 
 use crate::access::Access;
+use crate::live::sse;
 use crate::problem::{Problem, RequestProblem};
 use crate::request::ApiRequest;
-use crate::sse;
 
 /// The subject of tokens for the stream of errors.
 pub const SUBJECT: &str = "errors";

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::access::Caller;
+use crate::catalog::content_type;
 use crate::idempotency::key_of_body;
 use crate::jobs::problem::JobProblem;
 use crate::metadata::MetadataField;
@@ -135,16 +136,6 @@ pub fn platform_alias(platform: &str) -> &str {
     }
 }
 
-/// The catalogue's name of a content type; none for `All`.
-pub(crate) fn content_type(text: String) -> Option<String> {
-    match text.as_str() {
-        "All" => None,
-        "Serie" => Some("Série".to_owned()),
-        "all" => Some("Film".to_owned()),
-        _ => Some(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -191,8 +182,5 @@ mod tests {
         check("Prime Video", "Prime");
         check("netflix", "Netflix");
         check("Sky Go", "Sky Go");
-        assert_eq!(content_type("Serie".to_owned()).as_deref(), Some("Série"));
-        assert_eq!(content_type("all".to_owned()).as_deref(), Some("Film"));
-        assert_eq!(content_type("All".to_owned()), None);
     }
 }

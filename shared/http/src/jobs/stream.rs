@@ -14,10 +14,10 @@ use crate::access::{Access, Caller};
 use crate::answer::ApiAnswer;
 use crate::clips;
 use crate::jobs::problem::JobProblem;
+use crate::live::sse::{QUEUE_SUBJECT, Route, token_subject};
 use crate::problem::{Problem, RequestProblem};
 use crate::projects::problem::ProjectProblem;
 use crate::request::ApiRequest;
-use crate::sse::{QUEUE_SUBJECT, Route, token_subject};
 use crate::typed::fields::Flag;
 
 /// How long a token is valid.

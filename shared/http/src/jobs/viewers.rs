@@ -5,8 +5,8 @@ use reelhook_app::watch::{LiveEvent, Watch};
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
+use crate::live::sse::{self, IDLE_COOKIE_LIFE, NOT_FOUND, Route, SHORT_COOKIE_LIFE};
 use crate::request::ApiRequest;
-use crate::sse::{self, IDLE_COOKIE_LIFE, NOT_FOUND, Route, SHORT_COOKIE_LIFE};
 
 /// `retry` in milliseconds for a job that no command can continue.
 pub const SETTLED_MS: u32 = 120_000;

@@ -1,9 +1,11 @@
 //! Who may open a WebSocket connection: the bearer of a stream token (docs/contract/live.md, WebSocket).
 
+pub mod sse;
+
 use reelhook_domain::{OwnerId, Subject, Timestamp};
 use reelhook_signing::{SigningKeys, StreamClaims};
 
-use crate::sse::of_token_subject;
+use self::sse::of_token_subject;
 
 /// The subject of tokens for connections that may follow all that the caller sees.
 pub const LIVE_SUBJECT: &str = "live";
@@ -59,7 +61,7 @@ mod tests {
     use reelhook_signing::SignedToken;
 
     use super::*;
-    use crate::sse::{QUEUE_SUBJECT, token_subject};
+    use crate::live::sse::{QUEUE_SUBJECT, token_subject};
 
     const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
