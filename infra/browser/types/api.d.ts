@@ -96,11 +96,6 @@ declare global {
       body?: unknown;
       etag?: Etag;
     };
-    type Call = <M extends Method, R extends Route<M>>(
-      method: M,
-      route: R,
-      ...request: Given<Request<M, R>>
-    ) => Promise<Answer<M, R>>;
     type CallOf<M extends Method> = <R extends Route<M>>(
       route: R,
       ...request: Given<Request<M, R>>

@@ -1,5 +1,5 @@
 // Serves the queue and job pages: retry, cancel and delete, each with its question.
-import { call, post } from "./api.js";
+import { post, remove } from "./api.js";
 import { confirm } from "./dialog.js";
 import { el, enable, first, refocus, toast, toastError } from "./dom.js";
 import { isActive, shortId, summary } from "./format.js";
@@ -26,7 +26,7 @@ const ACTIONS = {
     label: "Delete",
     fits: (job) => !isActive(job),
     ask: { title: "Delete this job?", text: "The job, its log and its files are permanently deleted.", yes: "Delete job", danger: true },
-    send: (id) => call("DELETE", "/api/queue/job/{id}/delete", { path: { id } }),
+    send: (id) => remove("/api/queue/job/{id}/delete", { path: { id } }),
   },
 };
 const KINDS = /** @type {Kind[]} */ (Object.keys(ACTIONS));

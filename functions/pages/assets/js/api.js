@@ -93,12 +93,12 @@ function fill(route, { path = {}, query = {} } = {}) {
 export const perform = ({ method, path, body }) => (path.startsWith("/api/") ? send(method, path, { body }) : Promise.reject(new ApiError("This action is no call of the API.")));
 /** @type {Api.Url} */
 export const url = fill;
-/** @type {Api.Call} */
-export const call = /** @type {any} */ (send);
 /** @type {Api.CallOf<"GET">} */
 export const get = (route, ...[request]) => send("GET", route, request);
 /** @type {Api.CallOf<"POST">} */
 export const post = (route, ...[request]) => send("POST", route, request);
+/** @type {Api.CallOf<"DELETE">} */
+export const remove = (route, ...[request]) => send("DELETE", route, request);
 /** @type {Api.CallOf<"PATCH">} */
 export const patch = (route, ...[request]) => send("PATCH", route, request);
 /**

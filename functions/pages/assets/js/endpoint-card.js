@@ -1,5 +1,5 @@
 // Serves the webhooks page: one endpoint as a card, with the actions on it.
-import { call, patch, post } from "./api.js";
+import { patch, post, remove } from "./api.js";
 import { deliveryPath } from "./delivery-words.js";
 import { confirm } from "./dialog.js";
 import { el, enable, find, toast, toastError } from "./dom.js";
@@ -64,7 +64,7 @@ function buttons(endpoint, changed) {
     off
       ? button("switch", "Enable", (node) => run(node, () => turnOn(endpoint), changed))
       : button("switch", "Disable", (node) => run(node, () => turnOff(endpoint), changed)),
-    own && button("delete", "Delete", (node) => run(node, () => remove(endpoint), changed), "quiet-danger"),
+    own && button("delete", "Delete", (node) => run(node, () => removeEndpoint(endpoint), changed), "quiet-danger"),
   ];
 }
 
@@ -118,8 +118,8 @@ async function turnOff(endpoint) {
 }
 
 /** @param {Api.Endpoint} endpoint */
-async function remove(endpoint) {
+async function removeEndpoint(endpoint) {
   const question = { title: "Delete this endpoint?", text: `${title(endpoint)} (${address(endpoint)}). It receives no more webhooks, and its secrets are permanently deleted.`, yes: "Delete endpoint", danger: true };
   if (!(await confirm(question))) return null;
-  return (await call("DELETE", "/api/webhooks/endpoints/{id}", { path: { id: endpoint.id } })).message;
+  return (await remove("/api/webhooks/endpoints/{id}", { path: { id: endpoint.id } })).message;
 }

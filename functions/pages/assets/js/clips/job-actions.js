@@ -1,5 +1,5 @@
 // Serves the page of a clip job: cancel, retry and delete, each with its question.
-import { call, post } from "../api.js";
+import { post, remove } from "../api.js";
 import { confirm } from "../dialog.js";
 import { $, el, enable, first, hasFocus, refocus, toast, toastError } from "../dom.js";
 import { isUnderWay, sourceName } from "./words.js";
@@ -32,7 +32,7 @@ const ACTIONS = {
     // One that is under way would be canceled.
     fits: (job) => !isUnderWay(job),
     ask: { title: "Delete this job?", text: "The job and its clips are permanently deleted. Credits that it was charged stay charged.", yes: "Delete job", danger: true },
-    send: (id) => call("DELETE", "/api/ai-clipping-agent/jobs/{id}", { path: { id } }),
+    send: (id) => remove("/api/ai-clipping-agent/jobs/{id}", { path: { id } }),
     said: "The job is deleted",
   },
 };

@@ -1,5 +1,5 @@
 // Serves the pages of projects: making a project from prompts, changing what it says about itself, and adding scenes.
-import { call, patch, post, postOnce } from "../api.js";
+import { patch, post, postOnce, remove } from "../api.js";
 import { el, toast } from "../dom.js";
 import { field, number, plainInput, textOf } from "../form-parts.js";
 import { openForm } from "../sheet-form.js";
@@ -80,4 +80,4 @@ export function addScenes(project, changed) {
 export const hasRoom = (project) => project.scenes.length < MOST;
 
 /** Deletes a project. @param {string} id */
-export const deleteProject = (id) => call("DELETE", "/api/v1/projects/{id}", { path: { id } });
+export const deleteProject = (id) => remove("/api/v1/projects/{id}", { path: { id } });

@@ -1,5 +1,5 @@
 // Serves the page of a project: the actions on a scene, each with its question.
-import { call, failure, patch, post } from "../api.js";
+import { failure, patch, post, remove } from "../api.js";
 import { confirm } from "../dialog.js";
 import { $, el, enable, find, first, hasFocus, refocus, setText, toast, toastError } from "../dom.js";
 import { plural } from "../format.js";
@@ -76,7 +76,7 @@ const ACTIONS = {
     fits: (scene) => !isBusy(scene),
     run: async (scene, project) => {
       if (!(await ask(scene, { title: "Remove this scene?", text: "The scene and its takes are no longer part of the project.", yes: "Remove scene", danger: true }))) return null;
-      await call("DELETE", "/api/v1/projects/{id}/scenes/{scene}", { path: { id: project.id, scene: scene.id } });
+      await remove("/api/v1/projects/{id}/scenes/{scene}", { path: { id: project.id, scene: scene.id } });
       return `${sceneName(scene)} is removed`;
     },
   },
