@@ -38,6 +38,13 @@ export async function walkErrors({ walk, shoot, assert, until, settled, on, focu
     await card(page, "It is unclear").locator('[data-act="retry"]').click(); await page.locator("#confirm .danger").click(); await until(() => sent.length === 2, "the retry is not sent"); assert(JSON.stringify(sent) === '[{"sceneId":"scene_1"},{}]', JSON.stringify(sent));
   });
 
+  await walk("errors-retry-clips", async (made_) => {
+    // A failed clip job links to its page, and is retried from here.
+    const page = await made_(); await refuseStreams(page); const job = "550e8400-e29b-41d4-a716-446655440000"; const path = `/api/ai-clipping-agent/jobs/${job}/retry`; let sent = 0; let list = [fake(1, { type: "processing", cause: "clips_failed", message: "The clip job failed", context: { job_id: job, attempt: 1, error: "no sound" }, action: { method: "POST", path, label: "Retry" } })];
+    await serve(page, () => list); await page.route(`**${path}`, (route) => { sent++; list = []; return answer(route, { id: job, status: "queued" }); });
+    await page.goto(ORIGIN + "/errors"); await card(page, "The clip job failed").locator(`a[href="/clips/${job}"]`).waitFor(); await settled(page); await card(page, "The clip job failed").locator('[data-act="retry"]').click(); await page.locator(".toast:has-text('A new attempt has begun')").waitFor(); await card(page, "The clip job failed").waitFor({ state: "detached" }); assert(sent === 1, `${sent} retries were sent`);
+  });
+
   await walk("errors-keyboard", async (made_) => {
     // After each dismissal the focus moves to the next error, from the last one to the one before, from the only one to the heading.
     const page = await made_(); await refuseStreams(page); let list = [fake(1), fake(2), fake(3)]; await serve(page, () => list);

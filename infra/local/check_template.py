@@ -18,6 +18,7 @@ RULES = [
     access.no_wildcards,
     access.managed_policies,
     access.environment_size,
+    access.rate_limit,
     access.reserved_concurrency,
     queues.dead_letter_queue,
     queues.visibility,

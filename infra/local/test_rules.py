@@ -49,7 +49,15 @@ GOOD = {
             "Properties": {
                 "Role": get("WorkerRole"),
                 "Timeout": 10,
-                "Environment": {"Variables": {"QUEUE_URL": {"Ref": "Work"}}},
+                "Environment": {"Variables": {"QUEUE_URL": {"Ref": "Work"}, "API_CALLS_PER_MINUTE": "100"}},
+            },
+        },
+        "WorkerPermission": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "FunctionName": {"Ref": "Worker"},
+                "Action": "lambda:InvokeFunction",
+                "Principal": "apigateway.amazonaws.com",
             },
         },
         "WorkerRole": role(
@@ -155,6 +163,7 @@ BAD = {
         "managed-policies: FanoutRole",
     ),
     "a large environment": ("Worker.Properties.Environment.Variables.TEXT", "x" * 4000, "environment-size: Worker"),
+    "no rate limit": ("Worker.Properties.Environment.Variables.API_CALLS_PER_MINUTE", REMOVED, "rate-limit: Worker"),
     "reserved concurrency": ("Worker.Properties.ReservedConcurrentExecutions", 5, "reserved-concurrency: Worker"),
     "no dead-letter queue": ("Work.Properties.RedrivePolicy", REMOVED, "dead-letter-queue: Work"),
     "few receives": ("Work.Properties.RedrivePolicy.maxReceiveCount", 3, "dead-letter-queue: Work"),

@@ -90,7 +90,7 @@ def methods():
 
 
 def variables_in(source, bodies):
-    """What a source names in the manner of variables, itself or in the bodies of what it calls."""
+    """The names of variables in a source, and in the bodies of what it calls."""
     found, waiting, seen = set(), [source], set()
     while waiting:
         body = waiting.pop()

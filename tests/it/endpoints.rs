@@ -240,7 +240,9 @@ pub async fn hold_all(stack: &Stack, id: &str, hook: &str) -> usize {
     let (status, answer) = stack.get(&format!("{PATH}/{id}/secret")).await;
     assert_eq!(status, 200, "{answer}");
     let all = |name: &str| -> Vec<Value> {
-        answer["secrets"].as_array().expect("a list").iter().map(|one| one[name].clone()).collect()
+        let all = answer["secrets"].as_array().expect("a list").iter();
+        // Without asymmetric signatures there is no key.
+        all.map(|one| one[name].clone()).filter(|one| !one.is_null()).collect()
     };
     let (secrets, keys) = (all("secret"), all("publicKey"));
     stack.control(&format!("hooks/{hook}/secrets"), json!({ "secrets": secrets, "public_keys": keys })).await;

@@ -69,11 +69,11 @@ class Viewer:
         self.connections += 1
         async with websockets.connect(self.url) as socket:
             await socket.send(subscribe(self.job, self.cursor))
-            # Each connection lives for a few events, or for a moment: sometimes it does not even get its answer.
-            patience = self.random.uniform(0, 1.5) if self.connections <= self.cuts else DEADLINE_S
+            # Each connection stays for a few events, or for a moment: sometimes it does not even get its answer.
+            longest = self.random.uniform(0, 1.5) if self.connections <= self.cuts else DEADLINE_S
             events = self.random.randint(0, 4) if self.connections <= self.cuts else 10**6
             since = time.time()
-            end = time.monotonic() + patience
+            end = time.monotonic() + longest
             while not self.ended and events and time.monotonic() < end:
                 try:
                     message = json.loads(await asyncio.wait_for(socket.recv(), end - time.monotonic()))
@@ -81,9 +81,9 @@ class Viewer:
                     break
                 if message["type"] == "subscribed":
                     self.subscribed.set()
-                    # Nobody is cut off before things happen.
+                    # No viewer is disconnected before things happen.
                     await self.go.wait()
-                    since, end = time.time(), time.monotonic() + patience
+                    since, end = time.time(), time.monotonic() + longest
                 elif "cursor" in message:
                     events -= 1
                     self.take(message, since)
@@ -104,7 +104,7 @@ class Viewer:
 
 
 class Unread:
-    """Follows all jobs over one connection, and reads nothing until it is told to."""
+    """Follows all jobs over one connection, and reads only the answers to its subscriptions before `read`."""
 
     def __init__(self, url, jobs):
         self.url, self.seen, self.running = url, {job: [] for job in jobs}, set(jobs)

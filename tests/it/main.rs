@@ -35,6 +35,7 @@ mod no_sweep;
 mod orders;
 mod pages;
 mod programs;
+mod published_keys;
 mod reads;
 mod recovery;
 mod recursion;

@@ -73,6 +73,8 @@ impl Deps {
         let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
         let (fonts, ffmpeg) =
             (resources.environment.required("FONTS_DIRECTORY"), resources.environment.required("FFMPEG"));
+        let renderer = LocalRenderer::new(fonts.into(), ffmpeg.into(), std::env::temp_dir());
+        renderer.remove_remains();
         let allow = resources.environment.outbound(AllowList::parse);
         let parse = move |raw: &Raw| -> anyhow::Result<Secrets> {
             Ok(Secrets {
@@ -88,7 +90,7 @@ impl Deps {
             catalog: resources.catalog(),
             films: resources.films(),
             texts: resources.bucket(),
-            renderer: LocalRenderer::new(fonts.into(), ffmpeg.into(), std::env::temp_dir()),
+            renderer,
             http: GuardedClient::new(allow, Some(&user_agent(Some(&base))))?,
             base,
             policy: resources.environment.policy(),

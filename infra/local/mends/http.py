@@ -1,9 +1,10 @@
 """Patches for HTTP APIs: routes, an address without a prefix, and access of pages."""
 
 import json
+from contextvars import ContextVar
 from urllib.parse import parse_qs, urlsplit
 
-from mends.ministack import apigateway, cloudformation, lambda_svc, ministack_app, on_deploy
+from mends.ministack import apigateway, cloudformation, lambda_svc, ministack_app, on_deploy, sigv4
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -94,7 +95,7 @@ def front(listeners):
     """Adds `listeners` ("PORT=API[,PORT=API...]", where API is a logical id, a name or an id) that serve an API without
     ministack's prefix /_aws/execute-api/<id>, as its own host does on AWS. A port serves at most one HTTP API and one
     WebSocket API (with /<stage>/@connections/...); every port serves Function URLs at
-    /_fn/<function name or logical id>/..."""
+    /_fn/<function name or logical id>/... A signature is checked with the path that its caller signed."""
     import hypercorn.asyncio
 
     apis = [(int(port), api) for port, api in (entry.strip().split("=", 1) for entry in listeners.split(","))]
@@ -140,6 +141,7 @@ def front(listeners):
             return await app(scope, receive, send)
         found = rewrite(scope)
         if found:
+            signed.set((found["raw_path"].decode(), scope["raw_path"].decode()))
             return await app(found, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
@@ -151,11 +153,18 @@ def front(listeners):
             }
         )
 
+    def documents(signature, method, raw_path, *args, **kw):
+        own, given = signed.get()
+        return sign(signature, method, given if raw_path == own else raw_path, *args, **kw)
+
     def serve_all(asgi, config, **kw):
         config.bind = [*config.bind, *(f"127.0.0.1:{port}" for port in sorted(ports))]
         return serve(asgi, config, **kw)
 
     app, ministack_app.app = ministack_app.app, serve_front
+    sign, sigv4.header_signing_documents = sigv4.header_signing_documents, documents
+    # The path of the present request with ministack's prefix, and as it came.
+    signed = ContextVar("signed", default=("", ""))
     hypercorn.asyncio.serve = serve_all
 
 

@@ -10,6 +10,7 @@ VERSION = "1.5.33"
 USED = {
     "app": "app main pin_request_origin _parse_lambda_url",
     "core.iam_actions": "extract_iam_action extract_resource_arn dynamodb_transaction_checks _dynamodb_table_arn",
+    "core.sigv4": "header_signing_documents",
     "core.lambda_runtime": "Worker._drain_stderr_bounded ProvidedWorker.invoke ProvidedWorker._build_handler_class"
     " _INVOCATION_RESULT_RE",
     "services.apigateway": "_apis _routes _integrations _authorizers _create_route _create_integration"
@@ -52,6 +53,7 @@ def load(used):
 (
     ministack_app,
     iam,
+    sigv4,
     lambda_runtime,
     apigateway,
     cloudformation,

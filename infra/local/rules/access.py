@@ -74,6 +74,16 @@ def environment_size(model):
             yield "environment-size", function, total, f"the environment must not exceed {limit} bytes (got up to {total})"
 
 
+def rate_limit(model):
+    """A function that API Gateway calls has the variable of a rate limit."""
+    limits, permissions = model.settings["rate_limits"], model.of_type("AWS::Lambda::Permission")
+    called = {model.target(p["FunctionName"]) for _, p in permissions if p["Principal"] == "apigateway.amazonaws.com"}
+    for function in sorted(called):
+        variables = model.properties(function).get("Environment", {}).get("Variables", {})
+        if not any(limit in variables for limit in limits):
+            yield "rate-limit", function, None, f"API Gateway calls it, and it has none of {', '.join(limits)}"
+
+
 def reserved_concurrency(model):
     """Reserved concurrency is optional, since new accounts have only ten concurrent executions."""
     for function, properties in model.of_type("AWS::Lambda::Function"):

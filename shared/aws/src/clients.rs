@@ -57,7 +57,7 @@ impl Clients {
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 
-    /// The WebSocket API at `endpoint`. A message is tried once, for two seconds: one viewer must not delay others.
+    /// The WebSocket API at `endpoint`. A message has one attempt of two seconds: one viewer must not delay others.
     pub fn sockets(&self, endpoint: &str) -> aws_sdk_apigatewaymanagement::Client {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))

@@ -1,5 +1,6 @@
 //! Conversions between DynamoDB attributes and values.
 
+pub(crate) mod origin;
 pub(crate) mod packed;
 pub(crate) mod pieces;
 

@@ -92,7 +92,7 @@ impl Resources {
         Gateway::new(self.clients.sockets(endpoint.as_str().trim_end_matches('/')))
     }
 
-    /// The flag that somebody watches, in the table in COUNTERS_TABLE.
+    /// The flag that there are viewers, in the table in COUNTERS_TABLE.
     pub fn viewers(&mut self) -> ViewerFlag {
         ViewerFlag::new(self.counters())
     }

@@ -1,4 +1,5 @@
-//! The subject of an event: a job, a project, a clip job, a webhook endpoint, an error or a manual trigger, identified by its id.
+//! The subject of an event: a job, a project, a clip job, a webhook endpoint, an error or a manual trigger, identified
+//! by its id.
 
 use std::fmt;
 

@@ -2,6 +2,7 @@
 
 mod clips;
 mod projects;
+mod scratch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,6 @@ use reelhook_app::digest::sha256_hex;
 use reelhook_app::videos::draw_error::DrawError;
 use reelhook_app::videos::ports::{Assets as ImageFiles, FilmScene, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
-use tempfile::TempDir;
 
 use crate::{Ffmpeg, Fonts, Images, LaidOutScene, RenderError, SceneInput, Soundtrack, key};
 
@@ -31,6 +31,12 @@ impl LocalRenderer {
     /// `work_directory`.
     pub fn new(fonts: PathBuf, ffmpeg: PathBuf, work_directory: PathBuf) -> Self {
         Self { fonts_directory: fonts, fonts: Arc::default(), ffmpeg: Ffmpeg { program: ffmpeg }, work_directory }
+    }
+
+    /// Removes the temporary files of renderers that died; a process does this before it renders anything. Lambda kills a
+    /// function that takes too much time or memory, and its disk stays as it is for the process that comes next.
+    pub fn remove_remains(&self) {
+        scratch::remove_remains(&self.work_directory);
     }
 }
 
@@ -77,9 +83,7 @@ impl SceneRenderer for LocalRenderer {
     }
 
     fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
-        let directory =
-            tempfile::Builder::new().prefix("film-").tempdir_in(&self.work_directory).map_err(disk_error)?;
-        Ok(Box::new(TemporaryDirectory(directory)))
+        scratch::create(&self.work_directory)
     }
 }
 
@@ -180,18 +184,4 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), DrawError> {
 
 fn disk_error(error: std::io::Error) -> DrawError {
     DrawError::Renderer(format!("no room on the disk: {error}"))
-}
-
-struct TemporaryDirectory(TempDir);
-
-impl ScratchDir for TemporaryDirectory {
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn keep(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, DrawError> {
-        let path = self.path().join(name);
-        write(&path, bytes)?;
-        Ok(path)
-    }
 }

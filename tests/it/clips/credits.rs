@@ -1,5 +1,5 @@
-//! Credits: reserved when a job is created or probed, charged once when it has clips, and released when it has none. The sum of the
-//! entries is the balance at any time.
+//! Credits: reserved when a job is created or probed, charged once when it has clips, and released when it has none.
+//! The sum of the entries is the balance at any time.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const PRICE: i64 = 10;
 /// What a job of the film costs: 80 seconds.
 const FILM_PRICE: i64 = 13;
 /// How long a caller repeats a request that the API is too busy for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An account as an operator sees it. Its entries add up to its balance.
 async fn account(stack: &Stack, user: &str) -> Value {
@@ -64,7 +64,7 @@ fn of_a_minute(page: &str) -> Value {
 
 /// Sends a request until the API is not too busy for it; its key makes one job of all attempts.
 async fn submit(stack: &Stack, owner: &Owner, page: &str) -> (u16, Value) {
-    let (deadline, mut ticks) = (Instant::now() + PATIENCE, tokio::time::interval(Duration::from_millis(200)));
+    let (deadline, mut ticks) = (Instant::now() + BUSY_TIMEOUT, tokio::time::interval(Duration::from_millis(200)));
     loop {
         ticks.tick().await;
         let request = owner.request(stack, Method::POST, JOBS).header("idempotency-key", page);

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::backends::{Backends, genesis};
-use super::job::{PRICE, assert_charged_once, begin, clips, entries, fast, job, open, succeeded, until, until_status};
+use super::job::{
+    PRICE, assert_charged_once, begin, clips, entries, fast, is_ours, job, open, succeeded, until, until_status,
+};
 use super::submission::Submission;
 use crate::scenes::inbox::error_about;
 use crate::stack::Stack;
@@ -26,9 +28,8 @@ async fn files_are_copied_however_the_worker_names_them() {
     for (named, (id, _)) in &begun {
         succeeded(&stack, id).await;
         // The documents are copied too.
-        let is_copied = |url: &Value| url.as_str().is_some_and(|url| url.contains("/api/v1/files/clips/"));
         let done = until(&stack, id, "copied", |job| {
-            ["transcriptUrl", "planUrl"].iter().all(|name| is_copied(&job["output"][name]))
+            ["transcriptUrl", "planUrl"].iter().all(|name| is_ours(&job["output"][name]))
         })
         .await;
         for clip in clips(&done) {

@@ -26,11 +26,16 @@ const POLL: Duration = Duration::from_millis(200);
 pub async fn open(backends: Backends) -> Stack {
     let stack = Stack::open().await;
     cancel_all(&stack).await;
-    let idle = || async { (!stack.aws.has_rows("ClipsTable", "by-due").await).then_some(()) };
-    stack.eventually("no clip job is under way", idle).await;
+    until_idle(&stack).await;
     backends.choose(&stack).await;
     stack.control("genesis", fast(json!({}))).await;
     stack
+}
+
+/// Waits until no clip job is under way.
+async fn until_idle(stack: &Stack) {
+    let idle = || async { (!stack.aws.has_rows("ClipsTable", "by-due").await).then_some(()) };
+    stack.eventually("no clip job is under way", idle).await;
 }
 
 /// Cancels the jobs that another test left.
@@ -133,7 +138,7 @@ pub async fn succeeded(stack: &Stack, id: &str) -> Value {
 }
 
 /// Whether a URL is a link of this API to a file of a clip job.
-fn is_ours(url: &Value) -> bool {
+pub fn is_ours(url: &Value) -> bool {
     url.as_str().is_some_and(|url| url.contains("/api/v1/files/clips/"))
 }
 
@@ -182,8 +187,7 @@ async fn entries_now(stack: &Stack, job: &str) -> Vec<Value> {
 /// Waits until all work is done, and returns the entries about a job of an operator.
 pub async fn entries(stack: &Stack, job: &str) -> Vec<Value> {
     stack.assert_queues_empty().await;
-    let idle = || async { (!stack.aws.has_rows("ClipsTable", "by-due").await).then_some(()) };
-    stack.eventually("no clip job is under way", idle).await;
+    until_idle(stack).await;
     entries_now(stack, job).await
 }
 

@@ -14,13 +14,13 @@ const END: (&str, &str) = ("clips_update", "succeeded");
 #[tokio::test]
 async fn a_viewer_that_reconnects_misses_no_clip_and_sees_none_twice() {
     let stack = open(Backends::Worker).await;
-    // The worker tells of its clips before the end.
+    // The worker reports its clips before the end.
     let slowly = json!({ "job": { "ms": 3000 }, "report": { "clips": true } });
     let (id, _) = begin(&stack, fast(slowly)).await;
     let path = format!("{JOBS}/{id}/stream");
     let mut viewer = Viewer::since(Some("0"));
     let connections = viewer.look_until(&stack, &path, END).await;
-    assert!(connections > 1, "it was never cut off");
+    assert!(connections > 1, "it was never disconnected");
     assert_eq!(viewer.seen, stack.aws.live_events_of(Dialect::Clips, &format!("clip_{id}")).await);
     let clips: Vec<&Value> =
         viewer.seen.iter().filter(|(_, data)| data["type"] == "clip_update").map(|(_, data)| &data["index"]).collect();

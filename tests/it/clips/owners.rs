@@ -59,8 +59,9 @@ async fn clip_jobs_belong_to_the_owner_who_created_them() {
     assert_eq!(stack.get(&one).await.1["completedAt"], done["completedAt"], "nothing has changed");
 
     // A file has no link for another either; the link itself is one for anybody.
-    let file = format!("/api/v1/files/clips/clip_{}/0-0.mp4", jobs[0]);
-    assert_eq!(bob.get(&stack, &file).await.0, 404);
+    let file = format!("/api/v1/files/clips/clip_{}/0-1.mp4", jobs[0]);
+    let (status, answer) = bob.get(&stack, &file).await;
+    assert_eq!((status, &answer["code"]), (404, &json!("file_not_found")), "{answer}");
 
     for (owner, own) in [(&ann, &jobs[0]), (&bob, &jobs[1])] {
         let (_, list) = owner.get(&stack, JOBS).await;
@@ -165,6 +166,143 @@ async fn jobs_videos_and_projects_belong_to_their_owners_too() {
     }
 }
 
+/// What belongs to one owner: ids, as paths have them.
+struct Owned {
+    job: String,
+    render: String,
+    video: String,
+    project: String,
+    scene: String,
+    clip_job: String,
+}
+
+impl Owned {
+    /// Makes one of each family, and waits until there is something to see of it.
+    async fn of(stack: &Stack, owner: &Owner) -> Self {
+        let workflow =
+            json!({ "country": "US", "platform": "netflix", "genre": "Horror", "template": "studio:step_ms=5" });
+        let job = made(owner.post(stack, "/api/generate", &workflow).await, "jobId");
+        let mut wanted = film(1, 1.0);
+        wanted["webhookUrl"] = json!(format!("{}/hooks/client", stack.studio));
+        let video = made(owner.post(stack, "/api/generate-video-async", &wanted).await, "jobId");
+        let draft = json!({ "name": "Ann's", "scenes": [{ "prompt": "A lake", "status": "draft" }] });
+        let project = made(owner.post(stack, PROJECTS, &draft).await, "id");
+        let clip_job = made(owner.post(stack, JOBS, &of_page(&page())).await, "id");
+        let completed = stack.until_status(&job, "completed").await;
+        crate::videos::until(stack, &video, "completed").await;
+        until_status(stack, &clip_job, "succeeded").await;
+        let (_, shown) = owner.get(stack, &format!("{PROJECTS}/{project}")).await;
+        let (render, scene) = (text(&completed["creatomateId"]), text(&shown["scenes"][0]["id"]));
+        Self { job, render, video, project, scene, clip_job }
+    }
+
+    /// A path about one of these; none for a path that is about nobody's.
+    fn at(&self, path: &str) -> Option<String> {
+        if path.starts_with("/api/music-tracks/") {
+            return None;
+        }
+        let is_video = ["/api/job-status/", "/api/download/", "/api/videos/"].iter().any(|of| path.starts_with(of));
+        let id = if path.contains("/ai-clipping-agent/") {
+            &self.clip_job
+        } else if path.contains("/projects/") {
+            &self.project
+        } else if path.starts_with("/api/scenes/") {
+            &self.scene
+        } else if is_video {
+            &self.video
+        } else {
+            &self.job
+        };
+        let folder = format!("clip_{}", self.clip_job);
+        let values: [(&str, &str); 9] = [
+            ("{id}", id),
+            ("{project}", &self.project),
+            ("{scene}", &self.scene),
+            ("{creatomateId}", &self.render),
+            ("{job}", &folder),
+            ("{index}", "0"),
+            ("{generation}", "1"),
+            ("{attempt}", "1"),
+            ("{name}", "0-1.mp4"),
+        ];
+        let filled = values.into_iter().fold(path.to_owned(), |filled, (name, value)| filled.replace(name, value));
+        (filled != path && !filled.contains('{')).then_some(filled)
+    }
+
+    /// The status of each.
+    async fn statuses(&self, stack: &Stack) -> Value {
+        let Self { job, video, project, clip_job, .. } = self;
+        let mut statuses = vec![stack.job(job).await["status"].clone()];
+        for path in [format!("/api/job-status/{video}"), format!("{PROJECTS}/{project}"), format!("{JOBS}/{clip_job}")]
+        {
+            statuses.push(stack.get(&path).await.1["status"].clone());
+        }
+        json!(statuses)
+    }
+}
+
+/// A member of the answer about what was made.
+fn made((status, answer): (u16, Value), id: &str) -> String {
+    assert!((200..300).contains(&status), "{answer}");
+    text(&answer[id])
+}
+
+/// Whether an operation is for operators only, as the description of its 403 says.
+fn is_for_operators(described: &Value, operation: &Value) -> bool {
+    let refused = &operation["responses"]["403"];
+    let named = refused["$ref"].as_str().and_then(|name| described.pointer(name.trim_start_matches('#')));
+    let codes = named.unwrap_or(refused)["description"].as_str();
+    codes.is_some_and(|codes| codes.contains("`operator_only`"))
+}
+
+#[tokio::test]
+async fn no_route_shows_or_changes_what_belongs_to_another() {
+    let stack = open(Backends::Worker).await;
+    let (ann, bob) = (Owner::of(&stack, "ann").await, Owner::of(&stack, "bob").await);
+    let owned = Owned::of(&stack, &ann).await;
+    let before = owned.statuses(&stack).await;
+    assert_eq!(before, json!(["completed", "completed", "draft", "succeeded"]));
+    let described: Value =
+        serde_json::from_str(include_str!("../../../functions/pages/openapi/openapi.json")).expect("JSON");
+    let mut refused = 0;
+    for (template, operations) in described["paths"].as_object().expect("paths") {
+        let Some(path) = owned.at(template).filter(|_| !template.starts_with("/w/")) else { continue };
+        for (method, operation) in operations.as_object().expect("operations") {
+            let is_page = operation["tags"] == json!(["pages"]);
+            if !operation["operationId"].is_string() || is_page || is_for_operators(&described, operation) {
+                continue;
+            }
+            // What routes need before they look for what they are about; they ignore other members.
+            let body = if template.ends_with("/scenes") {
+                json!({ "prompt": "A lake" })
+            } else {
+                json!({ "start": 0, "end": 1, "videoUrl": "https://cdn.example/v.mp4" })
+            };
+            let method: Method = method.to_uppercase().parse().expect("a method");
+            let (status, answer) = if method == Method::GET {
+                bob.get(&stack, &path).await
+            } else {
+                bob.call(&stack, method.clone(), &path, &body).await
+            };
+            assert_eq!(status, 404, "{method} {path}: {answer}");
+            let code = answer["code"].as_str().unwrap_or("unknown_route");
+            assert_ne!(code, "unknown_route", "{method} {path}: {answer}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 45, "{refused}");
+    for (of, code) in [
+        (json!({ "jobId": owned.job }), "job_not_found"),
+        (json!({ "jobId": owned.video }), "job_not_found"),
+        (json!({ "projectId": owned.project }), "project_not_found"),
+        (json!({ "clipJobId": owned.clip_job }), "clip_job_not_found"),
+    ] {
+        let (status, answer) = bob.post(&stack, "/api/stream-token", &of).await;
+        assert_eq!((status, &answer["code"]), (404, &json!(code)), "{of}: {answer}");
+    }
+    assert_eq!(owned.statuses(&stack).await, before, "nothing has changed");
+}
+
 #[tokio::test]
 async fn only_a_valid_token_is_an_owner_s() {
     let stack = open(Backends::Worker).await;
@@ -206,14 +344,15 @@ async fn only_a_valid_token_is_an_owner_s() {
         assert_eq!(send(&bad).await, 401, "{bad}");
     }
     // The cookie of another application counts only for this application's own pages.
-    let cookie = |origin: Option<&str>| {
+    let cookie = async |origin: &str, content_type: &str| {
         let request = stack.http.post(format!("{}{JOBS}/estimate", stack.api)).body("{}");
-        let request =
-            request.header("content-type", "application/json").header("cookie", format!("vc_access_token={good}"));
-        origin.into_iter().fold(request, |request, origin| request.header("origin", origin))
+        let request = request.header("cookie", format!("vc_access_token={good}"));
+        let request = request.header("origin", origin).header("content-type", content_type);
+        read(request.send().await.expect("an answer")).await
     };
-    let own = read(cookie(Some(&stack.api)).send().await.expect("an answer")).await;
+    let own = cookie(&stack.api, "application/json").await;
     assert_eq!(own.0, 200, "{}", own.1);
-    let foreign = read(cookie(Some("https://evil.example")).send().await.expect("an answer")).await;
+    // A page sends such a body without a preflight.
+    let foreign = cookie("https://evil.example", "text/plain").await;
     assert_eq!((foreign.0, &foreign.1["code"]), (403, &json!("foreign_page")), "{}", foreign.1);
 }

@@ -1,4 +1,5 @@
-//! Reports that come late, twice, at once, about nothing and from nobody: each job ends once, and is charged once.
+//! Reports that come late, twice, at once, about nothing and from unknown callers: each job ends once, and is charged
+//! once.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -33,7 +33,7 @@ pub fn payload(name: &str) -> Value {
 }
 
 /// What reports change of a job, but for its stage, which polls change too.
-fn told(job: &Value) -> Value {
+fn reported(job: &Value) -> Value {
     let names = ["status", "progressPercent", "clipsCompleted", "totalClips", "errorMessage"];
     names.into_iter().map(|name| job[name].clone()).collect()
 }
@@ -84,7 +84,7 @@ async fn a_job_needs_no_first_report_and_absent_members_leave_what_is_known() {
     let submission = Submission::of(&stack).await;
     submission.takes(&submission.report(payload("progress"))).await;
     let before = job(&stack, &submission.job).await;
-    assert_eq!(told(&before), json!(["running", 65, 2, 5, null]));
+    assert_eq!(reported(&before), json!(["running", 65, 2, 5, null]));
     for less in [
         json!({ "event": "job.progress" }),
         json!({ "event": "job.progress", "status": "running", "progress_percent": 40, "clips_completed": 1 }),
@@ -93,7 +93,7 @@ async fn a_job_needs_no_first_report_and_absent_members_leave_what_is_known() {
         json!({ "event": "job.paused", "status": "paused" }),
     ] {
         submission.takes(&submission.report(less.clone())).await;
-        assert_eq!(told(&job(&stack, &submission.job).await), told(&before), "{less}");
+        assert_eq!(reported(&job(&stack, &submission.job).await), reported(&before), "{less}");
     }
     // What is known by the worker's own id alone is found too, once that is known.
     let mut own = submission.report(json!({ "event": "job.progress", "progress_percent": 70 }));
@@ -127,7 +127,7 @@ async fn a_signature_is_valid_in_each_header_and_one_flipped_byte_is_not() {
                 "{header}: {flipped}"
             );
         }
-        assert_eq!(told(&job(&stack, &submission.job).await), told(&before), "{header}");
+        assert_eq!(reported(&job(&stack, &submission.job).await), reported(&before), "{header}");
         let bare = signature.strip_prefix("sha256=").expect("the worker's form");
         for given in [signature.as_str(), bare] {
             let taken = (200, json!({ "received": true }));

@@ -30,6 +30,11 @@ impl Owner {
     /// The owner with an id.
     pub async fn called(stack: &Stack, id: String) -> Self {
         let token = token(&claims(&id), &stack.aws.secret("JWT_SECRET").await);
+        Self::with_token(id, token)
+    }
+
+    /// The owner with an id, and with a token of another kind.
+    pub fn with_token(id: String, token: String) -> Self {
         Self { id, token }
     }
 

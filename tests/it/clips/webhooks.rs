@@ -69,7 +69,7 @@ async fn each_event_of_a_job_at_the_worker_arrives_signed_under_one_id() {
 }
 
 #[tokio::test]
-async fn clips_of_our_own_renderers_are_told_one_by_one() {
+async fn clips_of_our_own_renderers_have_an_event_each() {
     let stack = open(Backends::Own).await;
     let listener = Listener::register(&stack, &["clips.*"]).await;
     listener.hold_secrets(&stack).await;
@@ -93,7 +93,7 @@ async fn a_job_has_a_receiver_of_its_own_where_it_names_one() {
     let id = create(&stack, &body).await;
     succeeded(&stack, &id).await;
     let found = stack
-        .eventually("its receiver hears of its end", || async {
+        .eventually("its receiver gets its end", || async {
             let all = stack.studio(&format!("/hooks/{hook}/received?limit=1000")).await;
             let all = all["received"].as_array().expect("a list").iter();
             all.filter(|one| one["body"].to_string().contains("clips.completed"))
@@ -102,6 +102,6 @@ async fn a_job_has_a_receiver_of_its_own_where_it_names_one() {
         })
         .await;
     assert_eq!(found["verification"]["standard_webhooks"]["ok"], true, "{found:#}");
-    let told = found["body"].to_string();
-    assert!(told.contains(&id) && told.contains(r#""order":"7""#), "{told}");
+    let body = found["body"].to_string();
+    assert!(body.contains(&id) && body.contains(r#""order":"7""#), "{body}");
 }

@@ -1,5 +1,5 @@
-//! A worker that falls silent, forgets, refuses, loses answers and goes on too long: each job ends as it should, and no
-//! source is cut twice.
+//! A worker that stops reporting, forgets, refuses, loses answers and goes on too long: each job ends as it should, and
+//! no source is cut twice.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ async fn report_late(stack: &Stack, worker_id: &Value) {
 }
 
 #[tokio::test]
-async fn a_worker_that_falls_silent_is_polled_to_the_end() {
+async fn a_worker_that_reports_no_more_is_polled_until_the_end() {
     let stack = open(Backends::Worker).await;
     let (id, page) = begin(&stack, fast(json!({ "report": { "silent": true }, "job": { "ms": 3000 } }))).await;
     let job = succeeded(&stack, &id).await;
@@ -37,7 +37,7 @@ async fn a_worker_that_falls_silent_is_polled_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_worker_that_forgets_a_job_is_asked_once_more_under_a_new_id() {
+async fn a_job_that_the_worker_lost_is_submitted_once_more_under_a_new_id() {
     let stack = open(Backends::Worker).await;
     let settings = fast(json!({ "job": { "forget_first": 1, "ms": 6000 }, "report": { "no_progress": true } }));
     let (id, page) = begin(&stack, settings).await;
@@ -52,7 +52,7 @@ async fn a_worker_that_forgets_a_job_is_asked_once_more_under_a_new_id() {
     assert_eq!(clips(&done).len(), 2, "{done:#}");
     report_late(&stack, &jobs[0]["job_id"]).await;
     assert_eq!(job(&stack, &id).await["completedAt"], done["completedAt"]);
-    assert_eq!(at_worker(&stack, &page).await.len(), 2, "it was asked once more");
+    assert_eq!(at_worker(&stack, &page).await.len(), 2, "it was submitted once more");
     assert_charged_once(&stack, &id, PRICE).await;
 }
 
@@ -64,6 +64,8 @@ async fn a_job_that_the_worker_forgets_twice_fails_and_a_retry_is_a_new_attempt(
     assert_eq!(failed["errorMessage"], "The worker has lost the job, which was submitted 2 times");
     assert_eq!(entries(&stack, &id).await, Vec::<Value>::new());
     let raised = error_about(&stack, &id, "clips_failed").await;
+    let action = json!({ "method": "POST", "path": format!("/api{JOBS}/{id}/retry"), "label": "Retry" });
+    assert_eq!(raised["action"], action, "{raised:#}");
 
     let retried = command(&stack, &id, "retry").await;
     assert_eq!((&retried["status"], &retried["progressPercent"]), (&json!("queued"), &json!(0)), "{retried:#}");
@@ -167,7 +169,7 @@ async fn a_job_that_is_deleted_while_it_is_under_way_is_canceled_and_stays() {
 }
 
 #[tokio::test]
-async fn clips_appear_as_the_worker_tells_of_them() {
+async fn clips_appear_as_the_worker_reports_them() {
     let stack = open(Backends::Worker).await;
     let (id, _) = begin(&stack, fast(json!({ "job": { "ms": 9000 }, "report": { "clips": true } }))).await;
     let early = until(&stack, &id, "shown with its first clip", |job| !clips(job).is_empty()).await;

@@ -1,13 +1,14 @@
 //! Clip jobs and credits: each operation under both of its paths, clips of a worker, and a clip of our own renderers that
 //! is cut again.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::recorder::{Recorder, text};
 use crate::clips::backends::Backends;
 use crate::clips::film;
 use crate::clips::job::{
-    CREDITS, JOBS, at_worker, begin, behave, clips, delete, fast, succeeded, until, until_at_worker, until_status,
+    CREDITS, JOBS, at_worker, begin, behave, clips, delete, fast, is_ours, succeeded, until, until_at_worker,
+    until_status,
 };
 use crate::clips::tokens::Owner;
 use crate::scenes::project::unique;
@@ -58,7 +59,6 @@ async fn a_job(recorder: &mut Recorder<'_>, path: &str) {
     let reported = stack.http.post(url).body("{}").send().await.expect("an answer");
     assert_eq!(reported.status(), 200);
     succeeded(stack, &id).await;
-    let is_ours = |url: &Value| url.as_str().is_some_and(|url| url.contains("/api/v1/files/clips/"));
     until(stack, &id, "copied", |job| ["transcriptUrl", "planUrl"].iter().all(|name| is_ours(&job["output"][name])))
         .await;
     for event in ["clips.clip_ready", "clips.completed"] {

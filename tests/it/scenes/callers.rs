@@ -1,4 +1,5 @@
-//! Services as a test plays them: they call back about tasks and clip jobs, each from an address with a rate limit of its own.
+//! Services as a test plays them: they call back about tasks and clip jobs, each from an address with a rate limit of
+//! its own.
 
 use reelhook_signing::{SigningKeys, streamgank};
 use reqwest::{Client, RequestBuilder};

@@ -1,4 +1,4 @@
-//! A registered endpoint that hears of projects, scenes, errors and clip jobs.
+//! A registered endpoint for webhooks about projects, scenes, errors and clip jobs.
 
 use std::collections::BTreeSet;
 

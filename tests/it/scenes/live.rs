@@ -62,7 +62,7 @@ impl Viewer {
         self.seen.iter().any(|(_, data)| data["type"] == kind && data["status"] == status)
     }
 
-    /// Connects until it has seen this event; every other time it hangs up soon. Returns the number of connections.
+    /// Connects until it has seen this event; every other time it disconnects soon. Returns the number of connections.
     pub async fn look_until(&mut self, stack: &Stack, path: &str, end: (&str, &str)) -> u32 {
         let (deadline, mut connections) = (Instant::now() + TIMEOUT, 0_u32);
         while !self.has_seen(end) {

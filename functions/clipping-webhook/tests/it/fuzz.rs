@@ -1,4 +1,4 @@
-//! Generated bodies, from callers of each kind: none is a fault of ours, and nobody changes anything without a token or a
+//! Generated bodies, from callers of each kind: none is a fault of ours, and none changes anything without a token or a
 //! signature.
 
 use proptest::prelude::*;

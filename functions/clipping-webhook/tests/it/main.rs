@@ -41,7 +41,7 @@ struct Stack {
 
 impl Default for Stack {
     fn default() -> Self {
-        let policy = ClipPolicy { worker: true, ..ClipPolicy::default() };
+        let policy = ClipPolicy { has_worker: true, ..ClipPolicy::default() };
         let lookup = |name: &str| (name == ReportKeys::SETTINGS[0]).then(|| format!("newest, {SECRET}"));
         let stack = Self {
             world: World::default(),

@@ -93,17 +93,9 @@ impl Stack {
         };
         job.run.engine = Engine::Own(OwnRun { source: Some(source), planned: true, ..OwnRun::default() });
         job.clips = vec![Clip {
-            index: 0,
             file: Some(File::stored(format!("clips/{}/0-0.mp4", job.id))),
-            range: None,
-            previous: None,
             duration_ms: Some(30_000),
-            score: None,
-            score_basis: serde_json::Map::new(),
-            summary: None,
-            tags: Vec::new(),
-            layout: None,
-            cuts: 0,
+            ..Clip::new(0, 0)
         }];
         self.stored.put(&job);
         job
@@ -170,6 +162,18 @@ async fn a_job_is_created_read_listed_and_deleted() {
     delete().await;
     assert_eq!(stack.get(&path, &owner("ann")).await.status, 404);
     assert_eq!(stack.answer(&request("DELETE", &path, None, &[]), &owner("ann")).await.status, 404);
+}
+
+#[tokio::test]
+async fn one_delete_removes_a_job_that_has_ended() {
+    let stack = Stack::default();
+    let path = format!("{JOBS}/{}", stack.put_succeeded().id.uuid());
+    let delete = async || stack.answer(&request("DELETE", &path, None, &[]), &owner("ann")).await;
+    let deleted = delete().await;
+    assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
+    assert_eq!(stack.get(&path, &owner("ann")).await.status, 404);
+    let again = delete().await;
+    assert_eq!((again.status, &body(&again)["code"]), (404, &json!("clip_job_not_found")));
 }
 
 #[tokio::test]
@@ -295,7 +299,19 @@ async fn a_page_of_large_jobs_is_shorter_and_has_the_cursor_of_the_rest() {
 }
 
 #[tokio::test]
-async fn missing_credits_are_told_and_can_be_added() {
+async fn a_page_is_as_short_as_its_escaped_texts_need() {
+    let stack = Stack::default();
+    for n in 0..2 {
+        let mut job = a_clip_job(n, NOON, &stack.policy);
+        job.error = Some("\"".repeat(700_000));
+        stack.stored.put(&job);
+    }
+    let list = body(&stack.get(JOBS, &operator()).await);
+    assert_eq!((list["jobs"].as_array().map(Vec::len), list["nextCursor"].is_string()), (Some(1), true));
+}
+
+#[tokio::test]
+async fn missing_credits_are_reported_and_can_be_added() {
     let stack = Stack { limited: true, ..Stack::default() };
     let ann = owner("ann");
     let refused = stack.post(JOBS, &wanted(), &ann).await;
@@ -339,7 +355,7 @@ async fn an_estimate_is_that_of_the_ranges_or_of_the_declared_length() {
 
 #[tokio::test]
 async fn more_than_one_range_is_refused_where_a_worker_cuts() {
-    let policy = ClipPolicy { worker: true, ..ClipPolicy::default() };
+    let policy = ClipPolicy { has_worker: true, ..ClipPolicy::default() };
     let of_worker = Stack { policy, ..Stack::default() };
     let mut body_of_two = wanted();
     body_of_two["ranges"] = json!([{ "start": 0, "end": 60 }, { "start": 90, "end": 120 }]);
@@ -383,7 +399,7 @@ async fn what_our_renderers_do_not_use_is_named() {
     request["targetPlatform"] = json!("linkedin");
     let answer = Stack::default().post(JOBS, &request, &operator()).await;
     assert_eq!(body(&answer)["ignored"], json!(["targetPlatform", "captions", "keywords"]), "{}", answer.body);
-    let policy = ClipPolicy { worker: true, ..ClipPolicy::default() };
+    let policy = ClipPolicy { has_worker: true, ..ClipPolicy::default() };
     let at_worker = Stack { policy, ..Stack::default() }.post(JOBS, &request, &operator()).await;
     assert_eq!((at_worker.status, body(&at_worker).get("ignored")), (201, None), "a worker gets them");
 }
@@ -394,6 +410,6 @@ async fn a_page_of_a_video_site_is_refused_without_a_worker() {
     let page = json!({ "youtubeUrl": "https://www.youtube.com/watch?v=abc" });
     let refused = stack.post(JOBS, &page, &operator()).await;
     assert_eq!((refused.status, &body(&refused)["code"]), (422, &json!("source_unreadable")));
-    let policy = ClipPolicy { worker: true, ..ClipPolicy::default() };
+    let policy = ClipPolicy { has_worker: true, ..ClipPolicy::default() };
     assert_eq!(Stack { policy, ..Stack::default() }.post(JOBS, &page, &operator()).await.status, 201);
 }

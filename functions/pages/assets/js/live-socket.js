@@ -2,7 +2,7 @@
 import { all } from "./dom.js";
 
 const OPENS_WITHIN = 10_000;
-// A heartbeat comes every 8 minutes; the gateway closes a connection that is silent for 10.
+// A heartbeat comes every 8 minutes; the gateway closes a connection that is idle for 10.
 const PING_AFTER = 540_000;
 const ANSWERS_WITHIN = 20_000;
 

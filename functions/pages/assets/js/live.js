@@ -57,7 +57,7 @@ export class Live {
   constructor(options) {
     this.#options = { every: 3000, names: [], ...options };
     document.addEventListener("visibilitychange", () => this.#visibility());
-    // A browser may notice late that a WebSocket connection is dead.
+    // A browser may notice late that a WebSocket connection is broken.
     window.addEventListener("offline", () => this.#source instanceof LiveSocket && this.#fall());
     window.addEventListener("pagehide", () => this.#rest());
     window.addEventListener("pageshow", (event) => event.persisted && this.#visibility());

@@ -1,4 +1,4 @@
-//! Generated reports, from callers of each kind, on tables in memory: none is a fault of ours, and nobody changes anything
+//! Generated reports, from callers of each kind, on tables in memory: none is a fault of ours, and none changes anything
 //! without a token, a signature or a key.
 
 use lambda_http::http::{HeaderName, HeaderValue};

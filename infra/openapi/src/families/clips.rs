@@ -76,7 +76,8 @@ fn jobs() -> Vec<Operation> {
             of_one(route, id, "Cancel a clip job, or delete one that has ended")
                 .about(
                     "A job that is under way is canceled: it stays with the clips that are finished, and its credits \
-                     are released. One that has ended is deleted with its files.",
+                     are released. One that has ended is deleted with its files, so a second call deletes what the \
+                     first one canceled.",
                 )
                 .empty_answer(204, "The job is canceled or deleted", &[])
         },
@@ -115,7 +116,10 @@ fn commands() -> Vec<Operation> {
         ],
         |route, id| {
             with_job(of_one(route, id, "Retry a clip job that failed or was canceled"), 200)
-                .about("A new attempt, which reserves credits anew.")
+                .about(
+                    "A new attempt, which reserves credits anew. Errors of the errors API about a failed attempt name this \
+                     call as their `action`.",
+                )
                 .codes(&["clip_job_under_way", "clip_job_succeeded", "insufficient_credits", "source_unreadable"])
         },
     );

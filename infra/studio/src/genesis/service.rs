@@ -1,5 +1,5 @@
-//! The clipping worker itself: accepts submissions, works on jobs, and tells of them. It runs one external id as often as
-//! it is submitted.
+//! The clipping worker itself: accepts submissions, works on jobs, and reports on them. It runs one external id as often
+//! as it is submitted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

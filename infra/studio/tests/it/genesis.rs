@@ -78,13 +78,13 @@ async fn a_job_is_cut_and_reported_as_seed_004_describes_it() {
     let signature = completed.headers["x-genesis-webhook-signature"].to_str().unwrap();
     assert!(signature.starts_with("sha256="), "{signature}");
     assert!(streamgank::verify_hex(&completed.raw, signature, &SigningKeys::parse("s3cret").unwrap()).is_ok());
-    let told = &completed.body;
-    assert_eq!((&told["job_id"], &told["external_job_id"]), (&json!(id), &json!(EXTERNAL)));
-    assert_eq!((&told["status"], &told["progress_percent"]), (&json!("succeeded"), &json!(100)));
-    assert_eq!(told.get("error"), None, "empty members are left out");
-    let names: Vec<&String> = told.as_object().unwrap().keys().collect();
+    let report = &completed.body;
+    assert_eq!((&report["job_id"], &report["external_job_id"]), (&json!(id), &json!(EXTERNAL)));
+    assert_eq!((&report["status"], &report["progress_percent"]), (&json!("succeeded"), &json!(100)));
+    assert_eq!(report.get("error"), None, "empty members are left out");
+    let names: Vec<&String> = report.as_object().unwrap().keys().collect();
     assert!(names.is_sorted(), "{names:?}");
-    let output = &told["output"];
+    let output = &report["output"];
     assert_eq!((&output["total_clips"], &output["source_video_duration_seconds"]), (&json!(2), &json!(120.5)));
     assert_eq!(output["clips"][1]["s3_url"], json!(format!("/app/output/{id}/clip_01.mp4")));
 

@@ -7,9 +7,18 @@ use aws_smithy_http_client::test_util::infallible_client_fn;
 use lambda_http::RequestExt as _;
 use lambda_http::http::HeaderValue;
 use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_http::access::Access;
 use reelhook_http::problem::RequestProblem;
 
 use super::*;
+
+/// The token of an owner, `ann`: of `https://issuer.example` for `reelhook`, until 2100, with HS256 and [`JWT_SECRET`].
+const ANN: &str = concat!(
+    "Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
+    "eyJzdWIiOiJhbm4iLCJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoicmVlbGhvb2siLCJleHAiOjQxMDI0NDQ4MDB9.",
+    "AUmdjSpCVB3oPHVdRAm7BjBI6hBaMvkN5eUcZQI8F3k",
+);
+const JWT_SECRET: &str = "a secret of at least 32 characters";
 
 /// SSM with a key and a secret.
 fn ssm() -> aws_sdk_ssm::Client {
@@ -132,4 +141,37 @@ async fn only_calls_of_authenticated_callers_are_counted_and_limited() {
     let refused = api.admit(&known).await;
     assert!(matches!(refused, Err(Problem::Request(RequestProblem::RateLimited(_)))), "{refused:?}");
     assert!(api.authenticate(&known).await.is_ok(), "authentication alone has no limit");
+}
+
+/// The owner whom the token of `ann` names, or what is wrong with the variables.
+fn owner_by(variables: &[(&'static str, &'static str)]) -> Result<Option<String>, String> {
+    let variables = variables.to_vec();
+    let mut environment = Environment::with(move |name| {
+        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    });
+    let tokens = Arc::new(owner_tokens(&mut environment).expect("a client"));
+    environment.finish().map_err(|error| error.to_string())?;
+    let site = Site::read(None, None, None).expect("a site");
+    let access = Access::read(&site, &|name| (name == "SESSION_SECRET").then(|| "a secret".to_owned()));
+    let access = access.expect("credentials").with_owners(tokens, Some(JWT_SECRET)).expect("a long secret");
+    let caller = access.caller(&ApiRequest::of(request("GET", &[("authorization", ANN)])), SystemClock.now());
+    Ok(caller.ok().and_then(|caller| caller.owner).map(|owner| owner.to_string()))
+}
+
+#[test]
+fn a_token_keeps_to_the_rules_of_the_variables() {
+    let (issuer, audience) = (("JWT_ISSUER", "https://issuer.example"), ("JWT_AUDIENCE", "reelhook"));
+    for variables in [&[][..], &[issuer], &[audience], &[issuer, audience, ("JWT_ALGORITHM", "HS256")]] {
+        assert_eq!(owner_by(variables), Ok(Some("ann".to_owned())), "{variables:?}");
+    }
+    let other = ("JWT_ISSUER", "https://another.example");
+    for variables in [&[other][..], &[other, audience], &[issuer, ("JWT_AUDIENCE", "another")]] {
+        assert_eq!(owner_by(variables), Ok(None), "{variables:?}");
+    }
+    for (variable, expected) in [
+        (("JWT_ALGORITHM", "none"), "JWT_ALGORITHM: must be `HS256`, `RS256` or `ES256`"),
+        (("JWT_ALGORITHM", "RS256"), "JWT_JWKS_URL is missing: JWT_ALGORITHM is RS256"),
+    ] {
+        assert_eq!(owner_by(&[variable]), Err(format!("bad environment: {expected}")), "{variable:?}");
+    }
 }

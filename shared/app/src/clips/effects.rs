@@ -1,6 +1,5 @@
 //! Clip jobs as sources of fanout and as what viewers watch, and what the effects of clip jobs become.
 
-use reelhook_domain::credits::account::Account;
 use reelhook_domain::{
     ClipEffect, ClipJob, ClipJobId, ClipStatus, ClipsSnapshot, CreditEffect, Live, LiveSnapshot, OutboundEvent, OwnerId,
 };
@@ -66,12 +65,7 @@ impl CreditSource for ClipJob {
             }
             CreditEffect::Release { reservation } => (reservation, None),
         };
-        Some(Settlement {
-            account: Account::of(self.origin.owner.as_ref()),
-            reservation: reservation.clone(),
-            charge,
-            at: self.updated_at,
-        })
+        Some(Settlement { account: self.account(), reservation: reservation.clone(), charge, at: self.updated_at })
     }
 
     fn settlements(&self) -> Vec<Settlement> {

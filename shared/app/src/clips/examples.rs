@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use reelhook_domain::clips::clip::{Clip, SourceFacts};
 use reelhook_domain::clips::job::JobCredits;
-use reelhook_domain::clips::request::{ClipRequest, Layout, Lengths, Range, Source};
+use reelhook_domain::clips::request::{ClipRequest, Lengths, Range, Source};
 use reelhook_domain::clips::run::{Engine, OwnRun, Run};
 use reelhook_domain::credits::price::Basis;
 use reelhook_domain::pieces::Pieces;
 use reelhook_domain::projects::media::File;
-use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, ClipStatus, Metadata, Origin, OutboundEvent, Timestamp, WebUrl};
+use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, ClipStatus, Origin, OutboundEvent, Timestamp, WebUrl};
 use serde_json::{Map, Number, json};
 
 use crate::clips::files::key;
@@ -87,36 +87,20 @@ pub(crate) fn job(event: OutboundEvent, at: Timestamp) -> ClipJob {
 }
 
 fn request() -> ClipRequest {
-    ClipRequest {
-        source: Source::File(WebUrl::parse("https://client.example/talk.mp4").expect("a URL")),
-        count: Some(CLIPS),
-        ranges: Vec::new(),
-        declared_ms: None,
-        lengths: vec![Lengths { min_s: 15, max_s: 30 }],
-        platform: None,
-        captions: false,
-        caption_preset: None,
-        keywords: Vec::new(),
-        layout: Layout::Original,
-        callback: None,
-        metadata: Metadata::default(),
-    }
+    let source = Source::File(WebUrl::parse("https://client.example/talk.mp4").expect("a URL"));
+    ClipRequest { count: Some(CLIPS), lengths: vec![Lengths { min_s: 15, max_s: 30 }], ..ClipRequest::of(source) }
 }
 
 fn clip(job: &ClipJobId, index: u32) -> Clip {
     let start_ms = u64::from(index) * 2 * CLIP_MS;
     let basis = [("speech", json!(0.9)), ("motion", json!(0.7)), ("scenes", json!(4))];
     Clip {
-        index,
         file: Some(File::stored(key(job, &format!("{index}-0.mp4")))),
         range: Some(Range { start_ms, end_ms: start_ms + CLIP_MS }),
-        previous: None,
         duration_ms: Some(CLIP_MS),
         score: Number::from_f64(0.8),
         score_basis: basis.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>(),
-        summary: None,
-        tags: Vec::new(),
         layout: Some("original".to_owned()),
-        cuts: 0,
+        ..Clip::new(index, 0)
     }
 }

@@ -45,8 +45,8 @@ pub trait ClipAttempts: IdempotencyStore {
         now: Timestamp,
     ) -> Result<Reserved, StoreError>;
 
-    /// Saves the first version of a new attempt with its reservation, or a later one with a reservation that is raised, in one
-    /// transaction, on condition of the version before.
+    /// Saves the first version of a new attempt with its reservation, or a later one with a reservation that is raised,
+    /// in one transaction, on condition of the version before.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use reelhook_domain::Timestamp;
-use reelhook_domain::errors::cause::{Cause, ErrorType, Raise, Severity};
+use reelhook_domain::errors::cause::{Cause, ErrorType, Raise, RetryOf, Severity};
 use reelhook_domain::errors::error::ErrorRow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -121,7 +121,10 @@ pub struct ErrorAction {
     /// The method.
     method: &'static str,
     /// The path.
-    #[schemars(extend("examples" = ["/api/v1/projects/proj_1/retry"]))]
+    #[schemars(extend("examples" = [
+        "/api/v1/projects/proj_1/retry",
+        "/api/ai-clipping-agent/jobs/550e8400-e29b-41d4-a716-446655440000/retry",
+    ]))]
     path: String,
     /// A label for a button.
     label: &'static str,
@@ -169,12 +172,17 @@ impl<'a> ErrorView<'a> {
 
 /// The retry of what failed, as long as it has not ended.
 fn action(error: &ErrorRow) -> Option<ErrorAction> {
-    if !error.cause.can_retry() || error.resolved_at.is_some() {
+    if error.resolved_at.is_some() {
         return None;
     }
-    let project = fact(error, "project_id")?;
-    let body = fact(error, "scene_id").map(|scene| RetryBody { scene_id: scene.to_owned() });
-    Some(ErrorAction { method: "POST", path: format!("/api/v1/projects/{project}/retry"), label: "Retry", body })
+    let (path, body) = match error.cause.retry()? {
+        RetryOf::Project => {
+            let body = fact(error, "scene_id").map(|scene| RetryBody { scene_id: scene.to_owned() });
+            (format!("/api/v1/projects/{}/retry", fact(error, "project_id")?), body)
+        }
+        RetryOf::ClipJob => (format!("/api/ai-clipping-agent/jobs/{}/retry", fact(error, "job_id")?), None),
+    };
+    Some(ErrorAction { method: "POST", path, label: "Retry", body })
 }
 
 /// A fact that is an id and may stand in a path.
@@ -269,6 +277,23 @@ mod tests {
         let later = NOON.after(Duration::from_secs(1));
         let resolved = error(Cause::StitchFailed, &ids).resolved(later, later).unwrap();
         assert_eq!(path(&resolved), None);
+    }
+
+    #[test]
+    fn the_action_of_a_failed_clip_job_is_its_retry() {
+        let context = json!({ "job_id": "550e8400-e29b-41d4-a716-446655440000", "attempt": 1, "error": "no sound" });
+        let failed = error(Cause::ClipsFailed, &context);
+        let expected = json!({
+            "method": "POST", "path": "/api/ai-clipping-agent/jobs/550e8400-e29b-41d4-a716-446655440000/retry",
+            "label": "Retry",
+        });
+        assert_eq!(json!(action(&failed)), expected);
+        let later = NOON.after(Duration::from_secs(1));
+        assert_eq!(action(&failed.resolved(later, later).unwrap()), None);
+        for context in [json!({}), json!({ "job_id": "../x" }), json!({ "project_id": "proj_1" })] {
+            assert_eq!(action(&error(Cause::ClipsFailed, &context)), None, "{context}");
+        }
+        assert_eq!(action(&error(Cause::ClipFileUnusable, &context)), None, "a job that succeeded is not retried");
     }
 
     #[test]

@@ -155,8 +155,9 @@ pub struct Listed {
     pub next: Option<Cursor>,
 }
 
-/// Lists the jobs that a filter matches, newest first. The number of reads does not grow with the number of jobs: a list
-/// that is filtered by metadata, or of an owner, examines 1,000 jobs, so a page may have fewer jobs than the limit, or none, and a cursor.
+/// Lists the jobs that a filter matches, newest first. The number of reads does not grow with the number of jobs: a
+/// list that is filtered by metadata, or of an owner, examines 1,000 jobs, so a page may have fewer jobs than the
+/// limit, or none, and a cursor.
 ///
 /// # Errors
 /// [`StoreError`].

@@ -11,7 +11,7 @@ use super::topic::Topic;
 use crate::outbox::messages::{Delayed, LiveMessage, send_all};
 use crate::store::StoreError;
 
-/// The time between heartbeats. The gateway closes a connection that is silent for 10 minutes.
+/// The time between heartbeats. The gateway closes a connection that is idle for 10 minutes.
 const BEAT: Duration = Duration::from_secs(8 * 60);
 /// The age at which a connection is asked to reconnect. The gateway closes one that is 2 hours old.
 const OLD: Duration = Duration::from_secs(110 * 60);
@@ -49,7 +49,7 @@ pub async fn connect(ports: &LivePorts<'_>, connection: &Connection) -> Result<O
     }
     let opened = open(ports, connection, now).await;
     if opened.is_err() {
-        // The gateway does not tell of the end of a connection that it did not open.
+        // The gateway does not report the end of a connection that it did not open.
         ports.slots.release(&pool, &connection.id).await;
     }
     opened.map(|()| Opened::Done)
@@ -61,7 +61,7 @@ async fn open(ports: &LivePorts<'_>, connection: &Connection, now: Timestamp) ->
     send_all(ports.hints, vec![next_beat(&connection.id, BEAT)]).await
 }
 
-/// The pool of a connection. Who has an operator's token for one subject takes no slot from the operators.
+/// The pool of a connection. One with an operator's token for one subject takes no slot of the operators.
 fn pool(connection: &Connection) -> Pool {
     match (&connection.owner, &connection.only) {
         (Some(owner), _) => Pool { name: Topic::Owner(owner.clone()).key(), most: MOST },
@@ -70,8 +70,8 @@ fn pool(connection: &Connection) -> Pool {
     }
 }
 
-/// Removes a connection that is closed, with all its subscriptions and its slot. If the gateway does not tell of the end,
-/// the next message finds that it is gone.
+/// Removes a connection that is closed, with all its subscriptions and its slot. If the gateway does not report the
+/// end, the next message finds that it is gone.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -106,7 +106,7 @@ pub(super) async fn beat(ports: &LivePorts<'_>, id: &str) -> Result<(), StoreErr
         Some(_) => messages::heartbeat(now),
         None => messages::reconnect(SPREAD.mul_f64(ports.clock.fraction()), now),
     };
-    match (say(ports, id, &text).await?, next) {
+    match (send_once(ports, id, &text).await?, next) {
         (Posted::Gone, _) | (_, None) => Ok(()),
         (Posted::Done | Posted::Failed(_), Some(after)) => send_all(ports.hints, vec![next_beat(id, after)]).await,
     }
@@ -116,7 +116,7 @@ pub(super) async fn beat(ports: &LivePorts<'_>, id: &str) -> Result<(), StoreErr
 ///
 /// # Errors
 /// [`StoreError`].
-pub(super) async fn say(ports: &LivePorts<'_>, connection: &str, text: &str) -> Result<Posted, StoreError> {
+pub(super) async fn send_once(ports: &LivePorts<'_>, connection: &str, text: &str) -> Result<Posted, StoreError> {
     let posted = ports.sockets.post(connection, text).await;
     match &posted {
         Posted::Done => {}

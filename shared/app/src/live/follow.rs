@@ -2,7 +2,7 @@
 
 use reelhook_domain::Timestamp;
 
-use super::connections::{close, say};
+use super::connections::{close, send_once};
 use super::messages;
 use super::ports::{Connection, Followed, LivePorts, OwnerSubscription, Posted, Subscription};
 use super::protocol::{self, ClientMessage, Refusal, Target};
@@ -30,18 +30,18 @@ pub async fn answer(ports: &LivePorts<'_>, connection: &str, text: &str) -> Resu
     let counted = ports.connections.count(connection, 1, ports.clock.now()).await?;
     let Some(counted) = counted else { return Ok(()) };
     if counted.messages > MOST_MESSAGES {
-        return hang_up(ports, &counted.connection.id).await;
+        return disconnect(ports, &counted.connection.id).await;
     }
     let connection = counted.connection;
     let refusal = match protocol::parse(text) {
         Ok(ClientMessage::Ping) => {
-            return say(ports, &connection.id, &messages::pong(ports.clock.now())).await.map(drop);
+            return send_once(ports, &connection.id, &messages::pong(ports.clock.now())).await.map(drop);
         }
         Ok(ClientMessage::Unsubscribe { target }) => unsubscribe(ports, &connection, &target).await?,
         Ok(ClientMessage::Subscribe { target, cursor }) => match subscribe(ports, &connection, &target, cursor).await {
             Ok(refusal) => refusal,
             Err(error) => {
-                say(ports, &connection.id, &messages::error(Refusal::Unavailable, ports.clock.now())).await?;
+                send_once(ports, &connection.id, &messages::error(Refusal::Unavailable, ports.clock.now())).await?;
                 return Err(error);
             }
         },
@@ -49,15 +49,15 @@ pub async fn answer(ports: &LivePorts<'_>, connection: &str, text: &str) -> Resu
     };
     match refusal {
         None => Ok(()),
-        Some(Refusal::TooManyMessages) => hang_up(ports, &connection.id).await,
-        Some(refusal) => say(ports, &connection.id, &messages::error(refusal, ports.clock.now())).await.map(drop),
+        Some(Refusal::TooManyMessages) => disconnect(ports, &connection.id).await,
+        Some(refusal) => send_once(ports, &connection.id, &messages::error(refusal, ports.clock.now())).await.map(drop),
     }
 }
 
 /// Closes the connection of a client who sends too many messages.
-async fn hang_up(ports: &LivePorts<'_>, connection: &str) -> Result<(), StoreError> {
+async fn disconnect(ports: &LivePorts<'_>, connection: &str) -> Result<(), StoreError> {
     tracing::info!(connection, "closed a connection, its client sends too many messages");
-    say(ports, connection, &messages::error(Refusal::TooManyMessages, ports.clock.now())).await?;
+    send_once(ports, connection, &messages::error(Refusal::TooManyMessages, ports.clock.now())).await?;
     ports.sockets.disconnect(connection).await;
     close(ports, connection).await
 }
@@ -72,7 +72,7 @@ async fn unsubscribe(
     for topic in &topics {
         ports.following.unfollow(&connection.id, topic).await?;
     }
-    say(ports, &connection.id, &messages::unsubscribed(first, ports.clock.now())).await?;
+    send_once(ports, &connection.id, &messages::unsubscribed(first, ports.clock.now())).await?;
     Ok(None)
 }
 
@@ -131,7 +131,7 @@ async fn subscribe_to_owner(
         since: now,
     };
     ports.following.put_owner(&subscription).await?;
-    // There are no positions that would show what is told to nobody until then.
+    // There are no positions that would show what is sent to no viewer until then.
     let message = LiveMessage::Subscribed { connection: connection.id.clone(), owner: of.clone(), since: now };
     send_all(ports.hints, vec![Delayed::after(message, SETTLED)]).await?;
     Ok(None)
@@ -173,10 +173,10 @@ async fn subscribe_to_subject(
     let lease = new_lease(ports, now);
     ports.leases.put(&subscription, &lease).await?;
     hint(ports, &connection.id, &current.subject, current.owner.as_ref(), SETTLED).await?;
-    if is_lost && say(ports, &connection.id, &messages::reset(&current.subject, now)).await? == Posted::Gone {
+    if is_lost && send_once(ports, &connection.id, &messages::reset(&current.subject, now)).await? == Posted::Gone {
         return Ok(None);
     }
-    if say(ports, &connection.id, &messages::subscribed(&topic, Some(cursor), now)).await? == Posted::Gone {
+    if send_once(ports, &connection.id, &messages::subscribed(&topic, Some(cursor), now)).await? == Posted::Gone {
         return Ok(None);
     }
     with_lease(ports, subscription, current.owner.as_ref(), &lease, Why::CatchUp).await?;

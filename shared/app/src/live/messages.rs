@@ -213,7 +213,7 @@ fn update(subject: &Subject, snapshot: Option<&LiveSnapshot>, event: &LiveEvent,
 mod tests {
     use std::collections::BTreeMap;
 
-    use reelhook_domain::{JobSnapshot, Status};
+    use reelhook_domain::{ClipStatus, ClipsSnapshot, JobSnapshot, ProjectSnapshot, ProjectStatus, Status};
     use serde_json::json;
 
     use super::*;
@@ -245,6 +245,43 @@ mod tests {
         let text = update(&clips, None, &event, NOON);
         let head = r#"{"type":"job_update","jobId":"0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11","status":null,"#;
         assert!(text.starts_with(head), "{text}");
+    }
+
+    #[test]
+    fn projects_and_clip_jobs_have_their_status_and_progress_too() {
+        let check = |of: &str, snapshot: LiveSnapshot, named: Value| {
+            let data = json!({ "type": "update" });
+            let event = LiveEvent { id: "4.0".to_owned(), data, ends: false };
+            let text = update(&Subject::parse(of).unwrap(), Some(&snapshot), &event, NOON);
+            let mut expected = named;
+            let same = json!({
+                "type": "update", "cursor": "4.0", "timestamp": "2024-01-01T12:00:00.000Z", "data": { "type": "update" },
+            });
+            expected.as_object_mut().unwrap().extend(same.as_object().unwrap().clone());
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected, "{of}");
+        };
+        let project = ProjectSnapshot {
+            project_status: ProjectStatus::Stitching,
+            project_progress: 90,
+            error: None,
+            scenes: BTreeMap::new(),
+        };
+        let named =
+            json!({ "projectId": "proj_1", "status": "stitching", "progressPercent": 90, "progressStage": null });
+        check("proj_1", LiveSnapshot::Project(project), named);
+        let clips = ClipsSnapshot {
+            clips_status: ClipStatus::Running,
+            clips_progress: 60,
+            stage: "Cutting the clips".to_owned(),
+            completed: 2,
+            total: Some(5),
+            error: None,
+        };
+        let uuid = "0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11";
+        let named = json!({
+            "jobId": uuid, "status": "running", "progressPercent": 60, "progressStage": "Cutting the clips",
+        });
+        check(&format!("clip_{uuid}"), LiveSnapshot::Clips(clips), named);
     }
 
     #[test]

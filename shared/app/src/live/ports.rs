@@ -82,18 +82,18 @@ pub struct OwnerSubscription {
 /// The exclusive right to send a subscription's events for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Who has it: a random text.
+    /// The holder: a random text.
     pub holder: String,
     /// Until when.
     pub until: Timestamp,
 }
 
-/// The outcome of asking for a lease.
+/// The outcome of requesting a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leased {
     /// The lease is the caller's; the subscription as it is now.
     Yes(Box<Subscription>),
-    /// Another has the lease, and knows now that there are new events.
+    /// Another invocation has the lease, and will find that there are new events.
     Held,
     /// There is no such subscription.
     Missing,
@@ -250,7 +250,7 @@ pub trait Leases: Send + Sync {
         now: Timestamp,
     ) -> Result<Leased, StoreError>;
 
-    /// Saves a subscription and gives its lease back, unless somebody asked for it meanwhile.
+    /// Saves a subscription and gives its lease back, unless another invocation requested it meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -303,7 +303,7 @@ pub struct LivePorts<'a> {
     pub subjects: &'a dyn Subjects,
     /// Live events.
     pub live: &'a dyn LiveStore,
-    /// Whether anybody watches.
+    /// Whether there are viewers.
     pub viewers: &'a dyn Viewers,
     /// The Live queue.
     pub hints: &'a dyn Hints<LiveMessage>,

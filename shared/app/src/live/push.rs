@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use reelhook_domain::{OwnerId, Subject, Timestamp};
 
-use super::connections::{beat, close, say};
+use super::connections::{beat, close, send_once};
 use super::messages::{Event, events, subscribed};
 use super::ports::{Follower, Lease, Leased, LivePorts, Posted, Released, Subscription};
 use super::topic::Topic;
@@ -18,9 +18,9 @@ use crate::watch::{Cursor, ROWS, Watch};
 /// The shortest time between two pushes of a subscription, unless something ends.
 const PAUSE: Duration = Duration::from_secs(1);
 /// When a message that could not be sent is sent again.
-const AGAIN: Duration = Duration::from_secs(5);
-/// When a new subscription is settled: every instance of fanout knows that somebody watches, and the index of those who
-/// follow has it.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// When a new subscription is settled: every instance of fanout knows that there are viewers, and the index of
+/// subscriptions has it.
 pub(super) const SETTLED: Duration = Duration::from_secs(2);
 /// How long a lease lasts.
 const LEASE: Duration = Duration::from_secs(20);
@@ -72,8 +72,10 @@ pub(super) enum Why {
 enum Rest {
     /// None.
     None,
-    /// It must be served again, after this time.
-    Later(Duration),
+    /// There may be more events, after a pause.
+    Later,
+    /// A message could not be sent.
+    Failed,
     /// Its connection is closed.
     Gone,
 }
@@ -108,13 +110,13 @@ async fn process_one(
     }
 }
 
-/// Tells a viewer that it follows an owner, unless that has ended, or began anew.
+/// Confirms to a viewer that it follows an owner, unless that has ended, or began anew.
 async fn confirm(ports: &LivePorts<'_>, connection: &str, owner: &OwnerId, since: Timestamp) -> Result<(), StoreError> {
     if ports.connections.follows_since(connection, owner).await? != Some(since) {
         return Ok(());
     }
     let text = subscribed(&Topic::Owner(owner.clone()), None, ports.clock.now());
-    say(ports, connection, &text).await.map(drop)
+    send_once(ports, connection, &text).await.map(drop)
 }
 
 /// The index of the first message about the subject of this one, and whether one of them is about its end.
@@ -241,7 +243,7 @@ async fn serve(
     match ports.leases.lease(connection, subject, &lease, now).await? {
         Leased::Missing => Ok(false),
         Leased::Held => {
-            // Who has the lease finds the mark when it gives it back, unless its function dies before.
+            // The holder finds the mark when it gives the lease back, unless its function crashes before.
             if why == Why::CatchUp {
                 hint(ports, connection, subject, owner, LEASE_ENDED).await?;
             }
@@ -251,8 +253,8 @@ async fn serve(
     }
 }
 
-/// Sends a leased subscription's new events, and gives the lease back, also after an error. If somebody asked for it
-/// meanwhile, the events are read again, now or after a hint.
+/// Sends a leased subscription's new events, and gives the lease back, also after an error. If another invocation
+/// requested it meanwhile, the events are read again, now or after a hint.
 pub(super) async fn with_lease(
     ports: &LivePorts<'_>,
     mut subscription: Subscription,
@@ -270,21 +272,22 @@ pub(super) async fn with_lease(
         let is_slow = match send_new(ports, &mut subscription, why, stop).await {
             Ok(Rest::Gone) => return close(ports, &subscription.connection).await,
             Ok(Rest::None) => Ok(false),
-            Ok(Rest::Later(time)) => hint_once(ports, &mut subscription, owner, time).await.map(|()| time == AGAIN),
+            Ok(Rest::Later) => hint_once(ports, &mut subscription, owner, PAUSE).await.map(|()| false),
+            Ok(Rest::Failed) => hint_once(ports, &mut subscription, owner, RETRY_AFTER).await.map(|()| true),
             Err(error) => Err(error),
         };
-        // One who is slow is not asked again at once, whatever happened meanwhile.
+        // A slow viewer is not served again at once, whatever happened meanwhile.
         let is_over = !matches!(is_slow, Ok(false)) || ports.clock.now() >= stop;
         let mut released = ports.leases.release(&subscription, lease).await?;
         while is_over && released == Released::Again {
-            // The one who asked may have been the hint that was under way.
-            hint_once(ports, &mut subscription, owner, AGAIN).await?;
+            // The request may have come with the hint that was under way.
+            hint_once(ports, &mut subscription, owner, RETRY_AFTER).await?;
             released = ports.leases.release(&subscription, lease).await?;
         }
         if released != Released::Again {
             return is_slow.map(drop);
         }
-        // What somebody asked for may be the end.
+        // The request may have been about the end.
         why = Why::Event { terminal: true };
     }
 }
@@ -324,11 +327,11 @@ async fn send_new(ports: &LivePorts<'_>, of: &mut Subscription, why: Why, stop: 
     loop {
         let now = ports.clock.now();
         if now >= stop {
-            return Ok(Rest::Later(PAUSE));
+            return Ok(Rest::Later);
         }
         let pausing = of.pushed_at.is_some_and(|at| now < at.after(PAUSE));
         if pausing && sent == 0 && why == (Why::Event { terminal: false }) {
-            return Ok(Rest::Later(PAUSE));
+            return Ok(Rest::Later);
         }
         let mut watch = Watch::at(of.subject.clone(), of.dialect, of.cursor, of.gap_since);
         let unseen = watch.unseen(ports.live, now).await?;
@@ -337,21 +340,21 @@ async fn send_new(ports: &LivePorts<'_>, of: &mut Subscription, why: Why, stop: 
         // The pages of one push follow each other at once.
         match step(&new, of.pushed_at.filter(|_| sent == 0), now) {
             // A row is missing, and may still come.
-            Step::Nothing if of.gap_since.is_some() => return Ok(Rest::Later(PAUSE)),
+            Step::Nothing if of.gap_since.is_some() => return Ok(Rest::Later),
             Step::Nothing => return Ok(Rest::None),
-            Step::Wait => return Ok(Rest::Later(PAUSE)),
+            Step::Wait => return Ok(Rest::Later),
             Step::Send => {}
         }
         for event in new {
             if ports.clock.now() >= stop {
-                return Ok(Rest::Later(PAUSE));
+                return Ok(Rest::Later);
             }
             match ports.sockets.post(&of.connection, &event.text).await {
                 Posted::Done => (of.cursor, of.pushed_at) = (event.cursor, Some(now)),
                 Posted::Gone => return Ok(Rest::Gone),
                 Posted::Failed(error) => {
                     tracing::info!(connection = of.connection, error, "a message could not be sent, it is sent later");
-                    return Ok(Rest::Later(AGAIN));
+                    return Ok(Rest::Failed);
                 }
             }
             sent += 1;
@@ -359,10 +362,10 @@ async fn send_new(ports: &LivePorts<'_>, of: &mut Subscription, why: Why, stop: 
         of.cursor = watch.cursor();
         if unseen.len() < usize::try_from(ROWS).unwrap_or(usize::MAX) {
             let waits = of.gap_since.is_some();
-            return Ok(if waits { Rest::Later(PAUSE) } else { Rest::None });
+            return Ok(if waits { Rest::Later } else { Rest::None });
         }
         if sent >= AT_MOST {
-            return Ok(Rest::Later(PAUSE));
+            return Ok(Rest::Later);
         }
     }
 }

@@ -80,3 +80,22 @@ async fn load<A: Watched>(store: &dyn AggregateStore<A>, id: &A::Id) -> Result<O
         updated_at: found.updated_at(),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_has_the_path_of_its_state() {
+        for (subject, expected) in [
+            ("job_1", "/api/job/job_1"),
+            ("proj_1", "/api/v1/projects/proj_1"),
+            (
+                "clip_0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11",
+                "/ai-clipping-agent/jobs/0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11",
+            ),
+        ] {
+            assert_eq!(state_path(&Subject::parse(subject).unwrap()), expected);
+        }
+    }
+}

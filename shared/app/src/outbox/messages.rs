@@ -145,7 +145,7 @@ pub enum LiveMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<OwnerId>,
     },
-    /// Tell a viewer that it follows an owner: by now every event is told.
+    /// Confirm to a viewer that it follows an owner: from now on every event is sent.
     #[serde(rename = "subscribed.v1")]
     Subscribed {
         /// The viewer's connection.

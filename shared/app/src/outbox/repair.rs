@@ -162,7 +162,8 @@ pub async fn repair_projects(
     Ok((repair_page(ports, &page.projects, since).await?, page.next))
 }
 
-/// Like [`repair_projects`], for one page of clip jobs. Reservations of their attempts that have ended end in the ledger, too.
+/// Like [`repair_projects`], for one page of clip jobs. Reservations of their attempts that have ended end in the
+/// ledger, too.
 ///
 /// # Errors
 /// As [`repair`].

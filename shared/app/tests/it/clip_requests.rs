@@ -155,8 +155,8 @@ async fn a_job_that_does_the_same_is_reused_unless_it_failed_or_is_of_another() 
     let other = NewClips { origin: Origin::default(), ..again(None) };
     assert!(matches!(requests.create(other).await, Created::Job(_)), "another account has its own job");
     let callback = WebUrl::parse("https://client.example/hook");
-    let told = NewClips { reuse: true, ..new(ClipRequest { callback, ..wanted() }, None) };
-    assert_eq!(existing(requests.create(told).await), first.id, "a callback changes no clip");
+    let notified = NewClips { reuse: true, ..new(ClipRequest { callback, ..wanted() }, None) };
+    assert_eq!(existing(requests.create(notified).await), first.id, "a callback changes no clip");
     let different = NewClips { reuse: true, ..new(ClipRequest { count: Some(7), ..wanted() }, None) };
     assert!(matches!(requests.create(different).await, Created::Job(_)));
     assert!(requests.stored.apply(&first.id, &Event::Cancel, NOON, &requests.policy));
@@ -169,7 +169,7 @@ async fn a_page_of_a_video_site_needs_a_worker() {
     let page = ClipRequest { source: Source::Page(url), ..wanted() };
     let requests = Requests::default();
     assert_eq!(requests.create(new(page.clone(), None)).await, Created::PageUnreadable);
-    let policy = ClipPolicy { worker: true, ..ClipPolicy::default() };
+    let policy = ClipPolicy { has_worker: true, ..ClipPolicy::default() };
     let with_worker = Requests { policy, ..Requests::default() };
     let job = with_worker.created(new(page, None)).await;
     assert!(with_worker.stored.apply(&job.id, &Event::Cancel, NOON, &with_worker.policy));
@@ -184,7 +184,7 @@ async fn a_worker_gets_one_range() {
     let of_our_own = Requests::default();
     let job = of_our_own.created(new(two.clone(), None)).await;
     assert!(of_our_own.stored.apply(&job.id, &Event::Cancel, NOON, &of_our_own.policy));
-    let policy = ClipPolicy { worker: true, ..ClipPolicy::default() };
+    let policy = ClipPolicy { has_worker: true, ..ClipPolicy::default() };
     let with_worker = Requests { policy, ..of_our_own };
     assert_eq!(with_worker.retry(&job).await, Retried::TooManyRanges(2), "the stack has a worker since then");
     assert_eq!(with_worker.create(new(two, None)).await, Created::TooManyRanges(2));

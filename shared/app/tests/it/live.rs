@@ -21,12 +21,12 @@ async fn open(live: &MemoryLive, id: &str, owner: Option<&str>) {
     connect(&live.ports(), &connection).await.unwrap();
 }
 
-async fn say(live: &MemoryLive, id: &str, message: &Value) {
+async fn send(live: &MemoryLive, id: &str, message: &Value) {
     answer(&live.ports(), id, &message.to_string()).await.unwrap();
 }
 
 async fn subscribe(live: &MemoryLive, id: &str, job: &str, cursor: Option<&str>) {
-    say(live, id, &json!({ "action": "subscribe", "jobId": job, "cursor": cursor })).await;
+    send(live, id, &json!({ "action": "subscribe", "jobId": job, "cursor": cursor })).await;
 }
 
 /// Works on these messages as one batch.
@@ -63,7 +63,7 @@ async fn following() -> MemoryLive {
 }
 
 #[tokio::test]
-async fn fanout_tells_of_live_events_once_for_a_batch_and_only_if_somebody_watches() {
+async fn fanout_sends_one_push_for_a_batch_and_only_if_there_are_viewers() {
     let stack = Stack::default();
     let job = lived(make_job(1, NOON, &stack.policy), &[Event::Claim, started(1)], NOON, &stack.policy);
     assert_eq!(job.ledger.live_version, job.version);
@@ -86,7 +86,7 @@ async fn opening_a_connection_sends_nothing_and_plans_its_heartbeat() {
 }
 
 #[tokio::test]
-async fn events_come_in_order_and_once_however_often_they_are_told() {
+async fn events_come_in_order_and_once_however_often_they_are_pushed() {
     let live = following().await;
     for _ in 0..3 {
         live.world.advance_s(2);
@@ -234,7 +234,7 @@ async fn an_owner_follows_only_what_is_theirs() {
     for job in ["job_1", "job_2", "job_3", "a/b"] {
         subscribe(&live, "bob", job, None).await;
     }
-    say(&live, "bob", &json!({ "action": "subscribe", "owner": "ann" })).await;
+    send(&live, "bob", &json!({ "action": "subscribe", "owner": "ann" })).await;
     let answers = live.sockets.sent_to("bob");
     assert_eq!(answers.len(), 5);
     assert!(answers.iter().all(|answer| answer["code"] == "not_found"), "{answers:?}");
@@ -256,7 +256,7 @@ async fn a_token_for_one_job_follows_no_other() {
     let connection = Connection { id: "a".to_owned(), owner: None, only, connected_at: NOON };
     connect(&live.ports(), &connection).await.unwrap();
     subscribe(&live, "a", "job_2", None).await;
-    say(&live, "a", &json!({ "action": "subscribe", "owner": "ann" })).await;
+    send(&live, "a", &json!({ "action": "subscribe", "owner": "ann" })).await;
     subscribe(&live, "a", "job_1", None).await;
     assert_eq!(types(&live, "a"), ["error", "error", "subscribed"]);
 }
@@ -268,7 +268,7 @@ async fn who_follows_an_owner_gets_all_of_theirs_from_then_on() {
     live.world.advance_s(1);
     for (id, owner) in [("a", Some("ann")), ("b", None)] {
         open(&live, id, owner).await;
-        say(&live, id, &json!({ "action": "subscribe", "owner": "ann" })).await;
+        send(&live, id, &json!({ "action": "subscribe", "owner": "ann" })).await;
     }
     live.world.advance_s(2);
     work_on_queue(&live).await;
@@ -288,30 +288,44 @@ async fn who_follows_an_owner_gets_all_of_theirs_from_then_on() {
         assert_eq!(events, [(&json!("job_1"), &json!("2.0")), (&json!("job_2"), &json!("1.0"))], "{id}");
     }
     // One of them cannot be left out, and with the owner all go.
-    say(&live, "a", &json!({ "action": "unsubscribe", "jobId": "job_1" })).await;
+    send(&live, "a", &json!({ "action": "unsubscribe", "jobId": "job_1" })).await;
     live.world.advance_s(2);
     work(&live, &[live.happens("job_1", Some("ann"), false)]).await;
     assert_eq!(live.sockets.sent_to("a").last().unwrap()["cursor"], "3.0");
-    say(&live, "a", &json!({ "action": "unsubscribe", "owner": "ann" })).await;
-    say(&live, "b", &json!({ "action": "unsubscribe", "owner": "ann" })).await;
+    send(&live, "a", &json!({ "action": "unsubscribe", "owner": "ann" })).await;
+    send(&live, "b", &json!({ "action": "unsubscribe", "owner": "ann" })).await;
     assert_eq!(live.connections.subscriptions(), 0);
 }
 
 #[tokio::test]
-async fn who_follows_an_owner_is_told_so_when_every_event_is_pushed() {
+async fn who_follows_an_owner_gets_nothing_that_is_another_s_whatever_a_message_says() {
+    let live = MemoryLive::default();
+    open(&live, "a", Some("ann")).await;
+    send(&live, "a", &json!({ "action": "subscribe", "owner": "ann" })).await;
+    live.world.advance_s(2);
+    work_on_queue(&live).await;
+    live.happens("job_1", Some("bob"), true);
+    let push = Push { subject: Subject::parse("job_1").unwrap(), owner: OwnerId::parse("ann"), terminal: true };
+    work(&live, &[LiveMessage::Push(push)]).await;
+    assert_eq!(types(&live, "a"), ["subscribed"]);
+    assert_eq!(live.connections.subscriptions(), 1, "that to the owner");
+}
+
+#[tokio::test]
+async fn a_subscription_to_an_owner_is_confirmed_when_every_event_is_pushed() {
     let live = MemoryLive::default();
     open(&live, "a", Some("ann")).await;
     let subscribe = json!({ "action": "subscribe", "owner": "ann" });
     let unsubscribe = json!({ "action": "unsubscribe", "owner": "ann" });
-    say(&live, "a", &subscribe).await;
+    send(&live, "a", &subscribe).await;
     assert!(types(&live, "a").is_empty());
     live.world.advance_s(2);
     work_on_queue(&live).await;
     assert_eq!(types(&live, "a"), ["subscribed"]);
     // One that has ended meanwhile is not confirmed, and a later one has a time of its own.
     for _ in 0..2 {
-        say(&live, "a", &unsubscribe).await;
-        say(&live, "a", &subscribe).await;
+        send(&live, "a", &unsubscribe).await;
+        send(&live, "a", &subscribe).await;
         live.world.advance_s(1);
     }
     work_on_queue(&live).await;
@@ -333,7 +347,7 @@ async fn a_connection_has_at_most_50_subscriptions() {
     assert_eq!(last["code"], "too_many_subscriptions");
     // One that it has already may be made again, and one that ends leaves room.
     subscribe(&live, "a", "job_7", None).await;
-    say(&live, "a", &json!({ "action": "unsubscribe", "jobId": "job_7" })).await;
+    send(&live, "a", &json!({ "action": "unsubscribe", "jobId": "job_7" })).await;
     subscribe(&live, "a", "job_50", None).await;
     let sent = types(&live, "a");
     assert_eq!(sent[sent.len() - 3..], ["subscribed", "unsubscribed", "subscribed"]);
@@ -343,14 +357,14 @@ async fn a_connection_has_at_most_50_subscriptions() {
 async fn messages_are_answered_and_unknown_ones_refused() {
     let live = MemoryLive::default();
     open(&live, "a", None).await;
-    say(&live, "a", &json!({ "action": "ping" })).await;
-    say(&live, "a", &json!({ "action": "dance" })).await;
+    send(&live, "a", &json!({ "action": "ping" })).await;
+    send(&live, "a", &json!({ "action": "dance" })).await;
     answer(&live.ports(), "a", "no JSON").await.unwrap();
     let sent = live.sockets.sent_to("a");
     assert_eq!(sent[0]["type"], "pong");
     assert_eq!([&sent[1]["code"], &sent[2]["code"]], ["unknown_action", "invalid_message"]);
     // A connection that is not known gets no answer.
-    say(&live, "b", &json!({ "action": "ping" })).await;
+    send(&live, "b", &json!({ "action": "ping" })).await;
     assert!(live.sockets.sent_to("b").is_empty());
 }
 

@@ -286,15 +286,8 @@ async fn retry_clips(stack: &Stack, id: &ClipJobId) {
 fn finish_clips(stack: &Stack, id: &ClipJobId, number: u32) {
     let worker_id = RenderId::parse("g-1").unwrap();
     let clip = ReportedClip { file: Some(File::stored("clips/a.mp4")), ..ReportedClip::default() };
-    let report = WorkerReport {
-        kind: ReportKind::Completed,
-        progress: None,
-        stage: None,
-        clips_completed: None,
-        total_clips: None,
-        error: None,
-        output: Some(Box::new(WorkerOutput { clips: vec![clip], source_ms: Some(600_000), ..WorkerOutput::default() })),
-    };
+    let output = WorkerOutput { clips: vec![clip], source_ms: Some(600_000), ..WorkerOutput::default() };
+    let report = WorkerReport { output: Some(Box::new(output)), ..WorkerReport::of(ReportKind::Completed) };
     for event in [
         ClipEvent::ClaimSubmission,
         ClipEvent::Submitted { number, id: worker_id },

@@ -10,7 +10,7 @@ use reelhook_app::store::StoreError;
 use reelhook_domain::{ClipJob, Timestamp};
 
 use crate::clips::table::ClipTable;
-use crate::credits::table::{ATTEMPTS, CreditTable};
+use crate::credits::table::{ATTEMPTS, CreditTable, contended};
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
 
@@ -89,7 +89,7 @@ impl AttemptTables {
                 (Cancelled::Failed(error), _) => return Err(error),
             }
         }
-        Err(StoreError::Busy { operation, source: "the balance changed during each attempt".into() })
+        Err(contended(operation))
     }
 }
 

@@ -70,8 +70,8 @@ impl ClipList for ClipTable {
         let Some(id) = self.items.counters.job_of_request(owner, digest, now).await? else { return Ok(None) };
         let job = self.items.load(&id).await?;
         Ok(job.filter(|job| {
-            let given_up = matches!(job.status, ClipStatus::Failed | ClipStatus::Canceled);
-            !given_up && job.deleted_at.is_none() && job.origin.owner.as_ref() == owner
+            let is_unsuccessful = matches!(job.status, ClipStatus::Failed | ClipStatus::Canceled);
+            !is_unsuccessful && job.deleted_at.is_none() && job.origin.owner.as_ref() == owner
         }))
     }
 }

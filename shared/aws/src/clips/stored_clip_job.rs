@@ -4,11 +4,12 @@ use reelhook_domain::clips::clip::Clip;
 use reelhook_domain::clips::job::{ClipPiece, JobCredits};
 use reelhook_domain::clips::request::ClipRequest;
 use reelhook_domain::projects::media::File;
-use reelhook_domain::{ClipJob, ClipJobId, ClipStatus, Emitted, Origin, OwnerId, Timestamp};
+use reelhook_domain::{ClipJob, ClipJobId, ClipStatus, Emitted, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::stored_run::StoredRun;
 use crate::items::is_default;
+use crate::items::origin::StoredOrigin;
 use crate::items::pieces::StoredPieces;
 
 /// The stored form of a clip job without its outbox.
@@ -39,17 +40,6 @@ pub(super) struct StoredClipJob {
     emitted: Vec<Emitted>,
 }
 
-/// The stored form of where a job came from, and whose it is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct StoredOrigin {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    caller: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    traceparent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    owner: Option<OwnerId>,
-}
-
 /// The stored form of a job's times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredTimes {
@@ -69,12 +59,11 @@ struct StoredTimes {
 
 impl From<&ClipJob> for StoredClipJob {
     fn from(job: &ClipJob) -> Self {
-        let Origin { caller, traceparent, owner } = job.origin.clone();
         Self {
             id: job.id.clone(),
             version: job.version,
             request: job.request.clone(),
-            origin: StoredOrigin { caller, traceparent, owner },
+            origin: StoredOrigin::from(&job.origin),
             times: StoredTimes {
                 created: job.created_at,
                 updated: job.updated_at,
@@ -100,13 +89,12 @@ impl From<&ClipJob> for StoredClipJob {
 
 impl From<StoredClipJob> for ClipJob {
     fn from(stored: StoredClipJob) -> Self {
-        let StoredOrigin { caller, traceparent, owner } = stored.origin;
         let times = stored.times;
         Self {
             id: stored.id,
             version: stored.version,
             request: stored.request,
-            origin: Origin { caller, traceparent, owner },
+            origin: stored.origin.into(),
             created_at: times.created,
             updated_at: times.updated,
             started_at: times.started,

@@ -8,7 +8,7 @@ use reelhook_domain::credits::account::Account;
 use reelhook_domain::credits::ledger::{Balance, Entry, EntryKind};
 
 use crate::credits::rows;
-use crate::credits::table::{ATTEMPTS, CreditTable};
+use crate::credits::table::{ATTEMPTS, CreditTable, contended};
 use crate::errors::store_error;
 use crate::items::{Item, read, s, text};
 use crate::retry::RetryClock;
@@ -136,8 +136,4 @@ fn usage(settlement: &Settlement, charge: &Charge, before: &Balance, after: &Bal
 
 fn cursor_after(item: &Item) -> Option<String> {
     rows::version_of(text(item, "sk")?).map(|version| version.to_string())
-}
-
-fn contended(operation: &'static str) -> StoreError {
-    StoreError::Busy { operation, source: "the balance changed during each attempt".into() }
 }

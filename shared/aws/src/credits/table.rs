@@ -16,6 +16,11 @@ pub(crate) const ATTEMPTS: u32 = 40;
 /// A row of a new id: nothing replaces it.
 const NEW: &str = "attribute_not_exists(pk)";
 
+/// The error of a transaction that found another balance at each attempt.
+pub(crate) fn contended(operation: &'static str) -> StoreError {
+    StoreError::Busy { operation, source: "the balance changed during each attempt".into() }
+}
+
 /// The Credits table.
 #[derive(Debug, Clone)]
 pub struct CreditTable {

@@ -34,13 +34,13 @@ impl Environment {
     }
 
     /// The clip jobs' engine, timers and prices: [`Self::clipping_worker`], CLIP_QUEUE_TIMEOUT, CLIP_TIMEOUT,
-    /// CLIP_SILENCE_SECONDS, CLIP_POLL_SECONDS, SUBMIT_LEASE_SECONDS, PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS, RETRY_DELAY_PERCENT,
-    /// CREDITS_MINIMUM, CREDITS_PER_MINUTE.
+    /// CLIP_SILENCE_SECONDS, CLIP_POLL_SECONDS, SUBMIT_LEASE_SECONDS, PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS,
+    /// RETRY_DELAY_PERCENT, CREDITS_MINIMUM, CREDITS_PER_MINUTE.
     pub fn clip_policy(&mut self) -> ClipPolicy {
         let default = ClipPolicy::default();
         let first_poll = self.seconds("CLIP_POLL_SECONDS", default.first_poll);
         ClipPolicy {
-            worker: self.clipping_worker().is_some(),
+            has_worker: self.clipping_worker().is_some(),
             queued: self.seconds("CLIP_QUEUE_TIMEOUT", default.queued),
             deadline: self.seconds("CLIP_TIMEOUT", default.deadline),
             silence: self.seconds("CLIP_SILENCE_SECONDS", default.silence),
@@ -97,7 +97,7 @@ mod tests {
             policy.submit_lease,
         ];
         assert_eq!(times.map(|time| time.as_secs()), [300, 100, 2, 90, 90, 30]);
-        assert_eq!((policy.worker, policy.price), (true, CreditPrice { minimum: 0, per_minute: 7 }));
+        assert_eq!((policy.has_worker, policy.price), (true, CreditPrice { minimum: 0, per_minute: 7 }));
         assert!(environment.credits_limited());
         environment.finish().unwrap();
     }

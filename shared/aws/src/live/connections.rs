@@ -118,8 +118,8 @@ impl ConnectionTable {
         delete.send().await.map(drop).map_err(|error| store_error(operation, error))
     }
 
-    /// Saves what a push changed, on condition of the lease. It is given back unless `keep`; if somebody asked for it
-    /// meanwhile, it can only be kept.
+    /// Saves what a push changed, on condition of the lease. It is given back unless `keep`; if another invocation
+    /// requested it meanwhile, it can only be kept.
     async fn save(&self, subscription: &Subscription, lease: &Lease, keep: bool) -> Result<Updated, StoreError> {
         let topic = Topic::Subject(subscription.subject.clone());
         let (mut sets, mut removes) = (Vec::new(), if keep { vec!["asked"] } else { vec!["holder", "held_until"] });

@@ -4,13 +4,14 @@ use reelhook_domain::pieces::Pieces;
 use reelhook_domain::projects::project::{FinalVideo, Phase, Project, ProjectSpec};
 use reelhook_domain::projects::scene::Scene;
 use reelhook_domain::projects::stitch::Stitch;
-use reelhook_domain::{Emitted, Metadata, Origin, OwnerId, ProjectId, Timestamp};
+use reelhook_domain::{Emitted, Metadata, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::stored_pieces::StoredPieces;
 use super::stored_scene::StoredScene;
 use super::stored_stitch::{StoredFinal, StoredStitch};
 use crate::items::is_default;
+use crate::items::origin::StoredOrigin;
 
 /// The stored form of a project without its outbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub(super) struct StoredProject {
     id: ProjectId,
     version: u64,
     spec: StoredSpec,
-    #[serde(default, skip_serializing_if = "StoredOrigin::is_unknown")]
+    #[serde(default, skip_serializing_if = "is_default")]
     origin: StoredOrigin,
     times: StoredTimes,
     phase: StoredPhase,
@@ -54,17 +55,6 @@ struct StoredSpec {
     metadata: Metadata,
 }
 
-/// The stored form of where a project came from.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct StoredOrigin {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    caller: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    traceparent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    owner: Option<OwnerId>,
-}
-
 /// The stored form of a project's times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredTimes {
@@ -94,21 +84,14 @@ enum StoredPhase {
     Cancelled,
 }
 
-impl StoredOrigin {
-    fn is_unknown(&self) -> bool {
-        self.caller.is_none() && self.traceparent.is_none() && self.owner.is_none()
-    }
-}
-
 impl From<&Project> for StoredProject {
     fn from(project: &Project) -> Self {
         let ProjectSpec { name, kind, user, budget, metadata } = project.spec.clone();
-        let Origin { caller, traceparent, owner } = project.origin.clone();
         Self {
             id: project.id.clone(),
             version: project.version,
             spec: StoredSpec { name, kind, user, budget, metadata },
-            origin: StoredOrigin { caller, traceparent, owner },
+            origin: StoredOrigin::from(&project.origin),
             times: StoredTimes {
                 created: project.created_at,
                 updated: project.updated_at,
@@ -142,13 +125,12 @@ impl From<&Project> for StoredProject {
 impl From<StoredProject> for Project {
     fn from(stored: StoredProject) -> Self {
         let StoredSpec { name, kind, user, budget, metadata } = stored.spec;
-        let StoredOrigin { caller, traceparent, owner } = stored.origin;
         let times = stored.times;
         Self {
             id: stored.id,
             version: stored.version,
             spec: ProjectSpec { name, kind, user, budget, metadata },
-            origin: Origin { caller, traceparent, owner },
+            origin: stored.origin.into(),
             created_at: times.created,
             updated_at: times.updated,
             started_at: times.started,

@@ -46,6 +46,23 @@ pub struct Clip {
 }
 
 impl Clip {
+    /// The clip of an index and a number of its cut or submission, of which nothing else is known.
+    pub fn new(index: u32, cuts: u32) -> Self {
+        Self {
+            index,
+            file: None,
+            range: None,
+            previous: None,
+            duration_ms: None,
+            score: None,
+            score_basis: Map::new(),
+            summary: None,
+            tags: Vec::new(),
+            layout: None,
+            cuts,
+        }
+    }
+
     /// Whether people can play it.
     pub fn is_ready(&self) -> bool {
         self.file.is_some()

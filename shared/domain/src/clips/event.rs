@@ -77,8 +77,15 @@ pub struct WorkerReport {
     pub total_clips: Option<u32>,
     /// Why it failed.
     pub error: Option<String>,
-    /// What it made: all of it at the end, and clips as they are finished where the worker tells of them.
+    /// What it made: all of it at the end, and clips as they are finished where the worker reports them.
     pub output: Option<Box<WorkerOutput>>,
+}
+
+impl WorkerReport {
+    /// A report that says nothing but its kind.
+    pub fn of(kind: ReportKind) -> Self {
+        Self { kind, progress: None, stage: None, clips_completed: None, total_clips: None, error: None, output: None }
+    }
 }
 
 /// The answer to a look-up of a submission whose answer was lost.
@@ -163,7 +170,7 @@ pub enum Event {
         /// The submission's number.
         number: u32,
     },
-    /// The worker did not confirm the cancellation of a submission that nobody wants.
+    /// The worker did not confirm the cancellation of a submission that is not needed.
     CancelUnconfirmed {
         /// The submission's number.
         number: u32,
@@ -224,7 +231,7 @@ pub enum Event {
         claim: u32,
         /// The reason.
         error: String,
-        /// Whether another try would fail too.
+        /// Whether another attempt would fail too.
         permanent: bool,
     },
     /// The due sweep found it due.

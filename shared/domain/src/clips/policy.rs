@@ -5,11 +5,16 @@ use std::time::Duration;
 use crate::credits::price::CreditPrice;
 use crate::pieces::PiecePolicy;
 
+/// The wait after the first refusal.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+/// The longest wait after a refusal.
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
 /// Timers, limits and prices of clip jobs (docs/contract/clipping.md, Timers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClipPolicy {
     /// Whether an outside worker cuts; else our renderers do.
-    pub worker: bool,
+    pub has_worker: bool,
     /// The time from the first claim of a submission until an attempt has failed that the worker has not begun (24 h: the
     /// worker has four slots).
     pub queued: Duration,
@@ -45,7 +50,7 @@ pub struct ClipPolicy {
 impl Default for ClipPolicy {
     fn default() -> Self {
         Self {
-            worker: false,
+            has_worker: false,
             queued: Duration::from_secs(24 * 3600),
             deadline: Duration::from_secs(8 * 3600),
             silence: Duration::from_secs(60),
@@ -84,7 +89,7 @@ impl ClipPolicy {
 
     /// The wait after so many refusals: doubles from 5 s to 5 min.
     pub fn retry_wait(&self, refusals: u32) -> Duration {
-        let wait = Duration::from_secs(5) * 2_u32.pow(refusals.saturating_sub(1).min(10));
-        wait.min(Duration::from_secs(300)) * self.retry_delay_percent / 100
+        let wait = FIRST_RETRY * 2_u32.pow(refusals.saturating_sub(1).min(10));
+        wait.min(LONGEST_RETRY) * self.retry_delay_percent / 100
     }
 }

@@ -52,8 +52,8 @@ impl ClipJob {
         }
     }
 
-    /// Whether nobody waits for what the worker makes of a submission. That of a job which succeeded is not unwanted, because
-    /// a cancellation could remove its files.
+    /// Whether the job does not need what the worker makes of a submission. That of a job which succeeded is not
+    /// unwanted, because a cancellation could remove its files.
     pub fn is_unwanted(&self, number: u32) -> bool {
         let is_present = self.run.engine.worker().is_some_and(|run| run.number == number);
         let is_awaited = match self.status {
@@ -118,8 +118,8 @@ impl ClipJob {
         self.clips.iter_mut().find(|clip| clip.index == index)
     }
 
-    /// What ended the reservations of its attempts, the newest first: the effects that earlier versions had. At most one attempt
-    /// is charged, and it is the last one, since a job that succeeded is not retried.
+    /// What ended the reservations of its attempts, the newest first: the effects that earlier versions had. At most
+    /// one attempt is charged, and it is the last one, since a job that succeeded is not retried.
     pub fn ended_reservations(&self) -> impl Iterator<Item = CreditEffect> {
         let JobCredits { charged, settled_attempt, basis, .. } = self.credits;
         (1..=settled_attempt).rev().take(REMEMBERED).map(move |attempt| {

@@ -135,6 +135,24 @@ pub struct ClipRequest {
 }
 
 impl ClipRequest {
+    /// A request that names a source and nothing else.
+    pub fn of(source: Source) -> Self {
+        Self {
+            source,
+            count: None,
+            ranges: Vec::new(),
+            declared_ms: None,
+            lengths: Vec::new(),
+            platform: None,
+            captions: false,
+            caption_preset: None,
+            keywords: Vec::new(),
+            layout: Layout::Original,
+            callback: None,
+            metadata: Metadata::default(),
+        }
+    }
+
     /// Clips at most.
     pub fn most_clips(&self) -> u32 {
         self.count.unwrap_or(DEFAULT_CLIPS)
@@ -155,8 +173,8 @@ impl ClipRequest {
 /// of the source.
 pub fn estimate(ranges: &[Range], declared_ms: Option<u64>, price: CreditPrice) -> (u64, Basis) {
     match (length_ms(ranges), declared_ms) {
-        (Some(ms), _) => (price.of(ms), Basis::Ranges),
-        (None, Some(ms)) => (price.of(ms), Basis::Declared),
+        (Some(ms), _) => price.based_on(ms, Basis::Ranges),
+        (None, Some(ms)) => price.based_on(ms, Basis::Declared),
         (None, None) => (price.of(0), Basis::Minimum),
     }
 }

@@ -24,6 +24,22 @@ pub struct Run {
     pub shown_progress: u8,
 }
 
+impl Run {
+    /// The run of an attempt that has done nothing yet.
+    pub fn new(attempt: u32, engine: Engine, stage: &str) -> Self {
+        Self {
+            attempt,
+            engine,
+            progress: 0,
+            stage: stage.to_owned(),
+            clips_completed: 0,
+            total_clips: None,
+            source_ms: None,
+            shown_progress: 0,
+        }
+    }
+}
+
 /// What makes the clips.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Engine {

@@ -242,19 +242,19 @@ impl Cause {
         (self == Self::ProjectCompleted).then_some(Duration::from_secs(5))
     }
 
-    /// Whether a command of a person may end it: `POST /api/v1/projects/{id}/retry` with its scene.
-    pub fn can_retry(self) -> bool {
+    /// The retry by which a person may end it; none if there is no such retry.
+    pub fn retry(self) -> Option<RetryOf> {
         match self {
             Self::VideoFailed
             | Self::FrameFailed
             | Self::NextSceneBlocked
             | Self::StitchFailed
             | Self::SubmissionUnclear
-            | Self::CopyFailed => true,
+            | Self::CopyFailed => Some(RetryOf::Project),
+            Self::ClipsFailed => Some(RetryOf::ClipJob),
             Self::UnknownScene
             | Self::UnknownClipJob
             | Self::ClipFileUnusable
-            | Self::ClipsFailed
             | Self::IdsDisagree
             | Self::NotificationFailed
             | Self::ServiceDown
@@ -262,9 +262,18 @@ impl Cause {
             | Self::Poison
             | Self::LostKey
             | Self::ClientReport
-            | Self::ProjectCompleted => false,
+            | Self::ProjectCompleted => None,
         }
     }
+}
+
+/// What a person retries to end a cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryOf {
+    /// A step of the project, or of one of its scenes.
+    Project,
+    /// The clip job.
+    ClipJob,
 }
 
 /// What raises an error.

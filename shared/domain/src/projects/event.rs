@@ -212,7 +212,7 @@ pub enum Event {
         claim: u32,
         /// The reason.
         error: String,
-        /// Whether another try would fail too.
+        /// Whether another attempt would fail too.
         permanent: bool,
     },
     /// The due sweep found it due.

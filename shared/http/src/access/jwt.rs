@@ -148,7 +148,7 @@ impl KeySet {
 
 /// Who may call besides operators.
 pub(crate) enum Owners {
-    /// Nobody: a token of an owner is an invalid key.
+    /// There are none: a token of an owner is an invalid key.
     Unknown,
     /// Owners may not use the function at all: their tokens are refused unread.
     Refused,

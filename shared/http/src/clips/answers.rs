@@ -11,7 +11,7 @@ use crate::answer::ApiAnswer;
 use crate::jobs::status::matches_tag;
 use crate::request::ApiRequest;
 
-/// The jobs of a page at most, in bytes of JSON: Lambda answers at most 6 MB, with the JSON as a text.
+/// The jobs of a page at most, in bytes as Lambda sends them: it answers at most 6 MB.
 const PAGE_LIMIT: usize = 4_000_000;
 
 /// A page of the list of clip jobs.
@@ -31,8 +31,8 @@ pub struct ClipJobList<'a> {
 pub struct CreditEstimate {
     /// The credits.
     credits: u64,
-    /// What they are based on: `ranges`, `declared` for `durationSeconds`, or `minimum` as long as nothing is known about the
-    /// source.
+    /// What they are based on: `ranges`, `declared` for `durationSeconds`, or `minimum` if that costs less or nothing is known
+    /// about the source.
     #[schemars(extend("enum" = ["ranges", "declared", "minimum"]))]
     basis: &'static str,
 }
@@ -73,7 +73,7 @@ pub fn list_answer(of: &ClipJobPage, shown: Shown<'_>, cursor_after: impl Fn(&Cl
     let mut last: Option<&ClipJob> = None;
     for one in &of.jobs {
         let view = job(one, shown);
-        let bytes = ApiAnswer::json(200, &view).body.len();
+        let bytes = sent_bytes(&ApiAnswer::json(200, &view).body);
         if let Some(last) = last.filter(|_| bytes > room) {
             next = Some(cursor_after(last));
             break;
@@ -84,6 +84,11 @@ pub fn list_answer(of: &ClipJobPage, shown: Shown<'_>, cursor_after: impl Fn(&Cl
     }
     let next_cursor = next.as_deref().map(ApiRequest::write_cursor);
     ApiAnswer::json(200, &ClipJobList { jobs, next_cursor })
+}
+
+/// The bytes of JSON in an answer of Lambda, which is JSON itself: it has the quotes and backslashes escaped.
+fn sent_bytes(json: &str) -> usize {
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 /// The answer about a deleted job.
@@ -104,6 +109,15 @@ mod tests {
     fn an_estimate_names_its_basis() {
         let answer = estimate_answer((25, Basis::Ranges));
         assert_eq!(answer.body, r#"{"credits":25,"basis":"ranges"}"#);
+    }
+
+    #[test]
+    fn what_lambda_escapes_counts_twice() {
+        for json in [r#"{"jobs":[]}"#, r#"{"a":"\"\\","b":"\n\u0001é"}"#] {
+            let sent = serde_json::to_string(json).unwrap();
+            // Without the quotes around it.
+            assert_eq!(sent_bytes(json), sent.len() - 2, "{sent}");
+        }
     }
 
     #[test]

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_credits_are_told_with_their_numbers() {
+    fn missing_credits_are_reported_with_their_numbers() {
         let problem = Problem::from(ClipProblem::InsufficientCredits(5, 10));
         assert_eq!(problem.parts().0, 402);
         let expected = json!({

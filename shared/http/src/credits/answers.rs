@@ -55,7 +55,8 @@ struct EntryAnswer<'a> {
     /// The clip job that it is about.
     #[schemars(with = "Option<ClipJobIdText>")]
     related_job_id: Option<&'a str>,
-    /// The length that a charge is based on; only with `usage`.
+    /// What a charge is based on: the length of the `ranges`, of the source as the worker `reported` it or as it was
+    /// `probed`, or of the `clips`; `minimum` if that length costs less than the minimum. Only with `usage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", extend("enum" = ["ranges", "reported", "probed", "clips", "minimum"]))]
     basis: Option<&'static str>,

@@ -25,14 +25,14 @@ const UPLOAD_LIFE: Duration = Duration::from_secs(900);
 const DELETED: &str = "Video deleted successfully";
 const PUT: &str = "PUT";
 
-/// A link for the upload of an image.
+/// A link for the upload of an image or a video.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadAnswer<'a> {
     success: Yes,
-    /// The key by which scenes name the image, for 30 days.
+    /// The key by which scenes name the image, or a clip job its source, for 30 days.
     #[schemars(
-        regex(pattern = r"^uploads/[0-9a-f]{32}\.(png|jpg|webp|gif)$"),
+        regex(pattern = r"^uploads/[0-9a-f]{32}\.(png|jpg|webp|gif|mp4|mov|webm|mkv)$"),
         extend("examples" = ["uploads/0f1e2d3c4b5a69788796a5b4c3d2e1f0.png"])
     )]
     key: &'a str,

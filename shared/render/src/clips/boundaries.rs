@@ -5,7 +5,7 @@ use reelhook_domain::clips::request::Range;
 
 use crate::clips::frames::FrameTimes;
 
-/// Boundaries at least as good as this cut nobody off.
+/// Boundaries at least as good as this do not cut off speech.
 pub(super) const CLEAN: f64 = 0.5;
 /// A scene change in the middle of sound.
 pub(super) const FAIR: f64 = 0.3;

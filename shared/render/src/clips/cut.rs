@@ -1,5 +1,4 @@
-//! Cuts a clip out of a source: exactly at its frames, with the sound of the same time, and upright if that is asked
-//! for.
+//! Cuts a clip out of a source: exactly at its frames, with the sound of the same time, and vertical on request.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -122,26 +122,12 @@ fn rough_fit(length_ms: u64, lengths: &[Lengths]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use reelhook_domain::Metadata;
-    use reelhook_domain::clips::request::{Layout, Source};
+    use reelhook_domain::clips::request::Source;
 
     use super::*;
 
     fn request() -> ClipRequest {
-        ClipRequest {
-            source: Source::Upload("uploads/a.mp4".to_owned()),
-            count: None,
-            ranges: Vec::new(),
-            declared_ms: None,
-            lengths: Vec::new(),
-            platform: None,
-            captions: false,
-            caption_preset: None,
-            keywords: Vec::new(),
-            layout: Layout::Original,
-            callback: None,
-            metadata: Metadata::default(),
-        }
+        ClipRequest::of(Source::Upload("uploads/a.mp4".to_owned()))
     }
 
     fn frames(seconds: u64) -> FrameTimes {

@@ -7,8 +7,8 @@ use reelhook_app::clips::launch::ClipLaunchPorts;
 use reelhook_app::clips::reports::files::WorkerFiles;
 use reelhook_app::clips::worker::{ClippingWorker, WorkerClient};
 use reelhook_domain::clips::decide::{NewClipJob, create};
-use reelhook_domain::clips::request::{ClipRequest, Layout, Source};
-use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, Metadata, Origin, Timestamp, WebUrl};
+use reelhook_domain::clips::request::{ClipRequest, Source};
+use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, Origin, Timestamp, WebUrl};
 use reelhook_signing::SigningKeys;
 
 use crate::clips::table::MemoryClips;
@@ -28,7 +28,7 @@ pub struct ClipStack {
 
 impl Default for ClipStack {
     fn default() -> Self {
-        let policy = ClipPolicy { worker: true, ..ClipPolicy::default() };
+        let policy = ClipPolicy { has_worker: true, ..ClipPolicy::default() };
         Self { jobs: Arc::default(), worker: Some(clipping_worker()), policy }
     }
 }
@@ -79,20 +79,7 @@ pub fn clipping_worker() -> ClippingWorker {
 /// Never: the URL is valid.
 pub fn a_clip_job(n: u32, now: Timestamp, policy: &ClipPolicy) -> ClipJob {
     let url = WebUrl::parse(&format!("https://client.example/talk-{n}.mp4")).expect("a URL");
-    let request = ClipRequest {
-        source: Source::File(url),
-        count: Some(3),
-        ranges: Vec::new(),
-        declared_ms: None,
-        lengths: Vec::new(),
-        platform: None,
-        captions: false,
-        caption_preset: None,
-        keywords: Vec::new(),
-        layout: Layout::Original,
-        callback: None,
-        metadata: Metadata::default(),
-    };
+    let request = ClipRequest { count: Some(3), ..ClipRequest::of(Source::File(url)) };
     let new = NewClipJob { id: ClipJobId::random(n.into()), request, origin: Origin::default(), reserved: 10 };
     create(new, now, policy)
 }

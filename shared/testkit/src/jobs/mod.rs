@@ -19,8 +19,8 @@ type Hook = Box<dyn FnOnce(&MemoryJobs) + Send>;
 
 /// The jobs, behind the ports that load, change, start, list and render them.
 ///
-/// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `record`, `insert_with_key`, `admission`,
-/// `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
+/// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `record`, `insert_with_key`,
+/// `admission`, `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
 #[derive(Default)]
 pub struct MemoryJobs {
     state: Mutex<State>,

@@ -25,7 +25,7 @@ use crate::world::World;
 pub use connections::MemoryConnections;
 pub use sockets::MemorySockets;
 
-/// Whether anybody watches, as the test says.
+/// Whether there are viewers, as the test says.
 #[derive(Debug, Default)]
 pub struct MemoryViewers(Mutex<bool>);
 
@@ -49,7 +49,7 @@ pub struct MemoryLive {
     pub connections: MemoryConnections,
     /// The open connections.
     pub sockets: MemorySockets,
-    /// Whether anybody watches.
+    /// Whether there are viewers.
     pub viewers: MemoryViewers,
     /// The Live queue.
     pub hints: MemoryQueue<LiveMessage>,

@@ -60,7 +60,7 @@ export function newClips() {
 }
 
 /**
- * A link or a file; the field of the other one is hidden. `changed` is told which of them it is.
+ * A link or a file; the field of the other one is hidden. `changed` gets which of them it is.
  * @type {(link: HTMLInputElement, file: HTMLInputElement, changed: (isLink: boolean) => void) => HTMLElement[]}
  */
 function sourceFields(link, file, changed) {
@@ -194,9 +194,10 @@ class Estimate {
     const { signal } = (this.#asking = new AbortController());
     try {
       const { credits, basis } = await post("/api/ai-clipping-agent/jobs/estimate", { body: seconds === null ? { ranges } : { ranges, durationSeconds: seconds }, signal });
-      const ms = basis === "declared" ? (seconds ?? 0) * 1000 : ranges.reduce((sum, { start, end }) => sum + (end - start) * 1000, 0);
+      const ms = ranges.length ? ranges.reduce((sum, { start, end }) => sum + (end - start) * 1000, 0) : (seconds ?? 0) * 1000;
       const reserves = `Reserves ${plural(credits, "credit")}`;
-      setText(this.node, basis === "minimum" ? `${reserves}, the minimum. What is charged follows from the length of the video.` : `${reserves} for ${lengthWords(ms)} of video. They are charged if there are clips.`);
+      const short = basis === "minimum" ? ", the minimum," : "";
+      setText(this.node, ms ? `${reserves}${short} for ${lengthWords(ms)} of video. They are charged if there are clips.` : `${reserves}, the minimum. What is charged follows from the length of the video.`);
     } catch (error) {
       if (!signal.aborted) setText(this.node, `No estimate: ${failure(error).message.replaceAll("`", "")}`);
     }

@@ -1,4 +1,4 @@
-// Serves the form of new clips: uploads a video to the link that the API gives, and tells how far it is.
+// Serves the form of new clips: uploads a video to the link that the API gives, and reports its progress.
 import { ApiError, post } from "../api.js";
 
 /** The media type of each file extension: browsers do not know them all. @type {Record<string, string>} */
@@ -10,7 +10,7 @@ export const ACCEPTED = [...new Set(Object.values(TYPES)), ...Object.keys(TYPES)
 /** The longest video that a job takes, in seconds. */
 const LONGEST = 4 * 3600;
 /** The browser gets so long to read the length of a video, in milliseconds. */
-const PATIENCE = 5000;
+const READ_TIMEOUT = 5000;
 
 /** The length of a video in seconds; null if the browser can't read it. @type {(file: File) => Promise<number | null>} */
 export function secondsOf(file) {
@@ -18,7 +18,7 @@ export function secondsOf(file) {
   const url = URL.createObjectURL(file);
   /** @type {Promise<number | null>} */
   const read = new Promise((resolve) => {
-    setTimeout(() => resolve(null), PATIENCE);
+    setTimeout(() => resolve(null), READ_TIMEOUT);
     video.onerror = () => resolve(null);
     video.onloadedmetadata = () => resolve(video.duration > 0 && video.duration <= LONGEST ? video.duration : null);
     video.preload = "metadata";
@@ -56,7 +56,7 @@ export class Upload {
   /** @type {(url: string, type: string, file: File, progress: (percent: number) => void) => Promise<void>} */
   #send(url, type, file, progress) {
     return new Promise((resolve, reject) => {
-      // `fetch` does not tell how much it has sent.
+      // `fetch` does not report how much it has sent.
       const sending = (this.#sending = new XMLHttpRequest());
       const failed = (/** @type {string} */ message) => reject(new ApiError(message, { status: sending.status }));
       sending.upload.onprogress = ({ loaded, total }) => progress(Math.floor((100 * loaded) / Math.max(1, total)));

@@ -169,7 +169,7 @@ const retry = (error, button) =>
     const unclear = error.cause === "submission_unclear" && { title: "Submit it again?", text: "The service may have the task already. If it has, the retry costs twice. Look at the service first.", yes: "Submit again", danger: true };
     if (unclear && !(await confirm(unclear))) return;
     await perform(error.action);
-    toast("The retry has begun. The error is resolved when it succeeds.");
+    toast(error.cause === "clips_failed" ? "A new attempt has begun, which resolves the error." : "The retry has begun. The error is resolved when it succeeds.");
   });
 
 $("dismiss-all").onclick = async () => {

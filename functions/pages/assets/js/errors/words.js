@@ -36,7 +36,7 @@ const ADVICE = {
   unknown_scene: "Nothing, if the scene was deleted. Else check which address the service calls.",
   unknown_clip_job: "Nothing, if the clip job was removed. Else check which stack the clipping worker calls.",
   clip_file_unusable: "The job goes on without this file. Check where the clipping worker puts its files.",
-  clips_failed: "Check that the video can be downloaded and played, then retry the clip job.",
+  clips_failed: "Check that the video can be downloaded and played, then retry. The new attempt reserves its credits anew.",
   ids_disagree: "Nothing was changed. Check the service: it may mix up its tasks.",
   video_failed: "It is tried twice more. If it keeps failing, change the prompt of the scene, then retry.",
   submission_unclear: "The answer to a submission was lost. Look at the service; retry only if it does not have the task, since that may cost twice.",

@@ -12,6 +12,9 @@ use crate::videos::draw_error::DrawError;
 
 /// The longest source in milliseconds: a renderer scans no more in its time.
 const LONGEST_MS: u64 = 2 * 3600 * 1000;
+/// The longest time in which a source that was fetched is probed: an invocation has 15 min, of which the fetch may take 10,
+/// and then stores it.
+pub(super) const LONGEST_PROBE: Duration = Duration::from_secs(2 * 60);
 /// The longest time of a plan: an invocation has 15 min, in which it also fetches the source.
 pub(super) const LONGEST_PLAN: Duration = Duration::from_secs(13 * 60);
 /// The longest time of a cut: an invocation starts another piece as long as 10 min are left.
@@ -44,7 +47,7 @@ pub(super) fn check(shape: &SourceShape, layout: Layout) -> Result<(), DrawError
     Ok(())
 }
 
-/// Ends work that takes too long; another try would take as long.
+/// Ends work that takes too long; another attempt would take as long.
 pub(super) async fn in_time<T: Send>(
     timer: &dyn Timer,
     limit: Duration,

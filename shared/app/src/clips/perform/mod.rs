@@ -6,6 +6,7 @@ mod plan;
 pub mod ports;
 mod source;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -16,9 +17,9 @@ use reelhook_domain::clips::job::ClipPiece;
 use reelhook_domain::projects::media::File;
 
 use crate::clips::files::key;
-use crate::clips::perform::budget::{LONGEST_CUT, check, in_time};
+use crate::clips::perform::budget::{LONGEST_CUT, LONGEST_PROBE, check, in_time};
 use crate::clips::perform::plan::{plan, rescore};
-use crate::clips::perform::ports::ClipPorts;
+use crate::clips::perform::ports::{ClipPorts, SourceShape};
 use crate::clips::perform::source::{fetch_original, path_in};
 use crate::files::fetch::{Kind, fetch_file};
 use crate::videos::draw_error::DrawError;
@@ -53,7 +54,7 @@ async fn probe(ports: &ClipPorts<'_>, kept: &KeptSource, job: &ClipJob) -> Resul
     let directory = ports.renderer.clip_dir()?;
     let path = path_in(&*directory);
     let content_type = fetch_original(ports, job, &path).await?;
-    let shape = ports.renderer.shape(&path).await?;
+    let shape = shape_of(ports, &path).await?;
     check(&shape, job.request.layout)?;
     let key = key(&job.id, &format!("source.{}", extension(content_type)));
     ports.files.put_file(&key, content_type, &path).await?;
@@ -119,7 +120,12 @@ async fn measure(ports: &ClipPorts<'_>, job: &ClipJob) -> Result<PieceOutput, Dr
     let directory = ports.renderer.clip_dir()?;
     let path = path_in(&*directory);
     fetch_original(ports, job, &path).await?;
-    Ok(PieceOutput::Measured(ports.renderer.shape(&path).await?.duration_ms))
+    Ok(PieceOutput::Measured(shape_of(ports, &path).await?.duration_ms))
+}
+
+/// Finds out what a source on the disk is like.
+async fn shape_of(ports: &ClipPorts<'_>, source: &Path) -> Result<SourceShape, DrawError> {
+    in_time(ports.timer, LONGEST_PROBE, ports.renderer.shape(source)).await
 }
 
 /// What the probe of the present attempt found.

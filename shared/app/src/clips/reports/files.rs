@@ -175,7 +175,7 @@ mod tests {
             let file = read(Some(worker), "/outputs/j/a.mp4").unwrap();
             assert_eq!(file.source.unwrap().as_written(), expected, "{worker}");
         }
-        assert_eq!(read(None, "/outputs/j/a.mp4"), None, "without a worker there is nobody to ask");
+        assert_eq!(read(None, "/outputs/j/a.mp4"), None, "without a worker it names no file");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub async fn create_job(ports: &CreatePorts<'_>, new: NewClips) -> Result<Create
     {
         return repeated(first);
     }
-    if needs_worker(&new.request.source) && !ports.policy.worker {
+    if needs_worker(&new.request.source) && !ports.policy.has_worker {
         return Ok(Created::PageUnreadable);
     }
     if has_too_many_ranges(&new.request.ranges, ports.policy) {
@@ -112,7 +112,7 @@ pub async fn create_job(ports: &CreatePorts<'_>, new: NewClips) -> Result<Create
 /// Whether there are more ranges than what makes the clips can cut. A worker takes one: clips of it could lie between two
 /// ranges, in what the client left out and does not pay for.
 pub fn has_too_many_ranges(ranges: &[Range], policy: &ClipPolicy) -> bool {
-    policy.worker && ranges.len() > 1
+    policy.has_worker && ranges.len() > 1
 }
 
 /// A new reservation for the present attempt of a job.

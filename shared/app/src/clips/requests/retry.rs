@@ -64,7 +64,7 @@ pub async fn retry_job(ports: &AttemptPorts<'_>, loaded: ClipJob) -> Result<Retr
             Decision::Reject(Rejected::Deleted) => return Ok(Retried::NotFound),
             Decision::Reject(reason) => return Ok(Retried::Rejected(reason)),
         };
-        if needs_worker(&current.request.source) && !ports.policy.worker {
+        if needs_worker(&current.request.source) && !ports.policy.has_worker {
             return Ok(Retried::PageUnreadable);
         }
         if has_too_many_ranges(&current.request.ranges, ports.policy) {

@@ -20,7 +20,7 @@ pub const WORKER: ServiceKey = ServiceKey::new("clips");
 pub fn watched(policy: &ClipPolicy) -> WatchedService {
     WatchedService {
         key: WORKER,
-        is_used: policy.worker,
+        is_used: policy.has_worker,
         subject: "The clipping worker",
         waiting: "jobs",
         member: "service",

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reelhook_domain::clips::request::{ClipRequest, Source};
-use reelhook_domain::credits::account::Account;
 use reelhook_domain::{ClipJob, ClipJobId, Timestamp};
 use reelhook_signing::{ClipClaims, SignedToken, SigningKeys};
 use secrecy::{ExposeSecret, SecretString};
@@ -71,7 +70,7 @@ impl ClippingWorker {
             "video_url": self.video(&job.request.source, now),
             "callback_url": self.callback_url(&job.id, number),
             "external_job_id": job.id.external_id(number),
-            "owner_user_id": Account::of(job.origin.owner.as_ref()).user_id(),
+            "owner_user_id": job.account().user_id(),
             "max_clips": job.request.most_clips(),
             "auto_clip_count": false,
             "start_time_seconds": range.map(|range| seconds(range.start_ms)),

@@ -107,10 +107,10 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     progress.end()
 }
 
-/// Whether anybody watches; assumed if it can't be known.
+/// Whether there are viewers; assumed if it can't be known.
 async fn is_watched(ports: &FanoutPorts<'_>) -> bool {
     ports.viewers.any(ports.clock.now()).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "failed to find out whether anybody watches, viewers are told");
+        tracing::warn!(%error, "failed to read whether there are viewers, live hints are sent");
         true
     })
 }

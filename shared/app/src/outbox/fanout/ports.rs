@@ -44,7 +44,7 @@ pub trait FileStore: Send + Sync {
     async fn remove(&self, prefixes: &[String]) -> Result<(), StoreError>;
 }
 
-/// Knows whether anybody watches over a WebSocket connection, so that without viewers live events cost nothing.
+/// Knows whether there are viewers with WebSocket connections. Without any, live events cost nothing.
 #[async_trait]
 pub trait Viewers: Send + Sync {
     /// Notes that a connection is open.
@@ -82,7 +82,7 @@ pub struct FanoutPorts<'a> {
     pub pieces: &'a dyn Hints<PieceMessage>,
     /// The Deliveries queue.
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
-    /// Whether anybody watches.
+    /// Whether there are viewers.
     pub viewers: &'a dyn Viewers,
     /// The Live queue.
     pub live: &'a dyn Hints<LiveMessage>,

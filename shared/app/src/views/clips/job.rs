@@ -269,7 +269,7 @@ pub(super) fn clip(of: &Clip, url: Option<String>) -> ClipView<'_> {
     }
 }
 
-/// The clips that are there: those that our renderers have cut, and all of which a worker told.
+/// The clips that are there: those that our renderers have cut, and all that a worker reported.
 fn ordered(of: &ClipJob, order: ClipOrder) -> Vec<&Clip> {
     let is_there = |clip: &&Clip| clip.is_ready() || of.run.engine.worker().is_some();
     let mut clips: Vec<&Clip> = of.clips.iter().filter(is_there).collect();

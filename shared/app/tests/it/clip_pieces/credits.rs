@@ -1,4 +1,4 @@
-//! The credits of films whose lengths nobody knows before a renderer has probed them: what does not fit is not cut.
+//! The credits of films whose lengths are not known before a renderer has probed them: what does not fit is not cut.
 
 use reelhook_app::clips::store::{ClipAttempts, Reserved};
 use reelhook_app::credits::ledger::{Addition, Ledger, Reservation};

@@ -80,7 +80,7 @@ impl Fixture {
 
     /// A job that the worker has finished, of which only this piece is left.
     fn put_finished(&self, piece: ClipPiece, change: impl FnOnce(&mut ClipJob)) -> ClipJobId {
-        let mut job = a_clip_job(1, NOON, &ClipPolicy { worker: true, ..ClipPolicy::default() });
+        let mut job = a_clip_job(1, NOON, &ClipPolicy { has_worker: true, ..ClipPolicy::default() });
         job.status = ClipStatus::Succeeded;
         job.ended_at = Some(NOON);
         change(&mut job);
@@ -240,7 +240,7 @@ async fn a_source_that_cannot_be_cut_fails_the_job_at_once() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again() {
+async fn a_failure_that_may_pass_has_another_attempt() {
     for is_full in [true, false] {
         let status = if is_full { 200 } else { 503 };
         let fixture = Fixture::with(move |_| Ok(response(status, VIDEO)));
@@ -306,11 +306,29 @@ async fn a_cut_that_never_ends_costs_its_clip() {
     }
     fixture.cutter.interrupt(|| {});
     assert_eq!(process_piece(&fixture.ports(&Elapses::limits()), &id).await.unwrap(), PieceOutcome::Reported);
-    assert_eq!(fixture.process_all(&id).await, 1, "nobody tries it again");
+    assert_eq!(fixture.process_all(&id).await, 1, "there is no other attempt");
     let job = fixture.jobs.get(&id);
     let error = "Clip 0 could not be cut: it takes more than 8 min; send a video of fewer or smaller frames";
     assert_eq!((job.status, job.error.as_deref()), (ClipStatus::Succeeded, Some(error)));
     assert_eq!(job.clips.iter().map(Clip::is_ready).collect::<Vec<bool>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn a_probe_that_never_ends_fails_the_job_and_measures_nothing() {
+    let mut fixture = Fixture::of_videos();
+    fixture.cutter.is_stuck = true;
+    let id = fixture.put(None);
+    assert_eq!(process_piece(&fixture.ports(&Elapses::limits()), &id).await.unwrap(), PieceOutcome::Reported);
+    let job = fixture.jobs.get(&id);
+    let error = "The source could not be read: it takes more than 2 min; send a video of fewer or smaller frames";
+    assert_eq!((job.status, job.error.as_deref()), (ClipStatus::Failed, Some(error)));
+    assert!(job.pieces.list.is_empty() && fixture.files(&id).is_empty(), "nobody tries it again");
+
+    let id = fixture.put_finished(ClipPiece::Measure, |_| {});
+    assert_eq!(process_piece(&fixture.ports(&Elapses::limits()), &id).await.unwrap(), PieceOutcome::Reported);
+    let job = fixture.jobs.get(&id);
+    assert_eq!((job.status, job.run.source_ms), (ClipStatus::Succeeded, None));
+    assert!(job.pieces.list.is_empty());
 }
 
 #[tokio::test]
@@ -346,7 +364,7 @@ async fn files_of_a_worker_are_copied_while_it_has_them() {
     assert_eq!(fixture.process(&id).await, PieceOutcome::Reported);
     assert_eq!(fixture.jobs.get(&id).transcript, Some(File::stored(format!("clips/{id}/transcript.json"))));
 
-    // A page is no document: it stays where it is, and nobody tries again.
+    // A page is no document: it stays where it is, without another attempt.
     let id = fixture.put_finished(ClipPiece::CopyPlan, |job| job.plan = outside("plan"));
     assert_eq!(fixture.process(&id).await, PieceOutcome::Reported);
     let job = fixture.jobs.get(&id);

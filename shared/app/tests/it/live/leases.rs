@@ -102,10 +102,10 @@ async fn a_lease_is_given_back_after_an_error() {
 }
 
 #[tokio::test]
-async fn what_happens_while_a_dead_function_has_the_lease_is_sent_when_it_has_ended() {
+async fn what_happens_while_a_crashed_function_has_the_lease_is_sent_when_it_has_ended() {
     let live = following().await;
     let (job, now) = (Subject::parse("job_1").unwrap(), live.world.now());
-    let lease = Lease { holder: "dead".to_owned(), until: now.after(Duration::from_secs(20)) };
+    let lease = Lease { holder: "crashed".to_owned(), until: now.after(Duration::from_secs(20)) };
     assert!(matches!(live.connections.lease("a", &job, &lease, now).await.unwrap(), Leased::Yes(_)));
     work(&live, &happen(&live, 1)).await;
     live.world.advance_s(2);

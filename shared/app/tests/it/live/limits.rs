@@ -8,7 +8,7 @@ use reelhook_domain::{OwnerId, Subject};
 use reelhook_testkit::MemoryLive;
 use serde_json::json;
 
-use super::{open, say, subscribe, types, work_on_queue};
+use super::{open, send, subscribe, types, work_on_queue};
 
 async fn ask(live: &MemoryLive, id: &str, owner: Option<&str>, only: Option<&str>) -> Result<Opened, StoreError> {
     let connection = Connection {
@@ -39,7 +39,7 @@ async fn an_owner_has_at_most_50_open_connections() {
     close(&live.ports(), "a7").await.unwrap();
     assert_eq!(ask_for(&live, "d", "ann").await, Opened::Done);
     assert_eq!(ask_for(&live, "e", "ann").await, Opened::TooMany);
-    // So does one of whose end the gateway did not tell, after the next heartbeat.
+    // So does one whose end the gateway did not report, after the next heartbeat.
     live.sockets.close("a8");
     live.world.advance_s(480);
     work_on_queue(&live).await;
@@ -75,19 +75,19 @@ async fn a_connection_that_could_not_be_stored_takes_no_slot() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_more_than_120_messages_a_minute_is_cut_off() {
+async fn a_client_that_sends_more_than_120_messages_a_minute_is_disconnected() {
     let live = MemoryLive::default();
     open(&live, "a", None).await;
     let ping = json!({ "action": "ping" });
     for _ in 0..2 {
         for _ in 0..120 {
-            say(&live, "a", &ping).await;
+            send(&live, "a", &ping).await;
         }
         live.world.advance_s(60);
     }
     assert_eq!(types(&live, "a"), ["pong"; 240]);
     for _ in 0..122 {
-        say(&live, "a", &ping).await;
+        send(&live, "a", &ping).await;
     }
     let sent = live.sockets.sent_to("a");
     assert_eq!((sent.len(), &sent[360]["code"]), (361, &json!("too_many_messages")));

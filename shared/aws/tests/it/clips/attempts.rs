@@ -3,18 +3,18 @@
 use std::thread;
 
 use reelhook_app::clips::store::{ClipAttempts, ClipList, Reserved};
-use reelhook_app::credits::ledger::{Addition, Ledger, Reservation, Settlement};
+use reelhook_app::credits::ledger::{Ledger, Reservation, Settlement};
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_aws::clips::attempts::AttemptTables;
 use reelhook_aws::credits::table::CreditTable;
-use reelhook_domain::credits::ledger::{Balance, EntryKind};
+use reelhook_domain::credits::ledger::Balance;
 use reelhook_domain::{ClipJob, Timestamp};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
 use super::{job, table_of};
 use crate::credits::fake::Fake;
-use crate::credits::{account, reservation, wait};
+use crate::credits::{account, addition, in_memory, reservation, wait};
 use crate::replay::{Answer, Call, Calls, cancelled, dynamodb, error, kind, ok};
 
 /// The tables that new attempts write, in memory.
@@ -42,15 +42,7 @@ fn record() -> IdempotencyRecord {
 }
 
 async fn give(fake: &Fake, id: &str, credits: u64) {
-    let addition = Addition {
-        account: account(),
-        id: id.to_owned(),
-        kind: EntryKind::Bonus,
-        credits,
-        description: String::new(),
-        at: NOON,
-    };
-    CreditTable::new(fake.client().0, "Credits").add(&addition).await.unwrap();
+    in_memory(fake).add(&addition(id, credits)).await.unwrap();
 }
 
 #[tokio::test]
@@ -117,7 +109,7 @@ async fn a_new_attempt_follows_the_version_before() {
     let again = reservation("job-1.2", 10, false);
     assert_eq!(attempts.save_attempt(&next, &again).await.unwrap(), Reserved::Done);
     assert_eq!(attempts.save_attempt(&next, &again).await.unwrap(), Reserved::Conflict, "another writer was first");
-    let balance = CreditTable::new(fake.client().0, "Credits").balance(&account()).await.unwrap();
+    let balance = in_memory(&fake).balance(&account()).await.unwrap();
     assert_eq!(balance, Balance { version: 2, reserved: 20, ..Balance::default() });
 }
 
@@ -138,7 +130,7 @@ async fn a_reservation_is_raised_with_the_version_that_needs_it() {
     assert_eq!(attempts.save_attempt(&next, &raised(10, 100)).await.unwrap(), Reserved::Done);
     assert_eq!(fake.rows("Clips", "")[0]["version"], json!({ "N": "2" }));
     assert_eq!(fake.rows("Credits", "reservation#")[0]["credits"], json!({ "N": "100" }));
-    let ledger = CreditTable::new(fake.client().0, "Credits");
+    let ledger = in_memory(&fake);
     let balance = ledger.balance(&account()).await.unwrap();
     assert_eq!((balance.balance, balance.reserved, balance.available()), (100, 100, 0));
     let released = Settlement { account: account(), reservation: "job-1.1".to_owned(), charge: None, at: NOON };
@@ -227,6 +219,6 @@ fn of_ten_films_at_once_those_are_raised_that_the_balance_pays() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Reserved::Done | Reserved::Insufficient(_))));
     let versions = fake.rows("Clips", "");
     assert_eq!(versions.iter().filter(|row| row["version"] == json!({ "N": "2" })).count(), 2);
-    let balance = wait(CreditTable::new(fake.client().0, "Credits").balance(&account())).unwrap();
+    let balance = wait(in_memory(&fake).balance(&account())).unwrap();
     assert_eq!((balance.balance, balance.reserved), (2500, 2 * 1200 + 8 * 10));
 }

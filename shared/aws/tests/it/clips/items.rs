@@ -6,13 +6,14 @@ use std::time::Duration;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::outbox::sweep::DueIndex;
 use reelhook_aws::clips::item::{from_item, to_item};
+use reelhook_domain::clips::clip::Clip;
 use reelhook_domain::clips::request::MAX_CLIPS;
 use reelhook_domain::projects::media::File;
 use reelhook_domain::{ClipJob, ClipStatus, Effect, Origin, Timestamp};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
-use super::{at, clip, id, job, owner, table, table_of, url};
+use super::{at, id, job, owner, table, table_of, url};
 use crate::replay::{condition_failed, dynamodb, kind, ok};
 
 pub(super) async fn item_of(job: &ClipJob) -> Value {
@@ -119,7 +120,7 @@ fn digits(count: usize, seed: &mut u64) -> String {
 fn a_job_with_as_many_clips_as_possible_fits_into_an_item() {
     let mut seed = 1;
     let clips = (0..MAX_CLIPS).map(|index| {
-        let mut clip = clip(index);
+        let mut clip = Clip::new(index, 0);
         clip.file = Some(File::outside(url(&format!("https://worker.example/{}", digits(1900, &mut seed)))));
         clip.score_basis.insert("why".to_owned(), json!(digits(2000, &mut seed)));
         clip.summary = Some(digits(2048, &mut seed));

@@ -126,7 +126,7 @@ async fn a_cursor_that_is_none_finds_nothing() {
 }
 
 #[tokio::test]
-async fn the_job_with_a_request_is_found_unless_it_was_given_up() {
+async fn the_job_with_a_request_is_found_unless_it_failed_or_is_gone() {
     let find = async |found: ClipJob, by: Option<&str>| {
         let item = item_of(&found).await;
         let (clips, calls) = table(move |call, _| match call.at("/TableName").as_str() {

@@ -12,14 +12,12 @@ use std::sync::Arc;
 
 use reelhook_aws::clips::table::ClipTable;
 use reelhook_aws::jobs::counters::CounterTable;
-use reelhook_domain::clips::clip::Clip;
 use reelhook_domain::clips::job::JobCredits;
-use reelhook_domain::clips::request::{ClipRequest, Layout, Source};
+use reelhook_domain::clips::request::{ClipRequest, Source};
 use reelhook_domain::clips::run::{Engine, Run, WorkerRun, WorkerState};
 use reelhook_domain::pieces::Pieces;
-use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, ClipStatus, Metadata, Origin, OwnerId, Timestamp, WebUrl};
+use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, ClipStatus, Origin, OwnerId, Timestamp, WebUrl};
 use reelhook_testkit::{NOON, World};
-use serde_json::Map;
 
 use crate::replay::{Answer, Call, Calls, dynamodb};
 
@@ -51,22 +49,6 @@ fn id(n: u32) -> ClipJobId {
     ClipJobId::parse(&format!("0b0e7a3c-5f0e-4f43-9a53-{n:012x}")).unwrap()
 }
 
-fn clip(index: u32) -> Clip {
-    Clip {
-        index,
-        file: None,
-        range: None,
-        previous: None,
-        duration_ms: None,
-        score: None,
-        score_basis: Map::new(),
-        summary: None,
-        tags: Vec::new(),
-        layout: None,
-        cuts: 0,
-    }
-}
-
 fn worker(state: WorkerState) -> Engine {
     Engine::Worker(WorkerRun { number: 1, lost: 0, refusals: 0, deadline: None, heard_at: None, state })
 }
@@ -76,20 +58,7 @@ pub fn job(n: u32) -> ClipJob {
     ClipJob {
         id: id(n),
         version: 1,
-        request: ClipRequest {
-            source: Source::File(url("https://client.example/talk.mp4")),
-            count: None,
-            ranges: Vec::new(),
-            declared_ms: None,
-            lengths: Vec::new(),
-            platform: None,
-            captions: false,
-            caption_preset: None,
-            keywords: Vec::new(),
-            layout: Layout::Original,
-            callback: None,
-            metadata: Metadata::default(),
-        },
+        request: ClipRequest::of(Source::File(url("https://client.example/talk.mp4"))),
         origin: Origin::default(),
         created_at: NOON,
         updated_at: NOON,
@@ -98,16 +67,7 @@ pub fn job(n: u32) -> ClipJob {
         deleted_at: None,
         status: ClipStatus::Queued,
         error: None,
-        run: Run {
-            attempt: 1,
-            engine: worker(WorkerState::Waiting { ready_at: NOON }),
-            progress: 0,
-            stage: String::new(),
-            clips_completed: 0,
-            total_clips: None,
-            source_ms: None,
-            shown_progress: 0,
-        },
+        run: Run::new(1, worker(WorkerState::Waiting { ready_at: NOON }), ""),
         clips: Vec::new(),
         transcript: None,
         plan: None,

@@ -11,7 +11,7 @@ use reelhook_domain::{ClipEffect, ClipJob, ClipStatus, Emitted, EventId, Metadat
 use serde_json::{Number, Value, json};
 
 use super::items::{item_of, read};
-use super::{at, clip, id, job, owner, url, worker};
+use super::{at, id, job, owner, url, worker};
 
 fn render(text: &str) -> RenderId {
     RenderId::parse(text).unwrap()
@@ -32,8 +32,7 @@ fn full() -> ClipJob {
         summary: Some("A café".to_owned()),
         tags: vec!["talk".to_owned()],
         layout: Some("vertical".to_owned()),
-        cuts: 1,
-        ..clip(0)
+        ..Clip::new(0, 1)
     };
     let copy = Piece {
         units: 1,
@@ -79,7 +78,7 @@ fn full() -> ClipJob {
             source_ms: Some(600_000),
             shown_progress: 30,
         },
-        clips: vec![cut, clip(1)],
+        clips: vec![cut, Clip::new(1, 0)],
         transcript: Some(File::outside(url("https://worker.example/t.json"))),
         plan: Some(File::stored("clips/p.json")),
         pieces: Pieces { list: vec![copy, transcript], claims: 4, moved_at: at(12), hint_at: at(13), shown_at: at(14) },

@@ -4,6 +4,8 @@ pub mod fake;
 mod histories;
 mod ledger;
 
+pub use ledger::{addition, in_memory};
+
 use reelhook_app::credits::ledger::Reservation;
 use reelhook_domain::OwnerId;
 use reelhook_domain::credits::account::Account;

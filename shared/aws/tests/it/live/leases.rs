@@ -8,7 +8,7 @@ use super::{job, key, lease, stored, subscription, table};
 use crate::replay::{condition_failed, kind, ok};
 
 #[tokio::test]
-async fn a_lease_is_taken_if_nobody_has_it_or_it_has_expired() {
+async fn a_lease_is_taken_if_it_is_free_or_has_expired() {
     let item = stored("me").await;
     let (connections, calls) = table(move |_, _| (200, json!({ "Attributes": item })));
     let leased = connections.lease("a", &job(), &lease("me"), NOON).await.unwrap();
@@ -24,7 +24,7 @@ async fn a_lease_is_taken_if_nobody_has_it_or_it_has_expired() {
 }
 
 #[tokio::test]
-async fn who_has_the_lease_is_told_that_there_is_something_new() {
+async fn a_lease_that_is_held_is_marked() {
     let held = stored("other").await;
     let (connections, calls) = table(move |_, before| if before == 0 { condition_failed(Some(&held)) } else { ok() });
     assert_eq!(connections.lease("a", &job(), &lease("me"), NOON).await.unwrap(), Leased::Held);
@@ -37,7 +37,7 @@ async fn who_has_the_lease_is_told_that_there_is_something_new() {
 }
 
 #[tokio::test]
-async fn a_lease_that_is_given_back_before_it_could_be_asked_for_is_taken() {
+async fn a_lease_that_is_given_back_before_it_could_be_marked_is_taken() {
     let (held, mine) = (stored("other").await, stored("me").await);
     let (connections, calls) = table(move |_, before| match before {
         0 | 1 => condition_failed(Some(&held)),
@@ -52,7 +52,7 @@ async fn a_lease_that_changes_during_each_attempt_is_asked_for_later() {
     let held = stored("other").await;
     let (connections, calls) = table(move |_, _| condition_failed(Some(&held)));
     assert_eq!(kind(&connections.lease("a", &job(), &lease("me"), NOON).await.unwrap_err()), "busy");
-    assert!(calls.all().len() > 2, "it is tried more than once");
+    assert!(calls.all().len() > 2, "there is more than one attempt");
 }
 
 #[tokio::test]

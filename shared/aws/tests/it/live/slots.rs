@@ -61,17 +61,17 @@ async fn a_full_pool_admits_no_connection() {
 
 #[tokio::test]
 async fn slots_that_ended_make_room() {
-    let full = row([("b", UNTIL), ("dead", NOON)]);
+    let full = row([("b", UNTIL), ("ended", NOON)]);
     let (slots, calls) = table(move |_, before| if before == 0 { condition_failed(Some(&full)) } else { ok() });
     assert!(slots.acquire(&pool(), "a", NOON, UNTIL).await.unwrap());
     let [take, remove, again] = <[_; 3]>::try_from(calls.all()).unwrap();
     assert_eq!(remove.at("/UpdateExpression"), "REMOVE slots.#c0");
-    assert_eq!(remove.at("/ExpressionAttributeNames"), &json!({ "#c0": "dead" }));
+    assert_eq!(remove.at("/ExpressionAttributeNames"), &json!({ "#c0": "ended" }));
     assert_eq!(again.body, take.body);
 }
 
 #[tokio::test]
-async fn a_slot_is_released_and_a_failure_is_not_told() {
+async fn a_slot_is_released_and_a_failure_is_not_reported() {
     for answer in [ok(), condition_failed(None), error("AccessDeniedException")] {
         let (slots, calls) = table(move |_, _| answer.clone());
         slots.release(&pool(), "a").await;

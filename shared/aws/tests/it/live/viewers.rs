@@ -47,6 +47,6 @@ async fn the_flag_is_read_once_a_second_and_lapses() {
         assert_eq!(flag.any(after(seconds)).await.unwrap(), any, "{seconds}");
         assert_eq!(calls.all().len(), reads, "{seconds}");
     }
-    let (nobody, _) = self::flag(|_, _| ok());
-    assert!(!nobody.any(NOON).await.unwrap());
+    let (empty, _) = self::flag(|_, _| ok());
+    assert!(!empty.any(NOON).await.unwrap());
 }

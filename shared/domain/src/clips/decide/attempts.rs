@@ -15,7 +15,7 @@ pub(super) fn begin(change: &mut Change<'_>, reserved: u64) {
     };
     let cuts = job.clips.iter().map(|clip| clip.cuts).max().unwrap_or(0).max(before);
     let attempt = job.run.attempt.saturating_add(1);
-    let (engine, stage) = if change.policy.worker {
+    let (engine, stage) = if change.policy.has_worker {
         let state = WorkerState::Waiting { ready_at: change.now };
         let number = submissions.saturating_add(1);
         let run = WorkerRun { number, lost: 0, refusals: 0, deadline: None, heard_at: None, state };
@@ -23,16 +23,7 @@ pub(super) fn begin(change: &mut Change<'_>, reserved: u64) {
     } else {
         (Engine::Own(OwnRun { source: None, planned: false, cuts, submissions }), "Waiting for a renderer")
     };
-    job.run = Run {
-        attempt,
-        engine,
-        progress: 0,
-        stage: stage.to_owned(),
-        clips_completed: 0,
-        total_clips: None,
-        source_ms: None,
-        shown_progress: 0,
-    };
+    job.run = Run::new(attempt, engine, stage);
     job.status = ClipStatus::Queued;
     (job.started_at, job.ended_at, job.error) = (None, None, None);
     (job.clips, job.transcript, job.plan) = (Vec::new(), None, None);

@@ -48,7 +48,7 @@ pub(super) fn measured(change: &mut Change<'_>, ms: Option<u64>) {
     if shown_by_clips(change) > ms { by_clips(change) } else { settle(change, ms, Basis::Probed) }
 }
 
-/// Nobody waits for a measurement any more.
+/// No measurement is needed any more.
 pub(super) fn without_measurement(change: &mut Change<'_>) {
     if change.job.status == ClipStatus::Succeeded {
         by_clips(change);
@@ -70,7 +70,7 @@ fn shown_by_clips(change: &Change<'_>) -> u64 {
 
 fn settle(change: &mut Change<'_>, ms: u64, basis: Basis) {
     if change.job.has_reservation() {
-        let credits = change.policy.price.of(ms);
+        let (credits, basis) = change.policy.price.based_on(ms, basis);
         let reservation = end(change, credits);
         change.job.credits.basis = Some(basis);
         change.then(CreditEffect::Settle { reservation, credits, basis });

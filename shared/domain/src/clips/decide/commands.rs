@@ -95,7 +95,7 @@ fn misfit(job: &ClipJob, range: Range) -> Option<Rejected> {
     }
 }
 
-/// Nobody can act on the errors of an attempt that is replaced, or of a deleted job.
+/// There is nothing more to do about the errors of an attempt that is replaced, or of a deleted job.
 fn resolve_errors(change: &mut Change<'_>) {
     if change.job.status == ClipStatus::Failed {
         change.resolve(Cause::ClipsFailed);

@@ -47,7 +47,7 @@ pub(super) fn cancel(change: &mut Change<'_>) {
     change.notify(OutboundEvent::ClipsCanceled, None);
 }
 
-/// The worker did not confirm the cancellation of a submission that nobody wants: it is sent again.
+/// The worker did not confirm the cancellation of a submission that is not needed: it is sent again.
 pub(super) fn cancel_again(change: &mut Change<'_>, number: u32) -> Outcome {
     if !change.job.is_unwanted(number) {
         return Err(Ignored::Stale.into());

@@ -21,7 +21,7 @@ pub(super) fn merge(change: &mut Change<'_>, output: &WorkerOutput, may_add: boo
             _ if !may_add || !has_room => continue,
             place => {
                 let place = place.unwrap_or(change.job.clips.len());
-                change.job.clips.insert(place, empty(index, number));
+                change.job.clips.insert(place, Clip::new(index, number));
                 &mut change.job.clips[place]
             }
         };
@@ -44,23 +44,6 @@ pub(super) fn merge(change: &mut Change<'_>, output: &WorkerOutput, may_add: boo
     }
     change.job.run.source_ms = change.job.run.source_ms.or(output.source_ms);
     ready
-}
-
-/// A clip of this submission of which nothing else is known.
-fn empty(index: u32, submission: u32) -> Clip {
-    Clip {
-        index,
-        file: None,
-        range: None,
-        previous: None,
-        duration_ms: None,
-        score: None,
-        score_basis: serde_json::Map::new(),
-        summary: None,
-        tags: Vec::new(),
-        layout: None,
-        cuts: submission,
-    }
 }
 
 /// Fills what is empty of a clip.

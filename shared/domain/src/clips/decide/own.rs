@@ -53,17 +53,12 @@ pub(super) fn planned(change: &mut Change<'_>, clips: &[PlannedClip], plan: &Fil
 
 fn clip(index: u32, cut: u32, planned: &PlannedClip) -> Clip {
     Clip {
-        index,
-        file: None,
         range: Some(planned.range),
-        previous: None,
         duration_ms: Some(planned.range.length_ms()),
         score: Number::from_f64(planned.score),
         score_basis: bounds::score_basis(&planned.basis),
-        summary: None,
-        tags: Vec::new(),
         layout: Some(planned.layout.name().to_owned()),
-        cuts: cut,
+        ..Clip::new(index, cut)
     }
 }
 

@@ -107,7 +107,7 @@ fn store(file: Option<&mut File>, copy: &File) {
     }
 }
 
-/// A renderer failed; `permanent` says that another try would fail too.
+/// A renderer failed; `permanent` says that another attempt would fail too.
 pub(super) fn failed(change: &mut Change<'_>, claim: u32, error: &str, permanent: bool) -> Outcome {
     let index = claimed(change, claim)?;
     let (now, policy) = (change.now, change.policy.pieces());

@@ -36,7 +36,7 @@ pub(super) enum Why {
 }
 
 impl Why {
-    /// Whether only a person may try again: another try would fail too, or could be paid for twice.
+    /// Whether only a person may try again: another attempt would fail too, or could be paid for twice.
     fn is_for_good(self) -> bool {
         match self {
             Self::Refused | Self::Unclear | Self::Exhausted | Self::TooLarge => true,

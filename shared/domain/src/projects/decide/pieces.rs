@@ -72,7 +72,7 @@ pub(super) fn done(change: &mut Change<'_>, claim: u32, output: &PieceOutput) ->
     outcomes::completed(change, &task, &made)
 }
 
-/// A renderer failed; `permanent` says that another try would fail too.
+/// A renderer failed; `permanent` says that another attempt would fail too.
 pub(super) fn failed(change: &mut Change<'_>, claim: u32, error: &str, permanent: bool) -> Outcome {
     let index = claimed(change, claim)?;
     let (now, policy) = (change.now, change.policy.pieces());

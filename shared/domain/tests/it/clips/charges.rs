@@ -23,6 +23,8 @@ fn an_estimate_is_the_price_of_the_ranges_or_the_minimum() {
     assert_eq!(request().estimate(price), (10, Basis::Minimum));
     let ranges = ClipRequest { ranges: vec![range(0, 120), range(180, 300)], ..request() };
     assert_eq!(ranges.estimate(price), (40, Basis::Ranges));
+    let short = ClipRequest { ranges: vec![range(0, 30)], ..request() };
+    assert_eq!(short.estimate(price), (10, Basis::Minimum));
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn a_file_of_unknown_length_is_measured_before_it_is_charged() {
 
         failing.claim();
         failing.fail("no such file");
-        assert_eq!(failing.credits(), [settled(1, 10, Basis::Clips)], "half a minute costs the minimum");
+        assert_eq!(failing.credits(), [settled(1, 10, Basis::Minimum)], "half a minute costs the minimum");
     }
 }
 
@@ -120,7 +122,7 @@ fn a_measurement_whose_renderers_are_lost_ends_all_the_same() {
         }
         story.sweep();
     }
-    assert_eq!(story.credits(), [settled(1, 10, Basis::Clips)]);
+    assert_eq!(story.credits(), [settled(1, 10, Basis::Minimum)]);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use reelhook_domain::clips::event::{Event, LookedUp, ReportKind, ReportedClip, WorkerOutput, WorkerReport};
-use reelhook_domain::clips::queries::ClipWork;
 use reelhook_domain::clips::request::{ClipRequest, Source};
 use reelhook_domain::*;
 use serde_json::json;
@@ -87,9 +86,15 @@ fn gap() -> impl Strategy<Value = i64> {
 }
 
 fn a_policy() -> impl Strategy<Value = ClipPolicy> {
-    (prop::bool::weighted(0.7), 1_u32..4, 0_u32..3, 1_u32..5).prop_map(|(worker, lookups, resubmissions, refusals)| {
-        ClipPolicy { worker, lookups, resubmissions, refusals, ..own() }
-    })
+    (prop::bool::weighted(0.7), 1_u32..4, 0_u32..3, 1_u32..5).prop_map(
+        |(has_worker, lookups, resubmissions, refusals)| ClipPolicy {
+            has_worker,
+            lookups,
+            resubmissions,
+            refusals,
+            ..own()
+        },
+    )
 }
 
 fn a_request() -> impl Strategy<Value = ClipRequest> {
@@ -332,17 +337,11 @@ impl Life {
 
     /// What is asked for is done, one event after the other.
     fn cooperate(&mut self) {
-        if let Some((number, work)) = self.story.work() {
-            match work {
-                ClipWork::Submit => {
-                    self.happen(Event::ClaimSubmission);
-                    self.happen(Event::Submitted { number, id: worker_id(number) });
-                }
-                ClipWork::LookUp => self.happen(Event::LookedUp { number, found: LookedUp::Missing }),
-                ClipWork::Poll(id) => {
-                    let report = Box::new(completed(2));
-                    self.happen(Event::Reported { number, id: Some(id), report, polled: true });
-                }
+        if let (Some((number, _)), Some(event)) = (self.story.work(), self.story.asked()) {
+            let is_submission = matches!(event, Event::ClaimSubmission);
+            self.happen(event);
+            if is_submission {
+                self.happen(Event::Submitted { number, id: worker_id(number) });
             }
         }
         self.happen(Event::ClaimPiece);
@@ -356,7 +355,7 @@ impl Life {
     fn ends_where_all_cooperate(mut self) {
         for _ in 0..400 {
             if self.story.job.due_at.is_none() {
-                assert!(self.story.job.status.is_final(), "this job waits for nobody: {:#?}", self.story.job);
+                assert!(self.story.job.status.is_final(), "this job waits for nothing: {:#?}", self.story.job);
                 return;
             }
             self.cooperate();

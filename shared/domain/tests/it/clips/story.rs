@@ -33,7 +33,7 @@ pub fn own() -> ClipPolicy {
 
 /// A worker cuts.
 pub fn worker() -> ClipPolicy {
-    ClipPolicy { worker: true, ..own() }
+    ClipPolicy { has_worker: true, ..own() }
 }
 
 pub fn url(name: &str) -> WebUrl {
@@ -51,20 +51,7 @@ pub fn stored(name: &str) -> File {
 
 /// The source is a file.
 pub fn request() -> ClipRequest {
-    ClipRequest {
-        source: Source::File(url("talk.mp4")),
-        count: None,
-        ranges: Vec::new(),
-        declared_ms: None,
-        lengths: Vec::new(),
-        platform: None,
-        captions: false,
-        caption_preset: None,
-        keywords: Vec::new(),
-        layout: Layout::Original,
-        callback: None,
-        metadata: Metadata::default(),
-    }
+    ClipRequest::of(Source::File(url("talk.mp4")))
 }
 
 /// A range in seconds.
@@ -329,15 +316,7 @@ pub fn worker_id(number: u32) -> RenderId {
 }
 
 pub fn report(kind: ReportKind) -> WorkerReport {
-    WorkerReport {
-        kind,
-        progress: None,
-        stage: None,
-        clips_completed: None,
-        total_clips: None,
-        error: None,
-        output: None,
-    }
+    WorkerReport::of(kind)
 }
 
 pub fn running(progress: u8) -> WorkerReport {

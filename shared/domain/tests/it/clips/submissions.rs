@@ -213,7 +213,7 @@ fn an_answered_poll_shows_that_the_worker_still_has_the_submission() {
 }
 
 #[test]
-fn a_silent_worker_ends_by_polling_and_one_that_never_ends_by_the_deadline() {
+fn a_job_without_reports_ends_by_polling_and_one_that_never_ends_by_the_deadline() {
     let mut story = Story::submitted();
     while story.job.status == ClipStatus::Queued {
         story.sweep();
@@ -291,7 +291,7 @@ fn a_submission_is_found_by_each_id_that_the_worker_has_for_it() {
 fn a_cancellation_that_the_worker_does_not_confirm_is_sent_again() {
     let again = |number: u32| Event::CancelUnconfirmed { number };
     let mut story = Story::submitted();
-    assert_eq!(story.ignored(again(1)), Ignored::Stale, "somebody waits for it");
+    assert_eq!(story.ignored(again(1)), Ignored::Stale, "the job needs it");
     story.apply(Event::Cancel);
     story.apply(again(1));
     assert_eq!((story.effects(), story.job.status), (vec![ClipEffect::CancelWork { number: 1 }], ClipStatus::Canceled));

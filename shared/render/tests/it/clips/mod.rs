@@ -8,8 +8,7 @@ mod vertical;
 use std::path::Path;
 use std::process::Command;
 
-use reelhook_domain::Metadata;
-use reelhook_domain::clips::request::{ClipRequest, Layout, Lengths, Range, Source};
+use reelhook_domain::clips::request::{ClipRequest, Lengths, Range, Source};
 use reelhook_render::LocalRenderer;
 
 use crate::ffmpeg;
@@ -26,18 +25,9 @@ fn range(start_ms: u64, end_ms: u64) -> Range {
 /// A request for clips of these lengths.
 fn request(count: Option<u32>, lengths: &[(u32, u32)]) -> ClipRequest {
     ClipRequest {
-        source: Source::Upload("uploads/source.mp4".to_owned()),
         count,
-        ranges: Vec::new(),
-        declared_ms: None,
         lengths: lengths.iter().map(|(min_s, max_s)| Lengths { min_s: *min_s, max_s: *max_s }).collect(),
-        platform: None,
-        captions: false,
-        caption_preset: None,
-        keywords: Vec::new(),
-        layout: Layout::Original,
-        callback: None,
-        metadata: Metadata::default(),
+        ..ClipRequest::of(Source::Upload("uploads/source.mp4".to_owned()))
     }
 }
 

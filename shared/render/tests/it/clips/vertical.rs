@@ -17,7 +17,7 @@ const CHANGE: usize = 60;
 async fn a_crop_is_steady_within_a_scene_and_shows_what_moves() {
     let directory = Directory::new("vertical clips");
     let (file, clip) = (directory.0.join("source.mp4"), directory.0.join("clip.mp4"));
-    // Upright stripes, brighter in the second scene, and a white box that moves up and down: first left, and then
+    // Vertical stripes, brighter in the second scene, and a white box that moves up and down: first left, and then
     // right.
     let stripes = "nullsrc=s=320x180:r=30:d=10,format=yuv420p,geq=lum=50+mod(X*5\\,90)+40*gte(T\\,5):cb=128:cr=128";
     let scene = "[0:v][1:v]overlay=x='if(lt(t,5),20,270)':y='75+40*sin(4*t)':eval=frame[v]";

@@ -33,15 +33,7 @@ fn the_payloads_of_the_seed_are_read() {
         more.as_object_mut().unwrap().extend(ids.as_object().unwrap().clone());
         assert_eq!(report(&more), Some(expected), "{more}");
     };
-    let nothing = WorkerReport {
-        kind: ReportKind::Running,
-        progress: None,
-        stage: None,
-        clips_completed: None,
-        total_clips: None,
-        error: None,
-        output: None,
-    };
+    let nothing = WorkerReport::of(ReportKind::Running);
     check(
         json!({
             "event": "job.started", "timestamp": "2024-11-28T10:30:00.000Z", "owner_user_id": "user_789",

@@ -48,7 +48,7 @@ impl History {
     /// An empty stack with this worker. Without one, our own renderers cut.
     pub fn new(has_worker: bool, limited: bool, genesis: Genesis) -> Self {
         let mut stack = Stack::with(&[], 3);
-        stack.clips.policy.worker = has_worker;
+        stack.clips.policy.has_worker = has_worker;
         let genesis = Mutex::new(genesis);
         stack.http.script(move |request| genesis.lock().unwrap().answer(request));
         Self { stack, limited, position: 0, hints: Vec::new() }

@@ -15,7 +15,7 @@ use reelhook_testkit::{Answer, Fault, NOON, Stack, response, with_header};
 use super::{accepting, apply, create, job, paths, ports, state, submitted, work, work_on, worker_id};
 
 #[tokio::test]
-async fn an_accepted_submission_is_polled_after_a_minute_of_silence() {
+async fn an_accepted_submission_is_polled_after_a_minute_without_a_report() {
     let stack = accepting();
     let id = create(&stack, 1);
     work(&stack, &id).await;
@@ -60,7 +60,7 @@ async fn what_may_have_arrived_is_never_sent_again_blindly() {
 }
 
 #[tokio::test]
-async fn a_busy_worker_is_left_alone_for_as_long_as_it_asks() {
+async fn a_busy_worker_gets_nothing_for_the_time_that_it_names() {
     for (status, body, value) in [(429, r#"{"retry_after": 90}"#, None), (503, "", Some("90"))] {
         let stack = Stack::default();
         stack.http.script(move |_| {
@@ -116,7 +116,7 @@ async fn no_secret_of_ours_is_shown_in_an_error() {
 }
 
 #[tokio::test]
-async fn a_submission_that_was_never_sent_is_tried_again() {
+async fn a_submission_that_was_never_sent_is_sent_again() {
     let stack = Stack::default();
     stack.http.script(|_| Err(OutboundError::Refused));
     let id = create(&stack, 1);

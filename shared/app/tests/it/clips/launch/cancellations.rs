@@ -28,6 +28,6 @@ async fn a_worker_that_is_gone_or_does_not_exist_is_no_fault_of_a_job() {
     let message = WorkMessage::CancelClip { job_id: create(&stack, 1), number: 1 };
     assert!(stack.work_on(&message).await.is_err(), "it is sent again");
     stack.clips.worker = None;
-    assert!(stack.work_on(&message).await.is_ok(), "nobody has it");
+    assert!(stack.work_on(&message).await.is_ok(), "there is no worker any more");
     assert_eq!(stack.http.requests().len(), 1);
 }

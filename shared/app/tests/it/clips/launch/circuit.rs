@@ -9,7 +9,7 @@ use reelhook_testkit::{Fault, NOON, Stack, response};
 
 use super::{create, job, ports, state, submitted, work, work_on};
 
-/// Six jobs, of which five found the worker silent.
+/// Six jobs, of which five got no answer from the worker.
 async fn open() -> (Stack, Vec<ClipJobId>) {
     let stack = Stack::default();
     stack.http.script(|_| Err(OutboundError::TimedOut(20_000)));

@@ -25,7 +25,7 @@ async fn next_poll(stack: &Stack, id: &ClipJobId, answer: impl Fn() -> Answer + 
 }
 
 #[tokio::test]
-async fn a_silent_worker_is_polled_until_the_end() {
+async fn a_worker_that_reports_nothing_is_polled_until_the_end() {
     let (stack, id) = accepted().await;
     next_poll(&stack, &id, || Ok(response(200, r#"{"job_id": "g-1", "status": "pending"}"#))).await;
     assert_eq!(job(&stack, &id).status, ClipStatus::Queued);
@@ -53,7 +53,7 @@ async fn a_silent_worker_is_polled_until_the_end() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_without_our_secrets() {
+async fn a_failure_is_stored_without_our_secrets() {
     let (stack, id) = accepted().await;
     let failed = r#"{"status": "failed", "error": "callback with the key of clips: Video is unavailable"}"#;
     next_poll(&stack, &id, move || Ok(response(200, failed))).await;
@@ -81,12 +81,12 @@ async fn a_poll_without_a_usable_answer_changes_nothing_that_people_see() {
 }
 
 fn report(kind: ReportKind) -> Box<WorkerReport> {
-    let (progress, stage, clips_completed, total_clips) = (Some(100), None, Some(3), Some(3));
-    Box::new(WorkerReport { kind, progress, stage, clips_completed, total_clips, error: None, output: None })
+    let (progress, clips_completed, total_clips) = (Some(100), Some(3), Some(3));
+    Box::new(WorkerReport { progress, clips_completed, total_clips, ..WorkerReport::of(kind) })
 }
 
 #[tokio::test]
-async fn a_worker_that_forgets_a_job_is_asked_once_more_under_a_new_id() {
+async fn a_job_that_the_worker_lost_is_submitted_once_more_under_a_new_id() {
     let (stack, id) = accepted().await;
     let missing = || Ok(response(404, r#"{"detail": "Job not found"}"#));
     next_poll(&stack, &id, missing).await;
