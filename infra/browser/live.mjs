@@ -57,6 +57,22 @@ export async function walkLive({ walk, assert, until, badge, api, refuseStreams,
     await page.goto(ORIGIN + "/clips"); await page.evaluate((path) => fetch(path, { method: "DELETE", headers: { "content-type": "application/json" }, body: "{}" }), `${CLIPS}/${id}`);
   });
 
+  for (const stream of [false, true]) await walk(`live-gap-${stream ? "events" : "socket"}`, async (made) => {
+    // What happens after the page has requested a project, and before events follow, is shown too.
+    const page = await made(); const name = `A gap ${Math.random()}`; const id = await make(page, "/api/v1/projects", { name: "Before the gap", scenes: [{ prompt: "A fox", duration: 1 }] });
+    let open; const opened = new Promise((resolve) => { open = resolve; }); let held = 0;
+    if (stream) {
+      await page.routeWebSocket(/./, (socket) => socket.close());
+      await page.route(/\/stream(\?|$)/, async (route) => { held++; await opened; return route.continue(); });
+    } else await page.routeWebSocket(/./, (socket) => { const server = socket.connectToServer(); socket.onMessage(async (message) => { held++; await opened; server.send(message); }); });
+    await page.goto(`${ORIGIN}/projects/${id}`); await page.locator("#title:text-is('Before the gap')").waitFor();
+    await until(() => held, "nothing was held");
+    await api(page, "PATCH", `/api/v1/projects/${id}`, { name }); open();
+    // Sooner than the page requests the project by itself.
+    await page.locator(`#title:text-is("${name}")`).waitFor({ timeout: 8000 });
+    await page.goto(ORIGIN + "/clips"); await api(page, "DELETE", `/api/v1/projects/${id}`);
+  });
+
   await walk("live-events", async (made) => {
     // Without WebSocket connections events are streamed.
     const page = await made(); const id = await make(page, "/api/generate", JOB, "jobId"); let closed = 0;

@@ -67,9 +67,8 @@ function take(next) {
 
 /** Applies an event at once; the next GET brings what events don't contain. @param {Api.JobStreamEvent} event */
 function applyEvent(event) {
-  if (!job || event.type === "heartbeat") return;
+  if (!job || event.type === "heartbeat" || event.type === "connected") return;
   soon();
-  if (event.type === "connected") return;
   eventAt = Date.now();
   const next = { ...job };
   if (typeof event.currentStep === "string") next.currentStep = event.currentStep;
@@ -307,6 +306,6 @@ async function begin() {
 
 setText($("crumb"), shortId(id));
 setInterval(tick, 1000);
-// What an event could miss before the stream knew where to resume, a cheap 304 finds.
+// What a lost event would have said, a cheap 304 finds.
 setInterval(() => job && isActive(job) && !document.hidden && soon(), 20_000);
 begin();

@@ -53,10 +53,15 @@ export class LiveSocket {
     clearTimeout(this.#timers.answer);
     this.#later("ping", PING_AFTER, () => this.#ping());
     switch (message.type) {
-      case "subscribed":
+      case "subscribed": {
+        const isNew = !this.#last;
         this.#worked = true;
-        if (!this.#last && message.cursor) this.#last = message.cursor;
-        return this.#follower.onAlive();
+        if (isNew && message.cursor) this.#last = message.cursor;
+        this.#follower.onAlive();
+        // Without a position, what happened before is not sent.
+        if (isNew) this.#follower.onMissed();
+        return;
+      }
       case "error":
         return this.#lose();
       case "reset":

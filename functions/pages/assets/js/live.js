@@ -22,8 +22,8 @@ const WORDS = {
 };
 
 /**
- * `path` has the events; `onMessage(data, name)` gets each of them. `poll()` requests once by GET and rejects on failure;
- * `onTrouble(error | null)` gets the state of the connection.
+ * `path` has the events; `onMessage(data, name)` gets each of them. `poll()` requests once by GET and rejects on failure: it
+ * is also called when events begin, over either transport. `onTrouble(error | null)` gets the state of the connection.
  * @template T
  * @typedef {{ path: string, names?: string[], tokenBody: Api.StreamTokenRequest, every?: number, poll: () => unknown,
  *   onMessage: (data: T, name: string) => unknown, onTrouble?: (error: unknown) => unknown }} Options
@@ -129,7 +129,10 @@ export class Live {
       if (event.lastEventId) this.#last = event.lastEventId;
       this.#alive();
       const data = event.data ? parse(event.data) : null;
-      if (data) this.#options.onMessage(data, event.type);
+      if (!data) return;
+      // Without a position, what happened before is not sent.
+      if (data.type === "connected") this.#catchUp();
+      this.#options.onMessage(data, event.type);
     };
     source.onopen = () => this.#source === source && this.#alive();
     for (const name of ["message", ...this.#options.names]) source.addEventListener(name, received);
@@ -164,7 +167,7 @@ export class Live {
         this.#alive("socket");
         if (data) this.#options.onMessage(data, "message");
       },
-      onMissed: () => this.#source === socket && this.#poll(),
+      onMissed: () => this.#source === socket && this.#catchUp(),
       onLost: (worked) => this.#source === socket && this.#lost(worked),
     });
     this.#source = socket;
@@ -250,14 +253,22 @@ export class Live {
 
   async #round() {
     const wait = await this.#poll();
-    if (this.#polling) this.#later("poll", Math.max(this.#options.every, wait), () => this.#round());
+    if (this.#polling) this.#later("poll", Math.max(this.#options.every, wait ?? 0), () => this.#round());
   }
 
+  /** Requests what no event will bring, until it succeeds. */
+  async #catchUp() {
+    const wait = await this.#poll();
+    if (wait === null || !this.#wanted || this.#polling || document.hidden) return;
+    this.#later("missed", Math.max(this.#options.every, wait), () => this.#catchUp());
+  }
+
+  /** Requests once; returns how long to wait, in milliseconds, after a failure. @returns {Promise<number | null>} */
   async #poll() {
     try {
       await this.#options.poll();
       this.#options.onTrouble?.(null);
-      return 0;
+      return null;
     } catch (error) {
       const { status, retryAfter } = failure(error);
       // The session has ended, and the page says so.

@@ -75,8 +75,7 @@ function take(next) {
 
 /** Applies an event at once; the next GET brings what events don't contain, such as links to clips. @param {Api.ClipStreamEvent} event */
 function applyEvent(event) {
-  if (!job || event.type === "heartbeat") return;
-  if (event.type === "connected") return soon();
+  if (!job || event.type === "heartbeat" || event.type === "connected") return;
   eventAt = Date.now();
   etag.value = null;
   const { status, progressPercent, progressStage, clipsCompleted, totalClips, errorMessage } = event;
@@ -262,7 +261,7 @@ for (const radio of all($("sorting"), "input", HTMLInputElement)) {
 }
 setText($("crumb"), shortId(id));
 playOneAtATime();
-// What an event could miss before the stream knew where to resume, and changes of a job that has ended, a cheap 304 finds.
+// What a lost event would have said, and changes of a job that has ended, a cheap 304 finds.
 setInterval(() => job && !document.hidden && soon(), 20_000);
 setInterval(() => job?.output.clips.some((clip) => clip.recut) && !document.hidden && soon(), RECUT_EVERY);
 begin();

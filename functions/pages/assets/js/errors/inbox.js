@@ -130,7 +130,7 @@ function turn() {
 
 /** Shows a change at once; the numbers and the end of the page follow. @param {Api.ErrorStreamEvent} event */
 function applyEvent({ type, error }) {
-  if (type === "heartbeat") return;
+  if (type === "heartbeat" || type === "connected") return;
   soon();
   if (!error || !isDrawn($("errors"))) return;
   const known = errors.some((one) => one.id === error.id);

@@ -75,8 +75,7 @@ function take(next) {
 
 /** Applies an event at once; the next GET brings what events don't contain. @param {Api.ProjectStreamEvent} event */
 function applyEvent(event) {
-  if (!project || event.type === "heartbeat") return;
-  if (event.type === "connected") return soon();
+  if (!project || event.type === "heartbeat" || event.type === "connected") return;
   eventAt = Date.now();
   etag.value = null;
   if (event.type === "project_update") {
@@ -300,6 +299,6 @@ async function begin() {
 
 $("add").onclick = add;
 setText($("crumb"), shortId(id));
-// What an event could miss before the stream knew where to resume, and changes of a project that has ended, a cheap 304 finds.
+// What a lost event would have said, and changes of a project that has ended, a cheap 304 finds.
 setInterval(() => project && !document.hidden && soon(), 20_000);
 begin();
