@@ -1,5 +1,5 @@
 // Walks the three ways in which pages get changes: by a WebSocket connection, by a stream of events, and by polling
-// (walk.mjs runs it). A page names a way before it works, so each walk also counts what came, and how.
+// (walk.mjs runs it). Each walk also counts what came, and how: a page may change its way while it is open.
 
 const JOB = { country: "US", platform: "netflix", genre: "Horror", template: "studio:step_ms=1500" };
 const CLIPS = "/api/ai-clipping-agent/jobs";
@@ -63,13 +63,15 @@ export async function walkLive({ walk, assert, until, badge, api, refuseStreams,
     let open; const opened = new Promise((resolve) => { open = resolve; }); let held = 0;
     if (stream) {
       await page.routeWebSocket(/./, (socket) => socket.close());
-      await page.route(/\/stream(\?|$)/, async (route) => { held++; await opened; return route.continue(); });
+      // Where streams are long polls, an answer may take 25 s; this one takes as long as the walk wants.
+      const body = `retry: 500\n\nid: 1\n\ndata: ${JSON.stringify({ type: "connected" })}\n\n`;
+      await page.route(/\/stream(\?|$)/, async (route) => { if (held++) return; await opened; return route.fulfill({ contentType: "text/event-stream", headers: { "access-control-allow-origin": "*" }, body }); });
     } else await page.routeWebSocket(/./, (socket) => { const server = socket.connectToServer(); socket.onMessage(async (message) => { held++; await opened; server.send(message); }); });
     await page.goto(`${ORIGIN}/projects/${id}`); await page.locator("#title:text-is('Before the gap')").waitFor();
-    await until(() => held, "nothing was held");
+    await until(() => held, "nothing was held"); await badge(page, "Connecting");
     await api(page, "PATCH", `/api/v1/projects/${id}`, { name }); open();
     // Sooner than the page requests the project by itself.
-    await page.locator(`#title:text-is("${name}")`).waitFor({ timeout: 8000 });
+    await page.locator(`#title:text-is("${name}")`).waitFor({ timeout: 8000 }); await badge(page, stream ? "Live: events" : "Live: WebSocket");
     await page.goto(ORIGIN + "/clips"); await api(page, "DELETE", `/api/v1/projects/${id}`);
   });
 

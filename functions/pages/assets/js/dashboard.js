@@ -168,7 +168,7 @@ async function begin() {
   } catch (error) {
     show($("numbers"), trouble("The counts could not be loaded", error, begin));
     loadJobs();
-    if (failure(error).status !== 401) live.start(false);
+    if (failure(error).status !== 401) live.start();
   }
 }
 

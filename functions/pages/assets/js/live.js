@@ -13,8 +13,9 @@ const NO_SOCKET = 300_000;
 const QUICK = 12;
 const SOON = 500;
 const LATER = 5000;
-/** @type {Record<"socket" | "live" | "polling" | "paused", [string, string]>} */
+/** @type {Record<"connecting" | "socket" | "live" | "polling" | "paused", [string, string]>} */
 const WORDS = {
+  connecting: ["Connecting", "Updates arrive as soon as the live connection is open"],
   socket: ["Live: WebSocket", "Updates arrive as they happen, over a WebSocket connection"],
   live: ["Live: events", "Updates arrive as they happen, by server-sent events"],
   polling: ["Polling", "The live connection is lost; polling every few seconds"],
@@ -63,12 +64,11 @@ export class Live {
     window.addEventListener("pageshow", (event) => event.persisted && this.#visibility());
   }
 
-  /** Starts; `fresh` if the page has just requested its data by GET. */
-  start(fresh = true) {
+  start() {
     if (this.#wanted) return;
     this.#wanted = true;
     if (document.hidden) return this.#show("paused");
-    this.#show(fresh ? this.#transport() : "polling");
+    this.#show("connecting");
     this.#open();
   }
 
@@ -88,7 +88,7 @@ export class Live {
     this.#poll();
     if (!this.#wanted || this.#source) return;
     this.#retry = RETRY_FIRST;
-    this.#show(this.#transport());
+    this.#show("connecting");
     this.#open();
   }
 
@@ -112,6 +112,7 @@ export class Live {
     const generation = this.#generation;
     this.#opened.push(performance.now());
     const transport = this.#transport();
+    if (transport === "socket" && !this.#polling) this.#show("connecting");
     let url;
     try {
       url = transport === "socket" ? await this.#fetchToken() : await this.#address();
@@ -179,6 +180,7 @@ export class Live {
    */
   #lost(worked) {
     if (!this.#wanted) return;
+    if (!this.#polling) this.#show("connecting");
     if (worked) return this.#again();
     this.#socketFrom = performance.now() + NO_SOCKET;
     this.#open();

@@ -214,7 +214,7 @@ poll().then(
   () => live.start(),
   (error) => {
     banner(null, error);
-    if (error.status !== 401) live.start(false);
+    if (error.status !== 401) live.start();
   },
 );
 setInterval(() => stats && stats.processing + stats.rendering > 0 && refresh(), 5000);

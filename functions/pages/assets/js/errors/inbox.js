@@ -208,7 +208,7 @@ numbers().then(
   () => live.start(),
   (error) => {
     banner(null, error);
-    if (failure(error).status !== 401) live.start(false);
+    if (failure(error).status !== 401) live.start();
   },
 );
 // An error that dismisses itself sends no event.
