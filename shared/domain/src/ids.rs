@@ -153,7 +153,11 @@ impl fmt::Display for ClipJobId {
     }
 }
 
-/// The owner of jobs, videos, projects and clips: the `sub` of a JWT, 1 to 128 bytes without control characters.
+/// What stands where an owner's id would if there is no owner: no owner has it as id.
+pub(crate) const OPERATOR: &str = "operator";
+
+/// The owner of jobs, videos, projects and clips: the `sub` of a JWT, 1 to 128 bytes without control characters, and not
+/// `operator`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OwnerId(String);
@@ -165,7 +169,7 @@ impl OwnerId {
     /// Reads an owner's id.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=Self::LIMIT).contains(&text.len()) && !text.chars().any(crate::steers);
-        fits.then(|| Self(text.to_owned()))
+        (fits && text != OPERATOR).then(|| Self(text.to_owned()))
     }
 
     /// The text.
@@ -177,7 +181,7 @@ impl OwnerId {
 impl TryFrom<String> for OwnerId {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("must have 1 to 128 bytes without control characters")
+        Self::parse(&text).ok_or("must have 1 to 128 bytes without control characters, and not be `operator`")
     }
 }
 

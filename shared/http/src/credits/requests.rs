@@ -26,7 +26,7 @@ const MOST_CREDITS: i64 = 1_000_000_000;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = with_cursor)]
 pub struct CreditsQuery {
-    /// The owner whose account is shown; only for operators. Without it, an operator's own account is shown.
+    /// The owner whose account an operator sees; `operator`, the default, for that of all jobs without an owner.
     user_id: Option<Text<{ OwnerId::LIMIT }>>,
     /// The maximum number of entries in the answer.
     #[schemars(extend("default" = PAGE.0))]
@@ -38,7 +38,7 @@ pub struct CreditsQuery {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "NewCredits")]
 pub struct CreditsBody {
-    /// The owner who gets them; without it, they are for the jobs that operators create.
+    /// The owner who gets them; `operator`, the default, for the account of all jobs without an owner.
     user_id: Option<Text<{ OwnerId::LIMIT }>>,
     /// The credits.
     amount: Whole<1, MOST_CREDITS>,
@@ -114,15 +114,16 @@ impl Route {
 
 /// The account that a caller means: an owner has only one.
 fn account<const MOST: usize>(caller: &Caller, named: Option<Text<MOST>>) -> Result<Account, Problem> {
-    let named = named.and_then(Text::filled).map(|id| {
-        OwnerId::parse(&id)
-            .ok_or_else(|| bad("userId", format!("the `sub` of an owner, of at most {} bytes", OwnerId::LIMIT)))
-    });
-    match (&caller.owner, named.transpose()?) {
-        (None, named) => Ok(Account::of(named.as_ref())),
-        (Some(owner), Some(named)) if *owner != named => Err(Problem::Request(RequestProblem::OperatorOnly)),
-        (Some(owner), _) => Ok(Account::of(Some(owner))),
+    let own = Account::of(caller.owner.as_ref());
+    let Some(id) = named.and_then(Text::filled) else { return Ok(own) };
+    let Some(named) = Account::of_user_id(&id) else {
+        let right = format!("`operator`, or the `sub` of an owner, of at most {} bytes", OwnerId::LIMIT);
+        return Err(bad("userId", right));
+    };
+    if caller.owner.is_some() && named != own {
+        return Err(Problem::Request(RequestProblem::OperatorOnly));
     }
+    Ok(named)
 }
 
 fn read_new(request: &ApiRequest, caller: &Caller) -> Result<NewCredits, Problem> {
@@ -177,11 +178,13 @@ mod tests {
         let owner = operator().owned_by(ann());
         assert_eq!(shown(&operator(), &[]), Ok(Account::Operator));
         assert_eq!(shown(&operator(), &[("userId", "ann")]), Ok(Account::Owner(ann())));
+        assert_eq!(shown(&operator(), &[("userId", "operator")]), Ok(Account::Operator), "as answers call it");
         for query in [&[][..], &[("userId", "ann")]] {
             assert_eq!(shown(&owner, query), Ok(Account::Owner(ann())), "{query:?}");
         }
         let refused = Err(Problem::Request(RequestProblem::OperatorOnly));
         assert_eq!(shown(&owner, &[("userId", "bob")]), refused);
+        assert_eq!(shown(&owner, &[("userId", "operator")]), refused);
         assert_eq!(shown(&operator(), &[("limit", "201")]).unwrap_err().path(), Some("limit"));
         assert!(matches!(Route::read(&get_request("/ai-clipping-agent/jobs", &[]), &operator()), Ok(None)));
     }
@@ -195,6 +198,8 @@ mod tests {
         let plain = added(&operator(), &json!({ "amount": 5 })).unwrap();
         assert_eq!((plain.account, plain.kind), (Account::Operator, EntryKind::Purchase));
         assert_eq!(plain.description, "Credits purchased");
+        let named = added(&operator(), &json!({ "userId": "operator", "amount": 5 })).unwrap();
+        assert_eq!(named.account, Account::Operator);
         let owner = operator().owned_by(ann());
         assert_eq!(added(&owner, &body).unwrap_err(), Problem::Request(RequestProblem::OperatorOnly));
         for (member, value) in [

@@ -68,7 +68,8 @@ fn a_token_names_its_owner_and_a_key_an_operator() {
     check(&[("authorization", ann.replace("Bearer", "bearer ").as_str())], "ann");
     check(&[("authorization", "Bearer rk_first_of_two_keys")], "operator");
     let none = [altered, "Bearer a.b.c".to_owned(), "Bearer".to_owned()];
-    let unfit = [String::new(), "x".repeat(129), "a\nb".to_owned()].map(|subject| bearer(&token_of(&subject)));
+    let unfit = [String::new(), "x".repeat(129), "a\nb".to_owned(), "operator".to_owned()]
+        .map(|subject| bearer(&token_of(&subject)));
     for bad in none.iter().chain(&unfit) {
         check(&[("authorization", bad.as_str())], "unauthorized");
     }
