@@ -145,6 +145,11 @@ async fn jobs_videos_and_projects_belong_to_their_owners_too() {
         assert_eq!(ann.get(&stack, &path).await.0, 200, "{path}");
         assert_eq!(stack.get(&path).await.0, 200, "an operator: {path}");
     }
+    // The id of a project is taken for all alike.
+    let again = json!({ "id": project, "name": "Another" });
+    let (of_ann, of_bob) = (ann.post(&stack, PROJECTS, &again).await, bob.post(&stack, PROJECTS, &again).await);
+    assert_eq!((of_bob.0, &of_bob.1["code"]), (409, &json!("project_exists")), "{}", of_bob.1);
+    assert_eq!(of_bob.1["error"], of_ann.1["error"]);
     stack.until_status(&job, "completed").await;
     crate::videos::until(&stack, &video, "completed").await;
     for (path, name, id, own) in [

@@ -5,7 +5,7 @@ use reelhook_app::projects::requests::create::{CreatePorts, Created, ProjectRequ
 use reelhook_app::projects::requests::scenes::{SceneFields, SceneRequest};
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::projects::project::ProjectSpec;
-use reelhook_domain::{Origin, ProjectId};
+use reelhook_domain::{Origin, OwnerId, ProjectId};
 use reelhook_testkit::{MemoryProjects, World};
 
 fn request(id: Option<&str>, key: Option<IdempotencyKey>) -> ProjectRequest {
@@ -46,4 +46,19 @@ async fn the_id_of_a_client_is_used_once() {
     assert_eq!(project.id.as_str(), "proj_mine");
     let without_text = ProjectRequest { scenes: Vec::new(), ..request(Some("proj_mine"), None) };
     assert_eq!(made(&stored, without_text).await, Created::Exists);
+}
+
+#[tokio::test]
+async fn an_id_that_another_owner_has_is_taken_for_all_alike() {
+    let stored = MemoryProjects::default();
+    let of = |owner: Option<&str>| {
+        let request = request(Some("proj_mine"), None);
+        let owner = owner.map(|owner| OwnerId::parse(owner).unwrap());
+        ProjectRequest { scenes: Vec::new(), origin: Origin { owner, ..request.origin }, ..request }
+    };
+    let Created::Project(project, _) = made(&stored, of(Some("ann"))).await else { panic!("it is new") };
+    for owner in [Some("bob"), Some("ann"), None] {
+        assert_eq!(made(&stored, of(owner)).await, Created::Exists, "{owner:?}");
+    }
+    assert_eq!(stored.all(), [*project], "it stays as it was");
 }
