@@ -155,7 +155,7 @@ async fn download(sources: FileSources<'_>, source: &WebUrl, kind: Kind, to: &Pa
     match fetch_to(sources.downloads, request, to).await.end {
         End::Response(response) => complete(&subject, kind, response)?,
         End::Stopped(stop, _) => return Err(DrawError::Input(format!("{subject} {stop}"))),
-        End::NoResponse(error) => return Err(unreachable(&subject, &error)),
+        End::NoResponse(error) => return Err(unreachable(&subject, kind, &error)),
     }
     check(kind, &subject, to)
 }
@@ -172,7 +172,7 @@ fn complete(subject: &str, kind: Kind, response: OutboundResponse) -> Result<(),
     if response.truncated {
         return Err(DrawError::Input(format!("{subject} is larger than {} MB", kind.limit() / 1_000_000)));
     }
-    response.whole().map_err(|error| unreachable(subject, &error))?;
+    response.whole().map_err(|error| unreachable(subject, kind, &error))?;
     Ok(())
 }
 
@@ -198,10 +198,17 @@ fn head_of(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// A failure of the network may pass; a forbidden address does not.
-fn unreachable(subject: &str, error: &OutboundError) -> DrawError {
+/// A failure of the network may pass; a forbidden address does not. A source that uses up its time has no other attempt:
+/// each would occupy a renderer as long, and nobody pays for that.
+fn unreachable(subject: &str, kind: Kind, error: &OutboundError) -> DrawError {
     let sentence = format!("{subject} could not be fetched: {}", error.code());
     match error {
+        OutboundError::TimedOut(ms) if kind == Kind::Source && u128::from(*ms) >= DEADLINE.as_millis() => {
+            let minutes = DEADLINE.as_secs() / 60;
+            DrawError::Input(format!(
+                "{subject} could not be fetched within {minutes} min; send a smaller file, or one of a faster server"
+            ))
+        }
         OutboundError::Forbidden { .. } | OutboundError::BadRequest(_) => DrawError::Input(sentence),
         OutboundError::TimedOut(_)
         | OutboundError::Reset
@@ -234,6 +241,19 @@ mod tests {
         assert_eq!(Kind::Source.content_type(b"\0\0\0\x20ftypisom"), Some("video/mp4"));
         assert_eq!(Kind::Image.content_type(b"\x89PNG\r\n\x1a\n"), Some("image/png"));
         assert_eq!(Kind::Image.content_type(b"\0\0\0\x20ftypisom"), None);
+    }
+
+    #[test]
+    fn only_a_source_that_uses_up_its_time_has_no_other_attempt() {
+        for (kind, ms, permanent) in [
+            (Kind::Source, 600_000, true),
+            (Kind::Source, 599_999, false),
+            (Kind::Video, 600_000, false),
+            (Kind::Document, 600_000, false),
+        ] {
+            let error = unreachable("the source at a.example", kind, &OutboundError::TimedOut(ms));
+            assert_eq!(error.is_permanent(), permanent, "{kind:?} after {ms} ms: {error}");
+        }
     }
 
     #[test]

@@ -83,15 +83,11 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
             deadline: deadline.saturating_sub(took),
             response_limit,
         };
-        let response = match http.send(request).await {
+        let mut response = match http.send(request).await {
             Ok(response) => response,
-            // The error names the total time, not the rest that was left for this step.
-            Err(OutboundError::TimedOut(_)) => {
-                let ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-                break End::NoResponse(OutboundError::TimedOut(ms));
-            }
-            Err(error) => break End::NoResponse(error),
+            Err(error) => break End::NoResponse(in_all(error, took, deadline)),
         };
+        response.cut_short = response.cut_short.map(|error| in_all(error, took, deadline));
         took += response.total;
         let Some(location) = target(&response, &url) else { break End::Response(response) };
         if redirects == MOST_REDIRECTS {
@@ -106,6 +102,14 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
     Fetched { url, redirects, took, end }
 }
 
+/// The error of a step. A timeout names the total time: the deadline, or less if the kernel gave up before.
+fn in_all(error: OutboundError, took: Duration, deadline: Duration) -> OutboundError {
+    let OutboundError::TimedOut(ms) = error else { return error };
+    let is_deadline = u128::from(ms) >= deadline.saturating_sub(took).as_millis();
+    let total = if is_deadline { deadline } else { took + Duration::from_millis(ms) };
+    OutboundError::TimedOut(u64::try_from(total.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// The target of a redirect, if it is an http or https URL.
 fn target(response: &OutboundResponse, url: &Url) -> Option<Url> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
@@ -113,4 +117,20 @@ fn target(response: &OutboundResponse, url: &Url) -> Option<Url> {
     }
     let location = response.header("location").map(str::trim).filter(|text| !text.is_empty())?;
     url.join(location).ok().filter(|location| matches!(location.scheme(), "http" | "https"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_names_the_time_of_all_steps() {
+        let (took, deadline) = (Duration::from_micros(100_400), Duration::from_millis(400));
+        for (ms, total) in [(299, 400), (300, 400), (130, 230)] {
+            let error = in_all(OutboundError::TimedOut(ms), took, deadline);
+            assert_eq!(error, OutboundError::TimedOut(total), "{ms} ms");
+        }
+        assert_eq!(in_all(OutboundError::TimedOut(0), deadline * 2, deadline), OutboundError::TimedOut(400));
+        assert_eq!(in_all(OutboundError::Reset, took, deadline), OutboundError::Reset);
+    }
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use reelhook_app::clips::perform::ports::{ClipPorts, SourceShape};
 use reelhook_app::clips::pieces::{process_piece, process_pieces};
 use reelhook_app::clock::Timer;
-use reelhook_app::outbound::{OutboundRequest, OutboundResponse};
+use reelhook_app::outbound::{OutboundError, OutboundRequest, OutboundResponse};
 use reelhook_app::pieces::PieceOutcome;
 use reelhook_domain::clips::clip::Clip;
 use reelhook_domain::clips::event::Event;
@@ -252,6 +252,25 @@ async fn a_failure_that_may_pass_has_another_attempt() {
         let job = fixture.jobs.get(&id);
         let crashes: Vec<u32> = job.pieces.list.iter().map(|piece| piece.crashes).collect();
         assert_eq!((job.status, crashes), (ClipStatus::Running, vec![1]), "{is_full}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_uses_up_its_time_has_no_other_attempt() {
+    let cut = |ms| OutboundResponse { cut_short: Some(OutboundError::TimedOut(ms)), ..response(200, VIDEO) };
+    for (answer, status) in [
+        (Err(OutboundError::TimedOut(600_000)), ClipStatus::Failed),
+        (Ok(cut(600_000)), ClipStatus::Failed),
+        (Ok(cut(130_000)), ClipStatus::Running),
+    ] {
+        let fixture = Fixture::with(move |_| answer.clone());
+        let id = fixture.put(None);
+        assert_eq!(fixture.process(&id).await, PieceOutcome::Reported);
+        let job = fixture.jobs.get(&id);
+        let error = job.error.unwrap_or_default();
+        assert_eq!(job.status, status, "{error}");
+        let slow = "The source could not be read: the source at client.example could not be fetched within 10 min";
+        assert_eq!(error.starts_with(slow), status == ClipStatus::Failed, "{error}");
     }
 }
 
