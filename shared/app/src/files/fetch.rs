@@ -132,42 +132,65 @@ pub(crate) async fn fetch_file(
     kind: Kind,
     to: &Path,
 ) -> Result<&'static str, DrawError> {
+    fetch_into(sources, file, kind, (to, u64::MAX)).await
+}
+
+/// Fetches a file as [`fetch_file`] does. For one at its source, whose size is not known before, the disk has room for so
+/// many bytes.
+pub(crate) async fn fetch_into(
+    sources: FileSources<'_>,
+    file: &File,
+    kind: Kind,
+    (to, room): (&Path, u64),
+) -> Result<&'static str, DrawError> {
     match (&file.key, &file.source) {
         (Some(key), source) => {
             if !sources.files.fetch_file(key, to).await? {
                 return match source {
-                    Some(source) => download(sources, source, kind, to).await,
+                    Some(source) => download(sources, source, kind, (to, room)).await,
                     None => Err(DrawError::Input(format!("the {} `{key}` is no longer stored", kind.name()))),
                 };
             }
             check(kind, &format!("the {} `{key}`", kind.name()), to)
         }
-        (None, Some(source)) => download(sources, source, kind, to).await,
+        (None, Some(source)) => download(sources, source, kind, (to, room)).await,
         (None, None) => Err(DrawError::Input(format!("the {} has no URL", kind.name()))),
     }
 }
 
 /// Downloads a file from an outside service. Errors name only its server, because the rest of the URL may be a secret.
-async fn download(sources: FileSources<'_>, source: &WebUrl, kind: Kind, to: &Path) -> Result<&'static str, DrawError> {
+async fn download(
+    sources: FileSources<'_>,
+    source: &WebUrl,
+    kind: Kind,
+    (to, room): (&Path, u64),
+) -> Result<&'static str, DrawError> {
     let url = Url::from(source.clone());
-    let request = Fetch { url, accept: kind.accept(), deadline: DEADLINE, response_limit: kind.limit() };
+    let limit = usize::try_from(room).unwrap_or(usize::MAX).min(kind.limit());
+    let request = Fetch { url, accept: kind.accept(), deadline: DEADLINE, response_limit: limit };
     let subject = format!("the {} at {}", kind.name(), source.host_str().unwrap_or_default());
     match fetch_to(sources.downloads, request, to).await.end {
-        End::Response(response) => complete(&subject, kind, response)?,
+        End::Response(response) => complete(&subject, kind, limit, response)?,
         End::Stopped(stop, _) => return Err(DrawError::Input(format!("{subject} {stop}"))),
         End::NoResponse(error) => return Err(unreachable(&subject, kind, &error)),
     }
     check(kind, &subject, to)
 }
 
-/// Checks that a response is the whole file.
-fn complete(subject: &str, kind: Kind, response: OutboundResponse) -> Result<(), DrawError> {
+/// Checks that a response is the whole file, of which `limit` bytes were read at most.
+fn complete(subject: &str, kind: Kind, limit: usize, response: OutboundResponse) -> Result<(), DrawError> {
     match response.status {
         200 => {}
         status @ (404 | 408 | 425 | 429 | 500..=599) => {
             return Err(DrawError::Renderer(format!("{subject} answered {status}")));
         }
         status => return Err(DrawError::Input(format!("{subject} answered {status}"))),
+    }
+    if response.truncated && limit < kind.limit() {
+        return Err(DrawError::Renderer(format!(
+            "a renderer has too little disk for {subject}: it has room for {} MB",
+            limit / 1_000_000
+        )));
     }
     if response.truncated {
         return Err(DrawError::Input(format!("{subject} is larger than {} MB", kind.limit() / 1_000_000)));

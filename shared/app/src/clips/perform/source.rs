@@ -8,7 +8,7 @@ use reelhook_domain::clips::request::Source;
 use reelhook_domain::projects::media::File;
 
 use crate::clips::perform::ports::ClipPorts;
-use crate::files::fetch::{Kind, fetch_file};
+use crate::files::fetch::{Kind, fetch_into};
 use crate::videos::draw_error::DrawError;
 use crate::videos::ports::ScratchDir;
 
@@ -83,8 +83,9 @@ async fn fetch(ports: &ClipPorts<'_>, file: &File, to: &Path) -> Result<&'static
         Some(key) => ports.files.file_bytes(key).await?.unwrap_or_default(),
         None => 0,
     };
-    fits(bytes, ports.renderer.free_for_clips()?)?;
-    fetch_file(ports.sources(), file, Kind::Source, to).await
+    let free = ports.renderer.free_for_clips()?;
+    fits(bytes, free)?;
+    fetch_into(ports.sources(), file, Kind::Source, (to, free.saturating_sub(ROOM))).await
 }
 
 /// Checks that a source of so many bytes is allowed, and that the disk has room for it.

@@ -256,6 +256,29 @@ async fn a_failure_that_may_pass_has_another_attempt() {
 }
 
 #[tokio::test]
+async fn a_source_of_unknown_size_gets_no_more_of_the_disk_than_is_left() {
+    const ROOM: u64 = 500_000_000;
+    let size = VIDEO.len() as u64;
+    for (free, limit, status) in [
+        (ROOM + size - 1, size - 1, ClipStatus::Running),
+        (ROOM + size, size, ClipStatus::Succeeded),
+        (u64::MAX, 4_000_000_000, ClipStatus::Succeeded),
+    ] {
+        let fixture = Fixture::of_videos();
+        *fixture.cutter.free.lock().unwrap() = free;
+        let id = fixture.put(None);
+        assert_eq!(fixture.process(&id).await, PieceOutcome::Reported);
+        assert_eq!(fixture.web.0.only_request().response_limit as u64, limit, "{free}");
+        let is_probed = status == ClipStatus::Succeeded;
+        assert_eq!(fixture.files(&id).is_empty(), !is_probed, "{free}");
+        if is_probed {
+            fixture.process_all(&id).await;
+        }
+        assert_eq!(fixture.jobs.get(&id).status, status, "{free}");
+    }
+}
+
+#[tokio::test]
 async fn a_source_that_uses_up_its_time_has_no_other_attempt() {
     let cut = |ms| OutboundResponse { cut_short: Some(OutboundError::TimedOut(ms)), ..response(200, VIDEO) };
     for (answer, status) in [

@@ -77,9 +77,12 @@ pub struct Web(pub ScriptedHttp);
 #[async_trait]
 impl Downloader for Web {
     async fn download(&self, request: OutboundRequest, to: &Path) -> Result<OutboundResponse, OutboundError> {
+        let limit = request.response_limit;
         let response = self.0.send(request).await?;
-        std::fs::write(to, &response.body).expect("a directory");
-        Ok(OutboundResponse { body: Bytes::new(), ..response })
+        let kept = response.body.len().min(limit);
+        std::fs::write(to, &response.body[..kept]).expect("a directory");
+        let truncated = response.truncated || response.body.len() > limit;
+        Ok(OutboundResponse { body: Bytes::new(), truncated, ..response })
     }
 }
 
