@@ -54,8 +54,8 @@ struct Crop {
 
 impl Ffmpeg {
     /// Cuts a clip whose frames are those of the source, each at its time, and returns its length in milliseconds. The
-    /// range is moved to the nearest frames. `directory` holds temporary files. Calls `progress` with the percentage of
-    /// the frames that are done.
+    /// range is moved to the nearest frames, and a clip never lasts longer than the longest one. `directory` holds temporary
+    /// files. Calls `progress` with the percentage of the frames that are done.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Ffmpeg {
 impl Cutting<'_> {
     /// Its length in microseconds.
     fn micros(&self) -> u64 {
-        self.frames.at(self.span.end) - self.frames.at(self.span.first)
+        self.frames.end_of(self.span) - self.frames.at(self.span.first)
     }
 
     /// A time in seconds between its first frame and the one before. After a seek, times count from there.
@@ -174,7 +174,7 @@ impl Cutting<'_> {
 
     /// The length of its last frame, in units of its time scale.
     fn last_ticks(&self) -> u64 {
-        let micros = self.frames.at(self.span.end) - self.frames.at(self.span.end - 1);
+        let micros = self.frames.end_of(self.span) - self.frames.at(self.span.end - 1);
         (micros.saturating_mul(u64::from(self.scale())).saturating_add(500_000) / 1_000_000).max(1)
     }
 

@@ -1,8 +1,11 @@
 //! The times of a source's frames, at which clips begin and end.
 
-use reelhook_domain::clips::request::Range;
+use reelhook_domain::clips::request::{LONGEST_CLIP_MS, Range};
 
 use crate::takes::Probe;
+
+/// The longest clip in microseconds.
+const LONGEST: u64 = LONGEST_CLIP_MS * 1000;
 
 /// When each frame of a source is shown, and when the last one ends, in microseconds. There is at least one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +106,16 @@ impl FrameTimes {
         }
     }
 
-    /// The frames of a range.
+    /// The frames of a range that begin within the length of the longest clip; at least one.
     pub fn span(&self, range: Range) -> Span {
         let first = self.nearest(range.start_ms).min(self.count() - 1);
-        Span { first, end: self.nearest(range.end_ms).max(first + 1) }
+        let most = self.starts.partition_point(|start| *start < self.at(first) + LONGEST);
+        Span { first, end: self.nearest(range.end_ms).clamp(first + 1, most) }
+    }
+
+    /// When a clip ends, in microseconds: with its last frame, which is shown no longer than the longest clip lasts.
+    pub fn end_of(&self, span: Span) -> u64 {
+        self.at(span.end).min(self.at(span.first) + LONGEST)
     }
 
     /// A time in seconds that lies between a frame and the one before: all frames from this one on are shown after it.
@@ -158,6 +167,28 @@ mod tests {
         assert_eq!(span(60, 61), Span { first: 2, end: 3 });
         assert_eq!(span(5000, 6000), Span { first: 4, end: 5 });
         assert_eq!(span(41, 121).count(), 2);
+    }
+
+    #[test]
+    fn no_clip_is_longer_than_the_longest() {
+        // A frame each second, of which one lasts three minutes.
+        let starts = (0..60).chain(239..400).map(|second| second * 1_000_000);
+        let frames = FrameTimes::new(starts.collect(), 400_000_000).unwrap();
+        for (range_s, first_s, count, length_s) in [
+            ((0, 50), 0, 50, 50),
+            ((50, 160), 50, 10, 120),
+            ((59, 170), 59, 1, 120),
+            ((100, 200), 59, 1, 120),
+            ((240, 360), 240, 120, 120),
+            ((240, 361), 240, 120, 120),
+            ((390, 9000), 390, 10, 10),
+        ] {
+            let span = frames.span(Range { start_ms: range_s.0 * 1000, end_ms: range_s.1 * 1000 });
+            let (from, until) = (frames.at(span.first), frames.end_of(span));
+            let expected = (first_s * 1_000_000, count, length_s * 1_000_000);
+            assert_eq!((from, span.count(), until - from), expected, "{range_s:?}");
+            assert!(frames.at(span.end - 1) < until, "its last frame is shown: {range_s:?}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) fn rate(
     request: &ClipRequest,
 ) -> ClipScore {
     let span = frames.span(range);
-    let range = Range { start_ms: frames.millis(span.first), end_ms: frames.millis(span.end) };
+    let range = Range { start_ms: frames.millis(span.first), end_ms: (frames.end_of(span) + 500) / 1000 };
     let edges = boundaries(frames, findings, sound, range);
     let start = edges.first().map_or(0.0, |edge| edge.start);
     let end = edges.last().map_or(0.0, |edge| edge.end);

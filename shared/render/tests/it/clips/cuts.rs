@@ -101,6 +101,21 @@ async fn pictures_and_sound_stay_in_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_lasts_long_makes_no_clip_longer_than_the_longest() {
+    let directory = Directory::new("long frames");
+    let (file, clip) = (directory.0.join("source.mp4"), directory.0.join("clip.mp4"));
+    // The last frame before two seconds lasts until 145.
+    let (video, tone) = ("testsrc2=s=64x48:r=10:d=150", "sine=f=440:sample_rate=8000:d=150");
+    let inputs = ["-f", "lavfi", "-i", video, "-f", "lavfi", "-i", tone];
+    let uneven = ["-vf", "select=lt(t\\,1.95)+gte(t\\,145)", "-fps_mode", "vfr"];
+    make(&[&inputs[..], &uneven, &["-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac"]].concat(), &file);
+    assert_eq!(cut(&file, range(1000, 100_000), &clip).await, 120_000);
+    assert_eq!(times(&clip).len(), 10);
+    let samples = sound(&clip).len() as f64 / 8.0;
+    assert!((-2.0..=150.0).contains(&(samples - 120_000.0)), "{samples} ms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_source_without_sound_has_clips_without_sound() {
     let directory = Directory::new("silent cuts");
     let (file, clip) = (directory.0.join("source.mp4"), directory.0.join("clip.mp4"));
