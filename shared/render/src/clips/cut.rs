@@ -110,7 +110,7 @@ impl Ffmpeg {
         to: &Path,
         progress: &mut (impl FnMut(u32) + Send),
     ) -> Result<(), RenderError> {
-        let [from, length] = [cutting.begin(), cutting.end(seeks) + BEHIND].map(|time| format!("{time:.6}"));
+        let [from, length] = [cutting.begin(), cutting.length(seeks)].map(|time| format!("{time:.6}"));
         let mut options = vec!["-max_error_rate", "1"];
         if seeks && cutting.span.first > 0 {
             options.extend(["-ss", from.as_str()]);
@@ -162,6 +162,12 @@ impl Cutting<'_> {
     /// A time in seconds between its last frame and the next one.
     fn end(&self, seeks: bool) -> f64 {
         self.frames.seconds_before(self.span.end) - if seeks { self.begin() } else { 0.0 }
+    }
+
+    /// What is read of the source, in seconds: the sound goes on until the last frame ends.
+    fn length(&self, seeks: bool) -> f64 {
+        let end = self.frames.end_of(self.span) as f64 / 1e6;
+        end + BEHIND - if seeks { self.begin() } else { 0.0 }
     }
 
     /// The time scale of the clip: that of the source, so that each frame keeps its time.
