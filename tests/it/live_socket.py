@@ -17,6 +17,8 @@ from datetime import datetime
 import websockets
 
 DEADLINE_S = 120
+# How many viewers come at the same moment.
+AT_ONCE = 10
 FINAL = ("completed", "failed", "cancelled")
 
 
@@ -79,7 +81,11 @@ class Viewer:
                     message = json.loads(await asyncio.wait_for(socket.recv(), end - time.monotonic()))
                 except TimeoutError:
                     break
-                if message["type"] == "subscribed":
+                if "type" not in message:
+                    # The gateway answers so when its function could not process the message.
+                    await asyncio.sleep(0.2)
+                    await socket.send(subscribe(self.job, self.cursor))
+                elif message["type"] == "subscribed":
                     self.subscribed.set()
                     # No viewer is disconnected before things happen.
                     await self.go.wait()
@@ -156,8 +162,11 @@ async def follow(given):
     unread = Unread(given["url"], jobs) if given.get("unread") else None
     if unread:
         await unread.subscribe()
-    running = [asyncio.create_task(viewer.run()) for viewer in viewers]
-    await asyncio.wait_for(asyncio.gather(*(viewer.subscribed.wait() for viewer in viewers)), DEADLINE_S)
+    running = []
+    for first in range(0, count, AT_ONCE):
+        group = viewers[first : first + AT_ONCE]
+        running += [asyncio.create_task(viewer.run()) for viewer in group]
+        await asyncio.wait_for(asyncio.gather(*(viewer.subscribed.wait() for viewer in group)), DEADLINE_S)
     print("ready", flush=True)
     go.set()
     await asyncio.wait(running, timeout=DEADLINE_S)

@@ -50,6 +50,8 @@ export class LiveSocket {
 
   /** @param {Message} message */
   #take(message) {
+    // The gateway answers without a type when its function could not process what was sent.
+    if (!message.type) return this.#lose();
     clearTimeout(this.#timers.answer);
     this.#later("ping", PING_AFTER, () => this.#ping());
     switch (message.type) {

@@ -16,8 +16,8 @@ use crate::items::{Item, n, number, s, text};
 const GROUP: usize = 20;
 /// Entries of an index that one query for a status looks at.
 const LOOKED_AT: usize = 1000;
-/// Queries for one page at most: a page with a rare status may be short, and has the cursor of the next one.
-const QUERIES: usize = 5;
+/// Reads for one page at most: a page with a rare status may be short, and has the cursor of the next one.
+const READS: usize = 5;
 
 /// A partition of an index: all jobs, or those of an owner.
 struct Partition<'a> {
@@ -45,7 +45,7 @@ impl ClipList for ClipTable {
         // One more than the page has says whether there is another page.
         let wanted = limit.saturating_add(1);
         let mut found: Vec<Item> = Vec::new();
-        for _ in 0..QUERIES {
+        for _ in 0..READS {
             let query = self.newest(&partition, status, wanted - found.len()).set_exclusive_start_key(start).send();
             let answer = query.await.map_err(|error| store_error("list clip jobs", error))?;
             found.extend(answer.items.unwrap_or_default());

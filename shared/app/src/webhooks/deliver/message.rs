@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reelhook_domain::{Delivery, Timestamp};
+use reelhook_domain::{Delivery, Subject, Timestamp};
 use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
@@ -111,7 +111,9 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
         let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
         return OutboundWebhook::Web(chat(url, &text, service, deadline));
     }
-    if let (Destination::Web(url), Dialect::VidBuilder) = (&endpoint.destination, endpoint.form.dialect) {
+    if let Destination::Web(url) = &endpoint.destination
+        && is_notification(event, endpoint)
+    {
         return OutboundWebhook::Web(notification(delivery, event, endpoint, url, now));
     }
     let mut body = body(delivery, event, endpoint);
@@ -140,6 +142,11 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
         at: event.at,
         deadline,
     })
+}
+
+/// Whether a webhook has the form of VidBuilder: at a client's own URL, about a video.
+fn is_notification(event: &EventRow, endpoint: &Endpoint) -> bool {
+    endpoint.form.dialect == Dialect::VidBuilder && matches!(event.subject, Subject::Job(_))
 }
 
 /// The notification to a client's own URL (docs/contract/videos.md, Notifications): the data alone, with a hexadecimal

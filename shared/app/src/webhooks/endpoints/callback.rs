@@ -1,4 +1,4 @@
-//! A client's own URL that is notified of its video: an endpoint that is not configured, with a policy of its own.
+//! A client's own URL that is notified of its video or its clips: an endpoint that is not configured, with a policy of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use reelhook_domain::{DisablePolicy, EndpointId, EndpointPolicy, Schedule, Times
 
 use crate::digest::sha256_hex;
 use crate::views::Dialect;
-use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Format, Signers};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::Subscriber;
 
@@ -52,7 +52,8 @@ pub fn endpoint(url: &WebUrl, settings: &WebhookSettings) -> Arc<Endpoint> {
         policy,
         permanent: settings.permanent.clone(),
         headers: Vec::new(),
-        form: Form { dialect: Dialect::VidBuilder, ..Form::default() },
+        // Webhooks about other aggregates than videos are standard ones.
+        form: Form { dialect: Dialect::VidBuilder, format: Format::Standard, ..Form::default() },
         signers: Signers { hmac: settings.secret.clone(), asymmetric: Vec::new() },
     })
 }
