@@ -12,19 +12,14 @@ async fn a_job_s_own_receiver_gets_standard_webhooks() {
     let mut job = a_clip_job(1, stack.world.now(), &stack.clips.policy);
     job.request.callback = WebUrl::parse("https://client.example/hook");
     stack.clips.jobs.put(&job);
-    stack.fan_out(&stack.clips.jobs.stream()).await.unwrap();
-    stack.dispatch().await;
     assert!(stack.clips.jobs.apply(&job.id, &Event::Cancel, stack.world.now(), &stack.clips.policy));
     stack.fan_out(&stack.clips.jobs.stream()).await.unwrap();
     stack.dispatch().await;
     let requests = stack.http.requests();
-    let bodies: Vec<Value> = requests.iter().map(|sent| serde_json::from_slice(&sent.body).unwrap()).collect();
-    let types: Vec<&Value> = bodies.iter().map(|body| &body["type"]).collect();
-    assert_eq!(types, [&json!("clips.started"), &json!("clips.canceled")]);
-    assert_eq!(bodies[1]["data"]["jobId"], json!(job.id.uuid()));
-    for sent in &requests {
-        assert_eq!(sent.url.as_str(), "https://client.example/hook");
-        assert!(header(sent, "webhook-signature").starts_with("v1,"), "{sent:?}");
-        assert!(!headers(sent).contains_key("x-webhook-event"), "that is a notification about a video");
-    }
+    let [sent] = requests.as_slice() else { panic!("one webhook: {requests:?}") };
+    assert_eq!(sent.url.as_str(), "https://client.example/hook");
+    assert!(header(sent, "webhook-signature").starts_with("v1,"), "{sent:?}");
+    assert!(!headers(sent).contains_key("x-webhook-event"), "that is a notification about a video");
+    let body: Value = serde_json::from_slice(&sent.body).unwrap();
+    assert_eq!((&body["type"], &body["data"]["jobId"]), (&json!("clips.canceled"), &json!(job.id.uuid())));
 }

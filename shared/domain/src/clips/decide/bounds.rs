@@ -18,7 +18,7 @@ const TAG: usize = 50;
 const LAYOUT: usize = 50;
 /// Bytes of the parts of a score as JSON.
 const SCORE_BASIS: usize = 2048;
-/// Bytes of all clips as JSON, after which clips have no texts.
+/// Bytes of all clips as JSON, after which clips get no further texts.
 const CLIPS: usize = 192 * 1024;
 
 /// The start of a text: at most so many characters.
@@ -54,17 +54,14 @@ pub(super) fn score_basis(parts: &Map<String, Value>) -> Map<String, Value> {
     kept
 }
 
-/// Removes the texts of the last clips, as far as there is no room for them.
-pub(super) fn fit(clips: &mut [Clip]) {
-    let mut room = CLIPS;
-    for clip in clips {
-        if json(clip) > room {
-            clip.summary = None;
-            clip.tags.clear();
-            clip.score_basis.clear();
-        }
-        room = room.saturating_sub(json(clip));
-    }
+/// The bytes that clips may still grow by.
+pub(super) fn room(clips: &[Clip]) -> usize {
+    CLIPS.saturating_sub(clips.iter().map(size).sum())
+}
+
+/// The size of a clip, in bytes.
+pub(super) fn size(clip: &Clip) -> usize {
+    json(clip)
 }
 
 /// The size of a value as JSON, in bytes.

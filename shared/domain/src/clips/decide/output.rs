@@ -13,7 +13,10 @@ use crate::projects::media::File;
 pub(super) fn merge(change: &mut Change<'_>, output: &WorkerOutput, may_add: bool) -> Vec<u32> {
     let mut ready = Vec::new();
     let number = change.job.run.engine.worker().map_or(0, |run| run.number);
-    for reported in &output.clips {
+    let mut room = bounds::room(&change.job.clips);
+    let mut reported: Vec<&ReportedClip> = output.clips.iter().collect();
+    reported.sort_by_key(|clip| clip.index);
+    for reported in reported {
         let index = reported.index;
         let has_room = change.job.clips.len() < usize::try_from(MAX_CLIPS).unwrap_or(usize::MAX);
         let clip = match change.job.clips.iter().position(|clip| clip.index >= index) {
@@ -21,12 +24,14 @@ pub(super) fn merge(change: &mut Change<'_>, output: &WorkerOutput, may_add: boo
             _ if !may_add || !has_room => continue,
             place => {
                 let place = place.unwrap_or(change.job.clips.len());
-                change.job.clips.insert(place, Clip::new(index, number));
+                let clip = Clip::new(index, number);
+                room = room.saturating_sub(bounds::size(&clip));
+                change.job.clips.insert(place, clip);
                 &mut change.job.clips[place]
             }
         };
         let was_ready = clip.is_ready();
-        fill(clip, reported);
+        fill(clip, reported, &mut room);
         if clip.is_ready() && !was_ready {
             let is_to_copy = clip.file.as_ref().is_some_and(File::is_to_copy);
             ready.push(index);
@@ -35,7 +40,6 @@ pub(super) fn merge(change: &mut Change<'_>, output: &WorkerOutput, may_add: boo
             }
         }
     }
-    bounds::fit(&mut change.job.clips);
     if takes(&mut change.job.transcript, output.transcript.as_ref()) {
         change.open(ClipPiece::CopyTranscript);
     }
@@ -46,9 +50,11 @@ pub(super) fn merge(change: &mut Change<'_>, output: &WorkerOutput, may_add: boo
     ready
 }
 
-/// Fills what is empty of a clip.
-fn fill(clip: &mut Clip, reported: &ReportedClip) {
+/// Fills what is empty of a clip: its texts only if there is room for all of them. What is known is never removed, so a
+/// report that comes again changes nothing more.
+fn fill(clip: &mut Clip, reported: &ReportedClip, room: &mut usize) {
     let ReportedClip { index: _, file, range, duration_ms, score, score_basis, summary, tags, layout } = reported;
+    let before = bounds::size(clip);
     if clip.file.is_none() {
         clip.file.clone_from(file);
     }
@@ -57,18 +63,23 @@ fn fill(clip: &mut Clip, reported: &ReportedClip) {
     if clip.score.is_none() {
         clip.score.clone_from(score);
     }
-    if clip.score_basis.is_empty() {
-        clip.score_basis = bounds::score_basis(score_basis);
-    }
-    if clip.summary.is_none() {
-        clip.summary = summary.as_deref().map(bounds::summary);
-    }
-    if clip.tags.is_empty() {
-        clip.tags = bounds::tags(tags);
-    }
     if clip.layout.is_none() {
         clip.layout = layout.as_deref().map(bounds::layout);
     }
+    let mut whole = clip.clone();
+    if whole.score_basis.is_empty() {
+        whole.score_basis = bounds::score_basis(score_basis);
+    }
+    if whole.summary.is_none() {
+        whole.summary = summary.as_deref().map(bounds::summary);
+    }
+    if whole.tags.is_empty() {
+        whole.tags = bounds::tags(tags);
+    }
+    if bounds::size(&whole) <= before + *room {
+        *clip = whole;
+    }
+    *room = room.saturating_sub(bounds::size(clip).saturating_sub(before));
 }
 
 /// Takes a file where there is none; whether it has to be copied.

@@ -39,7 +39,6 @@ pub(super) fn planned(change: &mut Change<'_>, clips: &[PlannedClip], plan: &Fil
     change.job.plan = Some(plan.clone());
     let most = change.job.request.most_clips().min(MAX_CLIPS);
     change.job.clips = (0..most).zip(clips).map(|(index, planned)| clip(index, cut, planned)).collect();
-    bounds::fit(&mut change.job.clips);
     change.job.run.total_clips = u32::try_from(change.job.clips.len()).ok();
     change.stage("Cutting the clips");
     let indexes: Vec<u32> = change.job.clips.iter().map(|clip| clip.index).collect();

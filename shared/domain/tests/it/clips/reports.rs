@@ -220,3 +220,24 @@ fn what_a_worker_says_is_bounded() {
     story.report(failed(&"é".repeat(3000)));
     assert_eq!(story.job.error.unwrap().chars().count(), 1000);
 }
+
+#[test]
+fn a_completion_that_comes_again_changes_nothing_where_texts_have_no_room() {
+    let clips = |summary: usize, tags: usize| -> WorkerOutput {
+        let clip = |index: u32| ReportedClip {
+            summary: Some("é".repeat(summary)),
+            tags: vec!["x".repeat(50); tags],
+            ..reported_clip(index)
+        };
+        WorkerOutput { clips: (0..MAX_CLIPS).map(clip).collect(), ..WorkerOutput::default() }
+    };
+    let mut story = Story::submitted();
+    story.report(with_output(ReportKind::Completed, clips(1900, 0)));
+    let before = story.job.clips.clone();
+    let second = with_output(ReportKind::Completed, clips(5, 20));
+    story.report(second.clone());
+    for (clip, before) in story.job.clips.iter().zip(&before) {
+        assert!(before.summary.is_none() || clip.summary == before.summary, "what is known stays");
+    }
+    assert_eq!(story.ignored(webhook(1, second)), Ignored::Repeated);
+}
