@@ -15,6 +15,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::clips::job::JOBS;
+use crate::clips::tokens::Owner;
 use crate::examples::assert_same_errors;
 use crate::limits::use_up_calls;
 use crate::stack::{JsonText, Stack, read};
@@ -154,6 +155,9 @@ async fn callers(seen: &mut Seen<'_>) {
     seen.answer(login.json_text(&json!({ "password": "a guess" })), "sign_in_failed").await;
     let foreign = seen.stack.http.post(&url).basic_auth("anyone", Some(&seen.stack.key)).body("processing=false");
     seen.answer(foreign, "foreign_page").await;
+    let owner = Owner::of(seen.stack, "ann").await;
+    let toggle = owner.request(seen.stack, Method::POST, "/api/queue/toggle").json_text(&json!({}));
+    seen.answer(toggle, "operator_only").await;
 }
 
 async fn jobs(seen: &mut Seen<'_>) {

@@ -92,6 +92,20 @@ async fn report(stack: &Stack, job: &str, step: usize) {
     stack.eventually(&format!("report {step} of {job} is taken"), answered).await;
 }
 
+/// Sends all reports of jobs: of one job after the other, each at its pace.
+async fn report_all(stack: &Stack, jobs: &[String]) {
+    let mut pace = tokio::time::interval(PACE / u32::try_from(JOBS).expect("a few jobs"));
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick is at once.
+    pace.tick().await;
+    for step in 0..reports(&jobs[0]).len() {
+        for job in jobs {
+            pace.tick().await;
+            report(stack, job, step).await;
+        }
+    }
+}
+
 /// Asserts that so many viewers saw each event of their jobs once, in order; the number of their connections.
 async fn assert_complete(stack: &Stack, viewers: &Value, count: usize) -> usize {
     let viewers = viewers.as_array().expect("viewers");
@@ -112,11 +126,7 @@ async fn cut_off_200_times_a_hundred_viewers_miss_nothing_and_see_nothing_twice(
     let stack = Stack::open().await;
     let jobs = stalled_jobs(&stack).await;
     let output = watch(&stack, &jobs, CUTS, false).await;
-    for step in 0..reports(&jobs[0]).len() {
-        for job in &jobs {
-            report(&stack, job, step).await;
-        }
-    }
+    report_all(&stack, &jobs).await;
     let cuts = assert_complete(&stack, &result(output).await["viewers"], VIEWERS).await - VIEWERS;
     assert!(cuts >= CUTS, "{cuts}");
 }
@@ -128,21 +138,13 @@ async fn a_viewer_that_reads_nothing_delays_none_of_a_hundred() {
     let stack = Stack::open().await;
     let jobs = stalled_jobs(&stack).await;
     let output = watch(&stack, &jobs, 0, true).await;
-    let mut pace = tokio::time::interval(PACE / u32::try_from(JOBS).expect("a few jobs"));
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first tick is at once.
-    pace.tick().await;
-    for step in 0..reports(&jobs[0]).len() {
-        for job in &jobs {
-            pace.tick().await;
-            report(&stack, job, step).await;
-        }
-    }
+    report_all(&stack, &jobs).await;
     let found = result(output).await;
     let seconds = |name: &str| found["delays_s"][name].as_f64().unwrap_or_else(|| panic!("nothing was measured"));
     let (median, p99, longest) = (seconds("median"), seconds("p99"), seconds("max"));
     let count = &found["delays_s"]["count"];
     println!("{count} live events to {VIEWERS} viewers: median {median:.3} s, p99 {p99:.3} s, longest {longest:.3} s");
+    println!("the last of them: {}", found["delays_s"]["slowest"]);
     assert_eq!(assert_complete(&stack, &found["viewers"], VIEWERS).await, VIEWERS, "no viewer was disconnected");
     for viewer in found["viewers"].as_array().expect("viewers") {
         assert_ne!(viewer["measured"], 0, "{}", viewer["job"]);

@@ -61,9 +61,7 @@ async fn a_job(recorder: &mut Recorder<'_>, path: &str) {
     succeeded(stack, &id).await;
     until(stack, &id, "copied", |job| ["transcriptUrl", "planUrl"].iter().all(|name| is_ours(&job["output"][name])))
         .await;
-    for event in ["clips.clip_ready", "clips.completed"] {
-        recorder.webhook(event, &id).await;
-    }
+    recorder.webhook("clips.completed", &id).await;
     recorder.get(&named("getClipJob"), &[&id], "").await;
     recorder.get(&named("listClipJobs"), &[], "limit=1").await;
     recorder.get(&named("streamClipJob"), &[&id], "").await;
@@ -102,6 +100,7 @@ pub async fn of_our_own_renderers(recorder: &mut Recorder<'_>) {
     let body = json!({ "requestedClipCount": 1, "clipDurations": ["15-30"], "ranges": [{ "start": 20, "end": 37 }] });
     let id = film::begin(stack, body).await;
     succeeded(stack, &id).await;
+    recorder.webhook("clips.clip_ready", &id).await;
     for (path, start) in PATHS.into_iter().zip([21, 22]) {
         let range = json!({ "start": start, "end": 36.5 });
         recorder.send(&format!("cutClip{path}"), &[&id, "0"], &range).await;
