@@ -1,6 +1,7 @@
 //! Implements the application's ports for rendering on this machine, with fonts, images, ffmpeg and temporary files.
 
 mod clips;
+mod disk;
 mod projects;
 mod scratch;
 
@@ -15,6 +16,7 @@ use reelhook_app::videos::draw_error::DrawError;
 use reelhook_app::videos::ports::{Assets as ImageFiles, FilmScene, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 
+use self::disk::{disk_error, write};
 use crate::{Ffmpeg, Fonts, Images, LaidOutScene, RenderError, SceneInput, Soundtrack, key};
 
 /// Draws and joins scenes on this machine.
@@ -33,7 +35,7 @@ impl LocalRenderer {
         Self { fonts_directory: fonts, fonts: Arc::default(), ffmpeg: Ffmpeg { program: ffmpeg }, work_directory }
     }
 
-    /// Removes the temporary files of renderers that died; a process does this before it renders anything. Lambda kills a
+    /// Removes the temporary files of renderers that crashed; a process does this before it renders anything. Lambda kills a
     /// function that takes too much time or memory, and its disk stays as it is for the process that comes next.
     pub fn remove_remains(&self) {
         scratch::remove_remains(&self.work_directory);
@@ -176,12 +178,4 @@ fn draw_error(error: RenderError) -> DrawError {
             DrawError::Renderer("the renderer failed; its log says why".to_owned())
         }
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), DrawError> {
-    std::fs::write(path, bytes).map_err(disk_error)
-}
-
-fn disk_error(error: std::io::Error) -> DrawError {
-    DrawError::Renderer(format!("no room on the disk: {error}"))
 }

@@ -12,7 +12,8 @@ use reelhook_app::videos::ports::{SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::ImageRef;
 use serde_json::Number;
 
-use super::{LocalRenderer, disk_error, draw_error, with_fonts};
+use super::disk::disk_error;
+use super::{LocalRenderer, draw_error, with_fonts};
 use crate::takes::PromptFrames;
 use crate::{Images, LaidOutScene, Rate, RenderError, SceneInput, Take};
 

@@ -1,4 +1,4 @@
-//! Temporary directories of renderers, and what is left of those whose renderers died.
+//! Temporary directories of renderers, and what is left of those whose renderers crashed.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, getpid, test_kill_process};
 use tempfile::TempDir;
 
-use super::{disk_error, write};
+use super::disk::{disk_error, write};
 
 /// The beginning of their names, before the id of the renderer's process and a hyphen.
 const PREFIX: &str = "film-";
@@ -34,12 +34,12 @@ pub(super) fn create(below: &Path) -> Result<Box<dyn ScratchDir>, DrawError> {
     Ok(Box::new(TemporaryDirectory(directory)))
 }
 
-/// Removes the directories below this one whose renderers died.
+/// Removes the directories below this one whose renderers crashed.
 pub(super) fn remove_remains(below: &Path) {
     let entries = match std::fs::read_dir(below) {
         Ok(entries) => entries,
         Err(error) => {
-            tracing::warn!(%error, "failed to look for what renderers that died have left");
+            tracing::warn!(%error, "failed to look for what renderers that crashed have left");
             return;
         }
     };
@@ -49,8 +49,8 @@ pub(super) fn remove_remains(below: &Path) {
             continue;
         }
         match std::fs::remove_dir_all(entry.path()) {
-            Ok(()) => tracing::info!(?directory, "removed what a renderer that died has left"),
-            Err(error) => tracing::warn!(?directory, %error, "failed to remove what a renderer that died has left"),
+            Ok(()) => tracing::info!(?directory, "removed what a renderer that crashed has left"),
+            Err(error) => tracing::warn!(?directory, %error, "failed to remove what a renderer that crashed has left"),
         }
     }
 }
