@@ -57,6 +57,32 @@ export async function walkLive({ walk, assert, until, badge, api, refuseStreams,
     await page.goto(ORIGIN + "/clips"); await page.evaluate((path) => fetch(path, { method: "DELETE", headers: { "content-type": "application/json" }, body: "{}" }), `${CLIPS}/${id}`);
   });
 
+  await walk("live-hundred", async (made) => {
+    // A hundred viewers in one browser follow five jobs from the beginning: each sees the events of its job in order and once.
+    const page = await made(); const jobs = []; for (let n = 0; n < 5; n++) jobs.push(await make(page, "/api/generate", JOB, "jobId"));
+    await page.goto(`${ORIGIN}/job/${jobs[0]}`); const { token } = await api(page, "POST", "/api/stream-token", { live: true });
+    const seen = await page.evaluate(async ({ jobs, token, slow }) => {
+      const address = document.querySelector('meta[name="live-url"]').content;
+      const follow = (jobId) => new Promise((resolve, reject) => {
+        const events = []; const socket = new WebSocket(`${address}?token=${encodeURIComponent(token)}`);
+        setTimeout(() => reject(new Error(`${jobId}: ${events.length} events`)), slow);
+        socket.onopen = () => socket.send(JSON.stringify({ action: "subscribe", jobId, cursor: "0" }));
+        socket.onmessage = ({ data }) => {
+          const message = JSON.parse(data); if (!message.cursor || !message.data) return;
+          events.push(message.cursor);
+          if (message.data.type === "job_update" && message.data.status === "completed") { socket.close(); resolve([jobId, events.join(" ")]); }
+        };
+      });
+      return Promise.all(Array.from({ length: 100 }, (_, n) => follow(jobs[n % jobs.length])));
+    }, { jobs, token, slow: 2 * SLOW });
+    for (const job of jobs) {
+      const [first, ...others] = seen.filter(([id]) => id === job).map(([, cursors]) => cursors);
+      const versions = first.split(" ").map(Number);
+      assert(others.length === 19 && others.every((cursors) => cursors === first), `the viewers of ${job} saw different events`);
+      assert(versions.length > 5 && versions.every((version, at) => !at || versions[at - 1] < version), `the events of ${job} came twice or out of order: ${first}`);
+    }
+  });
+
   for (const stream of [false, true]) await walk(`live-gap-${stream ? "events" : "socket"}`, async (made) => {
     // What happens after the page has requested a project, and before events follow, is shown too.
     const page = await made(); const name = `A gap ${Math.random()}`; const id = await make(page, "/api/v1/projects", { name: "Before the gap", scenes: [{ prompt: "A fox", duration: 1 }] });
