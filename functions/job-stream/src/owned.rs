@@ -1,18 +1,45 @@
 //! What an owner may follow: their own jobs, projects and clip jobs. An operator may follow all streams.
 
+use reelhook_api::WithAccess;
 use reelhook_app::clips::requests::find;
 use reelhook_app::jobs::store;
 use reelhook_app::projects::requests::command;
 use reelhook_app::store::StoreError;
-use reelhook_domain::Subject;
+use reelhook_domain::{Subject, Timestamp};
 use reelhook_http::access::Caller;
+use reelhook_http::jobs::stream::admit;
+use reelhook_http::live::sse::Route;
 use reelhook_http::problem::{Problem, RequestProblem};
+use reelhook_http::request::ApiRequest;
+use reelhook_http::routes;
+use reelhook_signing::SigningKeys;
 
 use crate::Deps;
 
+/// The stream that a request is for, and whether what it follows exists for the viewer.
+///
+/// # Errors
+/// [`Problem`] if the caller has no valid key or token, or may not follow it. Without one nobody learns which ids are valid.
+pub(crate) async fn admitted(deps: &Deps, request: &ApiRequest, now: Timestamp) -> Result<(Route, bool), Problem> {
+    let route = match Route::read(request) {
+        Ok(route) => route.ok_or_else(|| routes::unknown(request))?,
+        Err(problem) => {
+            deps.api.admit(request).await?;
+            return Err(problem);
+        }
+    };
+    let check = |settings: &WithAccess<SigningKeys>| admit(request, &route, &settings.access, &settings.own, now);
+    let viewer = deps.api.check(request, check).await?;
+    let exists = match route.of() {
+        Some(subject) => may_follow(deps, &viewer, &subject).await?,
+        None => check_operator(&viewer).map(|()| true)?,
+    };
+    Ok((route, exists))
+}
+
 /// Whether what it follows exists for this viewer. What an operator follows is not read here: the stream finds out
 /// whether it exists.
-pub(crate) async fn may_follow(deps: &Deps, viewer: &Caller, subject: &Subject) -> Result<bool, StoreError> {
+async fn may_follow(deps: &Deps, viewer: &Caller, subject: &Subject) -> Result<bool, StoreError> {
     if viewer.owner.is_none() {
         return Ok(true);
     }

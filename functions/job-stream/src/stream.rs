@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use lambda_http::{Request, Response};
 use lambda_runtime::streaming::{Body, Sender, channel};
-use reelhook_api::WithAccess;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue;
@@ -16,17 +15,14 @@ use reelhook_app::watch::{Cursor, Watch, WatchStart, Watched, begin};
 use reelhook_aws::start::SystemClock;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::errors::stream::{self as errors_stream, ErrorStreamRoute};
-use reelhook_http::jobs::stream::admit;
 use reelhook_http::jobs::viewers;
 use reelhook_http::live::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
-use reelhook_http::routes;
-use reelhook_signing::SigningKeys;
 use tokio::time::Instant;
 
 use crate::errors::ErrorFollower;
-use crate::owned::{check_operator, may_follow};
+use crate::owned::admitted;
 use crate::{Deps, SLOT_MARGIN, ticks};
 
 /// How often live events are read.
@@ -93,16 +89,9 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
         let body = stream(viewer, async move |viewer, sender| show_errors(viewer, sender, route).await);
         return Ok(Answer::Stream(head(), body));
     }
-    let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    let admitted = |settings: &WithAccess<SigningKeys>| admit(request, &route, &settings.access, &settings.own, now);
-    let viewer = deps.api.check(request, admitted).await?;
-    match route.of() {
-        Some(subject) => {
-            if !may_follow(deps, &viewer, &subject).await? {
-                return Ok(Answer::Whole(viewers::not_found(request, &route, route.has_received_not_found())));
-            }
-        }
-        None => check_operator(&viewer)?,
+    let (route, exists) = admitted(deps, request, now).await?;
+    if !exists {
+        return Ok(Answer::Whole(viewers::not_found(request, &route, route.has_received_not_found())));
     }
     match &route {
         // A HEAD request waits for no event.

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use reelhook_api::WithAccess;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue;
@@ -16,18 +15,16 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::clips::problem::ClipProblem;
 use reelhook_http::errors::stream::{self as errors_stream, ErrorStreamRoute};
 use reelhook_http::jobs::problem::JobProblem;
-use reelhook_http::jobs::stream::{admit, read_token_request, token_answer, token_for, wants_errors, wants_live};
+use reelhook_http::jobs::stream::{read_token_request, token_answer, token_for, wants_errors, wants_live};
 use reelhook_http::jobs::viewers;
 use reelhook_http::live::LIVE_SUBJECT;
 use reelhook_http::live::sse::{self, Received, Route, SHORT_COOKIE_LIFE};
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::projects::problem::ProjectProblem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::routes;
-use reelhook_signing::SigningKeys;
 use tokio::time::Instant;
 
-use crate::owned::{check_operator, exists_for, may_follow};
+use crate::owned::{admitted, check_operator, exists_for};
 use crate::{Deps, SLOT_MARGIN, errors, ticks};
 
 /// The longest wait: the HTTP API times out after 30 s.
@@ -66,16 +63,9 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         deps.api.check(request, |settings| admit(request, &settings.access, &settings.own, now)).await?;
         return wait_for_errors(deps, request, &route).await;
     }
-    let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    let admitted = |settings: &WithAccess<SigningKeys>| admit(request, &route, &settings.access, &settings.own, now);
-    let viewer = deps.api.check(request, admitted).await?;
-    match route.of() {
-        Some(subject) => {
-            if !may_follow(deps, &viewer, &subject).await? {
-                return Ok(viewers::not_found(request, &route, route.has_received_not_found()));
-            }
-        }
-        None => check_operator(&viewer)?,
+    let (route, exists) = admitted(deps, request, now).await?;
+    if !exists {
+        return Ok(viewers::not_found(request, &route, route.has_received_not_found()));
     }
     match &route {
         // A HEAD request waits for no event.
