@@ -16,7 +16,7 @@ fn misbehaviours() -> Vec<(&'static str, Value)> {
     vec![
         ("without the first", json!({ "no_started": true })),
         ("only the end", json!({ "no_started": true, "no_progress": true })),
-        ("twenty times at once", json!({ "copies": 20 })),
+        ("twenty ends at once", json!({ "no_started": true, "no_progress": true, "copies": 20 })),
         ("out of order", json!({ "disorder_ms": 900, "copies": 2 })),
         ("before the answer to the submission", json!({ "early": true })),
         ("progress after the end", json!({ "late_progress": true })),
