@@ -77,7 +77,13 @@ async fn a_failing_endpoint_is_spared_and_gets_everything_after_it_recovers() {
     stack.control("hooks/second", json!({})).await;
     let (status, answer) = stack.post("/api/webhooks/endpoints/webhook_2/enable", &json!({})).await;
     assert_eq!((status, &answer["endpoint"]["health"]["status"]), (200, &json!("healthy")), "{answer}");
-    assert!(answer["recovery"]["matched"].as_u64() > Some(0), "waiting deliveries are sent: {answer}");
+    let recovery = format!("/api/webhooks/recover/{}", answer["recovery"]["id"].as_str().expect("an id"));
+    stack
+        .eventually("waiting deliveries are sent", || async {
+            let (_, answer) = stack.get(&recovery).await;
+            (answer["recovery"]["matched"].as_u64() > Some(0)).then_some(())
+        })
+        .await;
     let statuses = stack
         .eventually("none is pending", || async {
             let deliveries = stack.aws.deliveries_of(&jobs).await;

@@ -94,6 +94,12 @@ impl<'a> Recorder<'a> {
         answer["count"] = json!(1);
     }
 
+    /// Shows a member of an answer as it is later: how soon depends on what other tests have left.
+    pub fn show_later(&mut self, operation: &str, member: &str, later: Value) {
+        let example = self.operations.get_mut(operation).expect("a recorded operation");
+        example.answers.get_mut("200").expect("an answer")[member] = later;
+    }
+
     /// Waits until the receiver has got an event about a job, a video, a project or an endpoint, and keeps the webhook.
     pub async fn webhook(&mut self, event: &str, about: &str) {
         let stack = self.stack;

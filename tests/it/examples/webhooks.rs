@@ -96,7 +96,9 @@ pub async fn refused_by_their_receiver(recorder: &mut Recorder<'_>) {
     }
     let ended = SystemClock.now().to_string();
     stack.control(&format!("hooks/{hook}"), json!({})).await;
-    recorder.post("enableEndpoint", &[&endpoint]).await;
+    let enabled = recorder.post("enableEndpoint", &[&endpoint]).await;
+    let done = recovered(stack, &enabled["recovery"]["id"]).await;
+    recorder.show_later("enableEndpoint", "recovery", done);
 
     let metadata = json!({ "ticket": "T-7" });
     let filter = json!({ "from": began, "to": ended, "endpoint": endpoint, "dryRun": true, "metadata": metadata });
@@ -132,4 +134,15 @@ pub async fn settings_of(recorder: &mut Recorder<'_>, endpoint: &str) {
     recorder.get("getWebhookKeys", &[], &format!("endpointId={endpoint}")).await;
     recorder.send("rotateEndpointSecret", &[endpoint], &json!({ "graceSeconds": 3600 })).await;
     delete(stack, endpoint).await;
+}
+
+/// Waits until a recovery is done.
+async fn recovered(stack: &Stack, id: &Value) -> Value {
+    let path = format!("/api/webhooks/recover/{}", text(id));
+    stack
+        .eventually("the recovery is done", || async {
+            let (_, answer) = stack.get(&path).await;
+            (answer["recovery"]["status"] == "done").then(|| answer["recovery"].clone())
+        })
+        .await
 }
