@@ -70,7 +70,7 @@ export async function walkLive({ walk, assert, until, badge, api, refuseStreams,
         socket.onmessage = ({ data }) => {
           const message = JSON.parse(data); if (!message.cursor || !message.data) return;
           events.push(message.cursor);
-          if (message.data.type === "job_update" && message.data.status === "completed") { socket.close(); resolve([jobId, events.join(" ")]); }
+          const { type, status } = message.data; if (type === "render_completed" || (type === "job_update" && status === "completed")) { socket.close(); resolve([jobId, events.join(" ")]); }
         };
       });
       return Promise.all(Array.from({ length: 100 }, (_, n) => follow(jobs[n % jobs.length])));
