@@ -170,7 +170,7 @@ async fn own_jobs(stack: &Stack, signer: &Signer) {
     until_status(stack, &id, "succeeded").await;
 }
 
-/// Whoever has another key, issuer, audience, time or algorithm is no owner.
+/// A caller with another key, issuer, audience, time or algorithm is no owner.
 async fn refuse_others(stack: &Stack, signer: &Signer) {
     let good = claims_of("carl");
     let with = |name: &str, value: Value| {

@@ -17,7 +17,7 @@ use crate::scenes::inbox::{error, error_about};
 use crate::scenes::project::{call, text};
 use crate::stack::Stack;
 
-/// Lets the mock worker send the report of a job once more, after it has completed it.
+/// Lets the mock worker send the report of a job again, after it has completed it.
 async fn report_late(stack: &Stack, worker_id: &Value) {
     let id = worker_id.as_str().expect("an id");
     let url = format!("{}/control/genesis/jobs/{id}/report?finish=true", stack.studio);
@@ -52,7 +52,7 @@ async fn a_job_that_the_worker_lost_is_submitted_once_more_under_a_new_id() {
     assert_eq!(clips(&done).len(), 2, "{done:#}");
     report_late(&stack, &jobs[0]["job_id"]).await;
     assert_eq!(job(&stack, &id).await["completedAt"], done["completedAt"]);
-    assert_eq!(at_worker(&stack, &page).await.len(), 2, "it was submitted once more");
+    assert_eq!(at_worker(&stack, &page).await.len(), 2, "it was submitted again");
     assert_charged_once(&stack, &id, PRICE).await;
 }
 

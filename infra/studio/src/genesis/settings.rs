@@ -153,7 +153,7 @@ pub(crate) struct Reports {
     pub disorder_ms: u64,
     /// The end is reported before the submission is answered.
     pub early: bool,
-    /// After the end, progress of 50 % is reported once more.
+    /// After the end, progress of 50 % is reported again.
     pub late_progress: bool,
     /// A failure has a progress of 0.
     pub zero_progress: bool,

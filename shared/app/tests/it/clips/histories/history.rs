@@ -54,7 +54,7 @@ impl History {
         Self { stack, limited, position: 0, hints: Vec::new() }
     }
 
-    /// A step. If it fails, whoever asked for it asks again, as clients, queues and streams do.
+    /// A step. If it fails, the caller asks again, as clients, queues and streams do.
     pub async fn meet(&mut self, step: &Step, failure: Option<Failure>) {
         if let Some(Failure { fault, after }) = failure {
             for operation in OPERATIONS {

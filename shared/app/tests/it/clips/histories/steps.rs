@@ -29,7 +29,7 @@ pub enum Step {
     Wait(u64),
     /// Fanout processes at most so many new records of the stream.
     Follow(usize),
-    /// Fanout processes at most so many records once more, from any that it has processed.
+    /// Fanout processes at most so many records again, from any that it has processed.
     Replay(Index, usize),
 }
 
