@@ -27,7 +27,7 @@ macro_rules! scripts {
 }
 
 /// The JavaScript modules; a test compares this list with the directory.
-const SCRIPTS: [(&str, &str); 64] = scripts![
+const SCRIPTS: [(&str, &str); 65] = scripts![
     "actions.js",
     "api.js",
     "clips/adjust.js",
@@ -59,6 +59,7 @@ const SCRIPTS: [(&str, &str); 64] = scripts![
     "errors/inbox.js",
     "errors/words.js",
     "events-picker.js",
+    "followed.js",
     "form-parts.js",
     "form.js",
     "format.js",

@@ -1,7 +1,8 @@
 // Serves the page of a clip job: it follows one job, live, and draws its progress, its time line and its clips.
-import { failure, getChanged, url } from "../api.js";
-import { $, all, el, empty, facts, find, part, refocus, safeUrl, setText, show, skeleton, throttle, toastError, trouble } from "../dom.js";
+import { getChanged, url } from "../api.js";
+import { $, all, el, empty, facts, find, part, refocus, safeUrl, setText, show, skeleton, trouble } from "../dom.js";
 import { metadataTags, shortId, when } from "../format.js";
+import { Followed } from "../followed.js";
 import { Live } from "../live.js";
 import { banner } from "../queue-state.js";
 import { Adjust } from "./adjust.js";
@@ -15,14 +16,22 @@ import { CLIPS, cardId, clipName, clipsPill, clipsWords, creditWords, ignoredWor
 const RECUT_EVERY = 3000;
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
 const path = { id };
-/** @type {Api.Etag} */
-const etag = { value: null };
 /** @type {Api.ClipJob | null} */
 let job = null;
-let eventAt = 0;
 let gone = false;
 const wanted = new URLSearchParams(location.search).get("order") ?? "";
 let sorting = isSorting(wanted) ? wanted : /** @type {const} */ ("score");
+
+const followed = new Followed({
+  request: (etag) => getChanged(etag, "/api/ai-clipping-agent/jobs/{id}", { path }),
+  take,
+  vanish: () => vanish(),
+  isGone: () => gone,
+  every: 2000,
+});
+const refresh = () => followed.refresh();
+const changed = () => followed.changed();
+const { soon } = followed;
 
 const live = new Live({
   path: url("/api/ai-clipping-agent/jobs/{id}/stream", { path }),
@@ -33,33 +42,6 @@ const live = new Live({
 });
 
 const adjust = new Adjust({ job: () => job, changed, close: () => choose(null) });
-
-/** Requests the job; an answer that an event overtook is requested again. */
-async function refresh(again = true) {
-  if (gone) return;
-  const sent = Date.now();
-  try {
-    const answer = await getChanged(etag, "/api/ai-clipping-agent/jobs/{id}", { path });
-    if (!answer) return;
-    if (eventAt > sent && again) {
-      etag.value = null;
-      return refresh(false);
-    }
-    take(answer);
-  } catch (error) {
-    if (failure(error).status !== 404) throw error;
-    vanish();
-  }
-}
-
-/** @type {() => void} */
-const soon = throttle(() => refresh().catch((error) => failure(error).retryAfter && soon()), 2000);
-
-/** Requests the job after a change. */
-async function changed() {
-  etag.value = null;
-  await refresh().catch(toastError);
-}
 
 /** @param {Api.ClipJob} next */
 function take(next) {
@@ -76,8 +58,7 @@ function take(next) {
 /** Applies an event at once; the next GET brings what events don't contain, such as links to clips. @param {Api.ClipStreamEvent} event */
 function applyEvent(event) {
   if (!job || event.type === "heartbeat" || event.type === "connected") return;
-  eventAt = Date.now();
-  etag.value = null;
+  followed.overtake();
   const { status, progressPercent, progressStage, clipsCompleted, totalClips, errorMessage } = event;
   const ended = status !== job.status;
   const more = event.type === "clip_update" || clipsCompleted !== job.clipsCompleted || totalClips !== job.totalClips;

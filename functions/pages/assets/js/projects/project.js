@@ -1,7 +1,8 @@
 // Serves the page of a project: it follows one project, live, and draws it.
-import { failure, getChanged, patch, post, url } from "../api.js";
-import { $, el, empty, enable, facts, find, part, refocus, setText, show, skeleton, throttle, toast, toastError, trouble } from "../dom.js";
+import { getChanged, patch, post, url } from "../api.js";
+import { $, el, empty, enable, facts, find, part, refocus, setText, show, skeleton, throttle, toast, trouble } from "../dom.js";
 import { duration, metadataTags, shortId, when } from "../format.js";
+import { Followed } from "../followed.js";
 import { Live } from "../live.js";
 import { link, player } from "../media.js";
 import { banner } from "../queue-state.js";
@@ -13,13 +14,21 @@ import { PROJECT, cardId, dollars, isProjectStatus, isRunning, isSceneStatus, is
 
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
 const path = { id };
-/** @type {Api.Etag} */
-const etag = { value: null };
 /** @type {Api.Project | null} */
 let project = null;
-let eventAt = 0;
 let planned = "";
 let gone = false;
+
+const followed = new Followed({
+  request: (etag) => getChanged(etag, "/api/v1/projects/{id}", { path }),
+  take,
+  vanish: () => vanish(),
+  isGone: () => gone,
+  every: 3000,
+});
+const refresh = () => followed.refresh();
+const changed = () => followed.changed();
+const { soon } = followed;
 
 const live = new Live({
   path: url("/api/v1/projects/{id}/stream", { path }),
@@ -32,33 +41,6 @@ const live = new Live({
 /** @type {import("./scene-actions.js").Host} */
 const host = { project: () => project, changed, move };
 const strip = new Strip(host);
-
-/** Requests the project; an answer that an event overtook is requested again. */
-async function refresh(again = true) {
-  if (gone) return;
-  const sent = Date.now();
-  try {
-    const answer = await getChanged(etag, "/api/v1/projects/{id}", { path });
-    if (!answer) return;
-    if (eventAt > sent && again) {
-      etag.value = null;
-      return refresh(false);
-    }
-    take(answer);
-  } catch (error) {
-    if (failure(error).status !== 404) throw error;
-    vanish();
-  }
-}
-
-/** @type {() => void} */
-const soon = throttle(() => refresh().catch((error) => failure(error).retryAfter && soon()), 3000);
-
-/** Requests the project after a change. */
-async function changed() {
-  etag.value = null;
-  await refresh().catch(toastError);
-}
 
 /** @param {Api.Project} next */
 function take(next) {
@@ -76,8 +58,7 @@ function take(next) {
 /** Applies an event at once; the next GET brings what events don't contain. @param {Api.ProjectStreamEvent} event */
 function applyEvent(event) {
   if (!project || event.type === "heartbeat" || event.type === "connected") return;
-  eventAt = Date.now();
-  etag.value = null;
+  followed.overtake();
   if (event.type === "project_update") {
     const ended = event.status !== project.status;
     if (isProjectStatus(event.status)) project = { ...project, status: event.status, progress: event.progress };
@@ -110,8 +91,7 @@ async function move(scene, to) {
   project = { ...project, scenes };
   draw(project);
   try {
-    etag.value = null;
-    eventAt = Date.now();
+    followed.overtake();
     take(await patch("/api/v1/projects/{id}", { path, body: { scenes: scenes.map((one) => one.id) } }));
     toast(`${sceneName(moved)} is at place ${to + 1}`);
   } catch (error) {
