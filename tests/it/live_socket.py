@@ -81,8 +81,8 @@ class Viewer:
                     message = json.loads(await asyncio.wait_for(socket.recv(), end - time.monotonic()))
                 except TimeoutError:
                     break
-                if "type" not in message:
-                    # The gateway answers so when its function could not process the message.
+                if message.get("type", "error") == "error":
+                    # The message could not be processed. The gateway says so without a type.
                     await asyncio.sleep(0.2)
                     await socket.send(subscribe(self.job, self.cursor))
                 elif message["type"] == "subscribed":

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::scenes::backends::Backends;
-use crate::scenes::project::open;
+use crate::{clips, scenes};
 
 #[tokio::test]
 async fn every_sample_event_is_answered() {
-    // The services of a test before may be gone.
-    let stack = open(Backends::Own).await;
+    // A test before may have chosen services or a worker, which may be gone.
+    scenes::project::open(scenes::backends::Backends::Own).await;
+    let stack = clips::job::open(clips::backends::Backends::Own).await;
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
     let answers: Value =
         serde_json::from_slice(&std::fs::read(root.join("answers.json")).expect("answers.json")).expect("JSON");

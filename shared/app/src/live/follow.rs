@@ -25,8 +25,17 @@ const LONGEST_REPLAY: u32 = MOST_MESSAGES / 2;
 /// Answers a message of a client, or closes the connection of one who sends too many.
 ///
 /// # Errors
-/// [`StoreError`]: the client gets no answer.
+/// [`StoreError`]: the client was asked to send it again.
 pub async fn answer(ports: &LivePorts<'_>, connection: &str, text: &str) -> Result<(), StoreError> {
+    let done = counted(ports, connection, text).await;
+    if done.is_err() {
+        // The gateway sends nothing by itself, and nobody sends again what seems to be under way.
+        send_once(ports, connection, &messages::error(Refusal::Unavailable, ports.clock.now())).await?;
+    }
+    done
+}
+
+async fn counted(ports: &LivePorts<'_>, connection: &str, text: &str) -> Result<(), StoreError> {
     let counted = ports.connections.count(connection, 1, ports.clock.now()).await?;
     let Some(counted) = counted else { return Ok(()) };
     if counted.messages > MOST_MESSAGES {
@@ -38,13 +47,7 @@ pub async fn answer(ports: &LivePorts<'_>, connection: &str, text: &str) -> Resu
             return send_once(ports, &connection.id, &messages::pong(ports.clock.now())).await.map(drop);
         }
         Ok(ClientMessage::Unsubscribe { target }) => unsubscribe(ports, &connection, &target).await?,
-        Ok(ClientMessage::Subscribe { target, cursor }) => match subscribe(ports, &connection, &target, cursor).await {
-            Ok(refusal) => refusal,
-            Err(error) => {
-                send_once(ports, &connection.id, &messages::error(Refusal::Unavailable, ports.clock.now())).await?;
-                return Err(error);
-            }
-        },
+        Ok(ClientMessage::Subscribe { target, cursor }) => subscribe(ports, &connection, &target, cursor).await?,
         Err(refusal) => Some(refusal),
     };
     match refusal {

@@ -102,7 +102,7 @@ pub enum Refusal {
     #[error("a connection may send at most 120 messages a minute, and a `cursor` far back counts as several")]
     TooManyMessages,
     /// Something failed here.
-    #[error("the subscription could not be made: try again")]
+    #[error("the message could not be processed: send it again")]
     Unavailable,
 }
 

@@ -369,6 +369,16 @@ async fn messages_are_answered_and_unknown_ones_refused() {
 }
 
 #[tokio::test]
+async fn a_client_whose_message_fails_is_asked_to_send_it_again() {
+    let live = MemoryLive::default();
+    open(&live, "a", None).await;
+    live.connections.fail(1);
+    let subscribe = json!({ "action": "subscribe", "jobId": "job_1" }).to_string();
+    assert!(answer(&live.ports(), "a", &subscribe).await.is_err());
+    assert_eq!(live.sockets.sent_to("a")[0]["code"], "unavailable");
+}
+
+#[tokio::test]
 async fn heartbeats_come_until_the_client_is_asked_to_reconnect() {
     let live = MemoryLive::default();
     open(&live, "a", None).await;

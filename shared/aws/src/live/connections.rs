@@ -174,25 +174,21 @@ impl Connections for ConnectionTable {
 
     async fn count(&self, id: &str, messages: u32, now: Timestamp) -> Result<Option<Counted>, StoreError> {
         let operation = "count messages";
-        let waits = RetryClock::of(&self.client);
-        let mut retry = waits.retry();
-        while retry.attempt().await {
-            for (expression, condition) in [COUNT, COUNT_ANEW] {
-                let update = self
-                    .update_of(id, CONNECTION)
-                    .update_expression(expression)
-                    .condition_expression(condition)
-                    .expression_attribute_values(":messages", n(messages))
-                    .expression_attribute_values(":minute", n(now.window_index(MINUTE)));
-                match conditional(operation, update).await? {
-                    Updated::Done(item) => return rows::counted(operation, &item).map(Some),
-                    Updated::Unmet(None) => return Ok(None),
-                    // Another minute is counted, or another began to count this one.
-                    Updated::Unmet(Some(_)) => {}
-                }
+        // When a minute can't be begun, another call has begun it, or this one did and its answer was lost.
+        for (expression, condition) in [COUNT, COUNT_ANEW, COUNT] {
+            let update = self
+                .update_of(id, CONNECTION)
+                .update_expression(expression)
+                .condition_expression(condition)
+                .expression_attribute_values(":messages", n(messages))
+                .expression_attribute_values(":minute", n(now.window_index(MINUTE)));
+            match conditional(operation, update).await? {
+                Updated::Done(item) => return rows::counted(operation, &item).map(Some),
+                Updated::Unmet(None) => return Ok(None),
+                Updated::Unmet(Some(_)) => {}
             }
         }
-        Err(StoreError::Busy { operation, source: "the minute changed during each attempt".into() })
+        Err(StoreError::Busy { operation, source: "the minute changed back".into() })
     }
 
     async fn follows_since(&self, id: &str, owner: &OwnerId) -> Result<Option<Timestamp>, StoreError> {

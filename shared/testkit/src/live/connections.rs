@@ -32,6 +32,8 @@ struct State {
     counted: BTreeMap<String, (i64, u32)>,
     /// By pool and connection: when the slot ends.
     slots: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    /// How many calls fail from now on.
+    failing: u32,
 }
 
 /// Connections and what they follow.
@@ -50,6 +52,11 @@ impl MemoryConnections {
     /// Whether a connection is stored.
     pub fn is_open(&self, id: &str) -> bool {
         self.state().connections.contains_key(id)
+    }
+
+    /// Lets the next calls that count messages fail.
+    pub fn fail(&self, calls: u32) {
+        self.state().failing = calls;
     }
 
     /// The number of all rows of subscriptions.
@@ -91,6 +98,10 @@ impl Connections for MemoryConnections {
     async fn count(&self, id: &str, messages: u32, now: Timestamp) -> Result<Option<Counted>, StoreError> {
         self.enter().await;
         let mut state = self.state();
+        if state.failing > 0 {
+            state.failing -= 1;
+            return Err(StoreError::Busy { operation: "count messages", source: "busy".into() });
+        }
         let Some((connection, _)) = state.connections.get(id).cloned() else { return Ok(None) };
         let minute = now.window_index(Duration::from_secs(60));
         let counted = state.counted.entry(id.to_owned()).or_default();
