@@ -82,9 +82,10 @@ class Viewer:
                 except TimeoutError:
                     break
                 if message.get("type", "error") == "error":
-                    # The message could not be processed. The gateway says so without a type.
+                    # The message could not be processed, which the gateway says without a type. Pages open another
+                    # connection too: to subscribe again in this one could repeat what is under way.
                     await asyncio.sleep(0.2)
-                    await socket.send(subscribe(self.job, self.cursor))
+                    break
                 elif message["type"] == "subscribed":
                     self.subscribed.set()
                     # No viewer is disconnected before things happen.
