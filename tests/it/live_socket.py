@@ -49,6 +49,12 @@ def subscribe(job, cursor):
     return json.dumps({"action": "subscribe", "jobId": job, "cursor": cursor})
 
 
+def position(cursor):
+    """A cursor as it compares: `<version>.<event>`; one without an event is after all events of its version."""
+    version, _, event = cursor.partition(".")
+    return int(version), int(event) if event else float("inf")
+
+
 def ends(event):
     is_final = event["type"] == "job_update" and event["status"] in FINAL
     return is_final or event["type"] in ("render_completed", "render_failed")
@@ -98,6 +104,9 @@ class Viewer:
             socket.transport.abort()
 
     def take(self, message, since):
+        # After a message whose delivery the gateway did not confirm in time it comes again (docs/contract/live.md).
+        if position(message["cursor"]) <= position(self.cursor):
+            return
         self.cursor = message["cursor"]
         self.seen.append([message["cursor"], message["data"]])
         self.ended = ends(message["data"])
@@ -136,7 +145,8 @@ class Unread:
 
     async def take(self):
         message = json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE_S))
-        if "data" in message:
+        seen = self.seen.get(message.get("jobId"), [])
+        if "data" in message and (not seen or position(message["cursor"]) > position(seen[-1][0])):
             self.seen[message["jobId"]].append([message["cursor"], message["data"]])
             if ends(message["data"]):
                 self.running.discard(message["jobId"])
