@@ -4,9 +4,9 @@ import { throttle, toastError } from "./dom.js";
 
 /**
  * `request(etag)` resolves to the state, or to null while it has not changed; `take(state)` shows it, and `vanish()` that
- * there is none any more. After `soon()` it is requested at most every `every` milliseconds.
+ * there is none any more, and ends this. After `soon()` it is requested at most every `every` milliseconds.
  * @template T
- * @typedef {{ request: (etag: Api.Etag) => Promise<T | null>, take: (state: T) => void, vanish: () => void, isGone: () => boolean, every: number }} Options
+ * @typedef {{ request: (etag: Api.Etag) => Promise<T | null>, take: (state: T) => void, vanish: () => void, every: number }} Options
  */
 
 /** @template T */
@@ -15,6 +15,7 @@ export class Followed {
   /** @type {Api.Etag} */
   #etag = { value: null };
   #eventAt = 0;
+  isGone = false;
   /** @type {() => void} */
   soon;
 
@@ -25,9 +26,9 @@ export class Followed {
   }
 
   /** Requests the state; an answer that an event overtook is requested again. @returns {Promise<void>} */
-  async refresh(again = true) {
-    const { request, take, vanish, isGone } = this.#options;
-    if (isGone()) return;
+  refresh = async (again = true) => {
+    const { request, take, vanish } = this.#options;
+    if (this.isGone) return;
     const sent = Date.now();
     try {
       const answer = await request(this.#etag);
@@ -41,12 +42,19 @@ export class Followed {
       if (failure(error).status !== 404) throw error;
       vanish();
     }
-  }
+  };
 
   /** Requests the state after a change. */
-  async changed() {
+  changed = async () => {
     this.#etag.value = null;
     await this.refresh().catch(toastError);
+  };
+
+  /** There is nothing to follow any more. Whether that is new. */
+  end() {
+    const isNew = !this.isGone;
+    this.isGone = true;
+    return isNew;
   }
 
   /** Something newer than the answers so far is shown. */

@@ -18,7 +18,6 @@ const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1
 const path = { id };
 /** @type {Api.ClipJob | null} */
 let job = null;
-let gone = false;
 const wanted = new URLSearchParams(location.search).get("order") ?? "";
 let sorting = isSorting(wanted) ? wanted : /** @type {const} */ ("score");
 
@@ -26,12 +25,9 @@ const followed = new Followed({
   request: (etag) => getChanged(etag, "/api/ai-clipping-agent/jobs/{id}", { path }),
   take,
   vanish: () => vanish(),
-  isGone: () => gone,
   every: 2000,
 });
-const refresh = () => followed.refresh();
-const changed = () => followed.changed();
-const { soon } = followed;
+const { refresh, changed, soon } = followed;
 
 const live = new Live({
   path: url("/api/ai-clipping-agent/jobs/{id}/stream", { path }),
@@ -45,7 +41,7 @@ const adjust = new Adjust({ job: () => job, changed, close: () => choose(null) }
 
 /** @param {Api.ClipJob} next */
 function take(next) {
-  if (gone) return;
+  if (followed.isGone) return;
   const before = job;
   job = next;
   draw(next);
@@ -201,8 +197,7 @@ function showLinked() {
 
 /** The job does not exist, or no longer. */
 function vanish(deleted = false) {
-  if (gone) return;
-  gone = true;
+  if (!followed.end()) return;
   live.stop();
   clearTimeout(saying);
   job = null;

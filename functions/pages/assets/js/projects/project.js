@@ -17,18 +17,14 @@ const path = { id };
 /** @type {Api.Project | null} */
 let project = null;
 let planned = "";
-let gone = false;
 
 const followed = new Followed({
   request: (etag) => getChanged(etag, "/api/v1/projects/{id}", { path }),
   take,
   vanish: () => vanish(),
-  isGone: () => gone,
   every: 3000,
 });
-const refresh = () => followed.refresh();
-const changed = () => followed.changed();
-const { soon } = followed;
+const { refresh, changed, soon } = followed;
 
 const live = new Live({
   path: url("/api/v1/projects/{id}/stream", { path }),
@@ -44,7 +40,7 @@ const strip = new Strip(host);
 
 /** @param {Api.Project} next */
 function take(next) {
-  if (gone) return;
+  if (followed.isGone) return;
   const before = project;
   project = next;
   draw(next);
@@ -153,7 +149,7 @@ function plan(phase, scenes) {
 
 const estimate = throttle(async () => {
   const sign = planned;
-  if (!sign || gone) return;
+  if (!sign || followed.isGone) return;
   try {
     const found = await post("/api/v1/projects/{id}/estimate", { path });
     if (sign !== planned || !project) return;
@@ -246,8 +242,7 @@ function showLinked() {
 
 /** The project does not exist, or no longer. */
 function vanish(deleted = false) {
-  if (gone) return;
-  gone = true;
+  if (!followed.end()) return;
   live.stop();
   clearTimeout(saying);
   project = null;
