@@ -65,6 +65,7 @@ class Viewer:
         self.url, self.job, self.cuts, self.random, self.go = url, job, cuts, chance, go
         self.subscribed = asyncio.Event()
         self.cursor, self.seen, self.connections, self.delays, self.ended = "0", [], 0, [], False
+        self.repeats = 0
 
     async def run(self):
         while not self.ended:
@@ -106,6 +107,7 @@ class Viewer:
     def take(self, message, since):
         # After a message whose delivery the gateway did not confirm in time it comes again (docs/contract/live.md).
         if position(message["cursor"]) <= position(self.cursor):
+            self.repeats += 1
             return
         self.cursor = message["cursor"]
         self.seen.append([message["cursor"], message["data"]])
@@ -116,7 +118,13 @@ class Viewer:
             self.delays.append((time.time() - at, message["data"]))
 
     def shown(self):
-        return {"job": self.job, "seen": self.seen, "connections": self.connections, "measured": len(self.delays)}
+        return {
+            "job": self.job,
+            "seen": self.seen,
+            "connections": self.connections,
+            "measured": len(self.delays),
+            "repeats": self.repeats,
+        }
 
 
 class Unread:
@@ -124,6 +132,7 @@ class Unread:
 
     def __init__(self, url, jobs):
         self.url, self.seen, self.running = url, {job: [] for job in jobs}, set(jobs)
+        self.repeats = dict.fromkeys(jobs, 0)
 
     async def subscribe(self):
         # The answers to pings are not read either.
@@ -145,15 +154,24 @@ class Unread:
 
     async def take(self):
         message = json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE_S))
-        seen = self.seen.get(message.get("jobId"), [])
-        if "data" in message and (not seen or position(message["cursor"]) > position(seen[-1][0])):
-            self.seen[message["jobId"]].append([message["cursor"], message["data"]])
-            if ends(message["data"]):
-                self.running.discard(message["jobId"])
+        if "data" in message:
+            self.keep(message, message["jobId"])
         return message
 
+    def keep(self, message, job):
+        seen = self.seen[job]
+        if seen and position(message["cursor"]) <= position(seen[-1][0]):
+            self.repeats[job] += 1
+            return
+        seen.append([message["cursor"], message["data"]])
+        if ends(message["data"]):
+            self.running.discard(job)
+
     def shown(self):
-        return [{"job": job, "seen": seen, "connections": 1} for job, seen in self.seen.items()]
+        return [
+            {"job": job, "seen": seen, "connections": 1, "repeats": self.repeats[job]}
+            for job, seen in self.seen.items()
+        ]
 
 
 def spread(delays):
