@@ -7,7 +7,7 @@ import fs from "node:fs";
 const SAMPLE = new URL("../../tests/upgrade/0.2.0/objects/scenes/243baedf98032b548ae8c37b5f550b6fc5fbc0a6c48d39eabbeffd889f2089db.mp4", import.meta.url);
 
 /** The parameters are helpers of walk.mjs. */
-export async function walkClips({ walk, shoot, open, assert, until, settled, focused, focusedIs, badge, api, answer, refuseStreams, ORIGIN, SHOTS, SLOW, DESK, PHONE, film }) {
+export async function walkClips({ walk, shoot, open, assert, until, settled, focused, focusedIs, badge, api, answer, serveToken, refuseStreams, ORIGIN, SHOTS, SLOW, DESK, PHONE, film }) {
   const BASE = "/api/ai-clipping-agent";
   /** The id of the job that only a walk sees. */
   const WALK = "5e1f0c2b-7e9d-4a66-88e1-c07ab2d94f31";
@@ -143,7 +143,7 @@ export async function walkClips({ walk, shoot, open, assert, until, settled, foc
   await walk("clips-events", async (made_) => {
     // Events move the progress without a request; a finished clip is requested, and the clip that plays goes on.
     const page = await made_(); let gets = 0; let job = fake({ ...WORKING, output: { clips: [clip(0, 120, 145)], transcriptUrl: null, planUrl: null } }); await serve(page, () => (gets++, job)); let queue = [];
-    await page.routeWebSocket(/./, (socket) => socket.close()); await page.route("**/api/stream-token", (route) => answer(route, { success: true, token: "walk", expiresAt: new Date(Date.now() + 3600_000).toISOString() }));
+    await serveToken(page);
     const event = (data) => `data: ${JSON.stringify({ jobId: WALK, timestamp: now, ...data })}\n\n`; const state = (over) => ({ status: "running", progressPercent: 40, progressStage: "Cutting the clips", clipsCompleted: 1, totalClips: 4, errorMessage: null, ...over });
     await page.route(`**${BASE}/jobs/${WALK}/stream*`, async (route) => { for (let left = 100; left && !queue.length; left--) await new Promise((resolve) => setTimeout(resolve, 50)); return route.fulfill({ contentType: "text/event-stream", body: `retry: 500\n\n${queue.splice(0).join("") || event({ type: "heartbeat" })}` }).catch(() => {}); });
     queue.push(event({ type: "connected" })); await show(page); await badge(page, "Live: events"); await settled(page); const video = card(page, 0).locator("video"); await video.scrollIntoViewIfNeeded(); await video.evaluate((v) => { v.muted = true; v.loop = true; window.__video = v; return v.play(); });

@@ -3,7 +3,7 @@
 // is set, our own renderer draws the prompts as cards, which costs nothing; with a service, `--slow` has to cover its videos.
 
 /** The parameters are helpers of walk.mjs. */
-export async function walkProjects({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, refuseStreams, SOCKET, ORIGIN, SHOTS, SLOW, DESK, PHONE }) {
+export async function walkProjects({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, serveToken, refuseStreams, SOCKET, ORIGIN, SHOTS, SLOW, DESK, PHONE }) {
   const made = [];
   const unique = () => Math.random().toString(36).slice(2, 8);
   const now = new Date().toISOString();
@@ -151,7 +151,7 @@ export async function walkProjects({ walk, shoot, open, assert, until, settled, 
 
   await walk("project-events", async (made_) => {
     // Events change the page at once: a scene's progress without a request, its status with one.
-    const page = await made_(); let gets = 0; const scenes = [fakeScene(1, { status: "generating", attempt: 1, progress: 10 }), fakeScene(2)]; const one = () => fake({ status: "generating", phase: "running", progress: 5, scenes });
+    const page = await made_(); let gets = 0; await serveToken(page); const scenes = [fakeScene(1, { status: "generating", attempt: 1, progress: 10 }), fakeScene(2)]; const one = () => fake({ status: "generating", phase: "running", progress: 5, scenes });
     const event = (data) => `data: ${JSON.stringify({ project_id: "proj_walk", timestamp: now, ...data })}\n\n`; const update = (progress, status = "generating") => event({ type: "scene_update", scene_id: "scene_1", status, attempt: 1, progress, project_status: "generating", project_progress: progress / 2 }); let queue = [];
     await page.route("**/api/v1/projects/proj_walk", (route) => (gets++, answer(route, one()))); await page.route("**/api/v1/projects/proj_walk/stream*", async (route) => { for (let left = 100; left && !queue.length; left--) await new Promise((resolve) => setTimeout(resolve, 50)); return route.fulfill({ contentType: "text/event-stream", body: `retry: 500\n\n${queue.splice(0).join("") || event({ type: "heartbeat" })}` }).catch(() => {}); });
     await page.goto(`${ORIGIN}/projects/proj_walk`); await page.locator("#strip article").first().waitFor(); await settled(page); const first = gets; queue.push(update(40)); await page.locator('#scene-scene_1 .percent:text-is("40%")').waitFor(); assert((await page.locator("#percent").innerText()) === "20%", "the project's progress stands still"); assert(gets === first, "progress alone was requested");

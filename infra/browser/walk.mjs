@@ -96,7 +96,9 @@ async function submit(page, { genre = "Horror", pause = false, template = "auto"
 /** A job that only the page of this walk sees. */
 const fake = (over) => ({ status: "cancelled", parameters: { country: "US", platform: "Netflix", genre: "Horror", template: "auto" }, createdAt: new Date().toISOString(), startedAt: null, completedAt: null, failedAt: null, cancelledAt: null, creatomateId: null, videoUrl: null, retryCount: 0, maxRetries: 3, error: null, progress: 0, currentStep: "Waiting in queue", currentStepNumber: 0, stepDetails: {}, stepDuration: {}, workerId: null, pausedAfterExtraction: false, extractedMovies: null, ...over });
 const answer = (route, body, status = 200) => route.fulfill({ status, contentType: "application/json", body: JSON.stringify(body) });
-const refuseStreams = async (page) => { page.allow.push("503"); await page.routeWebSocket(/./, (socket) => socket.close()); return page.route(/\/stream(\?|$)/, (route) => answer(route, {}, 503)); };
+// What a pretend subject needs to be followed by events: a token that no stack made, and no WebSocket connection.
+const serveToken = async (page) => { await page.routeWebSocket(/./, (socket) => socket.close()); return page.route("**/api/stream-token", (route) => answer(route, { success: true, token: "walk", expiresAt: new Date(Date.now() + 3600_000).toISOString() })); };
+const refuseStreams = async (page) => { page.allow.push("503"); await serveToken(page); return page.route(/\/stream(\?|$)/, (route) => answer(route, {}, 503)); };
 
 await walk("submit", async (made) => {
   const page = await made();
@@ -393,7 +395,7 @@ if (MOCK) await walk("empty-and-errors", async (made) => {
   await page.selectOption("#genre", "Crime"); await page.locator("#preview .note.warn").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-few.png` });
   await page.route("**/api/queue/**", (r) => r.abort()); for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".note.bad").first().waitFor(); await settled(page); await page.screenshot({ path: `${SHOTS}/${name}-error.png` }); }
 });
-const helpers = { walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, refuseStreams, SOCKET, ORIGIN, SHOTS, SLOW, DESK, PHONE };
+const helpers = { walk, shoot, open, assert, until, settled, on, focused, focusedIs, badge, api, answer, serveToken, refuseStreams, SOCKET, ORIGIN, SHOTS, SLOW, DESK, PHONE };
 const film = makeFilm({ ...helpers, file: arg("film", "") });
 await walkProjects(helpers);
 await walkClips({ ...helpers, film });
