@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask test --only upgrade` starts a stack for each recording (tests/upgrade, made by `cargo xtask record`).
 
+mod clips;
 mod projects;
 
 use reqwest::Method;
@@ -57,17 +58,15 @@ async fn everything_that_an_older_version_stored_ends_correctly() {
     let stack = Stack::attach().await;
     let directory = std::env::var("REELHOOK_RECORDING").expect("REELHOOK_RECORDING names a recording");
     projects::quicken_the_service(&stack).await;
+    clips::quicken_the_worker(&stack).await;
     let recording = Recording(stack.operate(&["restore", &directory]).await);
     println!("restored what version {} stored", recording.0["version"]);
     settings_are_read_as_they_stood(&stack).await;
-    for name in ["registered", "rotated", "thin"] {
-        let secrets = &recording.0["names"][name]["secrets"];
-        assert!(secrets.is_array(), "{name}");
-        stack.control(&format!("hooks/{name}/secrets"), json!({ "secrets": secrets })).await;
-    }
+    receivers_have_their_secrets(&stack, &recording).await;
     worker_goes_on(&stack, &recording).await;
     what_had_ended_is_read_as_before(&stack, &recording).await;
     projects::what_had_ended_is_read_as_before(&stack, &recording).await;
+    clips::what_had_ended_is_read_as_before(&stack, &recording).await;
 
     let (_, status) = stack.get("/api/queue/status").await;
     assert_eq!(status["stats"]["isProcessing"], false, "the queue is still stopped: {status}");
@@ -76,12 +75,57 @@ async fn everything_that_an_older_version_stored_ends_correctly() {
     assert_eq!(code, 200, "{answer}");
     everything_ends(&stack, &recording).await;
     projects::everything_ends(&stack, &recording).await;
+    clips::everything_ends(&stack, &recording).await;
     webhooks_arrive(&stack, &recording).await;
     recoveries_end(&stack, &recording).await;
     assert_counts_are_right(&stack).await;
     assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
     assert!(stack.aws.slots("scene-admission").await.active.is_empty(), "every slot of scenes is free");
     stack.assert_queues_empty().await;
+}
+
+/// Gives the receivers the recorded secrets that still sign. The earlier secret of a rotation signs until its grace period
+/// ends: that time is sealed, so it is not moved, and it may have passed since the recording.
+async fn receivers_have_their_secrets(stack: &Stack, recording: &Recording) {
+    for name in ["registered", "rotated", "thin"] {
+        let recorded = recording.0["names"][name]["secrets"].as_array().expect("secrets");
+        let (status, answer) = stack.get(&format!("/api/webhooks/endpoints/{}/secret", recording.id(name))).await;
+        assert_eq!(status, 200, "{name}: {}", answer["error"]);
+        let signing = answer["secrets"].as_array().expect("secrets").iter().map(|one| one["secret"].clone());
+        let signing: Vec<Value> = signing.collect();
+        assert!(
+            !signing.is_empty() && recorded.starts_with(&signing),
+            "{name} has other secrets than the recorded ones"
+        );
+        stack.control(&format!("hooks/{name}/secrets"), json!({ "secrets": signing })).await;
+    }
+}
+
+/// Asserts that an answer has each member of an older one, at any depth. A newer version may add members, and each answer
+/// signs its links anew.
+fn assert_reads_as(now: &Value, before: &Value, path: &str) {
+    match (now, before) {
+        (Value::Object(now), Value::Object(before)) => {
+            for (name, before) in before {
+                assert_reads_as(now.get(name).unwrap_or(&Value::Null), before, &format!("{path}.{name}"));
+            }
+        }
+        (Value::Array(now), Value::Array(before)) => {
+            assert_eq!(now.len(), before.len(), "{path}");
+            for (index, (now, before)) in now.iter().zip(before).enumerate() {
+                assert_reads_as(now, before, &format!("{path}[{index}]"));
+            }
+        }
+        (Value::String(now), Value::String(before)) => {
+            assert_eq!(without_token(now), without_token(before), "{path}");
+        }
+        (now, before) => assert_eq!(now, before, "{path}"),
+    }
+}
+
+/// A link without its token; any other text as it is.
+fn without_token(text: &str) -> &str {
+    text.split_once("?token=").map_or(text, |(link, _)| link)
 }
 
 /// The settings of webhooks too: version 0.1.0 kept each in a parameter of its own (infra/local/upgrade-profile.json).

@@ -1,4 +1,4 @@
-"""Creates jobs, videos, projects, errors, deliveries, recoveries and endpoints of every kind on a local stack.
+"""Creates jobs, videos, projects, clip jobs, errors, deliveries, recoveries and endpoints of every kind on a local stack.
 
 `recording.py` stores the resulting state, with which the upgrade test of later versions starts.
 """
@@ -15,6 +15,7 @@ from commands.cloud import Problem, client, say
 TIMEOUT_SECONDS = 90
 POLL_SECONDS = 0.1
 PROJECTS = "/api/v1/projects"
+CLIPS = "/api/ai-clipping-agent/jobs"
 ERRORS = "/api/v1/errors"
 
 
@@ -102,6 +103,17 @@ class Journey:
     def project_until(self, name, check):
         path = f"{PROJECTS}/{self.names[name]['id']}"
         return self.until(f"project `{name}`", lambda: check(self.call("GET", path)))
+
+    def clip_job(self, name, behaviour):
+        """Starts a clip job for two clips of a page. `behaviour` has settings of the worker for that page."""
+        page = f"https://youtu.be/{name}"
+        self.control(f"genesis?source={page}", {"clip": {"fast": True}, **behaviour})
+        made = self.call("POST", CLIPS, {"youtubeUrl": page, "requestedClipCount": 2})
+        return self.name(name, "clips", made["id"])
+
+    def clip_job_until(self, name, check):
+        path = f"{CLIPS}/{self.names[name]['id']}"
+        return self.until(f"clip job `{name}`", lambda: check(self.call("GET", path)))
 
     def error(self, name, query, check):
         """Names the error of a list that satisfies `check`."""
@@ -197,6 +209,19 @@ def ended_projects(journey):
     journey.project_until("project_failed", lambda project: project["status"] == "failed")
 
 
+def ended_clip_jobs(journey):
+    journey.clip_job("clips_succeeded", {"job": {"ms": 0, "source_seconds": 120}})
+    journey.clip_job("clips_failed", {"job": {"ms": 0, "fail_first": 9, "error": "the source has no sound"}})
+    journey.clip_job("clips_cancelled", {"job": {"endless": True}})
+    say("waiting for clip jobs")
+    journey.clip_job_until("clips_cancelled", lambda job: job["status"] == "running")
+    journey.call("POST", f"{CLIPS}/{journey.names['clips_cancelled']['id']}/cancel", {})
+    # The last of its files may be copied after the end, and its credits are charged then.
+    journey.clip_job_until("clips_succeeded", lambda job: job["status"] == "succeeded" and job["creditsReserved"] == 0
+                           and journey.mock_services not in json.dumps(job["output"]))
+    journey.clip_job_until("clips_failed", lambda job: job["status"] == "failed")
+
+
 def errors(journey):
     """An error that a retry of its project ends, and one that a person dismissed."""
     journey.error("error_open", f"project={journey.names['project_failed']['id']}",
@@ -243,6 +268,8 @@ def under_way(journey, start):
     # One scene has its video, the next is being generated, and the last waits for it.
     journey.project("project_generating", 3, {1: {"task": {"endless": True}}})
     submitted(journey, "project_generating", 1)
+    journey.clip_job("clips_running", {"job": {"endless": True}})
+    journey.clip_job_until("clips_running", lambda job: job["status"] == "running")
     journey.video("video_drawing", [card(f"Drawn {n}", 0.5 if n == 0 else 12) for n in range(5)])
     journey.job("waits_for_retry", "step_ms=5&fail=2&error=network%20down")
     journey.job("processing", "step_ms=5&stall=3")
@@ -286,6 +313,7 @@ def after_the_stop(journey):
     """Requests to the API while nothing reads streams and queues, so that outboxes and hints stay pending."""
     journey.job("unseen", "step_ms=5&render_ms=20")
     journey.project("project_unseen", 1)
+    journey.clip_job("clips_unseen", {"job": {"ms": 0}})
     journey.call("POST", "/api/webhooks/trigger", {"event": "job.completed", "data": {"job_id": "by-hand-hinted"}})
     journey.name("recovery_running", "recovery", interrupted_recovery(journey, journey.start))
 
@@ -299,6 +327,7 @@ def play(stack, run):
     ended_jobs(journey)
     ended_videos(journey)
     ended_projects(journey)
+    ended_clip_jobs(journey)
     errors(journey)
     start = recoveries(journey)
     under_way(journey, start)

@@ -20,7 +20,8 @@ from commands.settings import MEMBERS, OPTIONS
 
 DAY_MS = 24 * 3600 * 1000
 # Projects, clip jobs and jobs last: their streams trigger `fanout`, which needs the other tables.
-ORDER = ["Catalog", "Counters", "Endpoints", "JobEvents", "Deliveries", "Errors", "Credits", "Projects", "Clips", "Jobs"]
+ORDER = ["Catalog", "Counters", "Endpoints", "JobEvents", "Deliveries", "Errors", "Credits", "Connections",
+         "Projects", "Clips", "Jobs"]
 QUEUES = ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl"]
 HEADERS = ["ContentType", "ContentDisposition", "ContentEncoding"]
 # A number within this span of the recording is a time: retention is at most a year.
@@ -99,6 +100,8 @@ def observed(played):
             answers[name] = played.call("GET", f"/api/webhooks/endpoints/{one['id']}")["endpoint"]
         elif one["kind"] == "project":
             answers[name] = played.call("GET", f"{journey.PROJECTS}/{one['id']}")
+        elif one["kind"] == "clips":
+            answers[name] = played.call("GET", f"{journey.CLIPS}/{one['id']}")
         elif one["kind"] == "error":
             answers[name] = played.call("GET", f"{journey.ERRORS}/{one['id']}")["error"]
     return answers

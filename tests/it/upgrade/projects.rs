@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::Recording;
+use super::{Recording, assert_reads_as};
 use crate::scenes::inbox::{error, retry};
 use crate::scenes::project::{completed, project, scenes_of, tasks, text};
 use crate::stack::{JsonText, Stack, read};
@@ -30,33 +30,6 @@ pub(super) async fn what_had_ended_is_read_as_before(stack: &Stack, recording: &
         let video = stack.http.get(link).send().await.expect("an answer");
         assert_eq!((video.status().as_u16(), &video.headers()["content-type"]), (200, &"video/mp4".parse().unwrap()));
     }
-}
-
-/// Asserts that an answer has each member of an older one, at any depth. A newer version may add members, and each answer
-/// signs its links anew.
-fn assert_reads_as(now: &Value, before: &Value, path: &str) {
-    match (now, before) {
-        (Value::Object(now), Value::Object(before)) => {
-            for (name, before) in before {
-                assert_reads_as(now.get(name).unwrap_or(&Value::Null), before, &format!("{path}.{name}"));
-            }
-        }
-        (Value::Array(now), Value::Array(before)) => {
-            assert_eq!(now.len(), before.len(), "{path}");
-            for (index, (now, before)) in now.iter().zip(before).enumerate() {
-                assert_reads_as(now, before, &format!("{path}[{index}]"));
-            }
-        }
-        (Value::String(now), Value::String(before)) => {
-            assert_eq!(without_token(now), without_token(before), "{path}");
-        }
-        (now, before) => assert_eq!(now, before, "{path}"),
-    }
-}
-
-/// A link without its token; any other text as it is.
-fn without_token(text: &str) -> &str {
-    text.split_once("?token=").map_or(text, |(link, _)| link)
 }
 
 /// The project that nothing had read, the one whose video was being generated, and the one that had failed.
