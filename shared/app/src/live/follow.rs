@@ -30,9 +30,9 @@ pub async fn answer(ports: &LivePorts<'_>, connection: &str, text: &str) -> Resu
     let done = counted(ports, connection, text).await;
     if done.is_err() {
         // The gateway sends nothing by itself, and nobody sends again what seems to be under way.
-        let told = send_once(ports, connection, &messages::error(Refusal::Unavailable, ports.clock.now())).await;
+        let answered = send_once(ports, connection, &messages::error(Refusal::Unavailable, ports.clock.now())).await;
         // The first fault is the cause.
-        if let Err(error) = told {
+        if let Err(error) = answered {
             tracing::warn!(connection, %error, "failed to say that a message failed");
         }
     }
