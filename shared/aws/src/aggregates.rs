@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::starts::Claimed;
-use reelhook_app::outbox::sweep::PER_SHARD;
+use reelhook_app::outbox::sweep::{PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Aggregate, Timestamp};
 use uuid::Uuid;
@@ -25,6 +25,10 @@ use crate::transactions::{Cancelled, cancelled};
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
+
+/// Milliseconds to which a key of a due time is rounded down, so that a timer that moves a little moves no index entry: the
+/// sweep comes as often. It finds some things early, asks them, and finds them again.
+const DUE_STEP_MS: i64 = 60_000;
 
 /// The names of the operations on aggregates of one kind, for errors.
 pub(crate) struct Operations {
@@ -215,7 +219,7 @@ impl<A: Stored> AggregateTable<A> {
         }
     }
 
-    /// The aggregates of a shard that are due, the longest overdue first.
+    /// The aggregates of a shard of `by-due` that are due, the longest overdue first.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -286,7 +290,19 @@ impl<A: Stored> AggregateTable<A> {
     }
 }
 
+/// The time under which the sweep finds what is due at a time: never later.
+pub(crate) fn found_at(due: Timestamp) -> Timestamp {
+    Timestamp(due.millis() - due.millis().rem_euclid(DUE_STEP_MS))
+}
+
+/// The key in `by-due` of what is due at a time.
+pub(crate) fn due_key(id: &str, due: Timestamp) -> [(&'static str, AttributeValue); 2] {
+    [("due_shard", s(format!("due#{}", shard(id)))), ("due_at", n(found_at(due).millis()))]
+}
+
 /// An id that tells one write from another of the same version.
 fn write_id() -> String {
-    Uuid::new_v4().simple().to_string()
+    let mut id = Uuid::new_v4().simple().to_string();
+    id.truncate(16);
+    id
 }
