@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::conditional::failed_put;
 use crate::errors::store_error;
+use crate::items::packed::{StoredForm, as_texts};
 use crate::items::{Item, is_expired, n, s, text};
 use crate::jobs::counters::CounterTable;
 use crate::retry::RetryClock;
@@ -75,6 +76,7 @@ pub(crate) struct AggregateTable<A> {
     pub counters: CounterTable,
     pub clock: Arc<dyn ClockAndRandom>,
     table: String,
+    form: StoredForm,
     kind: PhantomData<fn() -> A>,
 }
 
@@ -86,7 +88,13 @@ impl<A: Stored> AggregateTable<A> {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { client, counters, clock, table: table.into(), kind: PhantomData }
+        Self { client, counters, clock, table: table.into(), form: StoredForm::default(), kind: PhantomData }
+    }
+
+    /// The same table, with items written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { form, ..self }
     }
 
     /// Reads an aggregate that does not exist: a first call, which opens the connection.
@@ -253,9 +261,17 @@ impl<A: Stored> AggregateTable<A> {
         expected: Option<u64>,
     ) -> Result<Saved<A>, StoreError> {
         let write_id = write_id();
-        match self.put(aggregate.to_item(&write_id), expected).send().await {
+        match self.put(self.to_item(aggregate, &write_id), expected).send().await {
             Ok(_) => Ok(Saved::Done),
             Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
+        }
+    }
+
+    fn to_item(&self, aggregate: &A, write_id: &str) -> Item {
+        let item = aggregate.to_item(write_id);
+        match self.form {
+            StoredForm::Compressed => item,
+            StoredForm::Text => as_texts(item),
         }
     }
 
@@ -278,7 +294,7 @@ impl<A: Stored> AggregateTable<A> {
     /// The write of an aggregate as a part of a transaction, on condition that its item has the `expected` version, or does
     /// not exist.
     pub fn part(&self, aggregate: &A, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(aggregate.to_item(&write_id())));
+        let put = Put::builder().table_name(&self.table).set_item(Some(self.to_item(aggregate, &write_id())));
         let put = match expected {
             Some(version) => put
                 .condition_expression("#version = :version")

@@ -1,14 +1,17 @@
 //! The stored form of an aggregate and its outbox as one attribute: JSON, deflated with a preset dictionary (ADR 50).
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use flate2::read::GzDecoder;
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::bufread::{GzDecoder, ZlibDecoder};
+use flate2::write::ZlibEncoder;
+use flate2::{Compress, Compression, Decompress};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::items::{Item, b, n, read, s, text};
 
@@ -18,10 +21,32 @@ const DICTIONARIES: [(u8, &[u8]); 1] = [(1, include_bytes!("dictionaries/1.txt")
 /// The dictionary that new items are written with.
 const CURRENT: usize = 0;
 /// Bytes of a stored form at most after it was decompressed.
-const LONGEST: usize = 64 * 1024 * 1024;
+const LONGEST: u64 = 64 * 1024 * 1024;
 /// The attribute `outbox` of an item that has effects, which are in its body: the stream's filter tests that it is there.
 /// Before version 0.3 `fanout` takes it for an effect that it does not know yet, and waits until it is replaced.
 const IN_BODY: &str = r#"[{"kind":"body"}]"#;
+
+/// How bodies are written; each form is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoredForm {
+    /// Compressed, with the outbox in it.
+    #[default]
+    Compressed,
+    /// As two texts, which functions of versions before 0.3 read: for the time of an upgrade.
+    Text,
+}
+
+impl FromStr for StoredForm {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "compressed" => Ok(Self::Compressed),
+            "text" => Ok(Self::Text),
+            other => Err(format!("`{other}` is neither `compressed` nor `text`")),
+        }
+    }
+}
 
 /// What `body` holds.
 #[derive(Serialize)]
@@ -75,6 +100,17 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
     item
 }
 
+/// An item of [`item_of`] in the form of [`StoredForm::Text`].
+pub(crate) fn as_texts(mut item: Item) -> Item {
+    let Some(AttributeValue::B(body)) = item.get("body") else { return item };
+    let whole: Value = parsed(body.as_ref()).expect("it was written by `item_of`");
+    item.insert("body".to_owned(), s(whole["b"].to_string()));
+    if let Some(outbox) = whole.get("o") {
+        item.insert("outbox".to_owned(), s(outbox.to_string()));
+    }
+    item
+}
+
 /// Reads a stored form and the outbox from an item of any version.
 ///
 /// # Errors
@@ -123,16 +159,10 @@ fn deflate(text: &[u8]) -> Vec<u8> {
     let (name, dictionary) = DICTIONARIES[CURRENT];
     let mut stream = Compress::new(Compression::best(), false);
     stream.set_dictionary(dictionary).expect("nothing was compressed yet");
-    let mut body = Vec::with_capacity(64 + text.len() / 2);
-    body.push(name);
-    while stream
-        .compress_vec(&text[consumed(stream.total_in())..], &mut body, FlushCompress::Finish)
-        .expect("memory can be compressed")
-        != Status::StreamEnd
-    {
-        body.reserve(64 + text.len() / 2);
-    }
-    body
+    // Despite its name it writes what the stream gives.
+    let mut body = ZlibEncoder::new_with_compress(vec![name], stream);
+    body.write_all(text).expect("memory can be written");
+    body.finish().expect("memory can be written")
 }
 
 fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {
@@ -141,33 +171,17 @@ fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {
     let Some((_, dictionary)) = dictionary else { return Err(format!("it names the unknown dictionary {name}")) };
     let mut stream = Decompress::new(false);
     stream.set_dictionary(dictionary).map_err(|error| error.to_string())?;
-    let mut text = Vec::with_capacity(1024 + 6 * rest.len());
-    loop {
-        let input = &rest[consumed(stream.total_in())..];
-        let status = stream.decompress_vec(input, &mut text, FlushDecompress::None);
-        if status.map_err(|error| error.to_string())? == Status::StreamEnd {
-            return Ok(text);
-        }
-        if text.len() < text.capacity() {
-            return Err("it ends early".to_owned());
-        }
-        if text.len() >= LONGEST {
-            return Err(format!("it is longer than {LONGEST} bytes"));
-        }
-        text.reserve(text.len().min(LONGEST - text.len()));
-    }
-}
-
-/// A count of consumed bytes as an index: never more than the slice that they are from.
-fn consumed(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
+    let mut text = Vec::with_capacity(6 * rest.len());
+    let plain = ZlibDecoder::new_with_decompress(rest, stream);
+    plain.take(LONGEST).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    Ok(text)
 }
 
 /// Reads a stored form that gzip compressed, as development versions of 0.3 wrote long ones.
 fn unzipped<T: DeserializeOwned>(packed: &AttributeValue) -> Result<T, String> {
     let packed: &[u8] = packed.as_b().map_err(|_| "it is not binary".to_owned())?.as_ref();
     let mut text = String::new();
-    GzDecoder::new(packed).take(LONGEST as u64).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    GzDecoder::new(packed).take(LONGEST).read_to_string(&mut text).map_err(|error| error.to_string())?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
@@ -204,9 +218,9 @@ mod tests {
         check(&[], "it is empty");
         check(&[0], "it names the unknown dictionary 0");
         check(&[2, 3, 0], "it names the unknown dictionary 2");
-        check(&whole[..whole.len() - 1], "it ends early");
-        check(&[1], "it ends early");
-        assert!(inflate(&[1, 0xff]).is_err());
+        for broken in [&whole[..whole.len() - 1], &[1], &[1, 0xff]] {
+            assert!(inflate(broken).is_err(), "{broken:?}");
+        }
     }
 
     #[test]

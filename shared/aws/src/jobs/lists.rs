@@ -122,10 +122,10 @@ impl JobTable {
         wanted: &Wanted,
         newest: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
-        let mut found = Vec::new();
         if wanted.from > wanted.until {
-            return Ok(found);
+            return Ok(Vec::new());
         }
+        let mut found: Vec<(Timestamp, JobKind, JobId)> = Vec::new();
         for stage in Stage::of_status(status) {
             let (mut start, mut waiting) = (None, 0);
             loop {

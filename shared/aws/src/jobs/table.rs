@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
+use crate::items::packed::StoredForm;
 use crate::items::{n, s, text};
 use crate::jobs::active;
 use crate::jobs::counters::CounterTable;
@@ -53,6 +54,12 @@ impl JobTable {
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
         Self { items: AggregateTable::new(client, table, counters, clock), finals: Arc::default() }
+    }
+
+    /// The same table, with items written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { items: self.items.storing(form), ..self }
     }
 
     /// Reads a job that does not exist: a first call, which opens the connection.
