@@ -57,7 +57,9 @@ pub fn to_item(job: &ClipJob, write_id: &str) -> Item {
         set("owner", s(owner.as_str()));
     }
     if let Some(due) = job.due_at {
-        due_key(job.id.as_str(), due).map(|(name, value)| set(name, value));
+        for (name, value) in due_key(job.id.as_str(), due) {
+            set(name, value);
+        }
     }
     if job.status.is_final() {
         set("expires_at", ttl(job.updated_at, RETENTION_DAYS));

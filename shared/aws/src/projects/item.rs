@@ -53,7 +53,9 @@ pub fn to_item(project: &Project, write_id: &str) -> Item {
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     // The due sweep also cancels what a deletion had no room for.
     if let Some(due) = project.due_at {
-        due_key(project.id.as_str(), due).map(|(name, value)| set(name, value));
+        for (name, value) in due_key(project.id.as_str(), due) {
+            set(name, value);
+        }
     }
     if project.deleted_at.is_some() {
         set("expires_at", ttl(project.updated_at, TOMBSTONE_DAYS));

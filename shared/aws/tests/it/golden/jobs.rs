@@ -74,6 +74,33 @@ async fn recorded_jobs_are_written_with_the_texts_that_they_were_stored_with() {
     }
 }
 
+/// The bytes of an item as DynamoDB counts them, rounded up.
+fn size(item: &Value) -> usize {
+    let attribute = |(name, value): (&String, &Value)| {
+        // Base64 has four characters for three bytes.
+        let bytes = value["B"].as_str().map(|base64| base64.len() / 4 * 3);
+        name.len() + bytes.or(value["S"].as_str().or(value["N"].as_str()).map(str::len)).expect("a known type")
+    };
+    item.as_object().expect("an item").iter().map(attribute).sum()
+}
+
+#[tokio::test]
+async fn each_recorded_job_takes_one_write_unit() {
+    for version in VERSIONS {
+        let stored = rows_of(version, "Jobs", "job");
+        let (client, calls) = holding(stored.clone());
+        let counters = CounterTable::new(client.clone(), "Counters");
+        let table = JobTable::new(client, "Jobs", counters, Arc::new(World::default()));
+        for row in &stored {
+            let job = table.load(&JobId::parse(string(row, "id")).unwrap()).await.unwrap().expect("a job");
+            table.insert(&job).await.unwrap();
+        }
+        let sizes: Vec<(usize, usize)> = stored.iter().map(size).zip(written(&calls).iter().map(size)).collect();
+        let [before, now] = [sizes.iter().map(|(before, _)| *before).max(), sizes.iter().map(|(_, now)| *now).max()];
+        assert!(now <= Some(1024), "the largest item had {before:?} bytes and has {now:?}");
+    }
+}
+
 #[tokio::test]
 async fn recorded_movies_are_read() {
     for version in VERSIONS {

@@ -179,7 +179,11 @@ fn as_now(mut job: Value) -> Value {
     let rank = job.get("active_rank").map(|_| string(&job, "active_rank").to_owned());
     let mut remove = vec!["schema", "status", "due_shard", "due_at"];
     if rank.is_some() {
-        remove.extend(["status_month", "created_at"]);
+        remove.push("status_month");
+    }
+    // Only the index by status has the time.
+    if rank.is_some() || job.get("status_month").is_none() {
+        remove.push("created_at");
     }
     let members = job.as_object_mut().expect("an item");
     members.retain(|name, _| !remove.contains(&name.as_str()));

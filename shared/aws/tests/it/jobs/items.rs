@@ -10,7 +10,7 @@ use reelhook_domain::{
     LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients, RenderId, RenderState,
     RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
-use reelhook_testkit::{NOON, World, lived, policy};
+use reelhook_testkit::{NOON, World, lived, policy, run, started};
 use serde_json::{Value, json};
 
 use super::{claimed, rendering, table, table_of, waiting};
@@ -224,6 +224,47 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
         json!({ "N": (NOON.seconds() + 3 * 24 * 3600).to_string() }),
         "kept for longer than the stream"
     );
+}
+
+/// The keys of a job in each index; none where it is not.
+fn keys(item: &Value) -> [Option<String>; 5] {
+    let key = |names: [&str; 2]| {
+        let values = names.map(|name| item.get(name).map(Value::to_string));
+        values.iter().all(Option::is_some).then(|| values.into_iter().flatten().collect())
+    };
+    [
+        key(["active", "active_rank"]),
+        key(["status_month", "created_at"]),
+        key(["due_shard", "due_at"]),
+        key(["owner", "created_at"]),
+        key(["render_id", "id"]),
+    ]
+}
+
+#[tokio::test]
+async fn a_step_moves_no_index_entry() {
+    let events = [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat();
+    let end = Event::Complete { video_url: WebUrl::parse("https://x.example/v.mp4").unwrap() };
+    let (mut job, mut before, mut writes) = (waiting(), [const { None }; 5], Vec::new());
+    for event in [None].into_iter().chain(events.into_iter().chain([end]).map(Some)) {
+        if let Some(event) = event {
+            job = happen(job, event);
+        }
+        let now = keys(&item_of(&job).await);
+        // An entry that is added or removed is one write, one that moves is two.
+        let of_index = |(old, new): (&Option<String>, &Option<String>)| match (old, new) {
+            (Some(old), Some(new)) => if old == new { 0 } else { 2 },
+            (Some(_), None) | (None, Some(_)) => 1,
+            (None, None) => 0,
+        };
+        writes.push(before.iter().zip(&now).map(of_index).sum::<u32>());
+        before = now;
+    }
+    let (made, claimed_and_started, steps) = (writes[0], &writes[1..3], &writes[3..writes.len() - 2]);
+    assert_eq!((made, claimed_and_started), (1, &[2, 2][..]), "{writes:?}");
+    assert!(steps.iter().sum::<u32>() <= 1 && steps.len() >= 14, "only the render's id is indexed: {writes:?}");
+    // It waits for its render, and has ended.
+    assert_eq!(writes[writes.len() - 2..].iter().sum::<u32>() + steps.iter().sum::<u32>(), 5, "{writes:?}");
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn a_write_whose_response_was_lost_is_done() {
         let written: Vec<Value> = calls.all().iter().map(|call| call.at("/Item/write_id/S").clone()).collect();
         assert_eq!(written.len(), 2);
         assert_eq!(written[0], written[1], "both attempts are the same write");
-        assert!(written[0].as_str().is_some_and(|id| id.len() == 32), "{written:?}");
+        assert!(written[0].as_str().is_some_and(|id| id.len() == 16), "{written:?}");
     }
 }
 
