@@ -229,8 +229,8 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
 /// The keys of a job in each index; none where it is not.
 fn keys(item: &Value) -> [Option<String>; 5] {
     let key = |names: [&str; 2]| {
-        let values = names.map(|name| item.get(name).map(Value::to_string));
-        values.iter().all(Option::is_some).then(|| values.into_iter().flatten().collect())
+        item.get(names[0])?;
+        Some(names.iter().map(|name| item[*name].to_string()).collect())
     };
     [
         key(["active", "active_rank"]),
