@@ -382,7 +382,8 @@ mod tests {
     #[test]
     fn a_sample_of_the_stream_is_a_version_with_effects() {
         let Record::Version(version) = read(&records(1)[0]) else { panic!("it is a version") };
-        let (links, grace) = (SigningKeys::parse("a key of 32 bytes for these tests").unwrap(), Policy::default().hint_grace);
+        let (links, grace) =
+            (SigningKeys::parse("a key of 32 bytes for these tests").unwrap(), Policy::default().hint_grace);
         let base = Url::parse("https://api.example").unwrap();
         let plan = version.plan(&Subscriptions::default(), FileLinks { base: &base, keys: &links }, grace);
         assert_eq!((plan.work.len(), plan.logs.len()), (1, 1));

@@ -62,6 +62,11 @@ pub(crate) trait Stored: Aggregate {
     /// The item of an aggregate; `write_id` identifies the write.
     fn to_item(&self, write_id: &str) -> Item;
 
+    /// Its item as functions of versions before 0.3 read and find it.
+    fn to_older_item(&self, write_id: &str) -> Item {
+        as_texts(self.to_item(write_id))
+    }
+
     /// Reads an aggregate from its item.
     ///
     /// # Errors
@@ -268,10 +273,9 @@ impl<A: Stored> AggregateTable<A> {
     }
 
     fn to_item(&self, aggregate: &A, write_id: &str) -> Item {
-        let item = aggregate.to_item(write_id);
         match self.form {
-            StoredForm::Compressed => item,
-            StoredForm::Text => as_texts(item),
+            StoredForm::Compressed => aggregate.to_item(write_id),
+            StoredForm::Text => aggregate.to_older_item(write_id),
         }
     }
 

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Job, JobId, JobKind, Status};
 
-use crate::aggregates::{Operations, Stored};
-use crate::items::packed::{item_of, read_item};
+use crate::aggregates::{Operations, Stored, due_key};
+use crate::items::packed::{as_texts, item_of, read_item};
 use crate::items::{Item, n, s, ttl};
 use crate::jobs::active;
 use crate::jobs::stored_job::StoredJob;
@@ -34,6 +34,22 @@ impl Stored for Job {
 
     fn to_item(&self, write_id: &str) -> Item {
         to_item(self, write_id)
+    }
+
+    fn to_older_item(&self, write_id: &str) -> Item {
+        let mut item = as_texts(to_item(self, write_id));
+        if self.deleted_at.is_none() {
+            // Jobs under way were listed by status, and all that were due stood in `by-due`.
+            let listed = [
+                ("status_month", s(status_month(self.kind, self.status, &self.created_at.day()))),
+                ("created_at", n(self.created_at.millis())),
+            ];
+            let due = self.due_at.map(|due| due_key(self.id.as_str(), due));
+            item.extend(
+                listed.into_iter().chain(due.into_iter().flatten()).map(|(name, value)| (name.to_owned(), value)),
+            );
+        }
+        item
     }
 
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {

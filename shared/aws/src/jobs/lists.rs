@@ -181,9 +181,9 @@ impl JobTable {
         let wanted = Wanted { family: None, from: first, until: before_next(first.after(DAY)) };
         let mut found = self.under_way(status, &wanted, usize::MAX).await?;
         found.sort();
-        let after = after.and_then(|after| after.split_once('/')).and_then(|(created, id)| {
-            Some((Timestamp(created.parse().ok()?), JobId::parse(id).ok()?))
-        });
+        let after = after
+            .and_then(|after| after.split_once('/'))
+            .and_then(|(created, id)| Some((Timestamp(created.parse().ok()?), JobId::parse(id).ok()?)));
         if let Some(after) = after {
             found.retain(|entry| *entry > after);
         }

@@ -39,7 +39,8 @@ pub fn closed(opened: &Value) -> Value {
     let mut stream = Compress::new(Compression::best(), false);
     stream.set_dictionary(DICTIONARY.1).expect("a dictionary");
     let mut body = ZlibEncoder::new_with_compress(vec![DICTIONARY.0], stream);
-    write!(body, r#"{{"b":{},"o":{}}}"#, text("body").unwrap_or("null"), text("outbox").unwrap_or("[]")).expect("written");
+    write!(body, r#"{{"b":{},"o":{}}}"#, text("body").unwrap_or("null"), text("outbox").unwrap_or("[]"))
+        .expect("written");
     let mut item = opened.clone();
     item["body"] = json!({ "B": aws_smithy_types::base64::encode(body.finish().expect("written")) });
     item["outbox"] = json!({ "S": r#"[{"kind":"body"}]"# });

@@ -185,14 +185,19 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     let video = check(Job { kind: JobKind::Video, ..waiting() }, &active).await;
     assert_eq!(video["active_rank"], json!({ "S": "pending#01704110400000#1704110400000#video" }));
     let owned = Origin { owner: OwnerId::parse("ann"), ..Origin::default() };
-    let of_ann = check(Job { origin: owned.clone(), ..waiting() }, &[&active[..], &["owner", "created_at"]].concat()).await;
+    let of_ann =
+        check(Job { origin: owned.clone(), ..waiting() }, &[&active[..], &["owner", "created_at"]].concat()).await;
     assert_eq!(of_ann["owner"], json!({ "S": "ann" }));
     assert_eq!(read_at(&of_ann, NOON).await.map(|job| job.origin), Some(owned));
     assert_eq!(item["active"], json!({ "S": "active" }));
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000#1704110400000" }));
 
     let item = check(claimed(), &active).await;
-    assert_eq!(item["active_rank"], json!({ "S": "starting#01704110460000#1704110400000" }), "not among the waiting jobs");
+    assert_eq!(
+        item["active_rank"],
+        json!({ "S": "starting#01704110460000#1704110400000" }),
+        "not among the waiting jobs"
+    );
 
     let item = check(rendering(), &[&active[..], &["render_id"]].concat()).await;
     assert_eq!(item["render_id"], json!({ "S": "render_1" }));
@@ -253,7 +258,13 @@ async fn a_step_moves_no_index_entry() {
         let now = keys(&item_of(&job).await);
         // An entry that is added or removed is one write, one that moves is two.
         let of_index = |(old, new): (&Option<String>, &Option<String>)| match (old, new) {
-            (Some(old), Some(new)) => if old == new { 0 } else { 2 },
+            (Some(old), Some(new)) => {
+                if old == new {
+                    0
+                } else {
+                    2
+                }
+            }
             (Some(_), None) | (None, Some(_)) => 1,
             (None, None) => 0,
         };

@@ -62,6 +62,11 @@ async fn during_an_upgrade_a_job_is_written_as_older_versions_read_it() {
         jobs.clone().storing(StoredForm::Text).insert(&job).await.unwrap();
         let (written, expected) = (calls.all().pop().unwrap().at("/Item").clone(), item_of(&job).await);
         assert_eq!((&written["body"], written.get("outbox")), (&expected["body"], expected.get("outbox")));
+        let keys = ["status_month", "created_at", "due_shard", "due_at", "active", "active_rank"];
+        assert!(
+            keys.iter().all(|name| written.get(name).is_some()),
+            "they list it, and find it when it is due: {written}"
+        );
         assert_eq!(read_at(&written, NOON).await, Some(job));
     }
     assert_eq!("text".parse(), Ok(StoredForm::Text));
