@@ -398,7 +398,11 @@ impl Aws {
 
     /// Whether a job is not final or a delivery not finished.
     pub async fn is_busy(&self) -> bool {
-        self.has_rows("JobsTable", "by-active").await || self.has_rows("DeliveriesTable", "by-due").await
+        // Ended jobs whose video is being confirmed are in another partition.
+        let scan = self.dynamodb.scan().table_name(self.output("JobsTable")).index_name("by-active");
+        let jobs = scan.filter_expression("begins_with(active, :active)").select(Select::Count);
+        let jobs = jobs.expression_attribute_values(":active", AttributeValue::S("active".to_owned()));
+        jobs.send().await.expect("a count").count > 0 || self.has_rows("DeliveriesTable", "by-due").await
     }
 
     /// Whether an index has rows.

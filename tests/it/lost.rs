@@ -53,10 +53,14 @@ async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
     loop {
         let scan = stack.aws.dynamodb.scan().table_name(stack.aws.output("JobsTable")).set_exclusive_start_key(start);
         let page = scan.send().await.expect("jobs");
-        // A deleted job's tombstone is in no list.
-        let counts_for = |item: &&Item| item.contains_key("expires_at") && item.contains_key("status_month");
-        for item in page.items().iter().filter(counts_for) {
-            *counts.entry(item["status"].as_s().expect("text").clone()).or_default() += 1;
+        // A deleted job's tombstone is in no list, and jobs under way are in another one. `vidbuilder.failed#2026-11` is a
+        // key of a failed video.
+        let ended = |item: &Item| {
+            let (status, _) = item.get("status_month")?.as_s().ok()?.split_once('#')?;
+            item.contains_key("expires_at").then(|| status.trim_start_matches("vidbuilder.").to_owned())
+        };
+        for status in page.items().iter().filter_map(ended) {
+            *counts.entry(status).or_default() += 1;
         }
         start = page.last_evaluated_key;
         if start.is_none() {

@@ -380,6 +380,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_of_the_stream_is_a_version_with_effects() {
+        let Record::Version(version) = read(&records(1)[0]) else { panic!("it is a version") };
+        let (links, grace) =
+            (SigningKeys::parse("a key of 32 bytes for these tests").unwrap(), Policy::default().hint_grace);
+        let base = Url::parse("https://api.example").unwrap();
+        let plan = version.plan(&Subscriptions::default(), FileLinks { base: &base, keys: &links }, grace);
+        assert_eq!((plan.work.len(), plan.logs.len()), (1, 1));
+    }
+
+    #[test]
     fn a_batch_is_retried_from_the_record_at_which_it_stopped() {
         let records = records(3);
         for (stopped, retried_from) in [(None, None), (Some(0), Some("0")), (Some(2), Some("2")), (Some(3), None)] {

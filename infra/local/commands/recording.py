@@ -14,7 +14,7 @@ import pathlib
 import re
 import time
 
-from commands import journey, processes, secrets, tokens
+from commands import items, journey, processes, secrets, tokens
 from commands.cloud import Problem, client, is_local, say
 from commands.settings import MEMBERS, OPTIONS
 
@@ -192,7 +192,7 @@ class Move:
         return f"#{self.day[:7]}" if text[1:] == iso(self.ended)[:7] else text
 
     def item(self, line):
-        """An item of a line. Bytes are texts that gzip compressed (shared/aws/src/projects/item.rs)."""
+        """An item of a line. Bytes are compressed texts (commands/items.py)."""
         item = json.loads(line)
         packed = {name: base64.b64decode(of["B"]) for name, of in item.items() if "B" in of}
         plain = self.value({name: of for name, of in item.items() if "B" not in of})
@@ -200,8 +200,10 @@ class Move:
         if RANK.fullmatch(rank):
             plain["rank"] = {"S": f"{rank[0]}{LAST_MS - self.ms(LAST_MS - int(rank[1:])):013}"}
         for name, data in packed.items():
-            text = gzip.decompress(data).decode()
-            plain[name] = {"B": gzip.compress(self.text(text).encode())}
+            if name == "body":
+                plain[name] = {"B": items.packed(data[0], self.text(items.unpacked(data)))}
+            else:
+                plain[name] = {"B": gzip.compress(self.text(gzip.decompress(data).decode()).encode())}
         return plain
 
     def value(self, value):

@@ -88,6 +88,14 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Print any item of any table, readable: stored forms are expanded, secrets are hidden
+    #[command(after_help = operate::SHOW)]
+    Show {
+        /// An id, for example of a job, a project, a clip job or a delivery; or TABLE/PARTITION or TABLE/PARTITION/SORT
+        key: String,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Show the depth of each queue
     Queues {
         #[command(flatten)]
@@ -298,6 +306,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Edge { instance, port } => operate::edge(workspace, &instance, port),
         Command::Listen(options) => listen::run(workspace, &options),
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
+        Command::Show { key, target } => operate::show(workspace, &target, &key),
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),

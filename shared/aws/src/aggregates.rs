@@ -11,13 +11,14 @@ use aws_sdk_dynamodb::types::{
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::starts::Claimed;
-use reelhook_app::outbox::sweep::PER_SHARD;
+use reelhook_app::outbox::sweep::{PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Aggregate, Timestamp};
 use uuid::Uuid;
 
 use crate::conditional::failed_put;
 use crate::errors::store_error;
+use crate::items::packed::{StoredForm, as_texts};
 use crate::items::{Item, is_expired, n, s, text};
 use crate::jobs::counters::CounterTable;
 use crate::retry::RetryClock;
@@ -25,6 +26,10 @@ use crate::transactions::{Cancelled, cancelled};
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
+
+/// Milliseconds to which a key of a due time is rounded down, so that a timer that moves a little moves no index entry: the
+/// sweep comes as often. It finds some things early, asks them, and finds them again.
+const DUE_STEP_MS: i64 = 60_000;
 
 /// The names of the operations on aggregates of one kind, for errors.
 pub(crate) struct Operations {
@@ -57,6 +62,11 @@ pub(crate) trait Stored: Aggregate {
     /// The item of an aggregate; `write_id` identifies the write.
     fn to_item(&self, write_id: &str) -> Item;
 
+    /// Its item as functions of versions before 0.3 read and find it.
+    fn to_older_item(&self, write_id: &str) -> Item {
+        as_texts(self.to_item(write_id))
+    }
+
     /// Reads an aggregate from its item.
     ///
     /// # Errors
@@ -71,6 +81,7 @@ pub(crate) struct AggregateTable<A> {
     pub counters: CounterTable,
     pub clock: Arc<dyn ClockAndRandom>,
     table: String,
+    form: StoredForm,
     kind: PhantomData<fn() -> A>,
 }
 
@@ -82,7 +93,13 @@ impl<A: Stored> AggregateTable<A> {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { client, counters, clock, table: table.into(), kind: PhantomData }
+        Self { client, counters, clock, table: table.into(), form: StoredForm::default(), kind: PhantomData }
+    }
+
+    /// The same table, with items written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { form, ..self }
     }
 
     /// Reads an aggregate that does not exist: a first call, which opens the connection.
@@ -215,7 +232,7 @@ impl<A: Stored> AggregateTable<A> {
         }
     }
 
-    /// The aggregates of a shard that are due, the longest overdue first.
+    /// The aggregates of a shard of `by-due` that are due, the longest overdue first.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -249,9 +266,16 @@ impl<A: Stored> AggregateTable<A> {
         expected: Option<u64>,
     ) -> Result<Saved<A>, StoreError> {
         let write_id = write_id();
-        match self.put(aggregate.to_item(&write_id), expected).send().await {
+        match self.put(self.to_item(aggregate, &write_id), expected).send().await {
             Ok(_) => Ok(Saved::Done),
             Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
+        }
+    }
+
+    fn to_item(&self, aggregate: &A, write_id: &str) -> Item {
+        match self.form {
+            StoredForm::Compressed => aggregate.to_item(write_id),
+            StoredForm::Text => aggregate.to_older_item(write_id),
         }
     }
 
@@ -274,7 +298,7 @@ impl<A: Stored> AggregateTable<A> {
     /// The write of an aggregate as a part of a transaction, on condition that its item has the `expected` version, or does
     /// not exist.
     pub fn part(&self, aggregate: &A, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(aggregate.to_item(&write_id())));
+        let put = Put::builder().table_name(&self.table).set_item(Some(self.to_item(aggregate, &write_id())));
         let put = match expected {
             Some(version) => put
                 .condition_expression("#version = :version")
@@ -286,7 +310,19 @@ impl<A: Stored> AggregateTable<A> {
     }
 }
 
+/// The time under which the sweep finds what is due at a time: never later.
+pub(crate) fn found_at(due: Timestamp) -> Timestamp {
+    Timestamp(due.millis() - due.millis().rem_euclid(DUE_STEP_MS))
+}
+
+/// The key in `by-due` of what is due at a time.
+pub(crate) fn due_key(id: &str, due: Timestamp) -> [(&'static str, AttributeValue); 2] {
+    [("due_shard", s(format!("due#{}", shard(id)))), ("due_at", n(found_at(due).millis()))]
+}
+
 /// An id that tells one write from another of the same version.
 fn write_id() -> String {
-    Uuid::new_v4().simple().to_string()
+    let mut id = Uuid::new_v4().simple().to_string();
+    id.truncate(16);
+    id
 }

@@ -1,7 +1,7 @@
 //! Conversions between DynamoDB attributes and values.
 
 pub(crate) mod origin;
-pub(crate) mod packed;
+pub mod packed;
 pub(crate) mod pieces;
 
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! The cost of a project of ten scenes, each from the last frame of the one before: at services, and by our renderers.
 
+use reelhook_aws::projects::item::from_item;
+use reelhook_domain::ProjectStatus;
 use serde_json::json;
 
 use super::rows::{Row, share, total};
@@ -74,9 +76,9 @@ async fn run_project(stack: &Stack, backends: Backends, count: usize) {
     command(stack, &id, "start").await;
     quietly("a completed project with all copies", async || {
         let item = stack.aws.item("ProjectsTable", &[("id", &id)]).await.expect("the project");
-        let status = item["status"].as_s().expect("text");
-        assert_ne!(status, "failed", "{id}");
-        status == "completed" && !item.contains_key("due_at")
+        let status = from_item("read project", &item).expect("a project").status();
+        assert_ne!(status, ProjectStatus::Failed, "{id}");
+        status == ProjectStatus::Completed && !item.contains_key("due_at")
     })
     .await;
     log_at_rest(stack).await;

@@ -23,7 +23,7 @@ use crate::retry::Retry;
 use crate::store::StoreError;
 
 /// The maximum number of starts for one hint.
-const STARTS: usize = 10;
+pub(crate) const STARTS: usize = 10;
 /// Attempts at a claim after conflicts, before the hint is dropped.
 const ATTEMPTS: u32 = 20;
 /// The maximum number of pages of hidden jobs that one claim removes.

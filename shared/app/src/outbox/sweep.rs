@@ -6,7 +6,7 @@ use reelhook_domain::{Aggregate, DeliveryId, EventId, Timestamp};
 
 use crate::change::{AggregateStore, Changed, change};
 use crate::clock::ClockAndRandom;
-use crate::jobs::starts::StartStore;
+use crate::jobs::starts::{STARTS, StartStore};
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
 use crate::projects::store::SceneSlots;
 use crate::store::StoreError;
@@ -19,6 +19,10 @@ const READS_AT_ONCE: usize = 8;
 const CHANGES_AT_ONCE: usize = 8;
 /// The maximum number of due things of a shard in one sweep; the next sweep continues.
 pub const PER_SHARD: i32 = 200;
+/// The maximum number of due things of an index without shards in one sweep.
+pub const PER_SWEEP: i32 = PER_SHARD * SHARDS as i32;
+/// Waiting jobs that one sweep sends hints for, at most; each started one frees or takes a slot and is hinted in turn.
+const HINTED: usize = 100;
 
 /// The shard of an id.
 pub fn shard(id: &str) -> u32 {
@@ -29,11 +33,17 @@ pub fn shard(id: &str) -> u32 {
 /// Finds due aggregates of one kind.
 #[async_trait]
 pub trait DueIndex<A: Aggregate>: Send + Sync {
-    /// Aggregates of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
+    /// The parts of the index, which are read apart: shards, unless it is arranged otherwise.
+    fn parts(&self) -> u32 {
+        SHARDS
+    }
+
+    /// Aggregates of a part that are due, the longest overdue first, at most [`PER_SHARD`] of a shard. Some may not be due
+    /// yet, and one may be in two parts; waiting jobs may be missing, since the sweep sends hints for them.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<A::Id>, StoreError>;
+    async fn due(&self, part: u32, now: Timestamp) -> Result<Vec<A::Id>, StoreError>;
 }
 
 /// Finds due deliveries.
@@ -67,7 +77,7 @@ pub struct Due<'a, A: Aggregate> {
 impl<A: Aggregate> Sweepable for Due<'_, A> {
     async fn sweep(&self, clock: &dyn ClockAndRandom, swept: &mut Swept) {
         let (now, tick) = (clock.now(), A::tick());
-        let reads = (0..SHARDS).map(|shard| self.index.due(shard, now));
+        let reads = (0..self.index.parts()).map(|part| self.index.due(part, now));
         let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
         let due: Vec<A::Id> = swept.keep(found);
         swept.jobs_due += due.len();
@@ -167,12 +177,14 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     swept
 }
 
-/// Sends a hint to start if a job is ready to: the hint that a slot is free may have been lost.
+/// Sends hints to start if jobs are ready to, as many as they take: the hint of a job, or that a slot is free, may have been
+/// lost. This is the timer of waiting jobs, whose due times are in no index.
 async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreError> {
-    if ports.starts.oldest_ready(now, 1).await?.is_empty() {
+    let ready = ports.starts.oldest_ready(now, HINTED).await?.len();
+    if ready == 0 {
         return Ok(());
     }
-    send_all(ports.work, vec![Delayed::now(WorkMessage::Start)]).await
+    send_all(ports.work, vec![Delayed::now(WorkMessage::Start); ready.div_ceil(STARTS)]).await
 }
 
 impl Swept {

@@ -13,7 +13,7 @@ use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::starts::{Claimed, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
-use reelhook_app::outbox::sweep::DueIndex;
+use reelhook_app::outbox::sweep::{DueIndex, PER_SWEEP, SHARDS};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestamp};
@@ -21,18 +21,20 @@ use tokio::sync::Mutex;
 
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
+use crate::items::packed::StoredForm;
 use crate::items::{n, s, text};
+use crate::jobs::active;
 use crate::jobs::counters::CounterTable;
-use crate::jobs::item::{ACTIVE, status_month};
+use crate::jobs::item::status_month;
 
 /// The maximum number of active jobs that one read counts.
 const COUNTED: i32 = 1000;
 /// How long counters of final jobs are cached.
 const FRESH_COUNTS: Duration = Duration::from_secs(5);
 /// The number of ids in a page.
-const PAGE: i32 = 100;
+pub(super) const PAGE: i32 = 100;
 /// A day of UTC.
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The prefix of cursors among VidBuilder's jobs, which are listed after StreamGank's.
 const VIDEOS: &str = "vidbuilder/";
 
@@ -54,6 +56,12 @@ impl JobTable {
         Self { items: AggregateTable::new(client, table, counters, clock), finals: Arc::default() }
     }
 
+    /// The same table, with items written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { items: self.items.storing(form), ..self }
+    }
+
     /// Reads a job that does not exist: a first call, which opens the connection.
     ///
     /// # Errors
@@ -73,7 +81,7 @@ impl JobTable {
         Ok(AggregateTable::<Job>::ids(answer.items()))
     }
 
-    /// Counts the jobs of a status that were created on a day.
+    /// Counts the ended jobs of a status that were created on a day.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -95,7 +103,7 @@ impl JobTable {
         Ok(total)
     }
 
-    /// A query of the jobs of a family and status that were created on a day.
+    /// A query of the ended jobs of a family and status that were created on a day.
     fn of_day(&self, family: JobKind, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
         let first = Timestamp::parse_day(day).ok_or_else(|| StoreError::Unreadable {
             operation: "list jobs",
@@ -112,12 +120,12 @@ impl JobTable {
     /// # Errors
     /// [`StoreError`].
     pub async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
-        let values = [(":active", s(ACTIVE))];
+        let values = [(":active", s(active::ACTIVE))];
         let ranks = self.ranks(self.items.query("by-active", "active = :active", &values)).await?;
         let mut counts = counted(&ranks);
         if ranks.len() >= COUNTED as usize {
             // The page has only waiting jobs if there are many of them, so the running jobs are counted by another query.
-            let values = [(":active", s(ACTIVE)), (":first", s("processing#"))];
+            let values = [(":active", s(active::ACTIVE)), (":first", s("processing#"))];
             let query = self.items.query("by-active", "active = :active AND active_rank >= :first", &values);
             let running = counted(&self.ranks(query).await?);
             counts = QueueCounts { processing: running.processing, rendering: running.rendering, ..counts };
@@ -170,8 +178,16 @@ impl AggregateStore<Job> for JobTable {
 
 #[async_trait]
 impl DueIndex<Job> for JobTable {
-    async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
-        self.items.due(shard, now).await
+    /// The shards of `by-due`, where versions before 0.3 wrote due times, and the ranges of `by-active`.
+    fn parts(&self) -> u32 {
+        SHARDS + active::DUE_RANGES
+    }
+
+    async fn due(&self, part: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        let Some(range) = part.checked_sub(SHARDS) else { return self.items.due(part, now).await };
+        let query = self.items.query("by-active", active::RANGE, &active::due(range, now)).limit(PER_SWEEP);
+        let answer = query.send().await.map_err(|error| store_error("find due jobs", error))?;
+        Ok(AggregateTable::<Job>::ids(answer.items()))
     }
 }
 
@@ -225,12 +241,7 @@ impl AdmissionStore for JobTable {
 #[async_trait]
 impl StartStore for JobTable {
     async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        let values = [
-            (":active", s(ACTIVE)),
-            (":first", s("pending#")),
-            (":last", s(format!("pending#{:014}~", now.millis().max(0)))),
-        ];
-        let query = self.items.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
+        let query = self.items.query("by-active", active::RANGE, &active::ready(now));
         let answer = query.limit(limit as i32).send().await.map_err(|error| store_error("find waiting jobs", error))?;
         Ok(AggregateTable::<Job>::ids(answer.items()))
     }
@@ -243,6 +254,9 @@ impl StartStore for JobTable {
 #[async_trait]
 impl JobLister for JobTable {
     async fn page(&self, status: Status, day: &str, after: Option<&str>) -> Result<Page, StoreError> {
+        if !status.is_final() {
+            return self.page_under_way(status, day, after).await;
+        }
         // The cursor is `created/id`; among VidBuilder's jobs it has the prefix `VIDEOS`.
         let rest = after.and_then(|after| after.strip_prefix(VIDEOS));
         let (mut cursor, mut found) = (rest.or(after), Vec::new());

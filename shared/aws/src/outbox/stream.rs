@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::fanout::AnyVersion;
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
-use serde_json::Value;
 
+use crate::items::packed::effect_kinds;
 use crate::items::{Item, b, n, number, s};
 
 /// How long a record with an unknown kind of effect waits for a newer version of the function.
@@ -65,12 +64,12 @@ pub fn read<A: Aggregate>(
     if version <= before {
         return Record::Nothing;
     }
-    let Some(Ok(outbox)) = new.get("outbox").map(AttributeValue::as_s) else { return Record::Nothing };
-    let kinds: Vec<Value> = match serde_json::from_str(outbox) {
-        Ok(kinds) => kinds,
+    let kinds = match effect_kinds(&new) {
+        Ok(Some(kinds)) => kinds,
+        Ok(None) => return Record::Nothing,
         Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
     };
-    let unknown = kinds.iter().filter_map(|effect| effect["kind"].as_str()).find(|kind| !Effect::is_known(kind));
+    let unknown = kinds.iter().flatten().find(|kind| !Effect::is_known(kind));
     if let Some(kind) = unknown {
         let written = Timestamp(record.change.approximate_creation_date_time.timestamp_millis());
         let reason = format!("the outbox holds an effect of the unknown kind `{kind}`");

@@ -14,6 +14,7 @@ mod job_events;
 mod jobs;
 mod live;
 mod objects;
+mod opened;
 mod projects;
 mod queues;
 mod registrations;

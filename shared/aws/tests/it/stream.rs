@@ -7,6 +7,8 @@ use reelhook_domain::{Event, Job, Timestamp};
 use reelhook_testkit::{NOON, lived, make_job, policy};
 use serde_json::{Value, json};
 
+use crate::opened::{closed, opened};
+
 /// The time at which the records of these tests were written.
 const WRITTEN: Timestamp = NOON;
 const MINUTE_MS: i64 = 60_000;
@@ -20,6 +22,7 @@ fn image(job: &Job) -> Value {
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value {
         aws_sdk_dynamodb::types::AttributeValue::S(text) => json!({ "S": text }),
         aws_sdk_dynamodb::types::AttributeValue::N(number) => json!({ "N": number }),
+        aws_sdk_dynamodb::types::AttributeValue::B(bytes) => json!({ "B": aws_smithy_types::base64::encode(bytes) }),
         other => panic!("{other:?}"),
     };
     item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
@@ -71,6 +74,8 @@ fn a_new_job_and_a_new_version_are_acted_on_with_their_outbox() {
     assert_eq!(inserted, Record::Version(Box::new(waiting())));
     let modified = read(&record("MODIFY", Some(&image(&waiting())), Some(&image(&cancelled()))), WRITTEN);
     assert_eq!(modified, Record::Version(Box::new(cancelled())));
+    let before = read(&record("INSERT", None, Some(&opened(&image(&waiting())))), WRITTEN);
+    assert_eq!(before, Record::Version(Box::new(waiting())), "as versions before 0.3 stored it");
 }
 
 #[test]
@@ -97,21 +102,23 @@ fn a_version_without_an_outbox_has_no_effects() {
 #[test]
 fn an_effect_of_an_unknown_kind_waits_a_quarter_of_an_hour_for_a_newer_version_and_is_then_put_aside() {
     let outbox = r#"[{"kind":"start.v1","delay_s":0},{"kind":"teleport.v2","to":"Mars"}]"#;
-    let image = with(image(&waiting()), "outbox", Some(outbox));
-    let record = record("INSERT", None, Some(&image));
+    let old = with(opened(&image(&waiting())), "outbox", Some(outbox));
     let reason = "the outbox holds an effect of the unknown kind `teleport.v2`".to_owned();
-    for age in [0, MINUTE_MS, 15 * MINUTE_MS - 1] {
-        assert_eq!(read(&record, Timestamp(WRITTEN.0 + age)), Record::TooNew(reason.clone()), "{age}");
-    }
-    for age in [15 * MINUTE_MS, 60 * MINUTE_MS] {
-        assert_eq!(read(&record, Timestamp(WRITTEN.0 + age)), Record::Poison(reason.clone()), "{age}");
+    for image in [closed(&old), old] {
+        let record = record("INSERT", None, Some(&image));
+        for age in [0, MINUTE_MS, 15 * MINUTE_MS - 1] {
+            assert_eq!(read(&record, Timestamp(WRITTEN.0 + age)), Record::TooNew(reason.clone()), "{age}");
+        }
+        for age in [15 * MINUTE_MS, 60 * MINUTE_MS] {
+            assert_eq!(read(&record, Timestamp(WRITTEN.0 + age)), Record::Poison(reason.clone()), "{age}");
+        }
     }
 }
 
 #[test]
 fn an_unreadable_record_is_set_aside_immediately_with_its_reason() {
     let check = |name: &str, value: Option<&str>, expected: &str| {
-        let image = with(image(&waiting()), name, value);
+        let image = with(opened(&image(&waiting())), name, value);
         match read(&record("INSERT", None, Some(&image)), WRITTEN) {
             Record::Poison(reason) => assert!(reason.contains(expected), "{name}: {reason}"),
             other => panic!("{name} {value:?}: {other:?}"),

@@ -1,5 +1,7 @@
 //! The exact text of stored jobs: one with every member, and runs in pieces in each stage.
 
+use reelhook_app::jobs::submit::SubmitStore;
+use reelhook_aws::items::packed::StoredForm;
 use reelhook_domain::pieces::{Piece, PieceClaim, Pieces};
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
@@ -9,8 +11,17 @@ use reelhook_domain::{
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
-use super::items::{full, item_of, read_at};
-use super::waiting;
+use super::items::{self, full, read_at};
+use super::{table, waiting};
+use crate::opened::opened;
+use crate::replay::ok;
+
+/// The item of a job as versions before 0.3 stored it; both forms are read.
+async fn item_of(of: &Job) -> Value {
+    let item = items::item_of(of).await;
+    assert_eq!(read_at(&item, NOON).await.as_ref(), Some(of));
+    opened(&item)
+}
 
 #[tokio::test]
 async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
@@ -42,6 +53,25 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
     let numbers = json!([0.1, -0.0, 9_007_199_254_740_993_u64, null, true]);
     job.request.input = json!({ "z": 1, "a": numbers, "Série 🎬": { "1": "x", "0": "" } });
     assert_eq!(item_of(&job).await["body"], json!({ "S": body }));
+}
+
+#[tokio::test]
+async fn during_an_upgrade_a_job_is_written_as_older_versions_read_it() {
+    let (jobs, calls) = table(|_, _| ok());
+    for job in [full(), Job { outbox: Vec::new(), ..full() }] {
+        jobs.clone().storing(StoredForm::Text).insert(&job).await.unwrap();
+        let (written, expected) = (calls.all().pop().unwrap().at("/Item").clone(), item_of(&job).await);
+        assert_eq!((&written["body"], written.get("outbox")), (&expected["body"], expected.get("outbox")));
+        let keys = ["status_month", "created_at", "due_shard", "due_at", "active", "active_rank"];
+        assert!(
+            keys.iter().all(|name| written.get(name).is_some()),
+            "they list it, and find it when it is due: {written}"
+        );
+        assert_eq!(read_at(&written, NOON).await, Some(job));
+    }
+    assert_eq!("text".parse(), Ok(StoredForm::Text));
+    assert_eq!("compressed".parse(), Ok(StoredForm::Compressed));
+    assert_eq!("zip".parse::<StoredForm>().unwrap_err(), "`zip` is neither `compressed` nor `text`");
 }
 
 #[tokio::test]
