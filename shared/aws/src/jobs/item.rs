@@ -6,7 +6,7 @@ use reelhook_app::store::StoreError;
 use reelhook_domain::{Effect, Job, JobId, JobKind, Status};
 
 use crate::aggregates::{Operations, Stored};
-use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, json, n, read, s, ttl};
 use crate::jobs::stored_job::StoredJob;
 
 /// The number of days for which ended jobs are kept.
@@ -55,7 +55,7 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
     let mut item: Item = [
         ("id", s(job.id.as_str())),
         ("version", n(job.version)),
-        ("schema", n(SCHEMA)),
+        ("schema", n(if job.history.is_some() { SCHEMA_WITH_HISTORY } else { SCHEMA })),
         ("write_id", s(write_id)),
         ("status", s(job.status.name())),
         ("created_at", n(job.created_at.millis())),

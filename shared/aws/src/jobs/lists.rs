@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::future::try_join_all;
+use reelhook_app::jobs::logs::{Active, ActiveJobs};
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Job, JobId, JobKind, OwnerId, Status, Timestamp};
@@ -82,6 +83,26 @@ impl QueueStore for JobTable {
         let query = self.items.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
         let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
         Ok(AggregateTable::<Job>::ids(answer.items()))
+    }
+}
+
+#[async_trait]
+impl ActiveJobs for JobTable {
+    async fn active(&self, most: usize) -> Result<Active, StoreError> {
+        let (mut ids, mut start) = (Vec::new(), None);
+        loop {
+            // The order of ranks, from the last: `starting`, `rendering`, `processing`, `pending`.
+            let query = self.items.query("by-active", "active = :active", &[(":active", s(ACTIVE))]);
+            let query = query.scan_index_forward(false).limit(i32::try_from(most - ids.len()).unwrap_or(i32::MAX));
+            let answer = query.set_exclusive_start_key(start).send().await;
+            let answer = answer.map_err(|error| store_error("find active jobs", error))?;
+            ids.extend(AggregateTable::<Job>::ids(answer.items()));
+            start = answer.last_evaluated_key;
+            if start.is_none() || ids.len() >= most {
+                break;
+            }
+        }
+        Ok(Active { jobs: self.items.load_all(&ids).await?, all: start.is_none() })
     }
 }
 

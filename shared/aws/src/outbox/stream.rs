@@ -10,7 +10,7 @@ use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
 use serde_json::Value;
 
-use crate::items::{Item, b, n, number, s};
+use crate::items::{Item, SCHEMA_WITH_HISTORY, b, n, number, s};
 
 /// How long a record with an unknown kind of effect waits for a newer version of the function.
 const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -65,7 +65,14 @@ pub fn read<A: Aggregate>(
     if version <= before {
         return Record::Nothing;
     }
-    let Some(Ok(outbox)) = new.get("outbox").map(AttributeValue::as_s) else { return Record::Nothing };
+    // An older function, which knows no history, has written this version.
+    let lacks_history = number(&new, "schema") < Some(SCHEMA_WITH_HISTORY);
+    let lost_history = lacks_history && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
+    let outbox = match new.get("outbox").map(AttributeValue::as_s) {
+        Some(Ok(outbox)) => outbox,
+        None if lost_history => "[]",
+        Some(Err(_)) | None => return Record::Nothing,
+    };
     let kinds: Vec<Value> = match serde_json::from_str(outbox) {
         Ok(kinds) => kinds,
         Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
@@ -77,10 +84,20 @@ pub fn read<A: Aggregate>(
         let waits = now.since(written) < UNKNOWN_KIND_WAIT;
         return if waits { Record::TooNew(reason) } else { Record::Poison(reason) };
     }
-    match decode("read stream record", &new) {
-        Ok(version) => Record::Version(Box::new(version)),
-        Err(error) => Record::Poison(error.to_string()),
+    let mut version = match decode("read stream record", &new) {
+        Ok(version) => version,
+        Err(error) => return Record::Poison(error.to_string()),
+    };
+    if lost_history {
+        match decode("read stream record", &old) {
+            Ok(before) => version.restore_history(&before),
+            Err(error) => return Record::Poison(error.to_string()),
+        }
     }
+    if version.outbox().is_empty() {
+        return Record::Nothing;
+    }
+    Record::Version(Box::new(version))
 }
 
 /// The texts, numbers and bytes of an image; nothing else of it is read.
