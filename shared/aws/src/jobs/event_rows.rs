@@ -87,12 +87,14 @@ pub(crate) fn attributes(row: &LogRow) -> Vec<(&'static str, AttributeValue)> {
     line.into_iter().chain(live).chain(packed_live).collect()
 }
 
-/// Reads the lines of a row with their sort keys, in order.
-pub(crate) fn lines(operation: &'static str, item: &Item) -> Result<Vec<(String, LogLine)>, StoreError> {
+/// Reads the line of a row, and those before it that are packed into the row with their sort keys.
+pub(crate) fn lines(
+    operation: &'static str,
+    item: &Item,
+) -> Result<(LogLine, Vec<(String, LogLine)>), StoreError> {
     let unreadable =
         |name: &str| StoreError::Unreadable { operation, reason: format!("attribute `{name}` is invalid") };
     let subject = text(item, "job_id").and_then(|id| Subject::parse(id).ok()).ok_or_else(|| unreadable("job_id"))?;
-    let seq = text(item, "seq").ok_or_else(|| unreadable("seq"))?.to_owned();
     let StoredLine { timestamp, event_type, level, message, details, dialect, earlier } = read(operation, item, LINE)?;
     let at = Timestamp::parse(&timestamp).ok_or_else(|| unreadable("line.timestamp"))?;
     let earlier: Vec<Recorded> = match earlier {
@@ -102,9 +104,8 @@ pub(crate) fn lines(operation: &'static str, item: &Item) -> Result<Vec<(String,
         }
         None => Vec::new(),
     };
-    let mut lines = lines_of(&subject, dialect, &earlier);
-    lines.push((seq, LogLine { subject, dialect, at, entry: LogEntry { event_type, level, message, details } }));
-    Ok(lines)
+    let earlier = lines_of(&subject, dialect, &earlier);
+    Ok((LogLine { subject, dialect, at, entry: LogEntry { event_type, level, message, details } }, earlier))
 }
 
 /// Reads the live events of a row after a version, by versions.

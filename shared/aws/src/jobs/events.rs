@@ -97,8 +97,8 @@ impl JobEventTable {
     }
 }
 
-/// The lines of a query's answer, with the sort keys that `place` makes of those in their log. Those of rows are in the
-/// attribute `sort`.
+/// The lines of a query's answer. The sort keys of rows are in the attribute `sort`; `place` makes those of lines inside of
+/// rows from the ones in their log.
 async fn page(
     query: QueryFluentBuilder,
     sort: &str,
@@ -108,12 +108,14 @@ async fn page(
     let operation = "read log";
     let answer = query.limit(i32::try_from(rows).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error(operation, error))?;
+    let at = |item: &Item| text(item, sort).unwrap_or_default().to_owned();
     let mut lines = Vec::new();
     for item in answer.items().iter().filter(|item| item.contains_key(LINE)) {
-        let of_row = event_rows::lines(operation, item)?.into_iter();
-        lines.extend(of_row.map(|(seq, line)| Line { place: place(&line, seq), line }));
+        let (line, earlier) = event_rows::lines(operation, item)?;
+        lines.push(Line { place: at(item), line });
+        lines.extend(earlier.into_iter().map(|(seq, line)| Line { place: place(&line, seq), line }));
     }
-    let last = answer.last_evaluated_key().map(|key| text(key, sort).unwrap_or_default().to_owned());
+    let last = answer.last_evaluated_key().map(at);
     Ok(Page { lines, last })
 }
 
