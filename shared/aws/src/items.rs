@@ -18,6 +18,8 @@ pub type Item = HashMap<String, AttributeValue>;
 
 /// The version of the items' schema.
 pub(crate) const SCHEMA: i64 = 1;
+/// The version of the schema of items that keep a history. The filter of the stream in the template names it.
+pub(crate) const SCHEMA_WITH_HISTORY: i64 = 2;
 
 pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())

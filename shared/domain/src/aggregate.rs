@@ -52,6 +52,10 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// The W3C `traceparent` of the request that created it.
     fn traceparent(&self) -> Option<&str>;
 
+    /// An older function has written this version without the history of the version `before`: takes it from there, and
+    /// packs it.
+    fn restore_history(&mut self, _before: &Self) {}
+
     /// The event that the due sweep found it due.
     fn tick() -> Self::Event;
 

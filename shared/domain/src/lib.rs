@@ -44,6 +44,7 @@ pub use jobs::status::{Status, StepStatus};
 pub use jobs::task::{ExternalTask, Polls, RenderState, RenderStatus, Service};
 pub use metadata::{InvalidMetadata, Metadata};
 pub use outbox::effect::{Effect, Emitted, Recipients};
+pub use outbox::history::{History, Recorded, RecordedLine, RecordedLive};
 pub use outbox::live::{ClipsSnapshot, JobSnapshot, Live, LiveSnapshot, ProjectSnapshot, SceneSnapshot};
 pub use outbox::log::{LogEvent, LogLevel, LogTally};
 pub use projects::decide::NewProject;

@@ -1,6 +1,6 @@
 //! What fanout needs to know of an aggregate beside what all aggregates have in common.
 
-use reelhook_domain::{Aggregate, CreditEffect, Live, LiveSnapshot, OutboundEvent, OwnerId};
+use reelhook_domain::{Aggregate, CreditEffect, Live, LiveSnapshot, OutboundEvent, OwnerId, Recorded};
 
 use crate::credits::ledger::Settlement;
 use crate::outbox::messages::PieceMessage;
@@ -38,6 +38,16 @@ pub trait FanoutSource: Owned + CreditSource {
 
     /// Its state in this version, as far as these live events show it.
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot;
+
+    /// Whether its item keeps its log lines and live events. Otherwise those of each version become rows.
+    fn keeps_history(&self) -> bool {
+        false
+    }
+
+    /// The log lines and live events that its item keeps, by versions, the oldest first.
+    fn kept(&self) -> Vec<Recorded> {
+        Vec::new()
+    }
 
     /// The hint that pieces of it wait for renderers; none if it has no pieces.
     fn piece_hint(&self) -> Option<PieceMessage> {

@@ -3,30 +3,37 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::logs::*;
-use reelhook_app::outbox::rows::{LogEntry, LogLine};
-use reelhook_app::store::StoreError;
+use reelhook_app::outbox::fanout::plan;
+use reelhook_app::outbox::rows::{LogEntry, LogLine, kept_lines, lines_of, sort_key};
+use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::Dialect;
-use reelhook_domain::{Event, JobId, LogLevel, Subject, Timestamp};
-use reelhook_testkit::{NOON, Stack};
+use reelhook_app::webhooks::subscriptions::Subscriptions;
+use reelhook_domain::{Event, Job, JobId, LogLevel, StepStatus, Subject, Timestamp};
+use reelhook_testkit::{NOON, SceneStack, Stack, lived, make_job, policy, step};
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
 
-/// Lines in memory, by job and by day, like the table and its index.
+/// The lines of a row with their sort keys.
+type Row = Vec<(String, LogLine)>;
+
+/// Rows in memory, by job and by day, like the table and its index; and the jobs, which may keep lines themselves.
 #[derive(Default)]
 struct Lines {
-    of_jobs: BTreeMap<(JobId, String), Option<LogLine>>,
-    of_days: BTreeMap<(String, u32, String), Option<LogLine>>,
+    of_jobs: BTreeMap<(JobId, String), Row>,
+    of_days: BTreeMap<(String, u32, String), Row>,
+    jobs: Vec<Job>,
     reads: AtomicUsize,
 }
 
 impl Lines {
     /// A line, or a row without one.
     fn add(&mut self, job: &JobId, n: usize, at: Timestamp, line: Option<(LogLevel, &str)>) {
-        let seq = format!("{n:010}.00");
         let subject = Subject::from(job.clone());
         let line = line.map(|(level, message)| LogLine {
             subject: subject.clone(),
@@ -39,20 +46,44 @@ impl Lines {
                 details: json!({ "n": n }),
             },
         });
-        self.of_jobs.insert((job.clone(), seq.clone()), line.clone());
-        if line.is_some() {
-            self.of_days.insert((at.day(), log_shard(&subject), day_place(at, &subject, &seq)), line);
+        self.add_row(job, &sort_key(n as u64, 0), line.map(|line| (sort_key(n as u64, 0), line)).into_iter().collect());
+    }
+
+    /// A row of lines, the oldest first, with its sort key.
+    fn add_row(&mut self, job: &JobId, seq: &str, lines: Row) {
+        self.of_jobs.insert((job.clone(), seq.to_owned()), lines.clone());
+        let place = |(seq, line): &(String, LogLine)| day_place(line.at, &line.subject, seq);
+        let lines: Row = lines.into_iter().map(|line| (place(&line), line.1)).collect();
+        if let Some((place, line)) = lines.last().cloned() {
+            self.of_days.insert((line.at.day(), log_shard(&line.subject), place), lines);
         }
     }
 
-    fn page<'a>(&self, rows: impl Iterator<Item = (&'a str, &'a Option<LogLine>)>, count: usize) -> Page {
+    /// The rows that fanout writes of a version.
+    fn fan_out(&mut self, job: &Job) {
+        let links = SceneStack::default();
+        let planned = plan(job, &Subscriptions::default(), links.links(), Duration::ZERO);
+        for row in planned.logs {
+            let mut lines = lines_of(&row.subject, row.dialect, &row.packed);
+            let seq = sort_key(row.version, row.index);
+            if let Some(entry) = row.entry {
+                let line = LogLine { subject: row.subject.clone(), dialect: row.dialect, at: row.at, entry };
+                lines.push((seq.clone(), line));
+            }
+            self.add_row(&job.id, &seq, lines);
+        }
+    }
+
+    fn page<'a>(&self, rows: impl Iterator<Item = (&'a str, &'a Row)>, count: usize) -> Page {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let rows: Vec<_> = rows.take(count).collect();
-        let line = |(place, line): &(&str, &Option<LogLine>)| {
-            Some(Line { place: (*place).to_owned(), line: (*line).clone()? })
-        };
-        let lines = rows.iter().filter_map(line).collect();
+        let lines = rows.iter().flat_map(|(_, lines)| lines.iter().cloned());
+        let lines = lines.map(|(place, line)| Line { place, line }).collect();
         Page { lines, last: (rows.len() == count).then(|| rows[count - 1].0.to_owned()) }
+    }
+
+    fn sources(&self) -> LogSources<'_> {
+        LogSources { lines: self, jobs: self, active: self }
     }
 }
 
@@ -60,21 +91,40 @@ impl Lines {
 impl LogStore for Lines {
     async fn of_subject(&self, subject: &Subject, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
         let of_job = self.of_jobs.iter().rev().filter(|((of, _), _)| of.as_str() == subject.as_str());
-        let of_job = of_job.map(|((_, seq), line)| (seq.as_str(), line));
+        let of_job = of_job.map(|((_, seq), lines)| (seq.as_str(), lines));
         Ok(self.page(of_job.filter(|(seq, _)| before.is_none_or(|before| *seq < before)), rows))
     }
 
     async fn of_subject_since(&self, subject: &Subject, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
         let of_job = self.of_jobs.iter().filter(|((of, _), _)| of.as_str() == subject.as_str());
-        let of_job = of_job.map(|((_, seq), line)| (seq.as_str(), line));
+        let of_job = of_job.map(|((_, seq), lines)| (seq.as_str(), lines));
         Ok(self.page(of_job.filter(|(seq, _)| after.is_none_or(|after| *seq > after)), rows))
     }
 
     async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError> {
         assert!(from < before, "DynamoDB rejects a BETWEEN that ends before it begins");
         let of_day = self.of_days.iter().rev().filter(|((of, number, _), _)| of == day && *number == shard);
-        let of_day = of_day.map(|((_, _, place), line)| (place.as_str(), line));
+        let of_day = of_day.map(|((_, _, place), lines)| (place.as_str(), lines));
         Ok(self.page(of_day.filter(|(place, _)| (from..before).contains(place)), rows))
+    }
+}
+
+#[async_trait]
+impl AggregateStore<Job> for Lines {
+    async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.jobs.iter().find(|job| job.id == *id).cloned())
+    }
+
+    async fn save(&self, _: &Job) -> Result<Saved<Job>, StoreError> {
+        panic!("a search changes nothing")
+    }
+}
+
+#[async_trait]
+impl ActiveJobs for Lines {
+    async fn active(&self, most: usize) -> Result<Active, StoreError> {
+        let jobs: Vec<Job> = self.jobs.iter().filter(|job| !job.status.is_final()).cloned().collect();
+        Ok(Active { all: jobs.len() <= most, jobs: jobs.into_iter().take(most).collect() })
     }
 }
 
@@ -114,7 +164,7 @@ fn numbers(lines: &[Value]) -> Vec<u64> {
 async fn all(lines: &Lines, mut wanted: Search) -> Vec<u64> {
     let mut found: Vec<u64> = Vec::new();
     loop {
-        let part = search(lines, &wanted, NOON).await.unwrap();
+        let part = search(lines.sources(), &wanted, NOON).await.unwrap();
         assert!(part.lines.len() <= wanted.limit);
         found.splice(0..0, numbers(&part.lines));
         wanted.before = part.next;
@@ -140,10 +190,8 @@ fn number(line: &LogLine) -> u64 {
 }
 
 fn expected(lines: &Lines, fits: impl Fn(&LogLine) -> bool) -> Vec<u64> {
-    let rows = lines.of_days.iter().filter_map(|((_, _, place), line)| Some((place, line.as_ref()?)));
-    let mut rows: Vec<_> = rows.collect();
-    rows.sort_by(|one, other| one.0.cmp(other.0));
-    rows.iter().filter(|(_, line)| fits(line)).map(|(_, line)| number(line)).collect()
+    let lines: BTreeMap<&String, &LogLine> = lines.of_days.values().flatten().map(|(place, line)| (place, line)).collect();
+    lines.into_values().filter(|line| fits(line)).map(number).collect()
 }
 
 #[tokio::test]
@@ -192,12 +240,12 @@ async fn a_search_stops_at_its_limit_and_continues_from_its_cursor() {
         lines.add(&job(n % 50), n, Timestamp(NOON.millis() - 20 * HOUR + n as i64), Some((LogLevel::Info, message)));
     }
     let mut needle = Search { contains: Some("needle".to_owned()), ..everywhere(1000) };
-    let first = search(&lines, &needle, NOON).await.unwrap();
+    let first = search(lines.sources(), &needle, NOON).await.unwrap();
     assert!(first.partial && first.lines.is_empty(), "{first:?}");
     let reads = lines.reads.load(Ordering::Relaxed);
     assert!(reads <= 64, "{reads} reads");
     for _ in 0..10 {
-        let found = search(&lines, &needle, NOON).await.unwrap();
+        let found = search(lines.sources(), &needle, NOON).await.unwrap();
         needle.before = found.next.clone();
         if !found.lines.is_empty() {
             assert_eq!(numbers(&found.lines), [5]);
@@ -226,7 +274,7 @@ async fn an_invented_cursor_makes_a_search_no_longer() {
     ] {
         let wanted = Search { before: Some(made_up.to_owned()), ..everywhere(1000) };
         let before = lines.reads.load(Ordering::Relaxed);
-        let found = search(&lines, &wanted, NOON).await.unwrap();
+        let found = search(lines.sources(), &wanted, NOON).await.unwrap();
         assert_eq!(!found.lines.is_empty(), finds, "{made_up}");
         assert!(lines.reads.load(Ordering::Relaxed) - before <= 64, "{made_up}");
     }
@@ -239,7 +287,7 @@ async fn the_number_of_reads_does_not_grow_with_jobs() {
         for n in 0..jobs * 10 {
             lines.add(&job(n % jobs), n, Timestamp(NOON.millis() - HOUR + n as i64), Some((LogLevel::Info, "x")));
         }
-        search(&lines, &everywhere(50), NOON).await.unwrap();
+        search(lines.sources(), &everywhere(50), NOON).await.unwrap();
         lines.reads.load(Ordering::Relaxed)
     };
     let (few, many) = (reads(10).await, reads(1000).await);
@@ -255,8 +303,11 @@ async fn an_archive_has_all_lines_and_is_read_once_the_table_has_none() {
         lines.add(&id, n, Timestamp(NOON.millis() + n as i64), (n % 2 == 0).then_some((LogLevel::Info, "Série\nzwei")));
     }
     let (files, gone) = (Files::default(), Lines::default());
-    let ports =
-        |lines| LogPorts { lines, archive: &files, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
+    // An older function has written the job: its lines are in rows alone.
+    stack.jobs.put(&Job { history: None, ..stack.jobs.get(&id) });
+    let (clock, policy) = (&*stack.world, &stack.policy);
+    let sources = |lines| LogSources { lines, jobs: &*stack.jobs, active: &*stack.jobs };
+    let ports = |lines| LogPorts { sources: sources(lines), archive: &files, clock, policy };
     assert!(archive(&ports(&lines), &id).await.unwrap());
     let key = format!("logs/{id}/log.ndjson.gz");
     assert_eq!(files.0.lock().unwrap().keys().collect::<Vec<_>>(), [&key]);
@@ -296,8 +347,9 @@ async fn a_job_that_is_deleted_during_archiving_leaves_no_archive() {
     stack.jobs.before("save", move |jobs| {
         jobs.apply(&job, &Event::Delete, NOON, &policy);
     });
-    let ports =
-        LogPorts { lines: &lines, archive: &files, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
+    stack.jobs.put(&Job { history: None, ..stack.jobs.get(&other) });
+    let sources = LogSources { lines: &lines, jobs: &*stack.jobs, active: &*stack.jobs };
+    let ports = LogPorts { sources, archive: &files, clock: &*stack.world, policy: &stack.policy };
     assert!(!archive(&ports, &id).await.unwrap());
     assert!(files.0.lock().unwrap().is_empty());
     // An archive that is not removed yet is not shown either.
@@ -305,7 +357,7 @@ async fn a_job_that_is_deleted_during_archiving_leaves_no_archive() {
     let file = files.get(&format!("logs/{other}/log.ndjson.gz")).await.unwrap().unwrap();
     files.put(&format!("logs/{id}/log.ndjson.gz"), file).await.unwrap();
     let gone = Lines::default();
-    let ports = LogPorts { lines: &gone, ..ports };
+    let ports = LogPorts { sources: LogSources { lines: &gone, ..sources }, ..ports };
     assert_eq!(kept(&ports, &id, 9).await.unwrap(), (Vec::new(), false));
     assert_eq!(kept(&ports, &other, 9).await.unwrap().0.len(), 1);
 }
@@ -316,7 +368,7 @@ async fn a_response_stays_below_the_limit_of_lambda() {
     for n in 0..1000 {
         lines.add(&job(1), n, Timestamp(NOON.millis() - 1000 + n as i64), Some((LogLevel::Info, &"x".repeat(10_000))));
     }
-    let first = search(&lines, &Search::newest(&job(1), 1000), NOON).await.unwrap();
+    let first = search(lines.sources(), &Search::newest(&job(1), 1000), NOON).await.unwrap();
     let bytes: usize = first.lines.iter().map(|line| line.to_string().len()).sum();
     assert!(first.partial && (3_900_000..4_000_000).contains(&bytes), "{bytes}");
     assert_eq!(all(&lines, Search::newest(&job(1), 1000)).await, (0..1000).collect::<Vec<_>>());
@@ -335,4 +387,124 @@ async fn an_archive_of_an_ended_job_is_counted_once_and_goes_with_the_job() {
     assert!(meet(Event::Delete));
     stack.follow_stream().await.unwrap();
     assert!(stack.fanout.log_tally().is_empty());
+}
+
+/// Jobs of which some have ended, and each of their lines in order of time, as a message with its place.
+///
+/// A job has reports at intervals of seconds to minutes; of every third one fanout has written the row of its end, but its
+/// item is still in the index of active jobs.
+fn lived_jobs(count: u32, reports: i64) -> (Lines, Vec<String>) {
+    let (policy, mut lines, mut all) = (policy(), Lines::default(), BTreeMap::new());
+    for n in 0..count {
+        let mut now = Timestamp(NOON.millis() - 20 * HOUR + i64::from(n) * 1_000);
+        let mut job = make_job(n, now, &policy);
+        for report in 0..reports {
+            now = now.after(Duration::from_secs(u64::from(n * 7 % 50) + report as u64 % 4));
+            let number = u8::try_from(report % 6 + 1).unwrap();
+            let mut event = step(1, number, StepStatus::Completed, None);
+            let Event::Step { update, .. } = &mut event else { unreachable!() };
+            update.sequence = report;
+            job = lived(job, &[event], now, &policy);
+            lines.fan_out(&job);
+        }
+        let running = job.clone();
+        if n % 2 == 0 {
+            job = lived(job, &[Event::Cancel], now, &policy);
+            lines.fan_out(&job);
+        }
+        let rows = lines.of_jobs.iter().filter(|((of, _), _)| *of == job.id).flat_map(|(_, row)| row.clone());
+        for (seq, line) in rows.chain(kept_lines(&job)) {
+            all.insert(day_place(line.at, &line.subject, &seq), format!("{seq} {}", line.entry.message));
+        }
+        lines.jobs.push(if n % 3 == 0 { running } else { job });
+    }
+    (lines, all.into_values().collect())
+}
+
+/// Every line that a search finds, page by page, as its message.
+async fn messages(lines: &Lines, mut wanted: Search) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let part = search(lines.sources(), &wanted, NOON).await.unwrap();
+        assert!(part.lines.len() <= wanted.limit && !part.partial);
+        let messages = part.lines.iter().map(|line| line["message"].as_str().unwrap().to_owned());
+        found.splice(0..0, messages);
+        wanted.before = part.next;
+        if wanted.before.is_none() {
+            return found;
+        }
+    }
+}
+
+fn without_seq(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn packed_rows_and_items_together_have_each_line_once_and_in_order_for_any_page_size() {
+    let (lines, all) = lived_jobs(40, 12);
+    assert!(lines.of_days.len() < all.len() / 4, "{} rows of {} lines", lines.of_days.len(), all.len());
+    for limit in [1, 7, 100, 1000] {
+        assert_eq!(messages(&lines, everywhere(limit)).await, without_seq(&all), "{limit} at a time");
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_a_long_job_is_found_in_its_spilled_rows_and_on_its_item() {
+    let (lines, all) = lived_jobs(2, 300);
+    assert!(lines.of_jobs.len() > 8, "{} rows", lines.of_jobs.len());
+    for job in &lines.jobs {
+        let wanted = messages(&lines, Search::newest(&job.id, 7)).await;
+        assert!(wanted.len() >= 300, "{}", wanted.len());
+        assert_eq!(wanted, messages(&lines, Search::newest(&job.id, 1000)).await);
+    }
+    assert_eq!(messages(&lines, everywhere(1000)).await, without_seq(&all));
+}
+
+#[tokio::test]
+async fn a_search_says_that_it_has_not_read_all_jobs_and_finds_nothing_of_a_deleted_one() {
+    let policy = policy();
+    let mut lines = Lines::default();
+    let made = |n: u32| make_job(n, Timestamp(NOON.millis() - HOUR), &policy);
+    lines.jobs = (0..2_001).map(made).collect();
+    let found = search(lines.sources(), &everywhere(1_000), NOON).await.unwrap();
+    assert_eq!((found.lines.len(), found.partial, found.next.is_some()), (1_000, false, true));
+    let rest = Search { before: found.next, ..everywhere(1_001) };
+    let rest = search(lines.sources(), &rest, NOON).await.unwrap();
+    assert_eq!((rest.lines.len(), rest.partial, rest.next), (1_000, true, None));
+    let deleted = lived(made(1), &[Event::Cancel, Event::Delete], NOON, &policy);
+    lines.jobs = vec![deleted.clone()];
+    assert!(search(lines.sources(), &Search::newest(&deleted.id, 10), NOON).await.unwrap().lines.is_empty());
+}
+
+#[tokio::test]
+async fn a_cursor_among_many_jobs_at_once_comes_to_an_end() {
+    // 20,000 rows within five minutes, more than 64 pages: those after the cursor are read again beside the bound.
+    let mut lines = Lines::default();
+    for n in 0..20_000 {
+        let at = |offset: i64| Timestamp(NOON.millis() - 20 * HOUR + i64::from(n) * 10 + offset);
+        let line = |at: Timestamp, index: usize, message: &str| {
+            let entry = LogEntry {
+                event_type: "job_log".to_owned(),
+                level: LogLevel::Info,
+                message: message.to_owned(),
+                details: json!({ "n": n }),
+            };
+            let subject = Subject::from(job(n as usize));
+            (sort_key(1, index), LogLine { subject, dialect: Dialect::StreamGank, at, entry })
+        };
+        let first = line(at(0), 0, if n == 3 { "the needle" } else { "hay" });
+        lines.add_row(&job(n as usize), &sort_key(1, 1), vec![first, line(at(60_000), 1, "hay")]);
+    }
+    let mut needle = Search { contains: Some("needle".to_owned()), ..everywhere(1000) };
+    for _ in 0..10 {
+        let found = search(lines.sources(), &needle, NOON).await.unwrap();
+        if !found.lines.is_empty() {
+            assert_eq!(numbers(&found.lines), [3]);
+            return;
+        }
+        assert!(found.partial && found.next < needle.before.clone().or(Some("~".to_owned())), "it gets on");
+        needle.before = found.next;
+    }
+    panic!("the line was not found");
 }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use reelhook_app::outbox::rows::{LiveRow, StoredLive};
-use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
 use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
 use reelhook_domain::{Engine, Event, Job, JobKind, Live, PiecesRun, Status, Subject};

@@ -6,7 +6,7 @@ use reelhook_domain::{Job, JobId, JobKind, Status};
 
 use crate::aggregates::{Operations, Stored, due_key};
 use crate::items::packed::{as_texts, item_of, read_item};
-use crate::items::{Item, n, s, ttl};
+use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, n, s, ttl};
 use crate::jobs::active;
 use crate::jobs::stored_job::StoredJob;
 
@@ -38,6 +38,8 @@ impl Stored for Job {
 
     fn to_older_item(&self, write_id: &str) -> Item {
         let mut item = as_texts(to_item(self, write_id));
+        let schema = if self.history.is_some() { SCHEMA_WITH_HISTORY } else { SCHEMA };
+        item.insert("schema".to_owned(), n(schema));
         if self.deleted_at.is_none() {
             // Jobs under way were listed by status, and all that were due stood in `by-due`.
             let listed = [

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt};
+use reelhook_app::jobs::logs::{Active, ActiveJobs};
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::outbox::repair::Page;
 use reelhook_app::store::StoreError;
@@ -211,6 +212,26 @@ fn before_next(at: Timestamp) -> Timestamp {
 
 fn bad_time(text: &str) -> StoreError {
     StoreError::Unreadable { operation: "list jobs", reason: format!("`{text}` is not a day or month of UTC") }
+}
+
+#[async_trait]
+impl ActiveJobs for JobTable {
+    async fn active(&self, most: usize) -> Result<Active, StoreError> {
+        let (mut ids, mut start) = (Vec::new(), None);
+        loop {
+            // The order of ranks, from the last: `starting`, `rendering`, `processing`, `pending`.
+            let query = self.items.query("by-active", "active = :active", &[(":active", s(active::ACTIVE))]);
+            let query = query.scan_index_forward(false).limit(i32::try_from(most - ids.len()).unwrap_or(i32::MAX));
+            let answer = query.set_exclusive_start_key(start).send().await;
+            let answer = answer.map_err(|error| store_error("find active jobs", error))?;
+            ids.extend(AggregateTable::<Job>::ids(answer.items()));
+            start = answer.last_evaluated_key;
+            if start.is_none() || ids.len() >= most {
+                break;
+            }
+        }
+        Ok(Active { jobs: self.items.load_all(&ids).await?, all: start.is_none() })
+    }
 }
 
 /// Where jobs of a family are listed. Before version 0.2, all jobs were in the partition of workflows.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
-    Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata, NoRetry,
+    Emitted, Engine, ExternalRun, ExternalTask, History, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata, NoRetry,
     Origin, OwnerId, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status,
     StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
@@ -116,6 +116,8 @@ pub(super) struct StoredJob {
     log_counted: LogTally,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     emitted: Vec<Emitted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    history: Option<History>,
 }
 
 /// A stored URL. A text that is not a URL must not make its job unreadable.
@@ -191,6 +193,7 @@ impl From<&Job> for StoredJob {
             log: job.ledger.log,
             log_counted: job.ledger.counted,
             emitted: job.emitted.clone(),
+            history: job.history.clone(),
         }
     }
 }
@@ -252,6 +255,7 @@ impl From<StoredJob> for Job {
             due_at: stored.due_at,
             retries: Retries { used: stored.retry_count, max: stored.max_retries, by_hand_at: stored.retried_at },
             ledger: Ledger { live_version: stored.live_version, log: stored.log, counted: stored.log_counted },
+            history: stored.history,
             emitted: stored.emitted,
             outbox: Vec::new(),
             run: Run {

@@ -9,7 +9,7 @@ use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
 
 use crate::items::packed::effect_kinds;
-use crate::items::{Item, b, n, number, s};
+use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, b, n, number, s};
 
 /// How long a record with an unknown kind of effect waits for a newer version of the function.
 const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -64,8 +64,12 @@ pub fn read<A: Aggregate>(
     if version <= before {
         return Record::Nothing;
     }
+    // An older function, which knows no history, has written this version.
+    let lost_history =
+        number(&new, "schema") == Some(SCHEMA) && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
     let kinds = match effect_kinds(&new) {
         Ok(Some(kinds)) => kinds,
+        Ok(None) if lost_history => Vec::new(),
         Ok(None) => return Record::Nothing,
         Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
     };
@@ -76,10 +80,20 @@ pub fn read<A: Aggregate>(
         let waits = now.since(written) < UNKNOWN_KIND_WAIT;
         return if waits { Record::TooNew(reason) } else { Record::Poison(reason) };
     }
-    match decode("read stream record", &new) {
-        Ok(version) => Record::Version(Box::new(version)),
-        Err(error) => Record::Poison(error.to_string()),
+    let mut version = match decode("read stream record", &new) {
+        Ok(version) => version,
+        Err(error) => return Record::Poison(error.to_string()),
+    };
+    if lost_history {
+        match decode("read stream record", &old) {
+            Ok(before) => version.restore_history(&before),
+            Err(error) => return Record::Poison(error.to_string()),
+        }
     }
+    if version.outbox().is_empty() {
+        return Record::Nothing;
+    }
+    Record::Version(Box::new(version))
 }
 
 /// The texts, numbers and bytes of an image; nothing else of it is read.

@@ -43,6 +43,7 @@ fn lines(count: usize) -> Vec<LogRow> {
         at: NOON,
         entry: Some(entry(json!({ "z": index, "a": "Série" }))),
         live: None,
+        packed: Vec::new(),
     };
     (0..count).map(row).collect()
 }
@@ -192,8 +193,8 @@ async fn live_events_are_found_after_a_page_of_log_lines() {
     let events = vec![RenderedEvent { data: json!({ "type": "job_update" }), ends: false }];
     assert_eq!(found, [(9, StoredLive::Rendered { after: 3, events })]);
     let all = calls.all();
-    assert_eq!(all[0].at("/FilterExpression"), "attribute_exists(live_events) OR attribute_exists(live)");
-    assert_eq!(all[0].at("/ProjectionExpression"), "seq, live_events, live");
+    assert_eq!(all[0].at("/FilterExpression"), "attribute_exists(live_events) OR attribute_exists(live) OR attribute_exists(packed_live)");
+    assert_eq!(all[0].at("/ProjectionExpression"), "seq, live_events, live, packed_live");
     assert_eq!(all[0].at("/ExpressionAttributeValues/:after/S"), "0000000003.~");
     assert_eq!(all[1].at("/ExclusiveStartKey/seq/S"), "0000000007.00");
 }
@@ -252,7 +253,7 @@ async fn written(row: LogRow) -> Value {
 }
 
 fn row(dialect: Dialect, entry: Option<LogEntry>, live: Option<LiveRow>) -> LogRow {
-    LogRow { subject: job().into(), dialect, version: 7, index: 0, at: NOON, entry, live }
+    LogRow { subject: job().into(), dialect, version: 7, index: 0, at: NOON, entry, live, packed: Vec::new() }
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::jobs::run::{Engine, Run};
 use crate::jobs::status::Status;
 use crate::videos::render::RenderPlan;
 use crate::{
-    Aggregate, Decision, Effect, Emitted, Event, JobId, LogEvent, LogLevel, LogTally, Policy, Subject, Timestamp,
+    Aggregate, Decision, Effect, Emitted, Event, History, JobId, LogEvent, LogLevel, LogTally, Policy, Subject, Timestamp,
 };
 use change::Change;
 
@@ -58,6 +58,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
         due_at: Some(run.start.hint_at),
         retries: Retries { used: 0, max: policy.max_retries, by_hand_at: None },
         ledger: Ledger { log, ..Ledger::default() },
+        history: Some(History::default()),
         emitted: Vec::new(),
         outbox: vec![
             Effect::Start { delay_s: 0 },
@@ -176,6 +177,10 @@ impl Aggregate for Job {
 
     fn tick() -> Event {
         Event::Tick
+    }
+
+    fn restore_history(&mut self, before: &Self) {
+        self.restore_kept(before);
     }
 
     fn decide(&self, event: &Event, now: Timestamp, policy: &Policy) -> Decision {

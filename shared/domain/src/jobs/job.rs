@@ -7,7 +7,7 @@ use crate::jobs::run::Run;
 use crate::jobs::status::Status;
 use crate::metadata::Metadata;
 use crate::videos::render::{RenderPlan, StoredVideo};
-use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, OwnerId, RenderId, Timestamp, WebUrl};
+use crate::{Effect, Emitted, History, JobId, LogTally, OutboundEvent, OwnerId, RenderId, Timestamp, WebUrl};
 
 /// One job: an aggregate, changed in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +36,9 @@ pub struct Job {
     pub retries: Retries,
     /// What has been shown and counted.
     pub ledger: Ledger,
+    /// What earlier versions logged and showed, until it is in rows; none if a version of Reelhook wrote it that writes a
+    /// row for each line.
+    pub history: Option<History>,
     /// The last webhook events that it caused.
     pub emitted: Vec<Emitted>,
     /// The effects of this version.

@@ -7,6 +7,7 @@ pub(crate) mod effect;
 pub(crate) mod event;
 pub(crate) mod failure;
 pub mod job;
+pub(crate) mod kept;
 pub(crate) mod kind;
 pub(crate) mod policy;
 pub(crate) mod reasons;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::jobs::admission::AdmissionStore;
+use reelhook_app::jobs::logs::{Active, ActiveJobs};
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::renders::{Callback, RenderStore};
 use reelhook_app::jobs::starts::{Claimed, StartStore};
@@ -284,6 +285,20 @@ impl QueueStore for MemoryJobs {
         let state = self.state();
         let runs = |job: &&Job| matches!(job.status, Status::Processing | Status::Rendering);
         done.answer(state.jobs.values().filter(runs).map(|job| job.id.clone()).collect())
+    }
+}
+
+#[async_trait]
+impl ActiveJobs for MemoryJobs {
+    async fn active(&self, most: usize) -> Result<Active, StoreError> {
+        self.enter("active").await;
+        let done = self.faults.check("active")?;
+        let state = self.state();
+        let mut jobs: Vec<Job> = state.jobs.values().filter(|job| !job.status.is_final()).cloned().collect();
+        jobs.sort_by_key(|job| (job.status == Status::Pending, std::cmp::Reverse(job.run.start.ready_at)));
+        let all = jobs.len() <= most;
+        jobs.truncate(most);
+        done.answer(Active { jobs, all })
     }
 }
 

@@ -62,6 +62,7 @@ fn every_effect(n: u32) -> Vec<Effect> {
         JobEffect::ApplyParked { render: render() }.into(),
         JobEffect::CancelWorker { attempt: 1, url: WebUrl::parse("https://worker.example/cancel").unwrap() }.into(),
         Effect::CountLog { day: NOON.day(), log: LogTally { success: 1, bytes: 21, ..LogTally::default() } },
+        Effect::PackHistory,
     ]
 }
 

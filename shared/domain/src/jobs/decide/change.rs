@@ -35,7 +35,9 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     pub fn of(job: &Job, now: Timestamp, policy: &'a Policy) -> Self {
         let before = (job.status, job.run.attempt);
-        Self { before, failing: None, job: job.clone(), now, policy, effects: Vec::new(), live: Vec::new() }
+        let mut job = job.clone();
+        job.advance_history();
+        Self { before, failing: None, job, now, policy, effects: Vec::new(), live: Vec::new() }
     }
 
     pub fn ignore(self, reason: Ignored) -> Decision {
@@ -273,6 +275,9 @@ impl<'a> Change<'a> {
         let (id, version) = (&self.job.id, self.job.version);
         Emitted::record(&mut self.job.emitted, &self.effects, id, version, self.now);
         self.job.outbox = self.effects;
+        if self.job.packs() {
+            self.job.outbox.push(Effect::PackHistory);
+        }
         Decision::Apply(Box::new(self.job))
     }
 

@@ -255,6 +255,7 @@ fn effect(effect: &Effect) -> String {
         | Effect::Log { .. }
         | Effect::Count { .. }
         | Effect::CountLog { .. }
+        | Effect::PackHistory
         | Effect::RemoveFiles { .. }
         | Effect::Job(_)
         | Effect::Clips(_)
