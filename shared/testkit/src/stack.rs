@@ -7,7 +7,7 @@ use reelhook_app::Url;
 use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::RemovalPorts;
-use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
+use reelhook_app::jobs::renders::Creatomate;
 use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
 use reelhook_app::jobs::work::{WorkPorts, work_on};
 use reelhook_app::outbox::cleanup::CleanupPorts;
@@ -360,17 +360,6 @@ impl Stack {
             self.process_pieces(message, last_start).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
         }
         messages.len()
-    }
-
-    /// The ports of render callbacks and render checks.
-    pub fn render_ports(&self) -> RenderPorts<'_> {
-        RenderPorts {
-            jobs: &*self.jobs,
-            renders: &*self.jobs,
-            clock: &*self.world,
-            policy: &self.policy,
-            confirmable: self.creatomate.key.is_some(),
-        }
     }
 
     /// The ports of a repair.

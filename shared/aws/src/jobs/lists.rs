@@ -77,7 +77,8 @@ impl QueueStore for JobTable {
     }
 
     async fn running(&self) -> Result<Vec<JobId>, StoreError> {
-        // `pending` sorts before `processing` and `rendering`, `starting` sorts after them.
+        // `pending` sorts before `processing` and `rendering`. `starting`, which versions up to 0.2 wrote for claimed jobs,
+        // sorts after them.
         let values = [(":active", s(ACTIVE)), (":first", s("processing#")), (":last", s("rendering#~"))];
         let query = self.items.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
         let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;

@@ -30,7 +30,11 @@ pub(super) fn tick(change: Change<'_>) -> Decision {
 
 /// Sends a hint again: the last one was lost, or the lease of the claim expired before the worker responded.
 fn waiting(mut change: Change<'_>) -> Decision {
-    if change.job.run.start.claim.is_some() {
+    if let Some(claim) = &change.job.run.start.claim {
+        // A claim leaves the due time where it was, so the job may be due before the lease expires.
+        if claim.lease_until > change.now {
+            return change.ignore(Ignored::NotDue);
+        }
         change.release_slot();
         change.log(LogEvent::Note, LogLevel::Warning, "The start was not confirmed in time, will retry");
     }
