@@ -440,14 +440,14 @@ impl Stack {
     /// # Panics
     /// When one of them fails.
     pub async fn dispatch(&self) -> usize {
-        let ids = |DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id);
-        let hints: Vec<_> = self.hints.receive().into_iter().map(ids).collect();
-        for batch in hints.chunks(10) {
-            for result in deliver(&self.deliver_ports(), batch).await {
+        let messages = self.hints.receive();
+        for batch in messages.chunks(10) {
+            let named: Vec<_> = batch.iter().flat_map(DeliveryMessage::deliveries).collect();
+            for result in deliver(&self.deliver_ports(), &named).await {
                 result.expect("the dispatcher processes the delivery");
             }
         }
-        hints.len()
+        messages.len()
     }
 
     /// Runs the due sweep.

@@ -147,7 +147,7 @@ enum Attempt {
     Claimed(Box<Job>),
     /// No slot is free, or no job is ready.
     Nothing,
-    /// Another writer changed the job or the slots first.
+    /// Another writer may have changed the job or the slots first: look again.
     Conflict,
     /// The ready jobs were hidden by a clear and are now cancelled.
     Removed,
@@ -177,10 +177,13 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
     let now = ports.clock.now();
     if let Err(reason) = admission.check(now, ports.worker.max) {
         tracing::info!(?reason, running = admission.running(now), "no slot is free, started no job");
-        // A slot that is freed in between changes the item: then this attempt is repeated, and finds the slot.
+        // A slot that is freed from now on causes a hint. One that was freed before that is found by looking again.
         return Ok(match admission.leave(now) {
-            Some(next) if ports.starts.save_admission(&next).await? != Saved::Done => Attempt::Conflict,
-            Some(_) | None => Attempt::Nothing,
+            Some(next) => {
+                ports.starts.save_admission(&next).await?;
+                Attempt::Conflict
+            }
+            None => Attempt::Nothing,
         });
     }
     let mut seen = 0;

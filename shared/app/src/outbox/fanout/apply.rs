@@ -10,7 +10,7 @@ use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, LiveMessage, Push, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::events::{WRITES_AT_ONCE, hint};
+use crate::webhooks::events::{WRITES_AT_ONCE, hints};
 
 /// Attempts to free slots before the batch is retried.
 const ATTEMPTS: u32 = 20;
@@ -100,7 +100,7 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     if !pieces.1.is_empty() {
         progress.note(&pieces.0, ports.pieces.send(pieces.1).await);
     }
-    let hints = owned(&plans[..progress.until], |plan| plan.deliveries.iter().map(hint).collect());
+    let hints = owned(&plans[..progress.until], |plan| hints(&plan.deliveries));
     if !hints.1.is_empty() {
         progress.note(&hints.0, ports.deliveries.send(hints.1).await);
     }
