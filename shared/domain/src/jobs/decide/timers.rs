@@ -31,9 +31,10 @@ pub(super) fn tick(change: Change<'_>) -> Decision {
 
 /// Sends a hint again: the last one was lost, or the lease of the claim expired before the worker responded.
 fn waiting(mut change: Change<'_>) -> Decision {
-    // A claim leaves the due time where it was, so the job may be due before the lease expires.
-    if change.job.run.start.claim.as_ref().is_some_and(|claim| claim.lease_until > change.now) {
-        return change.ignore(Ignored::NotDue);
+    // A claim leaves the due time where it was, so the job may be due before the lease expires: it is due then.
+    if let Some(claim) = change.job.run.start.claim.as_ref().filter(|claim| claim.lease_until > change.now) {
+        change.job.run.start.hint_at = claim.lease_until;
+        return change.apply();
     }
     expire_claim(&mut change);
     let waited = change.job.run.start.ready_at;
