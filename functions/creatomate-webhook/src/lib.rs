@@ -48,7 +48,8 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let (jobs, work) = (resources.jobs(), resources.queues().work());
+        let jobs = resources.jobs().with_viewers(resources.viewers());
+        let work = resources.queues().work();
         let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
         let agent = user_agent(resources.environment.public_base().as_ref());
         let settings = SettingsReader::new(SETTINGS, move |raw, _| {

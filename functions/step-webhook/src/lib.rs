@@ -42,7 +42,7 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let jobs = resources.jobs();
+        let jobs = resources.jobs().with_viewers(resources.viewers());
         let settings = SettingsReader::new(SETTINGS, |raw, _| {
             Ok(Secrets {
                 tokens: raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?,

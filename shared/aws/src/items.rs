@@ -19,6 +19,23 @@ pub type Item = HashMap<String, AttributeValue>;
 /// The version of the items' schema.
 pub(crate) const SCHEMA: i64 = 1;
 
+/// The attribute of an outbox. The filter of the stream lets records that have it through.
+pub(crate) const OUTBOX: &str = "outbox";
+/// The attribute of an outbox that needs no fanout: a later version carries on what is in it.
+const QUIET_OUTBOX: &str = "quiet_outbox";
+
+/// Keeps the outbox of an item from the filter of the stream.
+pub(crate) fn hide_outbox(item: &mut Item) {
+    if let Some(outbox) = item.remove(OUTBOX) {
+        item.insert(QUIET_OUTBOX.to_owned(), outbox);
+    }
+}
+
+/// The name of the attribute with the outbox of an item, if it has one.
+pub(crate) fn outbox_name(item: &Item) -> Option<&'static str> {
+    [OUTBOX, QUIET_OUTBOX].into_iter().find(|name| item.contains_key(*name))
+}
+
 pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }

@@ -39,6 +39,11 @@ pub trait FanoutSource: Owned + CreditSource {
     /// Its state in this version, as far as these live events show it.
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot;
 
+    /// Whether its item keeps its log lines and live events. Otherwise those of each version become rows.
+    fn keeps_history(&self) -> bool {
+        false
+    }
+
     /// The hint that pieces of it wait for renderers; none if it has no pieces.
     fn piece_hint(&self) -> Option<PieceMessage> {
         None

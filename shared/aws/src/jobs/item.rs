@@ -6,7 +6,7 @@ use reelhook_app::store::StoreError;
 use reelhook_domain::{Effect, Job, JobId, JobKind, Status};
 
 use crate::aggregates::{Operations, Stored};
-use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+use crate::items::{Item, OUTBOX, SCHEMA, json, n, outbox_name, read, s, ttl};
 use crate::jobs::stored_job::StoredJob;
 
 /// The number of days for which ended jobs are kept.
@@ -65,7 +65,7 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
     .into();
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     if !job.outbox.is_empty() {
-        set("outbox", json(&job.outbox));
+        set(OUTBOX, json(&job.outbox));
     }
     if job.deleted_at.is_some() {
         set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
@@ -113,8 +113,8 @@ fn active_rank(job: &Job) -> String {
 /// [`StoreError::Unreadable`] names the unreadable attribute.
 pub fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError> {
     let mut job = Job::from(read::<StoredJob>(operation, item, "body")?);
-    if item.contains_key("outbox") {
-        job.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
+    if let Some(outbox) = outbox_name(item) {
+        job.outbox = read::<Vec<Effect>>(operation, item, outbox)?;
     }
     Ok(job)
 }
