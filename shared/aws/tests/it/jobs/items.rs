@@ -255,7 +255,7 @@ async fn a_deleted_job_is_read_so_that_late_callbacks_find_it() {
 
 #[tokio::test]
 async fn an_outbox_that_needs_no_fanout_is_kept_from_the_stream_s_filter_and_read_all_the_same() {
-    let mut item = stored(&waiting()).await;
+    let mut item = item_of(&waiting()).await;
     let outbox = item.as_object_mut().unwrap().remove("outbox").unwrap();
     item["quiet_outbox"] = outbox;
     assert_eq!(read_at(&item, NOON).await, Some(waiting()));
