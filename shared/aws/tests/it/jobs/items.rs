@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
+use reelhook_app::outbox::fanout::Viewers;
+use reelhook_app::outbox::source::FanoutSource;
+use reelhook_app::store::StoreError;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
     LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients, RenderId, RenderState,
     RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
-use reelhook_testkit::{NOON, World, lived, policy};
+use reelhook_testkit::{NOON, World, lived, policy, started};
 use serde_json::{Value, json};
 
 use super::{claimed, rendering, table, table_of, waiting};
@@ -259,4 +263,31 @@ async fn an_outbox_that_needs_no_fanout_is_kept_from_the_stream_s_filter_and_rea
     let outbox = item.as_object_mut().unwrap().remove("outbox").unwrap();
     item["quiet_outbox"] = outbox;
     assert_eq!(read_at(&item, NOON).await, Some(waiting()));
+}
+
+/// Whether there are viewers.
+struct Watched(bool);
+
+#[async_trait]
+impl Viewers for Watched {
+    async fn note(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn any(&self, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.0)
+    }
+}
+
+#[tokio::test]
+async fn progress_that_the_item_keeps_passes_the_stream_s_filter_only_for_viewers() {
+    let progressed = lived(waiting(), &[Event::Claim, started(1)], NOON, &policy());
+    for watched in [false, true] {
+        let (jobs, calls) = table(|_, _| ok());
+        jobs.with_viewers(Watched(watched)).save(&progressed).await.unwrap();
+        let item = calls.only().at("/Item").clone();
+        let is_quiet = progressed.keeps_history() && !watched;
+        assert_eq!(item["outbox"].is_null(), is_quiet, "viewers: {watched}");
+        assert_eq!(read_at(&item, NOON).await, Some(progressed.clone()));
+    }
 }
