@@ -70,6 +70,19 @@ class Names(unittest.TestCase):
             self.assertEqual(given, {"LogGroupName": {"Fn::Sub": text}, "RetentionInDays": name["LogDays"]})
 
 
+class Logs(unittest.TestCase):
+    """Lambda keeps every line of ours, whatever their level, and few of its own."""
+
+    def test_only_the_level_of_lambdas_own_lines_is_set(self):
+        given = TEMPLATE.data["Globals"]["Function"]["LoggingConfig"]
+        self.assertEqual(given, {"LogFormat": "JSON", "SystemLogLevel": {"Ref": "PlatformLogLevel"}})
+        self.assertEqual(TEMPLATE.parameters()["PlatformLogLevel"]["Default"], "WARN")
+
+    def test_our_lines_have_no_time_by_which_lambda_would_know_their_level(self):
+        start = (ROOT / "shared/aws/src/start.rs").read_text(encoding="utf-8")
+        self.assertIn(".without_time()", start)
+
+
 class FailedDeployments(unittest.TestCase):
     """A failed first deployment retains nothing, so that the next one can start again."""
 

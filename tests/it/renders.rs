@@ -37,6 +37,34 @@ async fn a_callback_before_its_render_is_known_is_applied_later() {
     stack.webhook("main", &job, "job.completed").await;
 }
 
+/// Whether a poll had to confirm the end of a job's render.
+async fn was_polled(stack: &Stack, job: &str) -> bool {
+    let (_, log) = stack.get(&format!("/api/queue/job/{job}/logs")).await;
+    let lines = log["data"]["logs"].as_array().expect("lines");
+    assert!(!lines.is_empty());
+    lines.iter().any(|line| line["message"] == "Render reported as ended, confirming")
+}
+
+#[tokio::test]
+async fn a_callback_confirms_the_end_of_its_render_itself() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5&render_ms=50").await;
+    let done = stack.until_status(&job, "completed").await;
+    assert!(done["videoUrl"].is_string(), "{done:#}");
+    assert!(!was_polled(&stack, &job).await, "the callback left the confirmation to a poll");
+}
+
+#[tokio::test]
+async fn an_end_that_creatomate_confirms_too_late_for_its_callback_is_polled() {
+    let stack = Stack::open().await;
+    // Longer than a callback waits, and shorter than a poll does.
+    stack.control("creatomate", json!({ "get_ms": 4000 })).await;
+    let job = stack.submit("step_ms=5&render_ms=50").await;
+    let done = stack.until_status(&job, "completed").await;
+    assert!(done["videoUrl"].is_string(), "{done:#}");
+    assert!(was_polled(&stack, &job).await, "nothing confirmed the end");
+}
+
 #[tokio::test]
 async fn a_failed_render_fails_the_job_and_is_not_retried() {
     let stack = Stack::open().await;

@@ -3,7 +3,7 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::errors::raise::RaisePorts;
-use reelhook_app::outbox::messages::DeliveryMessage;
+use reelhook_app::outbox::messages::{DeliveryMessage, of_messages};
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::endpoints::cache::EndpointCache;
 use reelhook_app::webhooks::notification;
@@ -98,9 +98,7 @@ async fn process(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
         settings: &secrets.settings,
         grace,
     };
-    let hints: Vec<_> = messages
-        .into_iter()
-        .map(|DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id))
-        .collect();
-    deliver(&ports, &hints).await.into_iter().map(Verdict::from).collect()
+    let named: Vec<_> = messages.iter().flat_map(DeliveryMessage::deliveries).collect();
+    let results = deliver(&ports, &named).await;
+    of_messages(&messages, results).into_iter().map(Verdict::from).collect()
 }

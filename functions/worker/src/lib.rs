@@ -72,7 +72,8 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let (jobs, counters) = (resources.jobs(), resources.counters());
+        let jobs = resources.jobs().with_viewers(resources.viewers());
+        let counters = resources.counters();
         let (url, base) =
             (resources.environment.optional_url("WORKER_URL"), resources.environment.required_public_base());
         let (renderer, max) = (resources.environment.renderer(), resources.environment.max_workers());

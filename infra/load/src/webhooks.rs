@@ -51,7 +51,7 @@ impl Webhooks {
 
     /// The queue message of a delivery.
     pub fn message(&self, number: u64) -> DeliveryMessage {
-        DeliveryMessage::Deliver { delivery_id: delivery_id(number), event_id: event_id(number) }
+        DeliveryMessage::of(delivery_id(number), event_id(number))
     }
 
     /// The item of the Deliveries table with this key, if there is one.

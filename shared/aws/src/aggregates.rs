@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::conditional::failed_put;
 use crate::errors::store_error;
 use crate::items::packed::{StoredForm, as_texts};
-use crate::items::{Item, is_expired, n, s, text};
+use crate::items::{Item, OUTBOX, is_expired, n, s, text};
 use crate::jobs::counters::CounterTable;
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
@@ -166,7 +166,7 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn insert(&self, new: &A) -> Result<Saved<A>, StoreError> {
-        self.write(A::OPERATIONS.insert, new, None).await
+        self.write(A::OPERATIONS.insert, self.to_item(new, &write_id()), None).await
     }
 
     /// Replaces an aggregate if the stored version is the one before.
@@ -174,7 +174,20 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn save(&self, next: &A) -> Result<Saved<A>, StoreError> {
-        self.write(A::OPERATIONS.save, next, Some(next.version() - 1)).await
+        self.write(A::OPERATIONS.save, self.to_item(next, &write_id()), Some(next.version() - 1)).await
+    }
+
+    /// [`Self::save`] for a version that needs no fanout: the filter of the stream drops its record.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save_quietly(&self, next: &A) -> Result<Saved<A>, StoreError> {
+        let mut item = self.to_item(next, &write_id());
+        if self.form == StoredForm::Compressed {
+            // The body has the effects, too.
+            item.remove(OUTBOX);
+        }
+        self.write(A::OPERATIONS.save, item, Some(next.version() - 1)).await
     }
 
     /// Creates an aggregate with its idempotency record, in one transaction; a conflict has the record that is there, and none
@@ -258,15 +271,15 @@ impl<A: Stored> AggregateTable<A> {
         items.iter().filter_map(|item| A::parse_id(text(item, "id")?)).collect()
     }
 
-    /// Writes an aggregate on condition that its item has the `expected` version, or does not exist.
+    /// Writes the item of an aggregate on condition that there is one of the `expected` version, or none.
     async fn write(
         &self,
         operation: &'static str,
-        aggregate: &A,
+        item: Item,
         expected: Option<u64>,
     ) -> Result<Saved<A>, StoreError> {
-        let write_id = write_id();
-        match self.put(self.to_item(aggregate, &write_id), expected).send().await {
+        let write_id = text(&item, "write_id").unwrap_or_default().to_owned();
+        match self.put(item, expected).send().await {
             Ok(_) => Ok(Saved::Done),
             Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
         }

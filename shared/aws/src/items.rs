@@ -21,6 +21,8 @@ pub(crate) const SCHEMA: i64 = 1;
 /// The version of the schema of items that keep a history. The filter of the stream in the template names it.
 pub(crate) const SCHEMA_WITH_HISTORY: i64 = 2;
 
+/// The attribute of an outbox. The filter of the stream lets records that have it through.
+pub(crate) const OUTBOX: &str = "outbox";
 pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }

@@ -7,7 +7,7 @@ use reelhook_app::Url;
 use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::RemovalPorts;
-use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
+use reelhook_app::jobs::renders::Creatomate;
 use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
 use reelhook_app::jobs::work::{WorkPorts, work_on};
 use reelhook_app::outbox::cleanup::CleanupPorts;
@@ -362,17 +362,6 @@ impl Stack {
         messages.len()
     }
 
-    /// The ports of render callbacks and render checks.
-    pub fn render_ports(&self) -> RenderPorts<'_> {
-        RenderPorts {
-            jobs: &*self.jobs,
-            renders: &*self.jobs,
-            clock: &*self.world,
-            policy: &self.policy,
-            confirmable: self.creatomate.key.is_some(),
-        }
-    }
-
     /// The ports of a repair.
     pub fn repair_ports<'a>(&'a self, subscriptions: &'a Subscriptions) -> RepairPorts<'a> {
         RepairPorts {
@@ -451,14 +440,14 @@ impl Stack {
     /// # Panics
     /// When one of them fails.
     pub async fn dispatch(&self) -> usize {
-        let ids = |DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id);
-        let hints: Vec<_> = self.hints.receive().into_iter().map(ids).collect();
-        for batch in hints.chunks(10) {
-            for result in deliver(&self.deliver_ports(), batch).await {
+        let messages = self.hints.receive();
+        for batch in messages.chunks(10) {
+            let named: Vec<_> = batch.iter().flat_map(DeliveryMessage::deliveries).collect();
+            for result in deliver(&self.deliver_ports(), &named).await {
                 result.expect("the dispatcher processes the delivery");
             }
         }
-        hints.len()
+        messages.len()
     }
 
     /// Runs the due sweep.

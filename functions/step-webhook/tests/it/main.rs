@@ -8,6 +8,7 @@ use reelhook_app::jobs::steps::StepPorts;
 use reelhook_domain::{Event, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::jobs::step::{Credentials, read, reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -76,8 +77,14 @@ impl Stack {
     async fn respond(&self, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
         let credentials = Credentials { tokens: &self.tokens, secret: Some(&self.secret), access: &self.access };
         let step = read(request, &reporter(request, &credentials, NOON)?, NOON)?;
-        let ports = StepPorts { jobs: &self.jobs, details: &self.details, clock: &self.world, policy: &self.policy };
-        apply(&ports, step, "r-1").await
+        let ports = StepPorts {
+            jobs: &self.jobs,
+            renders: &self.jobs,
+            details: &self.details,
+            clock: &self.world,
+            policy: &self.policy,
+        };
+        apply(&ports, step, "r-1", &mut ReportLine::default()).await
     }
 }
 

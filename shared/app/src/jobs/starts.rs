@@ -14,16 +14,18 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use crate::change::{ChangeError, Changed, change, change_loaded};
+use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
 use crate::jobs::admission::AdmissionStore;
 use crate::jobs::store::JobStore;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::retry::Retry;
-use crate::store::StoreError;
+use crate::store::{Saved, StoreError};
 
 /// The maximum number of starts for one hint.
 pub(crate) const STARTS: usize = 10;
+/// How many waiting jobs a claim reads if the oldest [`STARTS`] are all claimed, which the index does not know.
+const FURTHER: usize = 100;
 /// Attempts at a claim after conflicts, before the hint is dropped.
 const ATTEMPTS: u32 = 20;
 /// The maximum number of pages of hidden jobs that one claim removes.
@@ -53,7 +55,8 @@ pub enum Claimed {
 /// The queue of waiting jobs, and claims of them.
 #[async_trait]
 pub trait StartStore: AdmissionStore {
-    /// The oldest jobs that may start at `now`, at most `limit`; eventually consistent.
+    /// The oldest jobs that may start at `now`, at most `limit`; eventually consistent, and with those that are claimed but
+    /// have not started.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -115,13 +118,27 @@ enum StartResponse {
 pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
     let mut started = 0;
     while started < STARTS {
-        let Some(job) = claim_one(ports).await? else { break };
-        if !start(ports, &job).await? {
-            break;
+        let Some(job) = claim_one(ports).await? else { return Ok(started) };
+        if !start(ports, job).await? {
+            // The hint for the next attempt of this job starts what waits behind it too.
+            return Ok(started);
         }
         started += 1;
     }
+    leave_waiting(ports).await?;
     Ok(started)
+}
+
+/// Notes that jobs may still wait, so that the next freed slot causes a hint.
+async fn leave_waiting(ports: &StartPorts<'_>) -> Result<(), ChangeError> {
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
+    while retry.attempt().await {
+        let Some(next) = ports.starts.admission().await?.leave(ports.clock.now()) else { return Ok(()) };
+        if ports.starts.save_admission(&next).await? == Saved::Done {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// The outcome of one attempt at a claim.
@@ -130,7 +147,7 @@ enum Attempt {
     Claimed(Box<Job>),
     /// No slot is free, or no job is ready.
     Nothing,
-    /// Another writer changed the job or the slots first.
+    /// Another writer may have changed the job or the slots first: look again.
     Conflict,
     /// The ready jobs were hidden by a clear and are now cancelled.
     Removed,
@@ -160,11 +177,37 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
     let now = ports.clock.now();
     if let Err(reason) = admission.check(now, ports.worker.max) {
         tracing::info!(?reason, running = admission.running(now), "no slot is free, started no job");
-        return Ok(Attempt::Nothing);
+        // A slot that is freed from now on causes a hint. One that was freed before that is found by looking again.
+        return Ok(match admission.leave(now) {
+            Some(next) => {
+                ports.starts.save_admission(&next).await?;
+                Attempt::Conflict
+            }
+            None => Attempt::Nothing,
+        });
     }
+    let mut seen = 0;
+    for limit in [STARTS, FURTHER] {
+        let oldest = ports.starts.oldest_ready(now, limit).await?;
+        let attempt = claim_first(ports, &admission, now, oldest.get(seen..).unwrap_or_default()).await?;
+        if !matches!(attempt, Attempt::Nothing) || oldest.len() < limit {
+            return Ok(attempt);
+        }
+        seen = oldest.len();
+    }
+    Ok(Attempt::Nothing)
+}
+
+/// Claims the first of these jobs that is ready; those that are claimed or no longer wait are skipped.
+async fn claim_first(
+    ports: &StartPorts<'_>,
+    admission: &Admission,
+    now: Timestamp,
+    oldest: &[JobId],
+) -> Result<Attempt, ChangeError> {
     let mut removed = false;
-    for id in ports.starts.oldest_ready(now, STARTS).await? {
-        let job = match ports.jobs.load(&id).await {
+    for id in oldest {
+        let job = match ports.jobs.load(id).await {
             Ok(Some(job)) => job,
             Ok(None) => continue,
             // An unreadable job must not block the jobs behind it.
@@ -194,28 +237,29 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
 }
 
 /// Sends a claimed job to the worker, or to our own renderers; returns whether more jobs may be started.
-async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
-    let attempt = job.run.attempt;
+async fn start(ports: &StartPorts<'_>, job: Job) -> Result<bool, ChangeError> {
+    let (id, attempt, traceparent) = (job.id.clone(), job.run.attempt, job.origin.traceparent.clone());
     let Some(url) = ports.worker.url.as_ref().filter(|_| job.plan().is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
-        change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
-        tracing::info!(job_id = %job.id, attempt, traceparent = job.origin.traceparent, "started a job on our own renderers");
+        change_loaded(ports.jobs, ports.clock, ports.policy, job, &event).await?;
+        tracing::info!(job_id = %id, attempt, traceparent, "started a job on our own renderers");
         return Ok(true);
     };
-    let response = request_start(ports, job, url).await;
+    let response = request_start(ports, &job, url).await;
     let (event, runs) = match response {
         StartResponse::Accepted { worker_id, cancel_url } => (Event::Started { attempt, worker_id, cancel_url }, true),
         StartResponse::Busy { wait, reason } => (Event::StartDeferred { attempt, wait, reason }, false),
         StartResponse::Refused { error } => (Event::RunFailed { attempt, error }, true),
     };
-    let changed = change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
+    // What was claimed is usually what is stored; after a conflict the change reads it.
+    let changed = change_loaded(ports.jobs, ports.clock, ports.policy, job, &event).await?;
     if let (Changed::Ignored(Ignored::FinalJob, now), Event::Started { cancel_url: Some(url), .. }) = (&changed, &event)
         && now.status == Status::Cancelled
     {
         // The job was cancelled while the request to the worker was in progress.
-        cancel_worker(ports.http, ports.worker, ports.clock.now(), &job.id, attempt, url).await;
+        cancel_worker(ports.http, ports.worker, ports.clock.now(), &id, attempt, url).await;
     }
-    tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.origin.traceparent, "sent a job to the worker");
+    tracing::info!(job_id = %id, attempt, runs, traceparent, "sent a job to the worker");
     Ok(runs)
 }
 

@@ -1,11 +1,13 @@
-//! Step reports of workers: large details are stored in S3 before the job is saved (ARCHITECTURE.md, The tables).
+//! Step reports of workers: large details are stored in S3 before the job is saved (ARCHITECTURE.md, The tables), and a
+//! render callback that came before the report that names its render is applied after it.
 
 use async_trait::async_trait;
-use reelhook_domain::{Decision, Event, Job, JobId, Policy, StepUpdate, decide};
+use reelhook_domain::{Decision, Event, Job, JobId, Policy, RenderId, StepUpdate, decide};
 use serde_json::json;
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
+use crate::jobs::renders::{RenderPorts, RenderStore, apply_parked};
 use crate::jobs::store::JobStore;
 use crate::store::StoreError;
 
@@ -28,6 +30,8 @@ pub trait DetailStore: Send + Sync {
 pub struct StepPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
+    /// Callbacks of renders that no job knew.
+    pub renders: &'a dyn RenderStore,
     /// Large details.
     pub details: &'a dyn DetailStore,
     /// Clock and randomness.
@@ -72,5 +76,23 @@ pub async fn report(
             update.details = Some(json!({ "stored": key, "bytes": bytes }));
         }
     }
-    change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::Step { attempt, update }).await
+    let known = job.render_id().cloned();
+    let changed = change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::Step { attempt, update }).await?;
+    if let Changed::Applied(job) = &changed
+        && let Some(render) = job.render_id().filter(|render| Some(*render) != known.as_ref())
+    {
+        apply_early(ports, job_id, render).await;
+    }
+    Ok(changed)
+}
+
+/// Applies the callback of a render that came before the job knew the render. It is read after the job was saved: a callback
+/// that is stored later finds the render in the job. If this fails, the next poll of the render applies the callback.
+async fn apply_early(ports: &StepPorts<'_>, job_id: &JobId, render: &RenderId) {
+    let StepPorts { jobs, renders, clock, policy, .. } = *ports;
+    // A reported end is left to the launcher, which knows whether the render service can confirm it.
+    let ports = RenderPorts { jobs, renders, clock, policy, confirmable: true };
+    if let Err(error) = apply_parked(&ports, job_id, render).await {
+        tracing::warn!(%job_id, render_id = %render, %error, "failed to apply an early render callback, a poll will");
+    }
 }

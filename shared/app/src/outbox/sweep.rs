@@ -164,7 +164,7 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     let hints: Vec<Delayed<DeliveryMessage>> = swept
         .keep(deliveries)
         .into_iter()
-        .map(|(delivery_id, event_id)| Delayed::now(DeliveryMessage::Deliver { delivery_id, event_id }))
+        .map(|(delivery_id, event_id)| Delayed::now(DeliveryMessage::of(delivery_id, event_id)))
         .collect();
     let count = hints.len();
     match send_all(ports.deliveries, hints).await {

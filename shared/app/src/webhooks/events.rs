@@ -89,5 +89,17 @@ pub fn delivery_of(event: &EventRow, to: &Subscriber, grace: Duration, tracepare
 
 /// The hint for a delivery that may be sent immediately.
 pub(crate) fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
-    Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
+    Delayed::now(DeliveryMessage::of(delivery.id, delivery.event_id.clone()))
+}
+
+/// The hints for deliveries that may be sent immediately: those of one event share a message, as far as it has room.
+pub(crate) fn hints<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -> Vec<Delayed<DeliveryMessage>> {
+    let mut hints: Vec<Delayed<DeliveryMessage>> = Vec::new();
+    for delivery in deliveries {
+        let is_added = hints.last_mut().is_some_and(|last| last.message.add(delivery.id, &delivery.event_id));
+        if !is_added {
+            hints.push(hint(delivery));
+        }
+    }
+    hints
 }

@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::items::{Item, b, n, read, s, text};
+use crate::items::{Item, OUTBOX, b, n, read, s, text};
 
 /// Every dictionary that a version has written with, by the byte that names it. Items name them for ever, so none of them
 /// changes or goes. infra/local/dictionary.py makes the next one.
@@ -95,7 +95,7 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     if !outbox.is_empty() {
-        item.insert("outbox".to_owned(), s(IN_BODY));
+        item.insert(OUTBOX.to_owned(), s(IN_BODY));
     }
     item
 }
@@ -106,7 +106,7 @@ pub(crate) fn as_texts(mut item: Item) -> Item {
     let whole: Value = parsed(body.as_ref()).expect("it was written by `item_of`");
     item.insert("body".to_owned(), s(whole["b"].to_string()));
     if let Some(outbox) = whole.get("o") {
-        item.insert("outbox".to_owned(), s(outbox.to_string()));
+        item.insert(OUTBOX.to_owned(), s(outbox.to_string()));
     }
     item
 }
@@ -131,7 +131,7 @@ pub(crate) fn read_item<F: DeserializeOwned>(
         Some(packed) => unzipped(packed).map_err(|reason| unreadable("packed", reason))?,
         None => read(operation, item, "body")?,
     };
-    let outbox = if item.contains_key("outbox") { read(operation, item, "outbox")? } else { Vec::new() };
+    let outbox = if item.contains_key(OUTBOX) { read(operation, item, OUTBOX)? } else { Vec::new() };
     Ok((form, outbox))
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn read_item<F: DeserializeOwned>(
 /// # Errors
 /// Why they can't be read.
 pub(crate) fn effect_kinds(item: &Item) -> Result<Option<Vec<Option<String>>>, String> {
-    let Some(outbox) = text(item, "outbox") else { return Ok(None) };
+    let Some(outbox) = text(item, OUTBOX) else { return Ok(None) };
     let kinds: Vec<Kind> = match item.get("body") {
         Some(AttributeValue::B(body)) => parsed::<Kinds>(body.as_ref())?.outbox,
         _ => serde_json::from_str(outbox).map_err(|error| error.to_string())?,

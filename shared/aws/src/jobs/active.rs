@@ -1,6 +1,6 @@
 //! Where a job is in `by-active`, the index of what is not over: the one place that builds and reads its keys (ADR 3, ADR 50).
 //!
-//! A job that waits has the rank `pending#<ready>#<created>`, by which it is claimed. Any other job that is under way has
+//! A job that waits or is claimed has the rank `pending#<ready>#<created>`. Any other job that is under way has
 //! `<stage>#<due>#<created>`, by which the due sweep finds it. The due sweep starts waiting jobs without a key of their own.
 //! A rank of a video ends with [`VIDEO`]. Versions before 0.3 wrote `<stage>#<ready>` for every stage.
 
@@ -58,8 +58,7 @@ impl Stage {
 pub(crate) fn key(job: &Job) -> Option<(&'static str, String)> {
     let due = job.due_at.map(found_at);
     let (stage, at) = match job.status {
-        Status::Pending if job.run.start.claim.is_none() => (Stage::Pending, Some(job.run.start.ready_at)),
-        Status::Pending => (Stage::Starting, due),
+        Status::Pending => (Stage::Pending, Some(job.run.start.ready_at)),
         Status::Processing => (Stage::Processing, due),
         Status::Rendering => (Stage::Rendering, due),
         Status::Completed | Status::Failed | Status::Cancelled => return Some((CONFIRMING, digits(due?))),

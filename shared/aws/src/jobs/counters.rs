@@ -47,6 +47,20 @@ impl CounterTable {
         &self.table
     }
 
+    /// Reads a row that may be a little behind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn get_eventually(
+        &self,
+        operation: &'static str,
+        pk: &str,
+        sk: &str,
+    ) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("pk", s(pk)).key("sk", s(sk));
+        Ok(get.send().await.map_err(|error| store_error(operation, error))?.item)
+    }
+
     /// Reads a row consistently.
     pub(crate) async fn get(&self, operation: &'static str, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
         let get =

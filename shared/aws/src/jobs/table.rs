@@ -12,6 +12,8 @@ use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::starts::{Claimed, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
+use reelhook_app::outbox::fanout::Viewers;
+use reelhook_app::outbox::need::{FanoutNeed, fanout_need};
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::{DueIndex, PER_SWEEP, SHARDS};
 use reelhook_app::store::{Saved, StoreError};
@@ -43,6 +45,8 @@ const VIDEOS: &str = "vidbuilder/";
 pub struct JobTable {
     pub(crate) items: AggregateTable<Job>,
     finals: Arc<Mutex<Option<(Instant, QueueCounts)>>>,
+    /// Whether there are viewers; without it, they are assumed.
+    viewers: Option<Arc<dyn Viewers>>,
 }
 
 impl JobTable {
@@ -53,7 +57,28 @@ impl JobTable {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { items: AggregateTable::new(client, table, counters, clock), finals: Arc::default() }
+        Self { items: AggregateTable::new(client, table, counters, clock), finals: Arc::default(), viewers: None }
+    }
+
+    /// The table, with the flag that there are viewers: without viewers, a version that only shows its progress needs no
+    /// fanout.
+    #[must_use]
+    pub fn with_viewers(self, viewers: impl Viewers + 'static) -> Self {
+        Self { viewers: Some(Arc::new(viewers)), ..self }
+    }
+
+    /// Whether fanout has to process a version.
+    async fn needs_fanout(&self, job: &Job) -> bool {
+        match (fanout_need(job), &self.viewers) {
+            (FanoutNeed::Nothing, _) => false,
+            (FanoutNeed::Effects, _) | (FanoutNeed::Viewers, None) => true,
+            (FanoutNeed::Viewers, Some(viewers)) => {
+                viewers.any(self.items.clock.now()).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "failed to read whether there are viewers, they are assumed");
+                    true
+                })
+            }
+        }
     }
 
     /// The same table, with items written in this form.
@@ -172,7 +197,7 @@ impl AggregateStore<Job> for JobTable {
     }
 
     async fn save(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
-        self.items.save(job).await
+        if self.needs_fanout(job).await { self.items.save(job).await } else { self.items.save_quietly(job).await }
     }
 }
 

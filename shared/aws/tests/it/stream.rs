@@ -155,3 +155,11 @@ fn every_kind_of_effect_is_known() {
     .unwrap();
     assert_eq!(read(&record("INSERT", None, Some(&image(&job))), WRITTEN), Record::Version(Box::new(job)));
 }
+
+#[test]
+fn a_version_whose_outbox_needs_no_fanout_has_no_effects() {
+    // The filter drops such a record; one that comes all the same does no harm.
+    let mut image = image(&cancelled());
+    image.as_object_mut().unwrap().remove("outbox").unwrap();
+    assert_eq!(read(&record("MODIFY", Some(&self::image(&waiting())), Some(&image)), WRITTEN), Record::Nothing);
+}

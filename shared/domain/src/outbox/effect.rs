@@ -51,7 +51,7 @@ pub enum Effect {
         /// Not before so many seconds.
         delay_s: u32,
     },
-    /// Free an admission slot, and send a hint to start something.
+    /// Free an admission slot, and send a hint to start something if jobs may wait for it.
     #[serde(rename = "free_slot.v1")]
     FreeSlot {
         /// The slot's key in the admission item.

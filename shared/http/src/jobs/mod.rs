@@ -7,6 +7,7 @@ pub mod logs;
 pub mod problem;
 pub mod queue;
 pub mod render;
+pub mod report_line;
 pub mod status;
 pub mod step;
 pub mod stream;

@@ -2,6 +2,7 @@
 //! callbacks.
 
 mod ports;
+mod reports;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};

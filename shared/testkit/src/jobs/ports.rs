@@ -133,10 +133,7 @@ impl StartStore for MemoryJobs {
         let done = self.faults.check("oldest_ready")?;
         let state = self.state();
         let waits = |job: &&Job| {
-            job.status == Status::Pending
-                && job.deleted_at.is_none()
-                && job.run.start.claim.is_none()
-                && job.run.start.ready_at <= now
+            job.status == Status::Pending && job.deleted_at.is_none() && job.run.start.ready_at <= now
         };
         let mut ready: Vec<&Job> = state.jobs.values().filter(waits).collect();
         ready.sort_by_key(|job| job.run.start.ready_at);

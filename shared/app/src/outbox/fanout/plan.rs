@@ -91,10 +91,8 @@ impl<A: FanoutSource> Planner<'_, A> {
             Effect::Start { delay_s } => {
                 self.plan.work.push(Delayed { message: WorkMessage::Start, delay_s: *delay_s });
             }
-            Effect::FreeSlot { slot } => {
-                self.plan.slots.push(slot.clone());
-                self.plan.work.push(Delayed::now(WorkMessage::Start));
-            }
+            // Whether a hint follows depends on the admission item.
+            Effect::FreeSlot { slot } => self.plan.slots.push(slot.clone()),
             Effect::Notify { event, to, about } => {
                 let to = to.unwrap_or_else(|| Recipients::unstated(*event));
                 self.notify(self.id(index), *event, about.as_deref(), to, self.of.updated_at());

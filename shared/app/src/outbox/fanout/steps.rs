@@ -21,7 +21,7 @@ pub struct Plan {
     pub deliveries: Vec<Delivery>,
     /// Changes of the counters.
     pub counts: Vec<CountStep>,
-    /// Admission slots to free.
+    /// Admission slots to free; if jobs may wait for them, a hint to start follows.
     pub slots: Vec<String>,
     /// Slots of scenes to free.
     pub scene_slots: Vec<String>,

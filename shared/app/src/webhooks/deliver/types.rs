@@ -140,7 +140,7 @@ impl Change {
 pub(super) fn hint_at(delivery: &Delivery, until: Timestamp, now: Timestamp) -> Option<Delayed<DeliveryMessage>> {
     let wait = until.wait_from(now);
     (wait <= LONGEST_HINT).then(|| Delayed {
-        message: DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() },
+        message: DeliveryMessage::of(delivery.id, delivery.event_id.clone()),
         delay_s: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(900),
     })
 }

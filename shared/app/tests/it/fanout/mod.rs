@@ -66,9 +66,10 @@ fn every_effect(n: u32) -> Vec<Effect> {
     ]
 }
 
-/// Leases the slots that these jobs are about to free.
+/// Leases the slots that these jobs are about to free; other jobs wait for them.
 fn hold_slots(stack: &Stack, jobs: impl IntoIterator<Item = u32>) {
     stack.jobs.change_admission(|admission| {
+        admission.left_at = Some(NOON.after(Duration::from_secs(155)));
         for n in jobs {
             admission.active.insert(slot(n), NOON.after(Duration::from_secs(3600)));
         }

@@ -89,7 +89,6 @@ fn each_kind_of_effect_is_planned() {
     assert_eq!(
         plan.work,
         [
-            Delayed::now(WorkMessage::Start),
             Delayed { message: WorkMessage::Start, delay_s: 30 },
             Delayed {
                 message: WorkMessage::CheckRender { job_id: id.clone(), render: render(), check: 2 },

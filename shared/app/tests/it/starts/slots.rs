@@ -134,6 +134,52 @@ async fn one_hint_starts_at_most_ten_jobs() {
 }
 
 #[tokio::test]
+async fn a_launcher_that_finds_no_slot_or_starts_enough_leaves_a_note_for_who_frees_one() {
+    let stack = Stack::with(&[], 12);
+    for n in 0..15 {
+        stack.submit(n);
+    }
+    let note = || stack.jobs.admission_item().left_at;
+    assert_eq!((start(&stack).await, note()), (10, Some(NOON)), "more may wait behind ten");
+    stack.world.advance_s(61);
+    let later = NOON.after(Duration::from_secs(61));
+    assert_eq!((start(&stack).await, note()), (2, Some(later)), "no slot is left");
+    let version = stack.jobs.admission_item().version;
+    assert_eq!(start(&stack).await, 0);
+    assert_eq!(stack.jobs.admission_item().version, version, "the note is fresh");
+}
+
+#[tokio::test]
+async fn a_slot_that_is_freed_while_a_launcher_notes_that_none_is_free_is_found() {
+    let stack = Stack::with(&[], 1);
+    let (first, second) = (stack.submit(1), stack.submit(2));
+    let slot = stack.jobs.get(&first).next_slot();
+    stack.jobs.change_admission(|admission| {
+        admission.active.insert(slot.clone(), NOON.after(Duration::from_secs(60)));
+    });
+    stack.jobs.before("save_admission", move |jobs| {
+        jobs.change_admission(|admission| *admission = admission.free(&[&slot]).unwrap());
+    });
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [first]);
+    assert_eq!(stack.jobs.get(&second).status, Status::Pending);
+}
+
+#[tokio::test]
+async fn claimed_jobs_do_not_block_those_behind_them() {
+    // The index keeps claimed jobs where they were.
+    let stack = Stack::with(&[], 50);
+    let claimed: Vec<JobId> = (0..12).map(|n| stack.submit(n)).collect();
+    for id in &claimed {
+        assert!(stack.jobs.apply(id, &Event::Claim, NOON, &stack.policy));
+    }
+    stack.world.advance_s(1);
+    let waiting = stack.submit(12);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [waiting]);
+}
+
+#[tokio::test]
 async fn without_waiting_jobs_nothing_happens() {
     let stack = Stack::default();
     assert_eq!(start(&stack).await, 0);

@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
+use reelhook_app::outbox::fanout::Viewers;
+use reelhook_app::outbox::source::FanoutSource;
+use reelhook_app::store::StoreError;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
     LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients, RenderId, RenderState,
@@ -193,11 +197,9 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000#1704110400000" }));
 
     let item = check(claimed(), &active).await;
-    assert_eq!(
-        item["active_rank"],
-        json!({ "S": "starting#01704110460000#1704110400000" }),
-        "not among the waiting jobs"
-    );
+    let keys = ["active", "active_rank", "due_shard", "due_at", "status_month"];
+    let before = check(waiting(), &active).await;
+    assert_eq!(keys.map(|key| &item[key]), keys.map(|key| &before[key]), "a claim moves no entry of an index");
 
     let item = check(rendering(), &[&active[..], &["render_id"]].concat()).await;
     assert_eq!(item["render_id"], json!({ "S": "render_1" }));
@@ -301,4 +303,38 @@ async fn an_expired_item_is_not_read() {
 async fn a_deleted_job_is_read_so_that_late_callbacks_find_it() {
     let read = read_at(&item_of(&deleted()).await, NOON).await.unwrap();
     assert_eq!(read.deleted_at, Some(NOON));
+}
+
+#[tokio::test]
+async fn an_outbox_that_needs_no_fanout_is_kept_from_the_stream_s_filter_and_read_all_the_same() {
+    let mut item = item_of(&waiting()).await;
+    item.as_object_mut().unwrap().remove("outbox").unwrap();
+    assert_eq!(read_at(&item, NOON).await, Some(waiting()));
+}
+
+/// Whether there are viewers.
+struct Watched(bool);
+
+#[async_trait]
+impl Viewers for Watched {
+    async fn note(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn any(&self, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.0)
+    }
+}
+
+#[tokio::test]
+async fn progress_that_the_item_keeps_passes_the_stream_s_filter_only_for_viewers() {
+    let progressed = lived(waiting(), &[Event::Claim, started(1)], NOON, &policy());
+    for watched in [false, true] {
+        let (jobs, calls) = table(|_, _| ok());
+        jobs.with_viewers(Watched(watched)).save(&progressed).await.unwrap();
+        let item = calls.only().at("/Item").clone();
+        let is_quiet = progressed.keeps_history() && !watched;
+        assert_eq!(item["outbox"].is_null(), is_quiet, "viewers: {watched}");
+        assert_eq!(read_at(&item, NOON).await, Some(progressed.clone()));
+    }
 }
