@@ -13,10 +13,12 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use reelhook_app::change::change;
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::effects::KeptLive;
 use reelhook_app::outbox::fanout::FanoutStore;
-use reelhook_app::outbox::rows::{LiveRow, LogRow};
+use reelhook_app::outbox::rows::{LogRow, StoredLive};
 use reelhook_app::views;
 use reelhook_app::views::Dialect;
+use reelhook_app::watch::LiveStore;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::table::JobTable;
@@ -303,25 +305,31 @@ impl Aws {
 
     /// Those of a job, a project or a clip job, by its stored id, in a dialect.
     pub async fn live_events_of(&self, dialect: Dialect, id: &str) -> Vec<(String, Value)> {
-        let query = self
-            .dynamodb
-            .query()
-            .table_name(self.output("JobEventsTable"))
-            .key_condition_expression("job_id = :job")
-            .filter_expression("attribute_exists(live_events)")
-            .expression_attribute_values(":job", AttributeValue::S(id.to_owned()));
-        let items = query.send().await.expect("rows").items.unwrap_or_default();
         let (view, subject) = (views::of(dialect), Subject::parse(id).expect("an id"));
-        let events = |item: &Item| -> Vec<(String, Value)> {
-            let version = item["seq"].as_s().expect("text").split('.').next().and_then(|text| text.parse::<u64>().ok());
-            let version = version.expect("a version");
-            let row: LiveRow = serde_json::from_str(item["live_events"].as_s().expect("text")).expect("JSON");
-            let events = row.events.iter().enumerate();
-            events
-                .map(|(index, event)| (format!("{version}.{index}"), view.live_event(&subject, &row, event)))
-                .collect()
-        };
-        items.iter().flat_map(events).collect()
+        let counters = CounterTable::new(self.dynamodb.clone(), self.output("CountersTable"));
+        let jobs = JobTable::new(self.dynamodb.clone(), self.output("JobsTable"), counters, Arc::new(SystemClock));
+        let live = KeptLive { rows: JobEventTable::new(self.dynamodb.clone(), self.output("JobEventsTable")), jobs };
+        let (mut after, mut found) = (0, Vec::new());
+        loop {
+            let page = live.live_since(&subject, after, 1_000).await.expect("live events");
+            let Some((last, _)) = page.last() else { return found };
+            after = *last;
+            for (version, stored) in page {
+                let StoredLive::Events(row) = stored else { panic!("not written by this version: {stored:?}") };
+                let events = row.events.iter().enumerate();
+                found.extend(
+                    events.map(|(index, event)| (format!("{version}.{index}"), view.live_event(&subject, &row, event))),
+                );
+            }
+        }
+    }
+
+    /// The number of rows that a job's log has.
+    pub async fn log_rows(&self, job: &str) -> usize {
+        let query = self.dynamodb.query().table_name(self.output("JobEventsTable"));
+        let query = query.key_condition_expression("job_id = :job");
+        let query = query.expression_attribute_values(":job", AttributeValue::S(job.to_owned()));
+        query.send().await.expect("rows").items().len()
     }
 
     /// Whether the stack's bucket has an object.

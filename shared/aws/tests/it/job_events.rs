@@ -1,17 +1,18 @@
 //! The JobEvents table: batches of rows, rows that come back unprocessed inside a 200, and both stored forms.
 
 use reelhook_app::jobs::logs::{Line, LogStore, Page};
-use reelhook_app::outbox::fanout::FanoutStore;
+use reelhook_app::outbox::fanout::{FanoutStore, plan};
 use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive};
 use reelhook_app::store::StoreError;
 use reelhook_app::views;
 use reelhook_app::views::Dialect;
 use reelhook_app::watch::LiveStore;
+use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{JobId, JobSnapshot, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
-use reelhook_testkit::NOON;
+use reelhook_domain::{Event, Job, JobId, JobSnapshot, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
+use reelhook_testkit::{NOON, SceneStack, lived, make_job, policy, run, started};
 use serde_json::{Value, json};
 
 use crate::replay::{ATTEMPTS, Answer, Call, Calls, dynamodb, error, kind, ok};
@@ -313,5 +314,75 @@ async fn functions_of_version_0_2_read_a_part_of_a_line_and_no_live_events() {
     let before: Value = serde_json::from_str(&rendered_line(&json!({ "a": 1 }))).unwrap();
     for (name, value) in line.as_object().unwrap() {
         assert_eq!(*value, before[name], "{name}");
+    }
+}
+
+/// A job with the log of a whole run, and the versions of it, by which each line had a row before.
+fn whole_run() -> (Vec<Job>, LogRow) {
+    let policy = policy();
+    let events = [vec![Event::Claim, started(1)], run(1, Some("render_1")), vec![Event::Cancel]].concat();
+    let mut versions = vec![make_job(1, NOON, &policy)];
+    for (seconds, event) in (1..).zip(&events) {
+        let now = NOON.after(std::time::Duration::from_secs(seconds * 7));
+        versions.push(lived(versions[versions.len() - 1].clone(), std::slice::from_ref(event), now, &policy));
+    }
+    let mut rows = planned(&versions[versions.len() - 1]);
+    assert_eq!(rows.len(), 1, "it took less than five minutes");
+    (versions, rows.remove(0))
+}
+
+fn planned(job: &Job) -> Vec<LogRow> {
+    plan(job, &Subscriptions::default(), SceneStack::default().links(), std::time::Duration::ZERO).logs
+}
+
+async fn items(rows: &[LogRow]) -> Vec<Value> {
+    let (tables, calls) = tables(|_, _| ok());
+    assert!(tables.put_logs(rows).await.iter().all(Result::is_ok));
+    let of = |call: &Call| call.at("/RequestItems/JobEvents").as_array().unwrap().clone();
+    calls.all().iter().flat_map(of).map(|row| row["PutRequest"]["Item"].clone()).collect()
+}
+
+/// The bytes of an item in DynamoDB's JSON, of which binary data are three quarters.
+fn bytes(item: &Value) -> usize {
+    item.as_object().unwrap().iter().map(|(name, value)| name.len() + value.to_string().len() - 8).sum()
+}
+
+#[tokio::test]
+async fn a_packed_row_has_every_line_and_live_event_that_rows_of_their_own_had() {
+    let (versions, packed) = whole_run();
+    let single: Vec<LogRow> =
+        versions.iter().flat_map(|job| planned(&Job { history: None, ..job.clone() })).collect();
+    let (one, many) = (items(&[packed]).await, items(&single).await);
+    let found = async |items: Vec<Value>| {
+        let (client, _) = dynamodb(move |_, _| (200, json!({ "Items": items })));
+        let table = JobEventTable::new(client, "JobEvents");
+        let mut lines = table.of_subject(&versions[0].id.clone().into(), None, 250).await.unwrap().lines;
+        let mut of_day = table.of_day("2024-01-01", 0, "0", "9", 250).await.unwrap().lines;
+        let live = table.live_since(&versions[0].id.clone().into(), 4, 250).await.unwrap();
+        for lines in [&mut lines, &mut of_day] {
+            lines.sort_by(|one, other| one.place.cmp(&other.place));
+        }
+        (lines, of_day, live)
+    };
+    let (packed, rows) = (found(one.clone()).await, found(many.clone()).await);
+    assert_eq!(packed.0, rows.0);
+    assert_eq!(packed.1, rows.1);
+    let newer: Vec<_> = rows.2.into_iter().filter(|(version, _)| *version > 4).collect();
+    assert_eq!(packed.2, newer);
+    let (size, before) = (bytes(&one[0]), many.iter().map(bytes).sum::<usize>());
+    println!("{} lines: {size} bytes in one row, {before} in {}", packed.0.len(), many.len());
+    assert!(size < before / 3, "{size} of {before} bytes");
+    // An older function shows the last line alone, at its own place.
+    let line: Value = serde_json::from_str(one[0]["line"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!((&line["message"], &one[0]["seq"]), (&json!("Job cancelled"), &many[many.len() - 1]["seq"]));
+    assert!(one[0].get("live_events").is_none() && one[0].get("live").is_none());
+}
+
+#[tokio::test]
+async fn a_packed_row_that_can_t_be_read_names_what_is_invalid() {
+    let line = |earlier: &str| rendered_line(&json!({})).replace("\"source\"", &format!("\"earlier\":{earlier},\"source\""));
+    for earlier in ["\"!\"", "\"AAAA\""] {
+        let read = table_of(json!({ "line": line(earlier) })).of_subject(&job().into(), None, 50).await;
+        assert!(read.unwrap_err().to_string().contains("line.earlier"), "{earlier}");
     }
 }

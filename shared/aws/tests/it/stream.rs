@@ -3,8 +3,8 @@
 use aws_lambda_events::event::dynamodb::EventRecord;
 use reelhook_aws::jobs::item::{from_item, to_item};
 use reelhook_aws::outbox::stream::{self, Record};
-use reelhook_domain::{Event, Job, Timestamp};
-use reelhook_testkit::{NOON, lived, make_job, policy};
+use reelhook_domain::{Effect, Event, Job, Timestamp};
+use reelhook_testkit::{NOON, lived, make_job, policy, started};
 use serde_json::{Value, json};
 
 use crate::opened::{closed, opened};
@@ -97,6 +97,27 @@ fn a_version_without_an_outbox_has_no_effects() {
     let mut job = waiting();
     job.outbox.clear();
     assert_eq!(read(&record("INSERT", None, Some(&image(&job))), WRITTEN), Record::Nothing);
+}
+
+#[test]
+fn a_history_that_an_older_function_left_out_is_packed_from_the_old_image() {
+    let before = lived(waiting(), &[Event::Claim], NOON, &policy());
+    let by_older = |outbox: &[Effect]| {
+        let next = lived(before.clone(), &[started(1)], NOON, &policy());
+        Job { history: None, outbox: outbox.to_vec(), ..next }
+    };
+    for outbox in [Vec::new(), vec![Effect::Start { delay_s: 1 }]] {
+        let version = by_older(&outbox);
+        let found = read(&record("MODIFY", Some(&image(&before)), Some(&image(&version))), WRITTEN);
+        let Record::Version(found) = found else { panic!("{found:?}") };
+        assert_eq!(found.outbox, [&outbox[..], &[Effect::PackHistory]].concat());
+        assert_eq!(found.kept(), before.kept());
+        let older = Job { history: None, ..before.clone() };
+        let found = read(&record("MODIFY", Some(&image(&older)), Some(&image(&version))), WRITTEN);
+        let expected =
+            if outbox.is_empty() { Record::Nothing } else { Record::Version(Box::new(version)) };
+        assert_eq!(found, expected, "its lines are rows already");
+    }
 }
 
 #[test]

@@ -99,6 +99,7 @@ pub(super) fn full() -> Job {
         retries: Retries { used: 1, max: 3, by_hand_at: Some(at(14)) },
         run,
         due_at: Some(at(15)),
+        history: rendering().history,
         emitted: vec![Emitted {
             about: None,
             id: EventId::of(&job.id, 40, 1),
@@ -289,6 +290,19 @@ async fn the_outbox_is_in_the_body_and_marked_unless_it_is_empty() {
     let mut quiet = waiting();
     quiet.outbox.clear();
     assert!(item_of(&quiet).await.get("outbox").is_none());
+}
+
+#[tokio::test]
+async fn the_history_is_in_the_body_and_an_item_without_one_has_the_former_schema() {
+    let item = item_of(&claimed()).await;
+    let body: Value = serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap();
+    let line = json!({ "n": 1, "event_type": "job_queued", "level": "info", "message": "Job added to the queue" });
+    let versions = json!([{ "v": 1, "at": NOON.millis(), "lines": [line] }]);
+    assert_eq!((&body["history"]["since"], &body["history"]["versions"]), (&json!(0), &versions));
+    let older = Job { history: None, ..claimed() };
+    let item = item_of(&older).await;
+    assert_eq!(item["schema"], json!({ "N": "1" }));
+    assert_eq!(read_at(&item, NOON).await, Some(older));
 }
 
 #[tokio::test]
