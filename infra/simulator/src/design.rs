@@ -7,6 +7,8 @@ use crate::agenda::{MILLISECOND, Micros, SECOND};
 pub enum Claims {
     /// One after the other, each by a transaction over one admission item and the job.
     OneByOne,
+    /// Up to 16 at once, by a transaction over the jobs and one of several rows, which has the names of its slots.
+    BatchByName,
     /// Ten at once: tokens of an admission row, and then a conditional put for each job.
     TenByToken,
 }
@@ -154,6 +156,18 @@ impl Design {
         }
     }
 
+    /// The same, with the names of slots in rows (ADR 55), transactions, and the indexes of version 0.2.
+    pub fn named(shards: usize) -> Self {
+        let design = Self::sharded(shards);
+        Self {
+            name: if shards == 16 { "names, N = 16" } else { "names" },
+            claims: Claims::BatchByName,
+            fanout: Fanout { counts_by_transaction: true, day_shards: 4, parallelization: 2, ..design.fanout },
+            status_shards: 1,
+            ..design
+        }
+    }
+
     /// The write units of a change.
     pub fn units(&self, change: Change) -> Units {
         let (item, active) = match (self.claims, change) {
@@ -163,10 +177,11 @@ impl Design {
             (Claims::OneByOne, Change::Start | Change::Render) => (3, 2),
             (Claims::OneByOne, Change::Report) => (3, 0),
             (Claims::OneByOne, Change::End) => (3, 1),
-            (Claims::TenByToken, Change::Create) => (1, 1),
+            (Claims::TenByToken | Claims::BatchByName, Change::Create) => (1, 1),
+            (Claims::BatchByName, Change::Claim) => (2, 4),
             (Claims::TenByToken, Change::Claim) => (1, 2),
-            (Claims::TenByToken, Change::Start | Change::Report | Change::Render) => (1, 0),
-            (Claims::TenByToken, Change::End) => (1, 1),
+            (Claims::TenByToken | Claims::BatchByName, Change::Start | Change::Report | Change::Render) => (1, 0),
+            (Claims::TenByToken | Claims::BatchByName, Change::End) => (1, 1),
         };
         Units { item, active }
     }

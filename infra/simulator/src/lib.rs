@@ -10,7 +10,10 @@ pub mod fairness;
 pub mod limits;
 pub mod load;
 pub mod outcome;
+mod picture;
 pub mod random;
+pub mod report;
+pub mod scenario;
 pub mod world;
 
 #[cfg(test)]

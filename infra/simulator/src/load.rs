@@ -63,6 +63,8 @@ pub struct Load {
     pub measured: Micros,
     /// How long jobs may take after that until they have ended.
     pub drain: Micros,
+    /// How long a token is kept for a launcher that was killed: longer than a claim, with the sweep that releases it, or a run.
+    pub token_lease: Micros,
     /// What goes wrong.
     pub faults: Faults,
     /// The limits that hold.
@@ -82,6 +84,7 @@ impl Load {
             warm_up: run_time + 30 * SECOND,
             measured: 60 * SECOND,
             drain: run_time + 90 * SECOND,
+            token_lease: 2 * run_time + 240 * SECOND,
             faults: Faults::default(),
             limits: Limits::all(),
             seed: 1,
@@ -91,10 +94,5 @@ impl Load {
     /// When the last job is submitted.
     pub fn last_submission(&self) -> Micros {
         self.warm_up + self.measured
-    }
-
-    /// How long a token is kept for a launcher that was killed: longer than a run lives.
-    pub fn token_lease(&self) -> Micros {
-        2 * self.run_time + 60 * SECOND
     }
 }

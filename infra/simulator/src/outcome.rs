@@ -6,8 +6,8 @@ use crate::limits::{Limit, Stops};
 /// Counts of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Runs that started within the measurement.
-    pub started: u64,
+    /// Runs whose slot came back within the measurement.
+    pub finished: u64,
     /// Claims of a job that another launcher had claimed.
     pub conflicts: u64,
     /// Launchers that were killed.
@@ -31,7 +31,7 @@ pub struct Counts {
 pub struct Outcome {
     /// Counts.
     pub counts: Counts,
-    /// Runs that started a second.
+    /// Runs a second that ended, with all that follows from their end.
     pub throughput: f64,
     /// Waits from submission to start, of jobs that were submitted within the measurement, in order.
     pub waits: Vec<Micros>,
@@ -64,7 +64,7 @@ impl Outcome {
         if self.keeps_up(rate) { None } else { self.stops.most() }
     }
 
-    /// Whether as many runs started as were submitted, but for chance.
+    /// Whether as many runs ended as were submitted, but for chance.
     pub fn keeps_up(&self, rate: f64) -> bool {
         self.throughput > rate * 0.93 && self.wait(99).is_some_and(|wait| wait < 20 * SECOND)
     }

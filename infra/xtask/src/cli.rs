@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, listen, logs, openapi, rules, setup, upgrade};
+use crate::{bench, checks, demo, deployment, listen, logs, openapi, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -139,6 +139,16 @@ enum Command {
         only: Vec<String>,
         #[command(subcommand)]
         other: Option<Bench>,
+    },
+    /// Simulate how many jobs a second a stack takes and how long they wait, and write docs/scale.md
+    #[command(after_help = simulate::ABOUT)]
+    Simulate {
+        /// Simulate few jobs of short runs, and write nothing
+        #[arg(long)]
+        quick: bool,
+        /// Seed of all random numbers
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Build the functions for AWS into target/lambda/<name>/bootstrap, where `sam deploy` finds them
     Package {
@@ -309,6 +319,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Bench { other: Some(Bench::Render), .. } => bench::render(workspace),
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
+        Command::Simulate { quick, seed } => simulate::run(workspace, quick, seed),
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),

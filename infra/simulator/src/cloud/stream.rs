@@ -28,7 +28,7 @@ pub struct Record {
 pub struct Slot {
     /// The number of the claim.
     pub claim: u8,
-    /// The lease bucket of its token.
+    /// The lease bucket of its token, or the row that has its name.
     pub bucket: u32,
 }
 

@@ -36,6 +36,10 @@ pub struct Item {
 pub struct Row {
     /// Its part of MaxWorkers.
     pub cap: i64,
+    /// When it was written last, where it has the names of its slots.
+    pub changed_at: Micros,
+    /// Until when a transaction on it is under way.
+    pub locked_until: Micros,
     /// Tokens in use, at most `cap`. Those of jobs that ended come back to the row of their shard of the stream, so this
     /// may be less than 0; only the sum over all rows counts.
     pub used: i64,
@@ -59,6 +63,8 @@ impl Admission {
         let part = |row: usize| (max_workers as usize + rows - 1 - row) / rows;
         let row = |row| Row {
             cap: part(row) as i64,
+            changed_at: 0,
+            locked_until: 0,
             used: 0,
             buckets: BTreeMap::new(),
             watermarks: BTreeMap::new(),
@@ -89,17 +95,14 @@ impl Row {
         }
     }
 
-    /// Removes the buckets whose lease has expired; returns the tokens that were still in them: less than 0 where more came
+    /// Removes the buckets whose lease has expired; returns them with the tokens that were still in each: less than 0 where more came
     /// back to this row than were taken from it. They are not added to the row, which could then be above its part.
-    pub fn expire(&mut self, now: Micros, lease: Micros) -> i64 {
-        let expired = |bucket: u32| (Micros::from(bucket) + 1) * BUCKET + lease < now;
-        let mut tokens = 0;
-        self.buckets.retain(|bucket, of_bucket| {
-            let keeps = !expired(*bucket);
-            tokens += if keeps { 0 } else { *of_bucket };
-            keeps
-        });
-        tokens
+    pub fn expire(&mut self, now: Micros, lease: Micros) -> Vec<(u32, i64)> {
+        let is_expired = |bucket: u32| (Micros::from(bucket) + 1) * BUCKET + lease < now;
+        let expired = self.buckets.iter().filter(|(bucket, _)| is_expired(**bucket));
+        let expired: Vec<(u32, i64)> = expired.map(|(bucket, tokens)| (*bucket, *tokens)).collect();
+        self.buckets.retain(|bucket, _| !is_expired(*bucket));
+        expired
     }
 }
 
@@ -125,8 +128,8 @@ mod tests {
         let mut row = Admission::new(1, 20).rows.remove(0);
         row.add(10, bucket_of(5 * SECOND));
         row.add(-7, 0);
-        assert_eq!((row.expire(80 * SECOND, 50 * SECOND), row.used), (0, 3));
-        assert_eq!((row.expire(81 * SECOND, 50 * SECOND), row.used), (3, 3));
+        assert_eq!((row.expire(80 * SECOND, 50 * SECOND), row.used), (vec![], 3));
+        assert_eq!((row.expire(81 * SECOND, 50 * SECOND), row.used), (vec![(0, 3)], 3));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::launcher::Stage;
 use super::{Event, QUERY, RETRY, WRITE, World};
 use crate::agenda::Micros;
 use crate::cloud::index::Waiting;
-use crate::design::{Change, ORDER, RESPONSE};
+use crate::design::{Change, Claims, ORDER, RESPONSE};
 use crate::limits::Limit;
 
 /// Tokens that are taken at once.
@@ -63,15 +63,14 @@ impl World {
         self.ledger.used += taken;
         self.ledger.in_hand += taken;
         if self.random.chance(self.load.faults.kill_with_tokens) {
-            self.ledger.in_hand -= taken;
-            self.ledger.leaked += taken;
+            self.ledger.leak(taken, bucket_of(now));
             return self.end_launcher(launcher, true);
         }
         self.agenda.after(wait, Event::Launch(launcher));
     }
 
     /// Reads the heads of all shards, and draws among the jobs that are at most [`ORDER`] younger than the oldest.
-    fn read_heads(&mut self, launcher: usize) {
+    pub(super) fn read_heads(&mut self, launcher: usize) {
         let now = self.agenda.now();
         let until = if self.fairness.is_by_time() { now } else { Micros::MAX };
         let mut heads: Vec<Waiting> = Vec::new();
@@ -95,11 +94,16 @@ impl World {
         let reader = self.launchers.of(launcher);
         (reader.heads, reader.stage) = (heads, Stage::Claim);
         reader.attempts += 1;
+        let has_claimed = !reader.claimed.is_empty();
+        let wait = self.random.about(QUERY);
         if is_empty {
             self.return_tokens(launcher);
+            if has_claimed {
+                self.launchers.of(launcher).stage = Stage::Request;
+                return self.agenda.after(wait, Event::Launch(launcher));
+            }
             return self.end_launcher(launcher, false);
         }
-        let wait = self.random.about(QUERY);
         self.agenda.after(wait, Event::Launch(launcher));
     }
 
@@ -189,7 +193,7 @@ impl World {
     fn return_tokens(&mut self, launcher: usize) {
         let returner = self.launchers.of(launcher);
         let (row, bucket, tokens) = (returner.row, returner.bucket, std::mem::take(&mut returner.tokens));
-        if tokens > 0 {
+        if tokens > 0 && self.design.claims == Claims::TenByToken {
             self.admission.rows[row].add(-tokens, bucket);
             self.ledger.used -= tokens;
             self.ledger.in_hand -= tokens;

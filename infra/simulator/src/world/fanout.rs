@@ -1,7 +1,10 @@
 //! `fanout`: batches of the stream become rows, counts, free slots and hints.
 
+use std::collections::BTreeMap;
+
 use super::admission::item_units;
 use super::batch::{Batch, Stage};
+use super::job::State;
 use super::{CODE, Event, READ, RETRY, SEND, TRANSACTION, WEBHOOKS, WRITE, World};
 use crate::agenda::{Micros, SECOND};
 use crate::cloud::pool::Function;
@@ -38,7 +41,7 @@ impl World {
         let hints = match self.design.claims {
             // Equal hints of a batch are one.
             Claims::OneByOne => created.min(1),
-            Claims::TenByToken => created.div_ceil(HINTED),
+            Claims::TenByToken | Claims::BatchByName => created.div_ceil(HINTED),
         };
         let batch = self.batches.add(Batch {
             lane,
@@ -128,6 +131,7 @@ impl World {
         }
         let version = match self.design.claims {
             Claims::OneByOne => self.admission.item.version,
+            Claims::BatchByName => self.agenda.now(),
             Claims::TenByToken => {
                 let (row, shard) = self.home_row(batch);
                 self.admission.rows[row].watermarks.get(&shard).copied().unwrap_or(0)
@@ -144,6 +148,7 @@ impl World {
         let is_free = match self.design.claims {
             Claims::OneByOne => self.free_in_item(batch, now, took),
             Claims::TenByToken => self.free_in_row(batch, now),
+            Claims::BatchByName => self.free_names(batch, now, took),
         };
         if !is_free {
             self.stops.add(Limit::Admission);
@@ -206,6 +211,34 @@ impl World {
         self.jobs[record.job as usize].freed & 1 << record.slot.claim != 0
     }
 
+    /// Removes the names of slots from the rows that have them; false if a row has changed since they were read, or is
+    /// throttled.
+    fn free_names(&mut self, batch: usize, now: Micros, took: Micros) -> bool {
+        let read_at = self.batches.of(batch).version;
+        let mut by_row: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
+        let freed: Vec<Record> = self.records(batch).filter(|record| record.kind.frees()).copied().collect();
+        for record in freed {
+            if !self.is_freed(&record) {
+                by_row.entry(record.slot.bucket).or_default().push(record);
+            }
+        }
+        let holds = self.holds(Limit::Admission);
+        let mut is_free = true;
+        for (number, records) in by_row {
+            let row = &mut self.admission.rows[number as usize];
+            let is_late = row.changed_at > read_at || now < row.locked_until;
+            if holds && (is_late || !row.writes.take(now, item_units(row.used))) {
+                is_free = false;
+                continue;
+            }
+            (row.changed_at, row.locked_until) = (now + 1, now + took);
+            row.used -= records.len() as i64;
+            records.iter().for_each(|record| self.freed(record));
+        }
+        self.batches.of(batch).hints += 1;
+        is_free
+    }
+
     fn freed(&mut self, record: &Record) {
         if self.is_freed(record) {
             self.ledger.violated(|| format!("slot {} of job {} was given back twice", record.slot.claim, record.job));
@@ -213,6 +246,8 @@ impl World {
         self.jobs[record.job as usize].freed |= 1 << record.slot.claim;
         self.ledger.used -= 1;
         self.ledger.unfreed -= 1;
+        let is_measured = (self.load.warm_up..self.load.last_submission()).contains(&self.agenda.now());
+        self.counts.finished += u64::from(is_measured && self.jobs[record.job as usize].state == State::Ended);
     }
 
     fn send_hints(&mut self, batch: usize) {

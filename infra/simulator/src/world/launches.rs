@@ -28,7 +28,6 @@ impl World {
 
     /// Hands a batch of hints to a launcher.
     pub(super) fn receive(&mut self) {
-        self.is_polled = false;
         match self.cloud.queue.receive(self.agenda.now()) {
             Ok(false) => {}
             Ok(true) => match self.begin(Function::Worker) {
@@ -44,7 +43,9 @@ impl World {
                 }
             },
             Err(limit) => {
-                self.stops.add(limit);
+                if !self.is_polled {
+                    self.stops.add(limit);
+                }
                 self.poll_later();
             }
         }
@@ -53,7 +54,7 @@ impl World {
     fn poll_later(&mut self) {
         if !self.is_polled {
             self.is_polled = true;
-            self.agenda.after(POLL, Event::Receive);
+            self.agenda.after(POLL, Event::PollQueue);
         }
     }
 
@@ -127,9 +128,6 @@ impl World {
         started.throttled = 0;
         if started.started == 0 {
             started.started = now;
-            if (self.load.warm_up..self.load.last_submission()).contains(&now) {
-                self.counts.started += 1;
-            }
         }
         due.remove(&(started.lease, job));
     }

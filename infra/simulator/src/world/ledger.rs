@@ -1,5 +1,7 @@
 //! What is true of all jobs and slots: checked at every event.
 
+use std::collections::BTreeMap;
+
 use crate::agenda::Micros;
 
 /// A rule that was broken.
@@ -39,6 +41,7 @@ pub struct Ledger {
     pub used: i64,
     /// The longest time by which a job was older than one that started before it.
     pub most_overtaken: Micros,
+    leaks: BTreeMap<u32, i64>,
     first: Option<Violation>,
 }
 
@@ -51,6 +54,23 @@ impl Ledger {
     /// Notes the first broken rule.
     pub fn violated(&mut self, text: impl FnOnce() -> String) {
         self.first.get_or_insert_with(|| Violation(text()));
+    }
+
+    /// Tokens of a bucket are lost with the launcher that took them.
+    pub fn leak(&mut self, tokens: i64, bucket: u32) {
+        self.in_hand -= tokens;
+        self.leaked += tokens;
+        *self.leaks.entry(bucket).or_default() += tokens;
+    }
+
+    /// Tokens of a bucket come back since its lease has expired: only those that were lost may be left in it.
+    pub fn reclaim(&mut self, tokens: i64, bucket: u32) {
+        let leaked = self.leaks.remove(&bucket).unwrap_or_default();
+        if tokens != leaked {
+            self.violated(|| format!("{tokens} tokens came back, but {leaked} were lost with killed launchers"));
+        }
+        self.used -= tokens;
+        self.leaked -= tokens;
     }
 
     /// Checks every rule.

@@ -23,6 +23,7 @@ use slab::Slab;
 
 mod admission;
 mod batch;
+mod claim_batch;
 mod claim_one;
 mod claim_ten;
 mod fanout;
@@ -86,6 +87,8 @@ enum Event {
     Batch(usize),
     /// Lambda polls the queue of hints.
     Receive,
+    /// Lambda polls the queue again, since an invocation was not allowed before.
+    PollQueue,
     /// A hint becomes visible again.
     Hint,
     /// A launcher goes on.
@@ -203,10 +206,15 @@ impl World {
             Event::Poll(lane) => self.poll(lane),
             Event::Batch(batch) => self.fan_out(batch),
             Event::Receive => self.receive(),
+            Event::PollQueue => {
+                self.is_polled = false;
+                self.receive();
+            }
             Event::Hint => self.hint(),
             Event::Launch(launcher) => match self.design.claims {
                 Claims::OneByOne => self.claim_one(launcher),
                 Claims::TenByToken => self.claim_ten(launcher),
+                Claims::BatchByName => self.claim_batch(launcher),
             },
             Event::Dispatch(batches) => self.dispatch(batches),
             Event::Dispatched => self.end(Function::Dispatcher, false),
@@ -323,7 +331,7 @@ impl World {
         let unstarted = waits.iter().filter(|wait| **wait == Micros::MAX).count();
         debug_assert!(end >= from, "the run ended before its measurement");
         Ok(Outcome {
-            throughput: self.counts.started as f64 * SECOND as f64 / self.load.measured as f64,
+            throughput: self.counts.finished as f64 * SECOND as f64 / self.load.measured as f64,
             counts: self.counts,
             waits,
             unstarted,

@@ -1,5 +1,7 @@
 //! The due sweep, and what happens by itself.
 
+use std::collections::BTreeMap;
+
 use super::job::State;
 use super::{Event, QUERY, World};
 use crate::agenda::{Micros, SECOND};
@@ -56,15 +58,16 @@ impl World {
 
     /// Takes back the tokens of launchers that were killed.
     fn reclaim(&mut self) {
-        let (now, lease) = (self.agenda.now(), self.load.token_lease());
-        let reclaimed: i64 = self.admission.rows.iter_mut().map(|row| row.expire(now, lease)).sum();
-        // To one row: what is left in a bucket is only known of all rows together.
-        self.admission.rows[0].used -= reclaimed;
-        self.ledger.used -= reclaimed;
-        self.ledger.leaked -= reclaimed;
-        self.counts.reclaimed += reclaimed.unsigned_abs();
-        if self.ledger.leaked < 0 {
-            self.ledger.violated(|| format!("{reclaimed} tokens came back that no killed launcher had"));
+        let (now, lease) = (self.agenda.now(), self.load.token_lease);
+        let mut expired: BTreeMap<u32, i64> = BTreeMap::new();
+        for (bucket, tokens) in self.admission.rows.iter_mut().flat_map(|row| row.expire(now, lease)) {
+            *expired.entry(bucket).or_default() += tokens;
+        }
+        for (bucket, tokens) in expired {
+            // To one row: what is left in a bucket is only known of all rows together.
+            self.admission.rows[0].used -= tokens;
+            self.ledger.reclaim(tokens, bucket);
+            self.counts.reclaimed += tokens.unsigned_abs();
         }
     }
 
