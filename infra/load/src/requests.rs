@@ -69,10 +69,8 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         ("SESSION_SECRET", "the-secret-of-a-benchmark-on-loopback".to_owned()),
     ];
     let item = stored(&to_item(&running_job()?, "0"));
-    let aws = Arc::new(Aws::new(
-        move |key| (key["id"]["S"].as_str() == Some(JOB)).then(|| item.clone()),
-        parameters.into(),
-    ));
+    let aws =
+        Arc::new(Aws::new(move |key| (key["id"]["S"].as_str() == Some(JOB)).then(|| item.clone()), parameters.into()));
     let begun = aws.clone();
     let event = move |_| {
         begun.begin();

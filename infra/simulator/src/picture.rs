@@ -90,7 +90,10 @@ fn panel(svg: &mut String, left: f64, title: &str, axis: &Axis) {
         add(format!("<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{name}</text>\n", x - 6.0, at + 4.0));
     }
     let middle = x + PANEL.0 / 2.0;
-    add(format!("<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">jobs submitted a second</text>\n", y + PANEL.1 + 36.0));
+    add(format!(
+        "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">jobs submitted a second</text>\n",
+        y + PANEL.1 + 36.0
+    ));
 }
 
 fn line(svg: &mut String, left: f64, values: impl Iterator<Item = (f64, f64)>, axis: &Axis, colour: &str) {

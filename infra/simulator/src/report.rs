@@ -65,28 +65,43 @@ impl Report {
             writeln!(text, "| {name} | {low:.0} to {high:.0} | {measured:.0}{mark} |")?;
         }
         writeln!(text, "\n### With all limits, and runs of {} s\n", self.run_time)?;
-        writeln!(text, "| design | submitted a second | ended a second | median wait | p99 wait | functions at once | limit |")?;
+        writeln!(
+            text,
+            "| design | submitted a second | ended a second | median wait | p99 wait | functions at once | limit |"
+        )?;
         writeln!(text, "|---|---:|---:|---:|---:|---:|---|")?;
         for curve in &self.curves {
             for point in &curve.points {
                 let Outcome { throughput, most_executions, .. } = point.outcome;
-                let wait = |percent| point.outcome.wait(percent).map_or("not known".to_owned(), |wait| format!("{:.2} s", seconds(wait)));
+                let wait = |percent| {
+                    point.outcome.wait(percent).map_or("not known".to_owned(), |wait| format!("{:.2} s", seconds(wait)))
+                };
                 let bound = point.outcome.bound(point.rate).map_or("", |limit| limit.name());
                 writeln!(
                     text,
                     "| {} | {:.0} | {throughput:.0} | {} | {} | {most_executions} | {bound} |",
-                    curve.design.name, point.rate, wait(50), wait(99),
+                    curve.design.name,
+                    point.rate,
+                    wait(50),
+                    wait(99),
                 )?;
             }
         }
         writeln!(text, "\n### Owners\n")?;
         let Shares { owners, slots, by_time, by_owner } = &self.shares;
-        let wait = |wait: &Option<u64>| wait.map_or("more than 180 s".to_owned(), |wait| format!("{:.0} s", seconds(wait)));
+        let wait =
+            |wait: &Option<u64>| wait.map_or("more than 180 s".to_owned(), |wait| format!("{:.0} s", seconds(wait)));
         writeln!(
             text,
             "{} jobs of one owner wait for {} slots with runs of {:.0} s; then {} owners submit one job each. The 95th \
              percentile of\ntheir waits is {}, and {} first come, first served. Two runs take {:.0} s.\n",
-            owners.0, slots.0, seconds(slots.1), owners.1, wait(by_owner), wait(by_time), seconds(2 * slots.1),
+            owners.0,
+            slots.0,
+            seconds(slots.1),
+            owners.1,
+            wait(by_owner),
+            wait(by_time),
+            seconds(2 * slots.1),
         )?;
         writeln!(text, "### Faults\n")?;
         let (rate, Outcome { counts, is_drained, most_overtaken, .. }) = &self.faults;
@@ -95,11 +110,17 @@ impl Report {
             "N = 16 with {rate:.0} jobs a second: {} launchers were killed, {} batches of the stream replayed, {} messages came \
              twice,\n{} claims were released by the due sweep, {} tokens came back after their lease, and {} claims met \
              another one.\n{}. A job started at most {:.2} s before an older one.\n",
-            counts.kills, counts.replays, counts.duplicates, counts.released, counts.reclaimed, counts.conflicts,
+            counts.kills,
+            counts.replays,
+            counts.duplicates,
+            counts.released,
+            counts.reclaimed,
+            counts.conflicts,
             if *is_drained { "Every job ended once" } else { "Not every job had ended at the end" },
             seconds(*most_overtaken),
         )?;
-        let events: u64 = self.curves.iter().flat_map(|curve| &curve.points).map(|point| point.outcome.counts.events).sum();
+        let events: u64 =
+            self.curves.iter().flat_map(|curve| &curve.points).map(|point| point.outcome.counts.events).sum();
         writeln!(text, "Written by `cargo xtask simulate`, seed {}, {events} events in the table of rates.", self.seed)
     }
 }

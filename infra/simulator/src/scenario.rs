@@ -80,7 +80,9 @@ impl Extent {
     /// The designs that are compared.
     pub fn designs(self) -> Vec<Design> {
         match self {
-            Self::Full => vec![Design::of_today(), Design::named(16), Design::sharded(1), Design::sharded(4), Design::sharded(16)],
+            Self::Full => {
+                vec![Design::of_today(), Design::named(16), Design::sharded(1), Design::sharded(4), Design::sharded(16)]
+            }
             Self::Quick => vec![Design::of_today(), Design::sharded(4)],
         }
     }

@@ -217,6 +217,17 @@ enum Bench {
         #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..))]
         deliveries: u64,
     },
+    /// Measure processor time and allocations of a request to `generate`, `job-status` and `step-webhook`, compared with
+    /// a bare handler that makes the same calls, and write docs/warm-requests.md
+    #[command(after_help = bench::warm::ABOUT)]
+    Warm {
+        /// Rounds; each measures every function and its baseline
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..))]
+        runs: u64,
+        /// Requests per round
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(500..))]
+        requests: u64,
+    },
     /// Measure how much video is drawn and encoded per CPU-second, compared with an ffmpeg that only encodes the same
     /// cards, and what one changed scene costs
     Render,
@@ -316,6 +327,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Rules { top } => rules::run(workspace, top),
         Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries }), .. } => {
             bench::dispatcher::run(workspace, runs, deliveries)
+        }
+        Command::Bench { other: Some(Bench::Warm { runs, requests }), .. } => {
+            bench::warm::run(workspace, runs, requests)
         }
         Command::Bench { other: Some(Bench::Render), .. } => bench::render(workspace),
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),

@@ -110,7 +110,9 @@ fn read(client: &Client, call: &Value) -> Result<Call, Error> {
                 .set_limit(request["Limit"].as_i64().and_then(|limit| i32::try_from(limit).ok()))
                 .set_scan_index_forward(request["ScanIndexForward"].as_bool()),
         ),
-        other => return Err(format!("BARE_CALLS has the operation `{other}`, which the bare handler can't make").into()),
+        other => {
+            return Err(format!("BARE_CALLS has the operation `{other}`, which the bare handler can't make").into());
+        }
     })
 }
 

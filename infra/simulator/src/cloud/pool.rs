@@ -43,7 +43,8 @@ struct Environments {
 impl Pool {
     /// A pool with this limit of concurrent executions.
     pub fn new(limit: usize) -> Self {
-        let functions = std::array::from_fn(|_| Environments { idle: 0, scaling: Bucket::new(SCALING / 10.0, SCALING) });
+        let functions =
+            std::array::from_fn(|_| Environments { idle: 0, scaling: Bucket::new(SCALING / 10.0, SCALING) });
         Self { limit, running: 0, most: 0, cold_starts: 0, functions }
     }
 
@@ -83,9 +84,8 @@ mod tests {
     #[test]
     fn a_function_gets_a_thousand_environments_in_ten_seconds_and_keeps_them() {
         let (mut pool, mut random) = (Pool::new(1_500), Random::new(1));
-        let mut started = |pool: &mut Pool, now| {
-            std::iter::from_fn(|| pool.start(Function::Generate, now, &mut random)).count()
-        };
+        let mut started =
+            |pool: &mut Pool, now| std::iter::from_fn(|| pool.start(Function::Generate, now, &mut random)).count();
         assert_eq!(started(&mut pool, 0), 1_000);
         assert_eq!(started(&mut pool, SECOND), 100);
         assert_eq!(started(&mut pool, 10 * SECOND), 400);

@@ -66,7 +66,8 @@ mod tests {
     fn a_queue_begins_with_five_invocations_and_gets_five_more_each_second() {
         let mut queue = Queue::new(12, true);
         (0..100).for_each(|_| queue.send(0));
-        let mut received = |now| std::iter::from_fn(|| queue.receive(now).is_ok_and(|taken| taken).then_some(())).count();
+        let mut received =
+            |now| std::iter::from_fn(|| queue.receive(now).is_ok_and(|taken| taken).then_some(())).count();
         assert_eq!((received(0), received(SECOND), received(10 * SECOND)), (5, 5, 2));
     }
 }

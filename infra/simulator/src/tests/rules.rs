@@ -9,13 +9,26 @@ use crate::scenario::{RUN_TIME, Shares};
 use crate::world::World;
 
 fn faulty(rate: f64, run_time: u64) -> Load {
-    Load { faults: Faults { kill_with_tokens: 0.02, kill_after_claim: 0.02, kill_after_request: 0.02, replay: 0.02,
-        duplicate: 0.05, rolls: 1.0 }, measured: 30 * SECOND, drain: 1_500 * SECOND, ..Load::steady(rate, run_time) }
+    Load {
+        faults: Faults {
+            kill_with_tokens: 0.02,
+            kill_after_claim: 0.02,
+            kill_after_request: 0.02,
+            replay: 0.02,
+            duplicate: 0.05,
+            rolls: 1.0,
+        },
+        measured: 30 * SECOND,
+        drain: 1_500 * SECOND,
+        ..Load::steady(rate, run_time)
+    }
 }
 
 #[test]
 fn every_job_ends_once_whatever_is_killed_or_repeated() {
-    for (design, rate) in [(Design::of_today(), 8.0), (Design::sharded(1), 60.0), (Design::named(4), 60.0), (Design::sharded(4), 200.0)] {
+    for (design, rate) in
+        [(Design::of_today(), 8.0), (Design::sharded(1), 60.0), (Design::named(4), 60.0), (Design::sharded(4), 200.0)]
+    {
         let outcome = run(design, faulty(rate, 10 * SECOND));
         let counts = outcome.counts;
         assert!(outcome.is_drained, "{}: {counts:?}", design.name);
@@ -50,9 +63,16 @@ fn nobody_is_overtaken_by_more_than_the_bound_and_the_delay_of_the_index() {
 fn a_watermark_for_a_shard_loses_slots_with_two_batches_at_a_time() {
     let design = Design::sharded(4);
     let design = Design { fanout: Fanout { parallelization: 2, ..design.fanout }, ..design };
-    let broken = World::new(design, Load { drain: 400 * SECOND, token_lease: 120 * SECOND, ..Load::steady(100.0, 5 * SECOND) }, Fairness::ByTime);
+    let broken = World::new(
+        design,
+        Load { drain: 400 * SECOND, token_lease: 120 * SECOND, ..Load::steady(100.0, 5 * SECOND) },
+        Fairness::ByTime,
+    );
     let violation = broken.run().map(|outcome| outcome.is_drained);
-    assert!(violation.as_ref().is_err_and(|violation| violation.0.contains("lost with killed launchers")), "{violation:?}");
+    assert!(
+        violation.as_ref().is_err_and(|violation| violation.0.contains("lost with killed launchers")),
+        "{violation:?}"
+    );
 }
 
 #[test]

@@ -30,12 +30,17 @@ impl World {
         let now = self.agenda.now();
         let rows = &self.admission.rows;
         let first = self.random.below(rows.len());
-        let drawn = (0..rows.len()).map(|number| (first + number) % rows.len()).find(|row| rows[*row].used < rows[*row].cap);
+        let drawn =
+            (0..rows.len()).map(|number| (first + number) % rows.len()).find(|row| rows[*row].used < rows[*row].cap);
         let Some(row) = drawn.or_else(|| (!self.holds(Limit::Slots)).then_some(first)) else {
             self.stops.add(Limit::Slots);
             return self.end_launcher(launcher, false);
         };
-        let free = if self.holds(Limit::Slots) { self.admission.rows[row].cap - self.admission.rows[row].used } else { MOST.0 };
+        let free = if self.holds(Limit::Slots) {
+            self.admission.rows[row].cap - self.admission.rows[row].used
+        } else {
+            MOST.0
+        };
         let wait = self.random.about(READ);
         let reader = self.launchers.of(launcher);
         (reader.row, reader.version, reader.stage) = (row, now, Stage::Heads);

@@ -90,10 +90,10 @@ impl World {
             let place = self.random.below(last + 1);
             heads.swap(place, last);
         }
-        let is_empty = heads.is_empty();
+        let (is_empty, is_by_token) = (heads.is_empty(), self.design.claims == Claims::TenByToken);
         let reader = self.launchers.of(launcher);
         (reader.heads, reader.stage) = (heads, Stage::Claim);
-        reader.attempts += 1;
+        reader.attempts += u32::from(is_by_token);
         let has_claimed = !reader.claimed.is_empty();
         let wait = self.random.about(QUERY);
         if is_empty {

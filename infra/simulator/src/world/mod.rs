@@ -275,7 +275,9 @@ impl World {
     fn status_entries(&self, job: u32, change: Change) -> [Option<usize>; 2] {
         let place = |status: usize| Some(status * self.design.status_shards + shard(job, 3, self.design.status_shards));
         match (self.design.status_of_active, change) {
-            (_, Change::Report | Change::Claim) | (false, Change::Create | Change::Start | Change::Render) => [None, None],
+            (_, Change::Report | Change::Claim) | (false, Change::Create | Change::Start | Change::Render) => {
+                [None, None]
+            }
             (false, Change::End) => [place(3), None],
             (true, Change::Create) => [place(0), None],
             (true, Change::Start) => [place(0), place(1)],

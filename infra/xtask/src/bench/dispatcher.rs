@@ -199,7 +199,8 @@ fn measure_bare(
     let text = process::output(&mut command, b"", "the bare loop")?;
     let bare: Bare = serde_json::from_str(&text).context("read the output of the bare loop")?;
     // Its webhook ids differ from the dispatcher's.
-    check_received(&stand_ins.report::<Report>()?.received, (WARM_UP + batches) * BATCH * 2).context("the bare loop")?;
+    check_received(&stand_ins.report::<Report>()?.received, (WARM_UP + batches) * BATCH * 2)
+        .context("the bare loop")?;
     measured.add(bare.count, bare.cpu_seconds, bare.peak_memory)
 }
 

@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::http::Client;
+use crate::interrupt;
 use crate::process::Group;
 use crate::stack::emulator_environment;
 use crate::workspace::{Profile, Workspace};
-use crate::interrupt;
 
 /// The binary with the stand-ins and the bare loop: infra/load.
 pub const LOAD: &str = "load";
