@@ -1,6 +1,8 @@
-//! The operations of DynamoDB, SQS and SSM that the dispatcher calls: every condition holds, and only counts are kept.
+//! The operations of DynamoDB, SQS and SSM that the measured functions call: every condition holds, and only counts and
+//! the calls of one event are kept.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -12,17 +14,31 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::webhooks::Webhooks;
-
 /// Settings in SSM by name; all others are unset.
 pub type Parameters = BTreeMap<&'static str, String>;
 
+/// Finds the item with a key.
+type Items = Box<dyn Fn(&Value) -> Option<Value> + Send + Sync>;
+
 /// The stand-in of AWS.
-#[derive(Debug)]
 pub struct Aws {
-    webhooks: Webhooks,
+    items: Items,
     parameters: Parameters,
     counts: Mutex<Counts>,
+    calls: Mutex<Vec<Call>>,
+}
+
+/// A call of DynamoDB, as it came.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Call {
+    operation: String,
+    request: Value,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Aws").field("counts", &self.counts).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -53,9 +69,19 @@ pub struct Stored {
 }
 
 impl Aws {
-    /// AWS with the items of these webhooks and with these settings.
-    pub fn new(webhooks: Webhooks, parameters: Parameters) -> Self {
-        Self { webhooks, parameters, counts: Mutex::default() }
+    /// AWS with these items and settings.
+    pub fn new(items: impl Fn(&Value) -> Option<Value> + Send + Sync + 'static, parameters: Parameters) -> Self {
+        Self { items: Box::new(items), parameters, counts: Mutex::default(), calls: Mutex::default() }
+    }
+
+    /// Forgets the calls of the event before.
+    pub fn begin(&self) {
+        self.calls.lock().expect("no thread panics while it holds the lock").clear();
+    }
+
+    /// The calls of DynamoDB since the last event began.
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.lock().expect("no thread panics while it holds the lock").clone()
     }
 
     /// The numbers so far.
@@ -113,13 +139,17 @@ async fn call(State(aws): State<Arc<Aws>>, headers: HeaderMap, body: Bytes) -> R
     let mut rows = Vec::new();
     aggregates(&request, &mut rows);
     aws.counts().add(name, body.len(), text.len(), rows);
+    if target.starts_with("DynamoDB") {
+        let call = Call { operation: name.to_owned(), request };
+        aws.calls.lock().expect("no thread panics while it holds the lock").push(call);
+    }
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], text).into_response()
 }
 
 fn response(aws: &Aws, name: &str, request: &Value) -> Option<Value> {
     Some(match name {
         "BatchGetItem" => batch_get_item(aws, &request["RequestItems"]),
-        "GetItem" => match aws.webhooks.item(&request["Key"]) {
+        "GetItem" => match (aws.items)(&request["Key"]) {
             Some(item) => json!({ "Item": item }),
             None => json!({}),
         },
@@ -128,6 +158,7 @@ fn response(aws: &Aws, name: &str, request: &Value) -> Option<Value> {
             None | Some("NONE") => json!({}),
             Some(_) => json!({ "Attributes": request["Key"] }),
         },
+        "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
         "PutItem" | "TransactWriteItems" => json!({}),
         "BatchWriteItem" => json!({ "UnprocessedItems": {} }),
         "BatchExecuteStatement" => {
@@ -151,7 +182,7 @@ fn batch_get_item(aws: &Aws, requested: &Value) -> Value {
     let mut responses = Map::new();
     for (table, query) in requested.as_object().into_iter().flatten() {
         let keys = query["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-        responses.insert(table.clone(), keys.iter().filter_map(|key| aws.webhooks.item(key)).collect());
+        responses.insert(table.clone(), keys.iter().filter_map(|key| (aws.items)(key)).collect());
     }
     json!({ "Responses": responses, "UnprocessedKeys": {} })
 }

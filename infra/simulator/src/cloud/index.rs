@@ -1,0 +1,72 @@
+//! A shard of the index of active jobs: the waiting jobs as readers see them, and as they are.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::capacity::{Bucket, IndexPartition};
+use crate::agenda::Micros;
+
+/// A waiting job: its rank, from which on it may start, and its number.
+pub type Waiting = (Micros, u32);
+
+/// One shard.
+pub struct ActiveShard {
+    /// Its writes.
+    pub writes: IndexPartition,
+    /// Its reads.
+    pub reads: Bucket,
+    changes: VecDeque<(Micros, Waiting, bool)>,
+    seen: BTreeSet<Waiting>,
+    waiting: BTreeSet<Waiting>,
+}
+
+impl Default for ActiveShard {
+    fn default() -> Self {
+        Self {
+            writes: IndexPartition::default(),
+            reads: Bucket::reads(),
+            changes: VecDeque::new(),
+            seen: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+        }
+    }
+}
+
+impl ActiveShard {
+    /// A job waits from now on; readers see it at `appears`.
+    pub fn add(&mut self, job: Waiting, appears: Micros) {
+        self.waiting.insert(job);
+        self.changes.push_back((appears, job, true));
+    }
+
+    /// A job waits no longer; readers see it until `disappears`.
+    pub fn remove(&mut self, job: Waiting, disappears: Micros) {
+        self.waiting.remove(&job);
+        self.changes.push_back((disappears, job, false));
+    }
+
+    /// The first jobs as a reader sees them now, the oldest first, up to the rank `until`.
+    pub fn heads(&mut self, now: Micros, until: Micros, limit: usize) -> impl Iterator<Item = Waiting> {
+        // Entries appear in the order in which they were written.
+        while let Some((at, job, added)) = self.changes.front().copied()
+            && at <= now
+        {
+            self.changes.pop_front();
+            if added {
+                self.seen.insert(job);
+            } else {
+                self.seen.remove(&job);
+            }
+        }
+        self.seen.iter().copied().take_while(move |(rank, _)| *rank <= until).take(limit)
+    }
+
+    /// The oldest waiting job.
+    pub fn oldest(&self) -> Option<Waiting> {
+        self.waiting.first().copied()
+    }
+
+    /// The number of waiting jobs.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}
