@@ -79,7 +79,8 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     match route {
         Route::Step => {
             let step = read(request, &Reporter::Run(job_id, attempt), SystemClock.now())?;
-            let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, clock: &SystemClock, policy: &deps.policy };
+            let ports =
+                StepPorts { jobs: &deps.jobs, details: &deps.bucket, clock: &SystemClock, policy: &deps.policy };
             step_webhook::apply(&ports, step, &request.request_id).await
         }
         Route::Render => {

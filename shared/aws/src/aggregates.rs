@@ -62,6 +62,10 @@ pub(crate) trait Stored: Aggregate {
     /// # Errors
     /// [`StoreError::Unreadable`] names the unreadable attribute.
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError>;
+
+    /// Adds to the item what the aggregate has used, this write included, if its kind counts that; `times` is 2 in a
+    /// transaction, whose units count twice.
+    fn bill(&self, _item: &mut Item, _times: u64) {}
 }
 
 /// A table of aggregates, with the Counters table, which has their idempotency records and admission items.
@@ -249,7 +253,9 @@ impl<A: Stored> AggregateTable<A> {
         expected: Option<u64>,
     ) -> Result<Saved<A>, StoreError> {
         let write_id = write_id();
-        match self.put(aggregate.to_item(&write_id), expected).send().await {
+        let mut item = aggregate.to_item(&write_id);
+        aggregate.bill(&mut item, 1);
+        match self.put(item, expected).send().await {
             Ok(_) => Ok(Saved::Done),
             Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
         }
@@ -274,7 +280,9 @@ impl<A: Stored> AggregateTable<A> {
     /// The write of an aggregate as a part of a transaction, on condition that its item has the `expected` version, or does
     /// not exist.
     pub fn part(&self, aggregate: &A, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(aggregate.to_item(&write_id())));
+        let mut item = aggregate.to_item(&write_id());
+        aggregate.bill(&mut item, 2);
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = match expected {
             Some(version) => put
                 .condition_expression("#version = :version")

@@ -3,10 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::sweep::shard;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Effect, Job, JobId, JobKind, Status};
+use reelhook_domain::{Effect, Job, JobId, JobKind, Status, Usage};
 
 use crate::aggregates::{Operations, Stored};
 use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+use crate::jobs::billing;
 use crate::jobs::stored_job::StoredJob;
 
 /// The number of days for which ended jobs are kept.
@@ -39,6 +40,10 @@ impl Stored for Job {
 
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {
         from_item(operation, item)
+    }
+
+    fn bill(&self, item: &mut Item, times: u64) {
+        billing::bill(self, item, times);
     }
 }
 
@@ -118,6 +123,10 @@ pub fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError
     let mut job = Job::from(read::<StoredJob>(operation, item, "body")?);
     if item.contains_key("outbox") {
         job.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
+    }
+    if item.contains_key(billing::ATTRIBUTE) {
+        let usage = read::<Usage>(operation, item, billing::ATTRIBUTE)?;
+        job.ledger.usage = Some(Usage { footprint: billing::footprint(item), ..usage });
     }
     Ok(job)
 }

@@ -1,6 +1,7 @@
 //! The tables of jobs: items, lists, logs, slots, counters, idempotency records and parked callbacks.
 
 pub mod admission;
+pub(crate) mod billing;
 mod circuits;
 pub mod counters;
 pub(crate) mod event_rows;
