@@ -19,6 +19,7 @@ RULES = [
     access.managed_policies,
     access.environment_size,
     access.rate_limit,
+    access.public_url,
     access.reserved_concurrency,
     queues.dead_letter_queue,
     queues.visibility,

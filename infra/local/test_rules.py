@@ -28,6 +28,11 @@ def allow(action, resource):
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
+def public(action):
+    properties = {"FunctionName": {"Ref": "Worker"}, "Action": action, "Principal": "*"}
+    return {"Type": "AWS::Lambda::Permission", "Properties": properties}
+
+
 def get(name, attribute="Arn"):
     return {"Fn::GetAtt": [name, attribute]}
 
@@ -50,6 +55,7 @@ GOOD = {
                 "Role": get("WorkerRole"),
                 "Timeout": 10,
                 "Environment": {"Variables": {"QUEUE_URL": {"Ref": "Work"}, "API_CALLS_PER_MINUTE": "100"}},
+                "ReservedConcurrentExecutions": {"Fn::If": ["Reserves", 2, {"Ref": "AWS::NoValue"}]},
             },
         },
         "WorkerPermission": {
@@ -60,6 +66,9 @@ GOOD = {
                 "Principal": "apigateway.amazonaws.com",
             },
         },
+        "WorkerUrl": {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": get("Worker"), "AuthType": "NONE"}},
+        "WorkerUrlPermission": public("lambda:InvokeFunctionUrl"),
+        "WorkerUrlInvokePermission": public("lambda:InvokeFunction"),
         "WorkerRole": role(
             allow("dynamodb:PutItem", get("Jobs")),
             allow(["dynamodb:Query"], {"Fn::Sub": "${Jobs.Arn}/index/by-render"}),
@@ -165,6 +174,9 @@ BAD = {
     "a large environment": ("Worker.Properties.Environment.Variables.TEXT", "x" * 4000, "environment-size: Worker"),
     "no rate limit": ("Worker.Properties.Environment.Variables.API_CALLS_PER_MINUTE", REMOVED, "rate-limit: Worker"),
     "reserved concurrency": ("Worker.Properties.ReservedConcurrentExecutions", 5, "reserved-concurrency: Worker"),
+    "a public address without a limit": ("Worker.Properties.ReservedConcurrentExecutions", REMOVED, "public-url: WorkerUrl"),
+    "a public address that nobody may call": ("WorkerUrlPermission", REMOVED, "public-url: WorkerUrl"),
+    "a public address with one of its permissions": ("WorkerUrlInvokePermission", REMOVED, "public-url: WorkerUrl"),
     "no dead-letter queue": ("Work.Properties.RedrivePolicy", REMOVED, "dead-letter-queue: Work"),
     "few receives": ("Work.Properties.RedrivePolicy.maxReceiveCount", 3, "dead-letter-queue: Work"),
     "short retention": ("WorkDlq.Properties.MessageRetentionPeriod", REMOVED, "dead-letter-queue: WorkDlq"),

@@ -293,7 +293,12 @@ impl Aws {
 
     /// The address at which the emulator serves the Function URL of the streams.
     pub fn stream_url(&self) -> String {
-        let url = self.output("StreamUrl");
+        self.function_url("StreamUrl")
+    }
+
+    /// The address at which the emulator serves the Function URL in an output.
+    pub fn function_url(&self, output: &str) -> String {
+        let url = self.output(output);
         let id = url.split("//").nth(1).and_then(|rest| rest.split(['.', '/']).next()).expect("a Function URL");
         format!("{}/_aws/lambda-url/{id}", self.endpoint)
     }

@@ -76,6 +76,8 @@ impl Deps {
         let counters = resources.counters();
         let (url, base) =
             (resources.environment.optional_url("WORKER_URL"), resources.environment.required_public_base());
+        // Workers report to another address than that of the API if there is one.
+        let callbacks = resources.environment.optional_url("CALLBACKS_BASE_URL").unwrap_or_else(|| base.clone());
         let (renderer, max) = (resources.environment.renderer(), resources.environment.max_workers());
         let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
         let (video, frame, stitch) = (
@@ -108,7 +110,7 @@ impl Deps {
                     base: base.clone(),
                     tokens: tokens.clone(),
                 },
-                worker: WorkerSettings { url: url.clone(), renderer, max, base: base.clone(), tokens, secret },
+                worker: WorkerSettings { url: url.clone(), renderer, max, base: callbacks.clone(), tokens, secret },
                 creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
             })
         };

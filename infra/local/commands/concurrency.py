@@ -4,7 +4,7 @@ from commands.cloud import client
 
 # Lambda requires this many of an account's executions to stay unreserved.
 UNRESERVED = 100
-RESERVED = ("StreamReserved", "WaitReserved", "VideosWaitReserved", "FanoutReserved", "CleanupReserved")
+RESERVED = ("StreamReserved", "WaitReserved", "VideosWaitReserved", "CallbacksReserved", "FanoutReserved", "CleanupReserved")
 # Parameters whose work occupies an execution for minutes.
 HOLDING = ("RenderConcurrency", "MaxViewers", "MaxWaiters")
 # Parameters whose work takes seconds, and waits in its queue if no execution is free.

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
+use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::up::{self, Options};
@@ -68,7 +69,8 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
         profile: Profile::Release,
         speed: 1.0,
         shared_video: true,
-        parameters: Vec::new(),
+        // Every function is deployed.
+        parameters: vec![Pair("CallbacksBy".to_owned(), "FunctionUrl".to_owned())],
         secrets: Vec::new(),
         detach: false,
     };

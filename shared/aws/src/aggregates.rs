@@ -72,6 +72,10 @@ pub(crate) trait Stored: Aggregate {
     /// # Errors
     /// [`StoreError::Unreadable`] names the unreadable attribute.
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError>;
+
+    /// Adds to the item what the aggregate has used, this write included, if its kind counts that; `times` is 2 in a
+    /// transaction, whose units count twice.
+    fn bill(&self, _item: &mut Item, _times: u64) {}
 }
 
 /// A table of aggregates, with the Counters table, which has their idempotency records and admission items.
@@ -166,7 +170,7 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn insert(&self, new: &A) -> Result<Saved<A>, StoreError> {
-        self.write(A::OPERATIONS.insert, self.to_item(new, &write_id()), None).await
+        self.write(A::OPERATIONS.insert, self.to_item(new, &write_id(), 1), None).await
     }
 
     /// Replaces an aggregate if the stored version is the one before.
@@ -174,7 +178,7 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn save(&self, next: &A) -> Result<Saved<A>, StoreError> {
-        self.write(A::OPERATIONS.save, self.to_item(next, &write_id()), Some(next.version() - 1)).await
+        self.write(A::OPERATIONS.save, self.to_item(next, &write_id(), 1), Some(next.version() - 1)).await
     }
 
     /// [`Self::save`] for a version that needs no fanout: the filter of the stream drops its record.
@@ -182,7 +186,7 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn save_quietly(&self, next: &A) -> Result<Saved<A>, StoreError> {
-        let mut item = self.to_item(next, &write_id());
+        let mut item = self.to_item(next, &write_id(), 1);
         if self.form == StoredForm::Compressed {
             // The body has the effects, too.
             item.remove(OUTBOX);
@@ -285,11 +289,13 @@ impl<A: Stored> AggregateTable<A> {
         }
     }
 
-    fn to_item(&self, aggregate: &A, write_id: &str) -> Item {
-        match self.form {
+    fn to_item(&self, aggregate: &A, write_id: &str, times: u64) -> Item {
+        let mut item = match self.form {
             StoredForm::Compressed => aggregate.to_item(write_id),
             StoredForm::Text => aggregate.to_older_item(write_id),
-        }
+        };
+        aggregate.bill(&mut item, times);
+        item
     }
 
     fn put(&self, item: Item, expected: Option<u64>) -> PutItemFluentBuilder {
@@ -311,7 +317,7 @@ impl<A: Stored> AggregateTable<A> {
     /// The write of an aggregate as a part of a transaction, on condition that its item has the `expected` version, or does
     /// not exist.
     pub fn part(&self, aggregate: &A, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(self.to_item(aggregate, &write_id())));
+        let put = Put::builder().table_name(&self.table).set_item(Some(self.to_item(aggregate, &write_id(), 2)));
         let put = match expected {
             Some(version) => put
                 .condition_expression("#version = :version")

@@ -42,6 +42,7 @@ pub use jobs::reasons::{Ignored, Rejected};
 pub use jobs::run::{Claim, Engine, ExternalRun, NoRetry, PiecesRun, Run, RunTimes, Start, StepRecord, Steps, Worker};
 pub use jobs::status::{Status, StepStatus};
 pub use jobs::task::{ExternalTask, Polls, RenderState, RenderStatus, Service};
+pub use jobs::usage::{Footprint, Usage};
 pub use metadata::{InvalidMetadata, Metadata};
 pub use outbox::effect::{Effect, Emitted, Recipients};
 pub use outbox::history::{History, Recorded, RecordedLine, RecordedLive};

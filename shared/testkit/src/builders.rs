@@ -83,6 +83,7 @@ pub fn a_new_job(n: u32) -> NewJob {
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
             owner: None,
         },
+        usage: false,
     }
 }
 

@@ -293,6 +293,7 @@ impl Stack {
             uploads: Vec::new(),
             origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
             key: None,
+            usage: false,
         };
         match requests::submit_video(&ports, request).await.expect("a submitted video") {
             VideoSubmitted::Answer { job_id, .. } => job_id,

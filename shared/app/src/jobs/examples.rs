@@ -36,6 +36,7 @@ pub(crate) fn job(event: OutboundEvent, at: Timestamp) -> Job {
         },
         plan: of_video.then_some(film),
         origin: Origin::default(),
+        usage: false,
     };
     let job = create(new, at, &policy);
     let live = |job: Job, (minute, event): (u32, Event)| match decide(&job, &event, at.after(minute * MINUTE), &policy)

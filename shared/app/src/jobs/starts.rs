@@ -77,7 +77,7 @@ pub struct WorkerSettings {
     pub renderer: Renderer,
     /// MAX_WORKERS: the concurrency limit of runs.
     pub max: usize,
-    /// PUBLIC_BASE_URL, the base of callback URLs.
+    /// The base of callback URLs: CALLBACKS_BASE_URL, or else PUBLIC_BASE_URL.
     pub base: Url,
     /// CALLBACK_TOKEN_SECRET.
     pub tokens: SigningKeys,

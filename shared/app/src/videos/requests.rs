@@ -34,6 +34,8 @@ pub struct VideoRequest {
     pub origin: Origin,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
+    /// Whether what the job uses is counted.
+    pub usage: bool,
 }
 
 /// The ports of [`submit_video`].
@@ -93,6 +95,7 @@ pub async fn submit_video(ports: &VideoRequestPorts<'_>, request: VideoRequest) 
         plan: Some(plan),
         origin: request.origin,
         key: request.key,
+        usage: request.usage,
     };
     let warnings = request.warnings;
     let submitted = submit_as(ports.jobs, now, ports.policy, id, submission, |job| {

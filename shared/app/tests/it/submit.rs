@@ -24,6 +24,7 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
         plan: None,
         origin: Origin { traceparent: Some("00-trace-01".to_owned()), ..called_by("caller") },
         key: key.map(|(key, body)| IdempotencyKey::new("caller", key, body)),
+        usage: false,
     }
 }
 

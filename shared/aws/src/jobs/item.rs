@@ -2,12 +2,12 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Job, JobId, JobKind, Status};
+use reelhook_domain::{Job, JobId, JobKind, Status, Usage};
 
 use crate::aggregates::{Operations, Stored, due_key};
 use crate::items::packed::{as_texts, item_of, read_item};
-use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, n, s, ttl};
-use crate::jobs::active;
+use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, n, read, s, ttl};
+use crate::jobs::{active, billing};
 use crate::jobs::stored_job::StoredJob;
 
 /// The number of days for which ended jobs are kept.
@@ -56,6 +56,10 @@ impl Stored for Job {
 
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {
         from_item(operation, item)
+    }
+
+    fn bill(&self, item: &mut Item, times: u64) {
+        billing::bill(self, item, times);
     }
 }
 
@@ -111,5 +115,10 @@ pub(crate) fn status_month(family: JobKind, status: Status, day: &str) -> String
 /// [`StoreError::Unreadable`] names the unreadable attribute.
 pub fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError> {
     let (form, outbox) = read_item::<StoredJob>(operation, item)?;
-    Ok(Job { outbox, ..form.into() })
+    let mut job = Job { outbox, ..form.into() };
+    if item.contains_key(billing::ATTRIBUTE) {
+        let usage = read::<Usage>(operation, item, billing::ATTRIBUTE)?;
+        job.ledger.usage = Some(Usage { footprint: billing::footprint(item), ..usage });
+    }
+    Ok(job)
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::jobs::kind::JobKind;
 use crate::jobs::run::Run;
 use crate::jobs::status::Status;
+use crate::jobs::usage::Usage;
 use crate::metadata::Metadata;
 use crate::videos::render::{RenderPlan, StoredVideo};
 use crate::{Effect, Emitted, History, JobId, LogTally, OutboundEvent, OwnerId, RenderId, Timestamp, WebUrl};
@@ -91,6 +92,8 @@ pub struct Ledger {
     pub log: LogTally,
     /// What of the log is in the counters.
     pub counted: LogTally,
+    /// What the job has used; none if its request does not ask for it.
+    pub usage: Option<Usage>,
 }
 
 impl Job {

@@ -98,7 +98,7 @@ mod tests {
             metadata: Metadata::default(),
         };
         let id = JobId::parse("job_1").unwrap();
-        let new = NewJob { id, kind: JobKind::Workflow, request, plan: None, origin: Origin::default() };
+        let new = NewJob { id, kind: JobKind::Workflow, request, plan: None, origin: Origin::default(), usage: false };
         create(new, NOON, &Policy::default())
     }
 

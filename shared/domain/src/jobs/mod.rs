@@ -14,3 +14,4 @@ pub(crate) mod reasons;
 pub mod run;
 pub(crate) mod status;
 pub mod task;
+pub mod usage;

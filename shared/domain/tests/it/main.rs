@@ -16,3 +16,4 @@ mod projects;
 mod properties;
 mod shown;
 mod story;
+mod usage;

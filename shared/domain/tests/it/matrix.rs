@@ -280,7 +280,6 @@ fn effect(effect: &Effect) -> String {
         }
         Effect::PackHistory => "PackHistory".to_owned(),
         Effect::Purge => "Purge".to_owned(),
-        Effect::PackHistory => "PackHistory".to_owned(),
         Effect::Draw { hints, delay_s } => format!("Draw(x{hints} +{delay_s}s)"),
         Effect::RemoveFiles { keys } => format!("RemoveFiles({})", keys.join(" ")),
         Effect::Job(JobEffect::CancelWorker { attempt, .. }) => format!("CancelWorker({attempt})"),

@@ -49,6 +49,7 @@ impl Story {
             },
             plan: None,
             origin: Origin::default(),
+            usage: false,
         };
         Self { job: create(new, NOON, &policy), now: NOON, policy, last_report: None }
     }
@@ -67,6 +68,7 @@ impl Story {
             },
             plan: Some(film()),
             origin: Origin::default(),
+            usage: false,
         };
         Self { job: create(new, NOON, &waiting.policy), ..waiting }
     }

@@ -51,6 +51,9 @@ pub struct GenerateRequest {
     pause_after_extraction: Option<Flag>,
     /// The caller's own data.
     metadata: Option<MetadataField>,
+    /// Whether what the job uses is counted, and shown as `usage` once it has ended.
+    #[schemars(extend("default" = false))]
+    usage: Option<Flag>,
 }
 
 /// The answer to a new job.
@@ -106,6 +109,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         plan: None,
         origin: caller.origin(request),
         key,
+        usage: given.usage.is_some_and(|usage| usage.0),
     })
 }
 

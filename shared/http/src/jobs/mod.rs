@@ -1,5 +1,6 @@
 //! Routes of jobs: requests and answers.
 
+pub mod callbacks;
 pub mod control;
 pub mod creatomate;
 pub mod generate;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::metadata::MetadataField;
-use crate::typed::fields::{FieldValue, Parsed, Whole};
+use crate::typed::fields::{FieldValue, Flag, Parsed, Whole};
 use crate::videos::film_reader::MOST_IMAGES;
 use crate::videos::film_schema::VideoConfig;
 
@@ -160,6 +160,9 @@ pub struct VideoExtras {
     pub(super) webhook_url: Option<Value>,
     /// The caller's own data.
     pub(super) metadata: Option<MetadataField>,
+    /// Whether what the job of the video uses is counted, and shown as `usage` once it has ended.
+    #[schemars(extend("default" = false))]
+    pub(super) usage: Option<Flag>,
 }
 
 /// Requires the URL for webhooks: the caller does not wait.

@@ -96,6 +96,7 @@ pub async fn read(
         uploads,
         origin: caller.origin(request),
         key,
+        usage: configured.usage.is_some_and(|usage| usage.0),
     })
 }
 

@@ -26,7 +26,8 @@ async fn item_of(of: &Job) -> Value {
 #[tokio::test]
 async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
     let log = LogTally { info: 1, success: 2, warning: 3, error: 4, bytes: 5, archived: 0 };
-    let ledger = Ledger { live_version: 40, log, counted: LogTally { info: 1, bytes: 5, ..LogTally::default() } };
+    let counted = LogTally { info: 1, bytes: 5, ..LogTally::default() };
+    let ledger = Ledger { live_version: 40, log, counted, usage: None };
     let body = concat!(
         r#"{"id":"job_1704110400000_0001","dialect":"streamgank","version":41,"attempt":2,"status":"rendering","#,
         r#""input":{"z":1,"a":[0.1,-0.0,9007199254740993,null,true],"Série 🎬":{"1":"x","0":""}},"#,

@@ -256,7 +256,6 @@ fn effect(effect: &Effect) -> String {
         | Effect::PackHistory
         | Effect::Count { .. }
         | Effect::CountLog { .. }
-        | Effect::PackHistory
         | Effect::RemoveFiles { .. }
         | Effect::Job(_)
         | Effect::Clips(_)
