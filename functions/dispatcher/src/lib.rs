@@ -47,7 +47,7 @@ impl Deps {
         // The notification service comes first: one call reads the names up to the options.
         let settings = [notification::SETTINGS, WebhookSecrets::SETTINGS].concat();
         Ok(Self {
-            deliveries: resources.deliveries(),
+            deliveries: resources.deliveries().beside(&endpoints),
             errors: resources.errors(),
             registrations: RegistrationTable::new(endpoints.clone()),
             endpoints,
@@ -95,6 +95,7 @@ async fn process(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
         vault: secrets.vault.as_ref(),
         transport: &deps.transports,
         clock: &SystemClock,
+        timer: &SystemClock,
         settings: &secrets.settings,
         grace,
     };

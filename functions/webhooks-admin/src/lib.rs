@@ -149,7 +149,8 @@ async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiA
     match route {
         deliveries::Route::List(wanted) => Ok(list_answer(&list(deliveries, &wanted, SystemClock.now()).await?)),
         deliveries::Route::One(id) => {
-            let details = deliveries.details(id).await?.ok_or(Problem::Webhook(WebhookProblem::DeliveryNotFound))?;
+            let found = details(deliveries, &deps.endpoints, id).await?;
+            let details = found.ok_or(Problem::Webhook(WebhookProblem::DeliveryNotFound))?;
             Ok(delivery_answer(&details))
         }
         deliveries::Route::Replay(id) => {

@@ -14,11 +14,11 @@ use crate::outbound::{Method, OutboundRequest, user_agent};
 use crate::views::Dialect;
 use crate::views::vidbuilder;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
-use crate::webhooks::endpoints::{Destination, Endpoint, Format, Payload};
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Format, Payload};
 use crate::webhooks::events::EventRow;
 use crate::webhooks::notification;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
-use crate::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData};
+use crate::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData, standard_text, streamgank_text};
 
 /// How many bytes of a receiver's response are read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
@@ -86,13 +86,13 @@ fn signed(id: &str, now: Timestamp, body: &str, endpoint: &Endpoint) -> Vec<(Str
     headers
 }
 
-/// The body of a webhook.
+/// The body of a webhook that is more than its event's text.
 fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
     if notification::is_service(endpoint) {
         return notification::body(event);
     }
     let data = match endpoint.form.payload {
-        Payload::Full => Cow::Borrowed(&event.data),
+        Payload::Full => Cow::Borrowed(&*event.data),
         Payload::Thin => Cow::Owned(json!(ThinData::of(&event.data))),
     };
     let (name, at) = (event.event.name(), event.at);
@@ -100,6 +100,25 @@ fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
         Format::StreamGank => json!(StreamGankEnvelope::new(name, &data, at, &delivery.endpoint_name)),
         Format::Standard => json!(StandardPayload::new(name, &data, at)),
     }
+}
+
+/// The exact text of a webhook's body.
+fn text(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> String {
+    let Form { payload, ascii, format, .. } = endpoint.form;
+    let is_bus = matches!(endpoint.destination, Destination::Bus(_));
+    if payload == Payload::Full && !(ascii || is_bus || notification::is_service(endpoint)) {
+        let (name, data, at) = (event.event.name(), event.data.text(), event.at);
+        return match format {
+            Format::StreamGank => streamgank_text(name, &data, at, &delivery.endpoint_name),
+            Format::Standard => standard_text(name, &data, at),
+        };
+    }
+    let mut body = body(delivery, event, endpoint);
+    if is_bus {
+        // Events of a bus have no headers, and the bus authenticates their sender.
+        body["id"] = json!(delivery.id.webhook_id());
+    }
+    if ascii { js_json::to_ascii_string(&body) } else { js_json::to_string(&body) }
 }
 
 /// Builds the webhook that is sent (docs/contract/webhooks.md; Standard Webhooks 1.0.0).
@@ -116,12 +135,7 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
     {
         return OutboundWebhook::Web(notification(delivery, event, endpoint, url, now));
     }
-    let mut body = body(delivery, event, endpoint);
-    if let Destination::Bus(_) = endpoint.destination {
-        // Events of a bus have no headers, and the bus authenticates their sender.
-        body["id"] = json!(delivery.id.webhook_id());
-    }
-    let body = if endpoint.form.ascii { js_json::to_ascii_string(&body) } else { js_json::to_string(&body) };
+    let body = text(delivery, event, endpoint);
     let headers = || headers(delivery, event, endpoint, &body, now);
     let (to, attributes) = match &endpoint.destination {
         Destination::Web(url) => {
@@ -158,7 +172,7 @@ fn notification(
     url: &Url,
     now: Timestamp,
 ) -> OutboundRequest {
-    let body = js_json::to_string(&event.data);
+    let body = event.data.text().into_owned();
     let id = delivery.id.webhook_id();
     let mut headers: Vec<(String, String)> = [
         ("content-type", "application/json".to_owned()),
