@@ -11,7 +11,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::DeliveryMessage;
-use reelhook_app::webhooks::deliveries::{DeliveryQueries, ReplayPorts, Replayed, list, replay};
+use reelhook_app::webhooks::deliveries::{ReplayPorts, Replayed, details, list, replay};
 use reelhook_app::webhooks::endpoints::registrations::RegistrationStore;
 use reelhook_app::webhooks::recover::{self, RecoverPorts, RecoveryStore, Started};
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};

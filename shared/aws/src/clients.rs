@@ -7,7 +7,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_sdk_dynamodb::config::{SharedHttpClient, StalledStreamProtectionConfig};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -51,9 +51,12 @@ impl Clients {
         Self { config: config.build(), endpoint_is_local }
     }
 
-    /// DynamoDB.
+    /// DynamoDB. Its answers are small, and the timeout of an attempt bounds a stream that stalls.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::config::Builder::from(&self.config).interceptor(Calls).build();
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(Calls)
+            .build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 

@@ -15,9 +15,9 @@ use crate::outbound::HttpSender;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
 use crate::webhooks::deliver::ChatText;
-use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
+use crate::webhooks::deliver::message::{chat, plain_headers, post, sign};
 use crate::webhooks::endpoints::receiver::ReceiverKind;
-use crate::webhooks::endpoints::{Format, masked, receiver};
+use crate::webhooks::endpoints::{Format, Signers, masked, receiver};
 use crate::webhooks::events::{EventRow, EventStore};
 use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::operational::data::TestData;
@@ -77,7 +77,8 @@ pub async fn test(
             ];
             headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
             if let Some(keys) = secret {
-                headers.extend(signatures(Format::StreamGank, &id, now, &body, keys));
+                let signers = Signers { hmac: Some(keys.clone()), asymmetric: Vec::new() };
+                sign(&mut headers, Format::StreamGank, &signers, (&id, now, &body));
             }
             post(url, headers, body, TEST_DEADLINE)
         }
