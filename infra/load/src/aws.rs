@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::rows::Rows;
 use crate::webhooks::Webhooks;
 
 /// Settings in SSM by name; all others are unset.
@@ -22,6 +23,7 @@ pub type Parameters = BTreeMap<&'static str, String>;
 pub struct Aws {
     webhooks: Webhooks,
     parameters: Parameters,
+    endpoints: Rows,
     counts: Mutex<Counts>,
 }
 
@@ -55,7 +57,7 @@ pub struct Stored {
 impl Aws {
     /// AWS with the items of these webhooks and with these settings.
     pub fn new(webhooks: Webhooks, parameters: Parameters) -> Self {
-        Self { webhooks, parameters, counts: Mutex::default() }
+        Self { webhooks, parameters, endpoints: Rows::default(), counts: Mutex::default() }
     }
 
     /// The numbers so far.
@@ -67,6 +69,11 @@ impl Aws {
             delivered: counts.delivered.len() as u64,
             attempted: counts.attempted.len() as u64,
         }
+    }
+
+    /// The item with this key: of the Deliveries table, or an endpoint's state.
+    fn item(&self, key: &Value) -> Option<Value> {
+        self.webhooks.item(key).or_else(|| self.endpoints.row(key))
     }
 
     /// Counts a connection.
@@ -119,15 +126,17 @@ async fn call(State(aws): State<Arc<Aws>>, headers: HeaderMap, body: Bytes) -> R
 fn response(aws: &Aws, name: &str, request: &Value) -> Option<Value> {
     Some(match name {
         "BatchGetItem" => batch_get_item(aws, &request["RequestItems"]),
-        "GetItem" => match aws.webhooks.item(&request["Key"]) {
+        "GetItem" => match aws.item(&request["Key"]) {
             Some(item) => json!({ "Item": item }),
             None => json!({}),
         },
-        // Endpoint health is always that of an endpoint without deliveries.
-        "UpdateItem" => match request["ReturnValues"].as_str() {
-            None | Some("NONE") => json!({}),
-            Some(_) => json!({ "Attributes": request["Key"] }),
-        },
+        "UpdateItem" => {
+            let row = aws.endpoints.update(request);
+            match request["ReturnValues"].as_str() {
+                None | Some("NONE") => json!({}),
+                Some(_) => json!({ "Attributes": row }),
+            }
+        }
         "PutItem" | "TransactWriteItems" => json!({}),
         "BatchWriteItem" => json!({ "UnprocessedItems": {} }),
         "BatchExecuteStatement" => {
@@ -151,9 +160,20 @@ fn batch_get_item(aws: &Aws, requested: &Value) -> Value {
     let mut responses = Map::new();
     for (table, query) in requested.as_object().into_iter().flatten() {
         let keys = query["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-        responses.insert(table.clone(), keys.iter().filter_map(|key| aws.webhooks.item(key)).collect());
+        let found = keys.iter().filter_map(|key| aws.item(key)).map(|item| projected(item, query));
+        responses.insert(table.clone(), found.collect());
     }
     json!({ "Responses": responses, "UnprocessedKeys": {} })
+}
+
+/// The attributes of an item that a query asks for.
+fn projected(mut item: Value, query: &Value) -> Value {
+    if let (Some(expression), Some(attributes)) = (query["ProjectionExpression"].as_str(), item.as_object_mut()) {
+        let names = &query["ExpressionAttributeNames"];
+        let wanted: Vec<&str> = expression.split(", ").map(|part| names[part].as_str().unwrap_or(part)).collect();
+        attributes.retain(|name, _| wanted.contains(&name.as_str()));
+    }
+    item
 }
 
 fn get_parameters(aws: &Aws, names: &Value) -> Value {

@@ -2,6 +2,7 @@
 
 mod aws;
 mod bare;
+mod rows;
 mod runtime_api;
 mod sink;
 mod stand_ins;

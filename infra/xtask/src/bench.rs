@@ -17,6 +17,7 @@ use crate::{interrupt, process, setup, ui};
 use statistics::{median, ratio_of_medians};
 
 pub mod dispatcher;
+mod flame;
 mod statistics;
 
 /// The baseline: infra/hello.
