@@ -11,7 +11,7 @@ use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::callback::is_callback;
 use reelhook_domain::{
-    CircuitState, Claim, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
+    CircuitState, AttemptClaim, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
     Timestamp, WarningLevel,
 };
 
@@ -433,7 +433,7 @@ pub(crate) fn state(item: &Item) -> EndpointState {
 fn slot_text(slot: &Slot) -> String {
     let times = [slot.until, slot.busy_until, slot.started_at].map(Timestamp::millis);
     let mut text = format!("{} {} {} {}", slot.attempts, times[0], times[1], times[2]);
-    for Claim { delivery, attempt } in &slot.claims {
+    for AttemptClaim { delivery, attempt } in &slot.claims {
         // Writing to a string cannot fail.
         let _ = match attempt {
             1 => write!(text, " {delivery:x}"),
@@ -454,7 +454,7 @@ fn slot(name: &str, value: &AttributeValue) -> Option<Slot> {
     Some(Slot { holder, attempts, until, busy_until, started_at, claims: parts.filter_map(claim).collect() })
 }
 
-fn claim(text: &str) -> Option<Claim> {
+fn claim(text: &str) -> Option<AttemptClaim> {
     let (delivery, attempt) = text.split_once('.').unwrap_or((text, "1"));
-    Some(Claim { delivery: u64::from_str_radix(delivery, 16).ok()?, attempt: attempt.parse().ok()? })
+    Some(AttemptClaim { delivery: u64::from_str_radix(delivery, 16).ok()?, attempt: attempt.parse().ok()? })
 }

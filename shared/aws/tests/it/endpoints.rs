@@ -4,7 +4,7 @@ use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    CircuitState, Claim, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
+    CircuitState, AttemptClaim, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
     Timestamp, WarningLevel,
 };
 use reelhook_testkit::NOON;
@@ -29,7 +29,7 @@ fn slot(holder: u64, attempts: u32, until: Timestamp) -> Slot {
 #[tokio::test]
 async fn an_extended_slot_is_written_whatever_others_record() {
     let (store, calls) = table(|_, _| ok());
-    let slot = Slot { busy_until: Timestamp(5), claims: vec![Claim { delivery: 10, attempt: 1 }], ..slot(2, 1, Timestamp(9)) };
+    let slot = Slot { busy_until: Timestamp(5), claims: vec![AttemptClaim { delivery: 10, attempt: 1 }], ..slot(2, 1, Timestamp(9)) };
     store.extend(&id(), &slot.extended()).await.unwrap();
     assert_eq!(resolved(&calls.only(), "/UpdateExpression"), "SET slot_2 = 1 9 9 9 a ADD revision 1");
     assert_eq!(calls.only().at("/ConditionExpression"), &json!(null));
@@ -98,7 +98,7 @@ async fn an_endpoint_s_state_is_read() {
                     until: Timestamp(1_704_110_400_008),
                     busy_until: Timestamp(1_704_110_400_007),
                     started_at: Timestamp(1_704_110_400_006),
-                    claims: vec![Claim { delivery: 31, attempt: 1 }, Claim { delivery: 94, attempt: 3 }],
+                    claims: vec![AttemptClaim { delivery: 31, attempt: 1 }, AttemptClaim { delivery: 94, attempt: 3 }],
                 },
             ],
             changed_at: at(9),
@@ -124,7 +124,7 @@ async fn an_admission_is_saved_on_condition_that_nothing_changed() {
         window: RateWindow { index: 5, used: 6 },
         concurrency: Concurrency {
             queue_end: Some(NOON),
-            slots: vec![Slot { claims: vec![Claim { delivery: 255, attempt: 2 }], ..slot(2, 3, Timestamp(9)) }],
+            slots: vec![Slot { claims: vec![AttemptClaim { delivery: 255, attempt: 2 }], ..slot(2, 3, Timestamp(9)) }],
             changed_at: Some(NOON),
             ..Concurrency::default()
         },
@@ -207,7 +207,7 @@ async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
         ..report(Some(0))
     };
     check(nothing.clone(), "SET changed_at = 1704110400000 ADD revision 1 REMOVE slot_1f").await;
-    let kept = Some(Slot { attempts: 0, claims: vec![Claim { delivery: 10, attempt: 1 }], ..slot(31, 3, NOON) });
+    let kept = Some(Slot { attempts: 0, claims: vec![AttemptClaim { delivery: 10, attempt: 1 }], ..slot(31, 3, NOON) });
     let unsaved = "SET changed_at = 1704110400000, slot_1f = 0 1704110400000 1704110400000 1704110400000 a ADD revision 1";
     check(EndpointReport { kept, ..nothing }, unsaved).await;
     // A longer pause is kept, so a failed condition is a success.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ATTEMPT_MARGIN, Claim, EndpointPolicy, EndpointState, Slot, Timestamp};
+use crate::{ATTEMPT_MARGIN, AttemptClaim, EndpointPolicy, EndpointState, Slot, Timestamp};
 
 /// Why a delivery that is due waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct AdmissionRequest {
     /// It waited for the concurrency limit before.
     pub was_queued: bool,
     /// The attempt that is made if it is sent.
-    pub claim: Option<Claim>,
+    pub claim: Option<AttemptClaim>,
 }
 
 /// The decision about a delivery.

@@ -28,12 +28,12 @@ pub struct Slot {
     /// When its attempts began.
     pub started_at: Timestamp,
     /// Its attempts; none in slots of version 0.2, whose deliveries have leases of their own.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<AttemptClaim>,
 }
 
 /// An attempt of a delivery that a batch makes. It is over once the delivery has that many attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
+pub struct AttemptClaim {
     /// The delivery's short id.
     pub delivery: u64,
     /// The number of the attempt.
@@ -42,7 +42,7 @@ pub struct Claim {
 
 /// An attempt that was claimed and is not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claimed {
+pub struct ClaimedAttempt {
     /// The number of the attempt.
     pub attempt: u32,
     /// When it began.
@@ -59,12 +59,12 @@ impl Slot {
     }
 
     /// The slot after its attempts, with the claims whose results could not be saved; none if there are none.
-    pub fn released(&self, unsaved: &[Claim], now: Timestamp) -> Option<Self> {
+    pub fn released(&self, unsaved: &[AttemptClaim], now: Timestamp) -> Option<Self> {
         (!unsaved.is_empty()).then(|| Self { attempts: 0, busy_until: now, claims: unsaved.to_vec(), ..self.clone() })
     }
 }
 
-impl Claim {
+impl AttemptClaim {
     /// The claim of a delivery's next attempt.
     pub fn next(delivery: &Delivery) -> Self {
         Self { delivery: short(delivery.id), attempt: delivery.attempts + 1 }
@@ -74,11 +74,11 @@ impl Claim {
 impl EndpointState {
     /// The attempt of a delivery that is claimed and not recorded: the one that may still be in progress, or else the first
     /// whose batch has crashed.
-    pub fn claimed(&self, delivery: &Delivery, now: Timestamp) -> Option<Claimed> {
+    pub fn claimed(&self, delivery: &Delivery, now: Timestamp) -> Option<ClaimedAttempt> {
         let wanted = short(delivery.id);
         let all = self.concurrency.slots.iter().flat_map(|slot| slot.claims.iter().map(move |claim| (slot, claim)));
         let open = all.filter(|(_, claim)| claim.delivery == wanted && claim.attempt > delivery.attempts);
-        let found = open.map(|(slot, claim)| Claimed {
+        let found = open.map(|(slot, claim)| ClaimedAttempt {
             attempt: claim.attempt,
             started_at: slot.started_at,
             in_progress: slot.until > now,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{
-    AdmissionRequest, Attempt, Claim, Claimed, DeliveryId, EndpointId, EndpointState, EventId, OutboundEvent, Outcome, RateLimit, ResponseClass,
+    AdmissionRequest, Attempt, AttemptClaim, ClaimedAttempt, DeliveryId, EndpointId, EndpointState, EventId, OutboundEvent, Outcome, RateLimit, ResponseClass,
     Schedule, Subject, Timestamp, WaitReason,
 };
 
@@ -145,7 +145,7 @@ impl Delivery {
 
     /// The delivery with an attempt that was claimed and not recorded: it may have been made.
     #[must_use]
-    pub fn with_claimed(mut self, claimed: &Claimed) -> Self {
+    pub fn with_claimed(mut self, claimed: &ClaimedAttempt) -> Self {
         self.attempts = claimed.attempt;
         self.last = Some(Attempt { number: claimed.attempt, started_at: claimed.started_at, result: None });
         self
@@ -176,7 +176,7 @@ impl Delivery {
             has_reservation: self.wait_reason == Some(WaitReason::RateLimit)
                 && rate.same_window(self.next_attempt_at, now),
             was_queued: self.wait_reason == Some(WaitReason::Concurrency),
-            claim: Some(Claim::next(self)),
+            claim: Some(AttemptClaim::next(self)),
         }
     }
 

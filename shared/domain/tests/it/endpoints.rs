@@ -468,14 +468,14 @@ fn a_claim_lasts_until_the_attempt_is_recorded_or_its_lease_has_expired() {
     kept.admit(&requests(0..2));
     let claimed = |kept: &Kept, delivery: &Delivery| kept.state.claimed(delivery, kept.now);
     let lease = policy().timeout + ATTEMPT_MARGIN;
-    let in_progress = Claimed { attempt: 1, started_at: NOW, in_progress: true };
+    let in_progress = ClaimedAttempt { attempt: 1, started_at: NOW, in_progress: true };
     assert_eq!(claimed(&kept, &delivery(0, 0)), Some(in_progress));
     assert_eq!(claimed(&kept, &delivery(0, 1)), None, "the attempt is recorded");
     assert_eq!(claimed(&kept, &delivery(2, 0)), None, "another delivery");
     kept.wait(lease - Duration::from_millis(1));
     assert_eq!(claimed(&kept, &delivery(1, 0)), Some(in_progress));
     kept.wait(Duration::from_millis(1));
-    let lost = Claimed { in_progress: false, ..in_progress };
+    let lost = ClaimedAttempt { in_progress: false, ..in_progress };
     assert_eq!(claimed(&kept, &delivery(1, 0)), Some(lost), "its batch has crashed");
     // Another batch makes the second attempt, and crashes too.
     let repeated = delivery(1, 0).with_claimed(&lost);

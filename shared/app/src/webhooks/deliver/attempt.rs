@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_channel::mpsc::UnboundedSender;
 use futures_channel::oneshot::{Receiver, channel};
 use futures_util::future::{Either, join, join_all, select};
-use reelhook_domain::{BatchOutcome, Claim};
+use reelhook_domain::{BatchOutcome, AttemptClaim};
 
 use super::health::{self, Report};
 use super::ports::DeliverPorts;
@@ -35,7 +35,7 @@ pub(super) async fn attempt(ports: &DeliverPorts<'_>, batch: EndpointBatch, fini
     // Claims are released only when their attempts are recorded.
     let recorded = join_all(ended.into_iter().map(|ended| ended.recorded)).await;
     let claims = slot.slot.claims.iter().zip(recorded);
-    let unrecorded: Vec<Claim> =
+    let unrecorded: Vec<AttemptClaim> =
         claims.filter(|(_, recorded)| *recorded != Ok(true)).map(|(claim, _)| *claim).collect();
     let all_recorded = unrecorded.is_empty();
     let report = Report { outcome, notifies, unrecorded, extended };

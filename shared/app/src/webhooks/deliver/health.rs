@@ -1,6 +1,6 @@
 //! Stage 6, health: adds the results of a batch to its endpoint's state: circuit breaker, limits and disable policy.
 
-use reelhook_domain::{BatchOutcome, Claim, EndpointReport, HealthVerdict, Timestamp};
+use reelhook_domain::{BatchOutcome, AttemptClaim, EndpointReport, HealthVerdict, Timestamp};
 
 use super::notices::{notify_disabled, notify_outage};
 use super::ports::DeliverPorts;
@@ -15,7 +15,7 @@ pub(super) struct Report {
     /// Whether subscribers are notified of an outage.
     pub notifies: bool,
     /// The claims whose attempts could not be recorded.
-    pub unrecorded: Vec<Claim>,
+    pub unrecorded: Vec<AttemptClaim>,
     /// Whether the slot was extended.
     pub extended: bool,
 }

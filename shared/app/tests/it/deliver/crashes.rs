@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reelhook_app::clock::{ClockAndRandom as _, Timer};
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::deliveries::{Replayed, details, replay, response_hash};
-use reelhook_domain::{AttemptResult, Claim, Delivery, DeliveryStatus, Slot, Timestamp};
+use reelhook_domain::{AttemptResult, AttemptClaim, Delivery, DeliveryStatus, Slot, Timestamp};
 use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, header, response};
 
 use super::{add, hint, send, with_one};
@@ -281,7 +281,7 @@ fn claim(stack: &Stack, delivery: &Delivery, until: Timestamp) {
         until,
         busy_until: until,
         started_at: stack.world.now(),
-        claims: vec![Claim::next(delivery)],
+        claims: vec![AttemptClaim::next(delivery)],
     };
     stack.deliveries.change_endpoint(&delivery.endpoint_id, |state| {
         state.revision += 1;
