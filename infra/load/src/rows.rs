@@ -102,10 +102,7 @@ mod tests {
         };
         rows.update(&request("SET #n1 = :v1, #n2 = :v2 ADD #n0 :v0"));
         let both = rows.update(&request("SET #n2 = :v2 ADD #n0 :v0 REMOVE #n1"));
-        assert_eq!(
-            both,
-            json!({ "id": { "S": "ep_1" }, "window_used": { "N": "10" }, "revision": { "N": "4" } })
-        );
+        assert_eq!(both, json!({ "id": { "S": "ep_1" }, "window_used": { "N": "10" }, "revision": { "N": "4" } }));
         assert_eq!(rows.row(&key), Some(both));
     }
 }

@@ -71,7 +71,8 @@ impl Flame {
             if width >= NARROWEST {
                 let share = width / WIDTH * 100.0;
                 let characters = (width / CHARACTER) as usize;
-                let label: String = if characters > 3 { name.chars().take(characters).collect() } else { String::new() };
+                let label: String =
+                    if characters > 3 { name.chars().take(characters).collect() } else { String::new() };
                 // Writing to a string cannot fail.
                 let _ = writeln!(
                     svg,
@@ -95,7 +96,8 @@ impl Flame {
 fn function(line: &str) -> Option<String> {
     let (_, name) = line.trim().split_once(' ')?;
     let name = name.trim();
-    let is_hash = |text: &str| text.len() == 17 && text.starts_with('h') && text[1..].bytes().all(|b| b.is_ascii_hexdigit());
+    let is_hash =
+        |text: &str| text.len() == 17 && text.starts_with('h') && text[1..].bytes().all(|b| b.is_ascii_hexdigit());
     let name = name.rsplit_once("::").filter(|(_, last)| is_hash(last)).map_or(name, |(name, _)| name);
     Some(name.to_owned())
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Attempt, AttemptResult, Delivery, DeliveryId, DeliveryStatus, EndpointState, Subject, Timestamp};
+use reelhook_domain::{
+    Attempt, AttemptResult, Delivery, DeliveryId, DeliveryStatus, EndpointState, Subject, Timestamp,
+};
 
 use crate::clock::ClockAndRandom;
 use crate::digest::sha256_hex;

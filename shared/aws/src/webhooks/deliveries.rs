@@ -188,7 +188,10 @@ impl DeliveryRows for DeliveryTable {
         }
         Ok(LoadedBatch {
             deliveries,
-            states: endpoints.iter().map(|id| (id.clone(), states.get(id.as_str()).map(state).unwrap_or_default())).collect(),
+            states: endpoints
+                .iter()
+                .map(|id| (id.clone(), states.get(id.as_str()).map(state).unwrap_or_default()))
+                .collect(),
         })
     }
 }

@@ -11,8 +11,8 @@ use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::callback::is_callback;
 use reelhook_domain::{
-    CircuitState, AttemptClaim, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
-    Timestamp, WarningLevel,
+    AttemptClaim, CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow,
+    Slot, Timestamp, WarningLevel,
 };
 
 use crate::batch::get_all;

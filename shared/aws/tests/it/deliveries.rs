@@ -10,7 +10,8 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, Outcome, Policy, ResponseClass, Subject, Timestamp,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, Outcome, Policy, ResponseClass, Subject,
+    Timestamp,
 };
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
@@ -257,7 +258,8 @@ async fn more_than_25_changes_take_several_calls_and_keep_their_order() {
         statements(&vec![if count == 25 { None } else { Some(("ThrottlingError", None)) }; count])
     });
     let all: Vec<Delivery> = (0..30).map(attempted).collect();
-    let saved: Vec<bool> = deliveries.save_all(&all.iter().collect::<Vec<_>>()).await.iter().map(Result::is_ok).collect();
+    let saved: Vec<bool> =
+        deliveries.save_all(&all.iter().collect::<Vec<_>>()).await.iter().map(Result::is_ok).collect();
     assert_eq!(saved, [vec![true; 25], vec![false; 5]].concat());
     assert_eq!(calls.all().len(), 1 + 10, "throttled statements are sent ten times");
 }

@@ -4,8 +4,8 @@ use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    CircuitState, AttemptClaim, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
-    Timestamp, WarningLevel,
+    AttemptClaim, CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow,
+    Slot, Timestamp, WarningLevel,
 };
 use reelhook_testkit::NOON;
 use serde_json::json;
@@ -29,7 +29,11 @@ fn slot(holder: u64, attempts: u32, until: Timestamp) -> Slot {
 #[tokio::test]
 async fn an_extended_slot_is_written_whatever_others_record() {
     let (store, calls) = table(|_, _| ok());
-    let slot = Slot { busy_until: Timestamp(5), claims: vec![AttemptClaim { delivery: 10, attempt: 1 }], ..slot(2, 1, Timestamp(9)) };
+    let slot = Slot {
+        busy_until: Timestamp(5),
+        claims: vec![AttemptClaim { delivery: 10, attempt: 1 }],
+        ..slot(2, 1, Timestamp(9))
+    };
     store.extend(&id(), &slot.extended()).await.unwrap();
     assert_eq!(resolved(&calls.only(), "/UpdateExpression"), "SET slot_2 = 1 9 9 9 a ADD revision 1");
     assert_eq!(calls.only().at("/ConditionExpression"), &json!(null));
@@ -113,10 +117,7 @@ async fn an_endpoint_s_state_is_read() {
 async fn an_admission_is_saved_on_condition_that_nothing_changed() {
     let was = EndpointState {
         revision: 7,
-        concurrency: Concurrency {
-            slots: vec![slot(1, 2, NOON)],
-            ..Concurrency::default()
-        },
+        concurrency: Concurrency { slots: vec![slot(1, 2, NOON)], ..Concurrency::default() },
         ..EndpointState::default()
     };
     let next = EndpointState {
@@ -208,7 +209,8 @@ async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
     };
     check(nothing.clone(), "SET changed_at = 1704110400000 ADD revision 1 REMOVE slot_1f").await;
     let kept = Some(Slot { attempts: 0, claims: vec![AttemptClaim { delivery: 10, attempt: 1 }], ..slot(31, 3, NOON) });
-    let unsaved = "SET changed_at = 1704110400000, slot_1f = 0 1704110400000 1704110400000 1704110400000 a ADD revision 1";
+    let unsaved =
+        "SET changed_at = 1704110400000, slot_1f = 0 1704110400000 1704110400000 1704110400000 a ADD revision 1";
     check(EndpointReport { kept, ..nothing }, unsaved).await;
     // A longer pause is kept, so a failed condition is a success.
     let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };

@@ -103,13 +103,7 @@ impl EndpointState {
     }
 
     /// Decides for an open circuit: when the probe is due, one delivery is sent as the probe.
-    fn probe(
-        &self,
-        policy: &EndpointPolicy,
-        requests: &[AdmissionRequest],
-        holder: u64,
-        now: Timestamp,
-    ) -> Admitted {
+    fn probe(&self, policy: &EndpointPolicy, requests: &[AdmissionRequest], holder: u64, now: Timestamp) -> Admitted {
         let count = requests.len();
         let interval = policy.circuit.wait(self.circuit.failed_probes);
         let mut next = self.clone();

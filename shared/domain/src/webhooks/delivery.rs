@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{
-    AdmissionRequest, Attempt, AttemptClaim, ClaimedAttempt, DeliveryId, EndpointId, EndpointState, EventId, OutboundEvent, Outcome, RateLimit, ResponseClass,
-    Schedule, Subject, Timestamp, WaitReason,
+    AdmissionRequest, Attempt, AttemptClaim, ClaimedAttempt, DeliveryId, EndpointId, EndpointState, EventId,
+    OutboundEvent, Outcome, RateLimit, ResponseClass, Schedule, Subject, Timestamp, WaitReason,
 };
 
 /// The longest wait that a receiver can request.
@@ -254,9 +254,7 @@ impl Delivery {
                 next.next_attempt_at = now.after(schedule.wait(next.uncounted, jitter).max(requested));
                 (None, format!("status {status}, waiting as the receiver requested"))
             }
-            Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, .. }
-                if is_last =>
-            {
+            Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, .. } if is_last => {
                 (Some(DeliveryStatus::Exhausted), format!("status {status} after {counted} attempts"))
             }
             Outcome::NoAnswer(code) if is_last => {
@@ -491,7 +489,8 @@ mod tests {
 
     #[test]
     fn an_attempt_that_ends_after_a_change_by_request_is_recorded() {
-        let delivered = |delivery: Delivery| delivery.begin(NOW).finish(&answered(200, None), NOW, &POLICY, 0.0, GRACE).0;
+        let delivered =
+            |delivery: Delivery| delivery.begin(NOW).finish(&answered(200, None), NOW, &POLICY, 0.0, GRACE).0;
         let failed = |delivery: Delivery| delivery.begin(NOW).finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE).0;
         let sooner = pending().resend(NOW, GRACE);
         let late = sooner.with_late(&delivered(pending())).expect("the attempt is not recorded");

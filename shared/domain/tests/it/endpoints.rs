@@ -523,9 +523,8 @@ fn only_news_must_be_reported() {
     let usual = EndpointState { latency_ms: 100, success_permille: Some(1000), ..EndpointState::default() };
     let policy = policy();
     let accepted = BatchOutcome { accepted: 3, ..outcome() };
-    let is_news = |state: &EndpointState, outcome: BatchOutcome| {
-        state.report(&policy, 1, &outcome, false, NOW).is_news(state)
-    };
+    let is_news =
+        |state: &EndpointState, outcome: BatchOutcome| state.report(&policy, 1, &outcome, false, NOW).is_news(state);
     assert!(!is_news(&usual, accepted));
     assert!(!is_news(&usual, BatchOutcome { latency_ms: 149, ..accepted }), "within 50 ms");
     assert!(is_news(&EndpointState::default(), accepted), "the first latency");

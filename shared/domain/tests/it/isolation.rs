@@ -140,7 +140,8 @@ impl World {
         let holder = self.chance.next();
         let state = self.endpoints[endpoint].clone();
         // The sweep brings a delivery back that is claimed.
-        let group: Vec<usize> = group.iter().copied().filter(|id| state.claimed(&self.deliveries[*id].1, now).is_none()).collect();
+        let group: Vec<usize> =
+            group.iter().copied().filter(|id| state.claimed(&self.deliveries[*id].1, now).is_none()).collect();
         if group.is_empty() {
             return self.now;
         }

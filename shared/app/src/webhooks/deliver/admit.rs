@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reelhook_domain::{AdmissionRequest, EndpointId, EndpointState, Outcome, SendDecision, Slot, Timestamp, WaitReason};
+use reelhook_domain::{
+    AdmissionRequest, EndpointId, EndpointState, Outcome, SendDecision, Slot, Timestamp, WaitReason,
+};
 
 use super::claims;
 use super::notices::{note_found_key, note_lost_key, notify_disabled};
@@ -233,9 +235,8 @@ fn contended(ports: &DeliverPorts<'_>, endpoint: Option<&Endpoint>, due: &DueDel
     let now = ports.clock.now();
     let rate = endpoint.map(|endpoint| endpoint.policy.rate);
     let until = now.after(CONTENTION_DELAY + CONTENTION_DELAY.mul_f64(3.0 * ports.clock.fraction()));
-    let keeps_reservation = rate.is_some_and(|rate| {
-        due.delivery.admission_request(rate, now).has_reservation && rate.same_window(until, now)
-    });
+    let keeps_reservation = rate
+        .is_some_and(|rate| due.delivery.admission_request(rate, now).has_reservation && rate.same_window(until, now));
     let reason = if keeps_reservation { WaitReason::RateLimit } else { WaitReason::Concurrency };
     Change::wait(ports, due.index, &due.delivery, until, reason, rate)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_channel::mpsc::UnboundedSender;
 use futures_channel::oneshot::{Receiver, channel};
 use futures_util::future::{Either, join, join_all, select};
-use reelhook_domain::{BatchOutcome, AttemptClaim};
+use reelhook_domain::{AttemptClaim, BatchOutcome};
 
 use super::health::{self, Report};
 use super::ports::DeliverPorts;
@@ -66,11 +66,7 @@ async fn send_all(
 }
 
 /// Waits for attempts, and extends their slot before it stops counting; whether it was extended.
-async fn with_slot<T>(
-    ports: &DeliverPorts<'_>,
-    slot: &EndpointSlot,
-    attempts: impl Future<Output = T>,
-) -> (T, bool) {
+async fn with_slot<T>(ports: &DeliverPorts<'_>, slot: &EndpointSlot, attempts: impl Future<Output = T>) -> (T, bool) {
     let EndpointSlot { endpoint, slot, .. } = slot;
     if slot.busy_until >= slot.until {
         return (attempts.await, false);

@@ -1,6 +1,6 @@
 //! Stage 6, health: adds the results of a batch to its endpoint's state: circuit breaker, limits and disable policy.
 
-use reelhook_domain::{BatchOutcome, AttemptClaim, EndpointReport, HealthVerdict, Timestamp};
+use reelhook_domain::{AttemptClaim, BatchOutcome, EndpointReport, HealthVerdict, Timestamp};
 
 use super::notices::{notify_disabled, notify_outage};
 use super::ports::DeliverPorts;

@@ -49,8 +49,7 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
     }
     hint_at_deliveries(ports.hints, early).await;
     let (sender, finished) = unbounded();
-    let attempts: Vec<_> =
-        batches.into_iter().map(|batch| attempt::attempt(ports, batch, sender.clone())).collect();
+    let attempts: Vec<_> = batches.into_iter().map(|batch| attempt::attempt(ports, batch, sender.clone())).collect();
     // The channel ends with the last attempt.
     drop(sender);
     let (_, unsettled, unrecorded) =

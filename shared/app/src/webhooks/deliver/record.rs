@@ -105,11 +105,7 @@ async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures:
 
 /// Records an attempt whose delivery was changed while it was in progress: by request, or by an invocation that has begun
 /// the next attempt because this one outlived its lease.
-async fn save_late(
-    ports: &DeliverPorts<'_>,
-    ended: &Delivery,
-    theirs: Option<&Delivery>,
-) -> Result<(), StoreError> {
+async fn save_late(ports: &DeliverPorts<'_>, ended: &Delivery, theirs: Option<&Delivery>) -> Result<(), StoreError> {
     let busy = || StoreError::Busy { operation: "record attempt", source: "the delivery changed each time".into() };
     let (id, Some(attempt)) = (ended.id, &ended.last) else { return Ok(()) };
     let theirs = theirs.ok_or_else(busy)?;

@@ -28,7 +28,8 @@ pub(super) async fn stop(ports: &DeliverPorts<'_>, due: impl Iterator<Item = &Du
 }
 
 async fn stop_all(ports: &DeliverPorts<'_>, older: &[(DeliveryId, EventId)]) -> Result<(), StoreError> {
-    let found = ports.deliveries.load(older, &[]).await?.deliveries.into_iter().filter_map(|found| found.ok().flatten());
+    let found =
+        ports.deliveries.load(older, &[]).await?.deliveries.into_iter().filter_map(|found| found.ok().flatten());
     let pending = found.filter(|(delivery, _)| delivery.status == DeliveryStatus::Pending);
     let next: Vec<Delivery> =
         pending.map(|(delivery, _)| Change::stop(ports, 0, delivery, &Outcome::Superseded).next).collect();

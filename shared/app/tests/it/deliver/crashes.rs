@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reelhook_app::clock::{ClockAndRandom as _, Timer};
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::deliveries::{Replayed, details, replay, response_hash};
-use reelhook_domain::{AttemptResult, AttemptClaim, Delivery, DeliveryStatus, Slot, Timestamp};
+use reelhook_domain::{AttemptClaim, AttemptResult, Delivery, DeliveryStatus, Slot, Timestamp};
 use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, header, response};
 
 use super::{add, hint, send, with_one};
@@ -270,7 +270,11 @@ async fn results_are_stored_unchanged_for_people() {
     };
     assert_eq!(result, Some(expected));
     let hash = response_hash(result.as_ref().unwrap());
-    assert_eq!(hash.as_deref(), Some("fc62e333ebc287cf77ed969c926f2ee0c791b6ba50f4f52a79c8c80f6db747ba"), "of its text");
+    assert_eq!(
+        hash.as_deref(),
+        Some("fc62e333ebc287cf77ed969c926f2ee0c791b6ba50f4f52a79c8c80f6db747ba"),
+        "of its text"
+    );
 }
 
 /// The delivery's next attempt, which another batch has claimed, in the state of its endpoint.
