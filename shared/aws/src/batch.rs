@@ -153,10 +153,10 @@ impl Update {
         let mut statement = String::with_capacity(256);
         statement.extend(["UPDATE \"", table, "\""]);
         for (name, _) in &self.set {
-            statement.extend([" SET \"", name, "\"=?"]);
+            statement.extend([" SET \"", *name, "\"=?"]);
         }
         for name in self.remove {
-            statement.extend([" REMOVE \"", name, "\""]);
+            statement.extend([" REMOVE \"", *name, "\""]);
         }
         statement.push_str(" WHERE \"pk\"=? AND \"sk\"=? AND \"version\"=?");
         let values = self.set.into_iter().map(|(_, value)| value).chain(self.key).chain([self.version]);

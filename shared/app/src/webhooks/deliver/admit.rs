@@ -92,7 +92,7 @@ async fn admit_to(
             // The slot was not replaced.
             ports.endpoint_cache.recent.give_back(&id, recent, ports.clock.now());
         }
-        Ok(decided)
+        Ok::<Decided, StoreError>(decided)
     };
     match decided.await {
         Ok(decided) => decided,
