@@ -435,7 +435,14 @@ fn each_delivery_of_a_very_long_backlog_gets_its_turn() {
                 }
                 SendDecision::Wait(until, wait_reason) => {
                     let has_reservation = wait_reason == WaitReason::RateLimit;
-                    waiting.push((until, AdmissionRequest { has_reservation, was_queued: !has_reservation }));
+                    waiting.push((
+                        until,
+                        AdmissionRequest {
+                            has_reservation,
+                            was_queued: !has_reservation,
+                            ..AdmissionRequest::default()
+                        },
+                    ));
                 }
                 SendDecision::Stop => panic!("it is not disabled"),
             }

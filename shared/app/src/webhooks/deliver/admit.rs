@@ -83,7 +83,7 @@ async fn admit_to(
             Some(state) => state,
             None => ports.endpoints.endpoint(&id).await?,
         };
-        let recent = ports.endpoint_cache.recent.take(&id);
+        let recent = ports.endpoint_cache.recent.take(&id, ports.clock.now());
         let is_own = recent.is_some_and(|recent| recent.revision == state.revision);
         let is_current = is_own || state.is_quiet_since(loaded_at);
         let decided =
@@ -153,12 +153,14 @@ async fn decide(ports: &DeliverPorts<'_>, mut wanted: Wanted) -> Result<Decided,
             let slot = next.concurrency.slots.into_iter().find(|slot| slot.holder == holder)?;
             Some((slot, next.revision))
         });
+        let batches = wanted.recent.map_or(0, |recent| recent.batches) + 1;
         let batch = |slot: Slot, revision, due: Vec<DueDelivery>, state| EndpointBatch {
             slot: EndpointSlot {
                 endpoint: Arc::clone(&endpoint),
                 state,
                 slot,
                 revision,
+                batches,
                 probe: admitted.probe,
                 must_report: admitted.must_report,
             },

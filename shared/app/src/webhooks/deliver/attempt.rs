@@ -41,7 +41,7 @@ pub(super) async fn attempt(ports: &DeliverPorts<'_>, batch: EndpointBatch, fini
     let report = Report { outcome, notifies, unrecorded, extended };
     let revision = health::report(ports, &slot, report).await;
     if all_recorded {
-        let recent = RecentSlot { holder: slot.slot.holder, revision };
+        let recent = RecentSlot { holder: slot.slot.holder, revision, batches: slot.batches };
         ports.endpoint_cache.recent.give_back(&slot.endpoint.id, recent, ports.clock.now());
     }
 }

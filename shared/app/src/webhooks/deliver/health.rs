@@ -24,7 +24,7 @@ pub(super) struct Report {
 /// the endpoint's state as far as it is known. Otherwise the slot stops counting by itself.
 pub(super) async fn report(ports: &DeliverPorts<'_>, slot: &EndpointSlot, report: Report) -> u64 {
     let Report { outcome, notifies, unrecorded, extended } = report;
-    let EndpointSlot { endpoint, state, slot, revision, probe, must_report } = slot;
+    let EndpointSlot { endpoint, state, slot, revision, probe, must_report, .. } = slot;
     let now = ports.clock.now();
     let report = state.report(&endpoint.policy, slot.holder, &outcome, *probe, now);
     if !(*must_report || extended || report.is_news(state)) {

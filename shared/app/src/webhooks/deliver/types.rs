@@ -59,6 +59,8 @@ pub(super) struct EndpointSlot {
     pub slot: Slot,
     /// The revision of the state after the admission.
     pub revision: u64,
+    /// The batches of this instance to the endpoint in succession, with this one.
+    pub batches: u32,
     /// Whether the delivery is the probe of an open circuit.
     pub probe: bool,
     /// Whether its results are reported even if they are no news.
