@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_channel::mpsc::UnboundedSender;
 use futures_channel::oneshot::{Receiver, channel};
 use futures_util::future::{Either, join, join_all, select};
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use reelhook_domain::{AttemptClaim, BatchOutcome};
 
 use super::health::{self, Report};
@@ -62,7 +63,8 @@ async fn send_all(
         let _ = finished.unbounded_send(Finished { index, change, recorded: sender });
         Ended { result, took, recorded }
     });
-    join_all(attempts).await
+    // Unlike `join_all`, it polls only the attempts that were woken.
+    attempts.collect::<FuturesOrdered<_>>().collect().await
 }
 
 /// Waits for attempts, and extends their slot before it stops counting; whether it was extended.
