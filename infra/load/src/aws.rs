@@ -14,6 +14,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::rows::Rows;
+
 /// Settings in SSM by name; all others are unset.
 pub type Parameters = BTreeMap<&'static str, String>;
 
@@ -24,6 +26,7 @@ type Items = Box<dyn Fn(&Value) -> Option<Value> + Send + Sync>;
 pub struct Aws {
     items: Items,
     parameters: Parameters,
+    endpoints: Rows,
     counts: Mutex<Counts>,
     calls: Mutex<Vec<Call>>,
 }
@@ -71,7 +74,7 @@ pub struct Stored {
 impl Aws {
     /// AWS with these items and settings.
     pub fn new(items: impl Fn(&Value) -> Option<Value> + Send + Sync + 'static, parameters: Parameters) -> Self {
-        Self { items: Box::new(items), parameters, counts: Mutex::default(), calls: Mutex::default() }
+        Self { items: Box::new(items), parameters, endpoints: Rows::default(), counts: Mutex::default(), calls: Mutex::default() }
     }
 
     /// Forgets the calls of the event before.
@@ -82,6 +85,11 @@ impl Aws {
     /// The calls of DynamoDB since the last event began.
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().expect("no thread panics while it holds the lock").clone()
+    }
+
+    /// The item with a key, as it was given or as it was updated.
+    fn item(&self, key: &Value) -> Option<Value> {
+        (self.items)(key).or_else(|| self.endpoints.row(key))
     }
 
     /// The numbers so far.
@@ -149,15 +157,20 @@ async fn call(State(aws): State<Arc<Aws>>, headers: HeaderMap, body: Bytes) -> R
 fn response(aws: &Aws, name: &str, request: &Value) -> Option<Value> {
     Some(match name {
         "BatchGetItem" => batch_get_item(aws, &request["RequestItems"]),
-        "GetItem" => match (aws.items)(&request["Key"]) {
+        "GetItem" => match aws.item(&request["Key"]) {
             Some(item) => json!({ "Item": item }),
             None => json!({}),
         },
-        // Endpoint health is always that of an endpoint without deliveries.
-        "UpdateItem" => match request["ReturnValues"].as_str() {
-            None | Some("NONE") => json!({}),
-            Some(_) => json!({ "Attributes": request["Key"] }),
-        },
+        "UpdateItem" => {
+            let row = match request["TableName"].as_str() {
+                Some("Endpoints") => aws.endpoints.update(request),
+                _ => request["Key"].clone(),
+            };
+            match request["ReturnValues"].as_str() {
+                None | Some("NONE") => json!({}),
+                Some(_) => json!({ "Attributes": row }),
+            }
+        }
         "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
         "PutItem" | "TransactWriteItems" => json!({}),
         "BatchWriteItem" => json!({ "UnprocessedItems": {} }),
@@ -182,9 +195,20 @@ fn batch_get_item(aws: &Aws, requested: &Value) -> Value {
     let mut responses = Map::new();
     for (table, query) in requested.as_object().into_iter().flatten() {
         let keys = query["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-        responses.insert(table.clone(), keys.iter().filter_map(|key| (aws.items)(key)).collect());
+        let found = keys.iter().filter_map(|key| aws.item(key)).map(|item| projected(item, query));
+        responses.insert(table.clone(), found.collect());
     }
     json!({ "Responses": responses, "UnprocessedKeys": {} })
+}
+
+/// The attributes of an item that a query asks for.
+fn projected(mut item: Value, query: &Value) -> Value {
+    if let (Some(expression), Some(attributes)) = (query["ProjectionExpression"].as_str(), item.as_object_mut()) {
+        let names = &query["ExpressionAttributeNames"];
+        let wanted: Vec<&str> = expression.split(", ").map(|part| names[part].as_str().unwrap_or(part)).collect();
+        attributes.retain(|name, _| wanted.contains(&name.as_str()));
+    }
+    item
 }
 
 fn get_parameters(aws: &Aws, names: &Value) -> Value {

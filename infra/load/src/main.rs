@@ -3,6 +3,7 @@
 mod aws;
 mod bare;
 mod requests;
+mod rows;
 mod runtime_api;
 mod sink;
 mod stand_ins;

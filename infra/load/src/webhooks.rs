@@ -8,7 +8,7 @@ use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::webhooks::endpoints::endpoint_id;
 use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::wire::StreamGankEnvelope;
-use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Subject, Timestamp};
 use reelhook_signing::js_json;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -59,7 +59,7 @@ impl Webhooks {
         let (kind, id) = key["pk"]["S"].as_str()?.split_once('#')?;
         match (kind, key["sk"]["S"].as_str()?) {
             ("delivery", "delivery") => self.delivery_item(number_of(DeliveryId::parse(id)?)?),
-            ("event", "event") => Some(self.event_item(id)),
+            ("event", "event") => self.event_item(id).ok(),
             _ => None,
         }
     }
@@ -84,16 +84,16 @@ impl Webhooks {
         }))
     }
 
-    fn event_item(&self, id: &str) -> Value {
+    fn event_item(&self, id: &str) -> anyhow::Result<Value> {
         let job = id.split('.').next().unwrap_or_default();
-        json!({
+        Ok(json!({
             "pk": { "S": format!("event#{id}") },
             "sk": { "S": "event" },
             "schema": { "N": "1" },
             "job_id": { "S": job },
-            "body": { "S": self.event(id, job).to_string() },
+            "body": { "S": self.event(id, job)?.to_string() },
             "expires_at": { "N": (self.made_at.seconds() + 95 * 86_400).to_string() },
-        })
+        }))
     }
 
     /// A due delivery without attempts.
@@ -114,15 +114,18 @@ impl Webhooks {
         })
     }
 
-    fn event(&self, id: &str, job: &str) -> Value {
-        json!({ "id": id, "event": EVENT.name(), "job_id": job, "at": self.made_at.0, "data": self.data })
+    fn event(&self, id: &str, job: &str) -> anyhow::Result<Value> {
+        let id = EventId::parse(id).ok().context("an event's id")?;
+        let subject = Subject::parse(job).ok().context("a job's id")?;
+        let data = self.data.clone().into();
+        Ok(json!(EventRow { id, event: EVENT, subject, at: self.made_at, data, callback: None }))
     }
 
     fn check(&self) -> anyhow::Result<()> {
         let id = event_id(0);
         let delivery: Delivery = serde_json::from_value(self.delivery(0)).context("parse a delivery")?;
         let event: EventRow =
-            serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())).context("parse an event")?;
+            serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())?).context("parse an event")?;
         ensure!(delivery.check(now()).is_ok(), "the delivery cannot be sent now");
         ensure!(delivery.event_id == event.id && delivery.subject == event.subject, "delivery and event do not match");
         let item = |key: Value| self.item(&key).with_context(|| format!("there is no item {key}"));

@@ -20,6 +20,7 @@ use statistics::{median, ratio_of_medians};
 pub mod dispatcher;
 mod document;
 mod stand_ins;
+mod flame;
 mod statistics;
 pub mod warm;
 

@@ -224,6 +224,9 @@ enum Bench {
         /// Deliveries per round, in whole batches of ten
         #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..))]
         deliveries: u64,
+        /// Instead of measuring, draw where the processor time of one round goes, as an SVG. Requires `perf`
+        #[arg(long, value_name = "FILE")]
+        flame: Option<PathBuf>,
     },
     /// Measure processor time and allocations of a request to `generate`, `job-status` and `step-webhook`, compared with
     /// a bare handler that makes the same calls, and write docs/warm-requests.md
@@ -334,9 +337,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
         Command::Openapi { check } => openapi::run(workspace, check),
         Command::Rules { top } => rules::run(workspace, top),
-        Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries }), .. } => {
-            bench::dispatcher::run(workspace, runs, deliveries)
-        }
+        Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries, flame }), .. } => match flame {
+            Some(file) => bench::dispatcher::draw(workspace, deliveries, &file),
+            None => bench::dispatcher::run(workspace, runs, deliveries),
+        },
         Command::Bench { other: Some(Bench::Warm { runs, requests }), .. } => {
             bench::warm::run(workspace, runs, requests)
         }

@@ -58,10 +58,11 @@ pub use time::Timestamp;
 pub use web_url::{NotWebUrl, WebUrl};
 pub use webhooks::admit::{AdmissionRequest, Admitted, SendDecision, WaitReason};
 pub use webhooks::attempt::{Attempt, AttemptResult};
+pub use webhooks::claims::{AttemptClaim, ClaimedAttempt, Slot};
 pub use webhooks::delivery::{Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable};
 pub use webhooks::endpoint::{
     ATTEMPT_MARGIN, BatchOutcome, Circuit, CircuitState, Concurrency, ConcurrencyChange, DisablePolicy, EndpointPolicy,
-    EndpointReport, EndpointState, HealthVerdict, Slot,
+    EndpointReport, EndpointState, HealthVerdict,
 };
 pub use webhooks::outage::{OutageStage, WarningLevel};
 pub use webhooks::outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};

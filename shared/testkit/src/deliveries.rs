@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{
-    AttemptRecorder, DeliveryRows, EndpointAdmission, EndpointHealthStore, LoadedDelivery, SaveDeliveries,
+    AttemptRecorder, DeliveryRows, EndpointAdmission, EndpointHealthStore, LoadedBatch, SaveDeliveries,
 };
 use reelhook_app::webhooks::deliveries::{
     DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
@@ -17,13 +17,12 @@ use reelhook_app::webhooks::endpoints::registrations::Registration;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
     Attempt, Concurrency, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId,
-    JobId, Subject, Timestamp, WarningLevel,
+    JobId, Slot, Subject, Timestamp, WarningLevel,
 };
 
 use crate::faults::Faults;
 
-/// Deliveries and endpoints. Faults have the names of the ports' methods, except that a save that claims is `begin` and any
-/// other save is `save`.
+/// Deliveries and endpoints. Faults have the names of the ports' methods, except that a save is `save`.
 #[derive(Debug, Default)]
 pub struct MemoryDeliveries {
     state: Mutex<State>,
@@ -119,16 +118,24 @@ impl MemoryDeliveries {
         self.state().events.values().cloned().collect()
     }
 
-    /// A delivery's attempts, in order.
+    /// A delivery's attempts, in order; those that are claimed and not recorded are among them.
     pub fn attempts(&self, id: DeliveryId) -> Vec<Attempt> {
         let state = self.state();
-        let rows = state.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect();
-        state.deliveries.get(&id).map(|delivery| delivery.all_attempts(rows)).unwrap_or_default()
+        let Some(mut details) = state.details(id) else { return Vec::new() };
+        if let Some(endpoint) = state.endpoints.get(&details.delivery.endpoint_id) {
+            details.add_claimed(endpoint);
+        }
+        details.attempts
     }
 
     /// The state of an endpoint.
     pub fn endpoint_state(&self, id: &EndpointId) -> EndpointState {
         self.state().endpoints.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Changes the state of an endpoint.
+    pub fn change_endpoint(&self, id: &EndpointId, change: impl FnOnce(&mut EndpointState)) {
+        change(self.state().endpoints.entry(id.clone()).or_default());
     }
 
     /// Why an endpoint is disabled.
@@ -154,6 +161,15 @@ impl State {
         found.take(limit).map(|(place, id)| (place.clone(), *id)).collect()
     }
 
+    fn details(&self, id: DeliveryId) -> Option<DeliveryDetails> {
+        let rows = self.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect();
+        self.deliveries.get(&id).map(|delivery| DeliveryDetails {
+            delivery: delivery.clone(),
+            event: self.events.get(&delivery.event_id).cloned(),
+            attempts: delivery.all_attempts(rows),
+        })
+    }
+
     fn replace(&mut self, delivery: &Delivery) -> Saved<Delivery> {
         match self.deliveries.get(&delivery.id) {
             Some(stored) if stored.version + 1 == delivery.version => {
@@ -168,11 +184,16 @@ impl State {
 
 #[async_trait]
 impl SaveDeliveries for MemoryDeliveries {
-    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let done = self.faults.check("load_all")?;
+        let state = self.state();
+        done.answer(ids.iter().filter_map(|id| state.deliveries.get(id).cloned()).collect())
+    }
+
+    async fn save_all(&self, deliveries: &[&Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
         tokio::task::yield_now().await;
-        let one = |delivery: &Delivery| {
-            let sort = if delivery.lease_until.is_some() { "begin" } else { "save" };
-            let done = self.faults.check_about(sort, &delivery.id)?;
+        let one = |delivery: &&Delivery| {
+            let done = self.faults.check_about("save", &delivery.id)?;
             let saved = self.state().replace(delivery);
             done.answer(saved)
         };
@@ -270,21 +291,9 @@ impl DeliveryQueries for MemoryDeliveries {
         done.answer(state.placed(of_day, |one| in_shard(one, day, shard), limit))
     }
 
-    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
-        let done = self.faults.check("load_all")?;
-        let state = self.state();
-        done.answer(ids.iter().filter_map(|id| state.deliveries.get(id).cloned()).collect())
-    }
-
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
         let done = self.faults.check("details")?;
-        let attempts = self.attempts(id);
-        let state = self.state();
-        let details = state.deliveries.get(&id).map(|delivery| DeliveryDetails {
-            delivery: delivery.clone(),
-            event: state.events.get(&delivery.event_id).cloned(),
-            attempts,
-        });
+        let details = self.state().details(id);
         done.answer(details)
     }
 }
@@ -299,14 +308,20 @@ fn in_shard(delivery: &Delivery, day: &str, shard: u32) -> bool {
 
 #[async_trait]
 impl DeliveryRows for MemoryDeliveries {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<LoadedDelivery>, StoreError> {
+    async fn load(&self, ids: &[(DeliveryId, EventId)], endpoints: &[EndpointId]) -> Result<LoadedBatch, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("load")?;
         let state = self.state();
         let read = |(id, event): &(DeliveryId, EventId)| {
-            Ok(state.deliveries.get(id).cloned().map(|delivery| (delivery, state.events.get(event).cloned())))
+            let event = || state.events.get(event).cloned().map(Arc::new);
+            Ok(state.deliveries.get(id).cloned().map(|delivery| (delivery, event())))
         };
-        done.answer(ids.iter().map(read).collect())
+        let standing = |id: &EndpointId| (id.clone(), state.endpoints.get(id).cloned().unwrap_or_default());
+        let loaded = LoadedBatch {
+            deliveries: ids.iter().map(read).collect(),
+            states: endpoints.iter().map(standing).collect(),
+        };
+        done.answer(loaded)
     }
 }
 
@@ -338,6 +353,16 @@ impl EndpointAdmission for MemoryDeliveries {
             endpoint.clone_from(next);
         }
         done.answer(stored)
+    }
+
+    async fn extend(&self, id: &EndpointId, slot: &Slot) -> Result<(), StoreError> {
+        let done = self.faults.check("extend")?;
+        let mut state = self.state();
+        let endpoint = state.endpoints.entry(id.clone()).or_default();
+        endpoint.revision += 1;
+        endpoint.concurrency.slots.retain(|held| held.holder != slot.holder);
+        endpoint.concurrency.slots.push(slot.clone());
+        done.answer(())
     }
 }
 

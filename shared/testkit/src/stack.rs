@@ -191,6 +191,7 @@ impl Stack {
             vault: Some(&self.vault),
             transport: &self.http,
             clock: &*self.world,
+            timer: &NeverElapses,
             settings: &self.settings,
             grace: self.policy.hint_grace,
         }

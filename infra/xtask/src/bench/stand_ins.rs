@@ -60,6 +60,8 @@ pub trait Report: DeserializeOwned {
 /// The stand-ins of a round; dropping them stops their process.
 pub struct StandIns {
     group: Group,
+    /// How they and the function were built.
+    profile: Profile,
     /// Where they are.
     pub addresses: Addresses,
     client: Client,
@@ -68,10 +70,10 @@ pub struct StandIns {
 
 impl StandIns {
     /// Starts `load` with these arguments.
-    pub fn start(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<Self> {
+    pub fn start(workspace: &Workspace, profile: Profile, arguments: &[&str]) -> anyhow::Result<Self> {
         let log = workspace.local().join("bench-stand-ins.log");
         let file = File::create(&log).with_context(|| format!("write {}", log.display()))?;
-        let mut command = workspace.command(workspace.binaries(Profile::Release).join(LOAD));
+        let mut command = workspace.command(workspace.binaries(profile).join(LOAD));
         command.args(arguments);
         let mut group = Group::spawn(logged(&mut command, file)?)?;
         let ready = interrupt::wait_for(START_TIMEOUT, POLL_INTERVAL, || {
@@ -84,7 +86,7 @@ impl StandIns {
         })?;
         let addresses = ready.with_context(|| format!("the stand-ins did not start: see {}", log.display()))?;
         let client = Client::new(&format!("http://{}", addresses.runtime_api), "");
-        Ok(Self { group, addresses, client, log })
+        Ok(Self { group, profile, addresses, client, log })
     }
 
     /// Starts a bootstrap that gets its events from the stand-ins.
@@ -96,7 +98,7 @@ impl StandIns {
         log: &Path,
     ) -> anyhow::Result<Group> {
         let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
-        let mut command = workspace.command(workspace.binaries(Profile::Release).join(function));
+        let mut command = workspace.command(workspace.binaries(self.profile).join(function));
         command
             .env_clear()
             .envs(emulator_environment(&self.addresses.aws_url))

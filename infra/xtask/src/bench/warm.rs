@@ -174,7 +174,7 @@ fn answered(
 ) -> anyhow::Result<(Report, [f64; 2])> {
     let (count, warm_up) = (requests.to_string(), WARM_UP.to_string());
     let arguments = ["requests", "--event", program.event, "--requests", &count, "--warm-up", &warm_up];
-    let mut stand_ins = StandIns::start(workspace, &arguments)?;
+    let mut stand_ins = StandIns::start(workspace, Profile::Release, &arguments)?;
     let environment = [&program.environment[..], preload].concat();
     let mut group = stand_ins.start_function(workspace, program.binary, &environment, &program.log)?;
     let _: Report = stand_ins.wait_for(&mut group, WARM_UP, &program.log)?;

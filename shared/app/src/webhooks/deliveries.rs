@@ -1,12 +1,16 @@
 //! Deliveries for operators: lists by subject, endpoint, status and time, details with attempts, and replays.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, Subject, Timestamp};
+use reelhook_domain::{
+    Attempt, AttemptResult, Delivery, DeliveryId, DeliveryStatus, EndpointState, Subject, Timestamp,
+};
 
 use crate::clock::ClockAndRandom;
+use crate::digest::sha256_hex;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::outbox::sweep::shard;
 use crate::retry::Retry;
@@ -96,17 +100,48 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Those of these deliveries that exist, in order; strongly consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError>;
-
     /// A delivery with its event and its attempts.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError>;
+}
+
+/// A delivery with its event and its attempts; one that is in progress, or whose end is unknown, is among them.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn details(
+    deliveries: &dyn DeliveryQueries,
+    endpoints: &dyn EndpointStateStore,
+    id: DeliveryId,
+) -> Result<Option<DeliveryDetails>, StoreError> {
+    let Some(mut details) = deliveries.details(id).await? else { return Ok(None) };
+    if details.delivery.status == DeliveryStatus::Pending {
+        let state = endpoints.endpoint(&details.delivery.endpoint_id).await?;
+        details.add_claimed(&state);
+    }
+    Ok(Some(details))
+}
+
+impl DeliveryDetails {
+    /// Adds the attempts that are claimed in the slots of the endpoint and not recorded.
+    pub fn add_claimed(&mut self, state: &EndpointState) {
+        // Whether they are still in progress makes no difference here: none has a result.
+        while let Some(claimed) = state.claimed(&self.delivery, Timestamp::EPOCH) {
+            self.delivery = self.delivery.clone().with_claimed(&claimed);
+            self.delivery.wait_reason = None;
+            self.attempts.extend(self.delivery.last.clone());
+        }
+    }
+}
+
+/// SHA-256 of a response's body as far as it was read, in hexadecimal; none if no response came.
+pub fn response_hash(result: &AttemptResult) -> Option<Cow<'_, str>> {
+    match &result.response_hash {
+        Some(hash) => Some(hash.into()),
+        None => (result.status != 0).then(|| sha256_hex(&result.response).into()),
+    }
 }
 
 /// Selects deliveries.
@@ -261,10 +296,10 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
         if delivery.replayed_at.is_some_and(|at| now.since(at) < REPEAT) {
             return Ok(Replayed::Due(Box::new(delivery)));
         }
-        if delivery.lease_until.is_some_and(|lease| lease > now) {
+        let endpoint = ports.endpoints.endpoint(&delivery.endpoint_id).await?;
+        if delivery.is_in_progress(&endpoint, now) {
             return Ok(Replayed::InProgress(Box::new(delivery)));
         }
-        let endpoint = ports.endpoints.endpoint(&delivery.endpoint_id).await?;
         if endpoint.removed_at.is_some() {
             return Ok(Replayed::Removed);
         }
@@ -273,7 +308,7 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
         }
         let next = delivery.resend(now, ports.grace);
         let missing = || StoreError::Busy { operation: "replay delivery", source: "no answer".into() };
-        let saved = ports.deliveries.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
+        let saved = ports.deliveries.save_all(&[&next]).await.pop().ok_or_else(missing)??;
         if saved == Saved::Done {
             ports.endpoints.request_probe(&next.endpoint_id).await?;
             hint_at_deliveries(ports.hints, vec![hint(&next)]).await;

@@ -1,6 +1,7 @@
 //! The Deliveries table: a row for each event, each delivery, and each attempt but the newest.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -9,17 +10,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedDelivery, SaveDeliveries};
+use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedBatch, LoadedDelivery, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{
     DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EventId, Subject, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, Subject, Timestamp};
 use uuid::Uuid;
 
-use crate::batch::{BATCH_WRITE, STATEMENTS, Update, get_all, put, update_all, write_all};
+use crate::batch::{BATCH_WRITE, Read, STATEMENTS, Update, by_name, get_all, get_from, put, update_all, write_all};
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
+use crate::webhooks::endpoints::{EndpointTable, state, state_key};
 
 /// How many of the newest attempts one delivery is shown with.
 const SHOWN_ATTEMPTS: i32 = 100;
@@ -29,12 +31,20 @@ const SHOWN_ATTEMPTS: i32 = 100;
 pub struct DeliveryTable {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) table: String,
+    /// The table whose states are read together with deliveries.
+    endpoints: Option<String>,
 }
 
 impl DeliveryTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), endpoints: None }
+    }
+
+    /// The same, which reads states of these endpoints together with deliveries.
+    #[must_use]
+    pub fn beside(self, endpoints: &EndpointTable) -> Self {
+        Self { endpoints: Some(endpoints.table.clone()), ..self }
     }
 
     async fn put_if_absent(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
@@ -97,20 +107,36 @@ impl EventStore for DeliveryTable {
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.put_if_absent("put delivery", delivery_item(delivery, &Uuid::new_v4().simple().to_string())).await
+        self.put_if_absent("put delivery", delivery_item(delivery, &new_write_id())).await
     }
 }
 
 #[async_trait]
 impl SaveDeliveries for DeliveryTable {
-    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let operation = "read deliveries";
+        let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_partition(*id), "delivery")).collect();
+        let found = self.get_all(operation, &keys).await?;
+        let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));
+        let readable = |item: &Item| match read(operation, item, "body") {
+            Ok(delivery) => Some(delivery),
+            Err(error) => {
+                // One unreadable delivery must not hide the others.
+                tracing::error!(%error, "unreadable delivery left out");
+                None
+            }
+        };
+        Ok(in_order.filter_map(readable).collect())
+    }
+
+    async fn save_all(&self, deliveries: &[&Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
         let operation = "save deliveries";
-        let call = Uuid::new_v4().simple();
-        let chunk = |chunk: &[Delivery]| {
-            // A call changes each delivery once, so its id distinguishes its writes from all others.
-            let updates = chunk.iter().map(|delivery| delivery_update(delivery, call.to_string())).collect();
+        // A call changes each delivery once, so its id distinguishes its writes from all others.
+        let write_id = new_write_id();
+        let chunk = |chunk| {
+            let update = |delivery: &&Delivery| delivery_update(delivery, &write_id);
             let stored = |item: &Item| read(operation, item, "body");
-            update_all(operation, &self.client, &self.table, updates, stored)
+            update_all(operation, &self.client, &self.table, chunk, &write_id, update, stored)
         };
         join_all(deliveries.chunks(STATEMENTS).map(chunk)).await.into_iter().flatten().collect()
     }
@@ -118,24 +144,55 @@ impl SaveDeliveries for DeliveryTable {
 
 #[async_trait]
 impl DeliveryRows for DeliveryTable {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<LoadedDelivery>, StoreError> {
+    async fn load(&self, ids: &[(DeliveryId, EventId)], endpoints: &[EndpointId]) -> Result<LoadedBatch, StoreError> {
         let operation = "load deliveries";
         let mut keys: Vec<Item> = Vec::with_capacity(ids.len() * 2);
-        for (delivery, event) in ids {
-            for key in [key(&delivery_partition(*delivery), "delivery"), key(&event_partition(event), "event")] {
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
+        for (index, (delivery, event)) in ids.iter().enumerate() {
+            let before = &ids[..index];
+            if before.iter().all(|(other, _)| other != delivery) {
+                keys.push(key(&delivery_partition(*delivery), "delivery"));
+            }
+            if before.iter().all(|(_, other)| other != event) {
+                keys.push(key(&event_partition(event), "event"));
             }
         }
-        let found = self.get_all(operation, &keys).await?;
-        let rows = |(delivery, event): &(DeliveryId, EventId)| {
-            let rows = (found.get(&delivery_partition(*delivery)), found.get(&event_partition(event)));
-            let (Some(delivery), event) = rows else { return Ok(None) };
-            let event = event.map(|event| read(operation, event, "body")).transpose()?;
-            Ok(Some((read(operation, delivery, "body")?, event)))
+        let mut reads = vec![Read { table: &self.table, attributes: &["pk", "body"], keys }];
+        let endpoints: &[EndpointId] = if self.endpoints.is_some() { endpoints } else { &[] };
+        if let Some(table) = &self.endpoints {
+            let keys = endpoints.iter().map(state_key).collect();
+            reads.push(Read { table, attributes: &[], keys });
+        }
+        let mut found = get_from(operation, &self.client, reads).await?;
+        let mut found_in = |table: Option<&String>, name| {
+            by_name(table.and_then(|table| found.remove(table)).unwrap_or_default().into_iter(), name)
         };
-        Ok(ids.iter().map(rows).collect())
+        let (rows, states) = (found_in(Some(&self.table), "pk"), found_in(self.endpoints.as_ref(), "id"));
+        let mut events: HashMap<&EventId, Arc<EventRow>> = HashMap::with_capacity(ids.len());
+        let mut deliveries: Vec<LoadedDelivery> = Vec::with_capacity(ids.len());
+        for (id, event) in ids {
+            let loaded = || -> LoadedDelivery {
+                let Some(delivery) = rows.get(&delivery_partition(*id)) else { return Ok(None) };
+                let delivery = read(operation, delivery, "body")?;
+                let row = match (events.get(event), rows.get(&event_partition(event))) {
+                    (Some(row), _) => Some(Arc::clone(row)),
+                    (None, Some(row)) => Some(Arc::new(read(operation, row, "body")?)),
+                    (None, None) => None,
+                };
+                Ok(Some((delivery, row)))
+            };
+            let loaded = loaded();
+            if let Ok(Some((_, Some(row)))) = &loaded {
+                events.insert(event, Arc::clone(row));
+            }
+            deliveries.push(loaded);
+        }
+        Ok(LoadedBatch {
+            deliveries,
+            states: endpoints
+                .iter()
+                .map(|id| (id.clone(), states.get(id.as_str()).map(state).unwrap_or_default()))
+                .collect(),
+        })
     }
 }
 
@@ -188,22 +245,6 @@ impl DeliveryQueries for DeliveryTable {
         let query = query.key_condition_expression("day_shard = :of AND place > :place");
         let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
         listed(query.scan_index_forward(true), after, limit).await
-    }
-
-    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
-        let operation = "list deliveries";
-        let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_partition(*id), "delivery")).collect();
-        let found = self.get_all(operation, &keys).await?;
-        let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));
-        let readable = |item: &Item| match read(operation, item, "body") {
-            Ok(delivery) => Some(delivery),
-            Err(error) => {
-                // One unreadable delivery must not hide the list.
-                tracing::error!(%error, "unreadable delivery not listed");
-                None
-            }
-        };
-        Ok(in_order.filter_map(readable).collect())
     }
 
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
@@ -272,11 +313,16 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     item
 }
 
+/// A random id of one write: long enough to tell it from the one that was stored.
+fn new_write_id() -> String {
+    format!("{:016x}", Uuid::new_v4().as_u64_pair().1)
+}
+
 /// The attributes that change from one version of a delivery to the next.
-fn delivery_update(delivery: &Delivery, write_id: String) -> Update {
+fn delivery_update(delivery: &Delivery, write_id: &str) -> Update {
     let mut set = vec![
         ("version", n(delivery.version)),
-        ("write_id", s(&write_id)),
+        ("write_id", s(write_id)),
         ("body", json(delivery)),
         ("expires_at", expiry(delivery)),
     ];
@@ -291,7 +337,6 @@ fn delivery_update(delivery: &Delivery, write_id: String) -> Update {
             None => &["due_shard", "due_at"],
         },
         version: n(delivery.version - 1),
-        write_id,
     }
 }
 

@@ -1,13 +1,16 @@
 //! The Deliveries table: rows that are put once, and batches of loads, changes and attempts.
 
+use std::sync::Arc;
+
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, Outcome, Policy, ResponseClass, Subject, Timestamp,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, Outcome, Policy, ResponseClass, Subject,
 };
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
@@ -27,8 +30,11 @@ fn rows(n: u32) -> (Delivery, EventRow) {
     a_delivery(n, &settings().endpoints[0], NOON)
 }
 
-fn begun(n: u32) -> Delivery {
-    rows(n).0.begin(NOON, Timestamp(NOON.millis() + 15_000))
+/// A delivery after its first attempt.
+fn attempted(n: u32) -> Delivery {
+    let answered = Outcome::Answered { status: 500, class: ResponseClass::Retryable, retry_after: None };
+    let schedule = settings().policy.schedule;
+    rows(n).0.begin(NOON).finish(&answered, NOON, &schedule, 0.0, Policy::default().hint_grace).0
 }
 
 /// The response to a batch of statements, by error code; no code for a statement that succeeded.
@@ -42,7 +48,7 @@ fn statements(errors: &[Option<(&str, Option<&Value>)>]) -> Answer {
 
 /// Saves one delivery.
 async fn save(deliveries: &DeliveryTable, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
-    deliveries.save_all(std::slice::from_ref(delivery)).await.remove(0)
+    deliveries.save_all(&[delivery]).await.remove(0)
 }
 
 /// The items that DynamoDB would store of a delivery and its event.
@@ -107,8 +113,8 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
 
 /// Loads these deliveries, each of which is readable and has its event.
 async fn load(deliveries: &DeliveryTable, hints: &[(DeliveryId, EventId)]) -> Vec<Option<(Delivery, EventRow)>> {
-    let loaded = deliveries.load(hints).await.unwrap().into_iter().map(Result::unwrap);
-    loaded.map(|row| row.map(|(delivery, event)| (delivery, event.expect("its event")))).collect()
+    let loaded = deliveries.load(hints, &[]).await.unwrap().deliveries.into_iter().map(Result::unwrap);
+    loaded.map(|row| row.map(|(delivery, event)| (delivery, (*event.expect("its event")).clone()))).collect()
 }
 
 #[tokio::test]
@@ -118,9 +124,9 @@ async fn a_row_that_can_t_be_read_fails_alone() {
     let (deliveries, _) = table(move |_, _| found(&[&one, &event_one, &two, &event_two]));
     let [first, second] = [rows(1), rows(2)];
     let hints = [(first.0.id, first.1.id.clone()), (second.0.id, second.1.id.clone())];
-    let loaded = deliveries.load(&hints).await.unwrap();
+    let loaded = deliveries.load(&hints, &[]).await.unwrap().deliveries;
     let (delivery, event) = first;
-    assert_eq!(loaded[0].as_ref().unwrap(), &Some((delivery, Some(event))));
+    assert_eq!(loaded[0].as_ref().unwrap(), &Some((delivery, Some(Arc::new(event)))));
     assert!(matches!(loaded[1], Err(StoreError::Unreadable { .. })), "{loaded:?}");
 }
 
@@ -139,12 +145,33 @@ async fn deliveries_are_loaded_with_their_events_in_one_consistent_call_and_in_o
 }
 
 #[tokio::test]
+async fn only_what_is_used_is_read_and_states_of_endpoints_come_in_the_same_call() {
+    let (item, event) = stored(1).await;
+    let (client, calls) = dynamodb(move |_, _| {
+        let state = json!({ "id": { "S": "ep_1" }, "revision": { "N": "7" } });
+        (200, json!({ "Responses": { "Deliveries": [item, event], "Endpoints": [state] } }))
+    });
+    let endpoints = EndpointTable::new(client.clone(), "Endpoints");
+    let deliveries = DeliveryTable::new(client, "Deliveries").beside(&endpoints);
+    let (delivery, row) = rows(1);
+    let ids = ["ep_1", "ep_2"].map(|id| EndpointId::parse(id).unwrap());
+    let loaded = deliveries.load(&[(delivery.id, row.id.clone())], &ids).await.unwrap();
+    assert_eq!(loaded.deliveries[0].as_ref().unwrap(), &Some((delivery, Some(Arc::new(row)))));
+    assert_eq!((loaded.states[&ids[0]].revision, loaded.states[&ids[1]].revision), (7, 0), "one has no row");
+    let call = calls.only();
+    assert_eq!(call.at("/RequestItems/Deliveries/ProjectionExpression"), "#a0, #a1");
+    assert_eq!(call.at("/RequestItems/Deliveries/ExpressionAttributeNames"), &json!({ "#a0": "pk", "#a1": "body" }));
+    assert_eq!(call.at("/RequestItems/Endpoints/Keys"), &json!([{ "id": { "S": "ep_1" } }, { "id": { "S": "ep_2" } }]));
+    assert_eq!(call.at("/RequestItems/Endpoints/ConsistentRead"), &json!(true));
+}
+
+#[tokio::test]
 async fn a_duplicate_hint_reads_its_rows_once() {
     let (item, event) = stored(1).await;
     let (deliveries, calls) = table(move |_, _| found(&[&item, &event]));
     let (delivery, row) = rows(1);
     let hints = [(delivery.id, row.id.clone()), (delivery.id, row.id.clone())];
-    assert_eq!(deliveries.load(&hints).await.unwrap().len(), 2);
+    assert_eq!(deliveries.load(&hints, &[]).await.unwrap().deliveries.len(), 2);
     let keys = calls.only().at("/RequestItems/Deliveries/Keys").as_array().unwrap().len();
     assert_eq!(keys, 2, "DynamoDB refuses a key that comes twice");
 }
@@ -160,7 +187,7 @@ async fn missing_rows_are_none() {
     }
     // A delivery without its event has to end, so it is returned.
     let (deliveries, _) = table(move |_, _| found(&[&item]));
-    assert_eq!(deliveries.load(&hint).await.unwrap().remove(0).unwrap(), Some((delivery, None)));
+    assert_eq!(deliveries.load(&hint, &[]).await.unwrap().deliveries.remove(0).unwrap(), Some((delivery, None)));
 }
 
 #[tokio::test]
@@ -188,7 +215,7 @@ async fn keys_that_stay_unprocessed_are_busy() {
         (200, json!({ "Responses": {}, "UnprocessedKeys": left }))
     });
     let (delivery, row) = rows(1);
-    assert_eq!(kind(&deliveries.load(&[(delivery.id, row.id)]).await.unwrap_err()), "busy");
+    assert_eq!(kind(&deliveries.load(&[(delivery.id, row.id)], &[]).await.unwrap_err()), "busy");
     assert_eq!(calls.all().len(), 10);
 }
 
@@ -196,7 +223,7 @@ async fn keys_that_stay_unprocessed_are_busy() {
 async fn more_than_a_hundred_keys_take_several_calls() {
     let (deliveries, calls) = table(|_, _| found(&[]));
     let hints: Vec<(DeliveryId, _)> = (0..60).map(rows).map(|(delivery, row)| (delivery.id, row.id)).collect();
-    assert_eq!(deliveries.load(&hints).await.unwrap().len(), 60);
+    assert_eq!(deliveries.load(&hints, &[]).await.unwrap().deliveries.len(), 60);
     let keys: Vec<usize> =
         calls.all().iter().map(|call| call.at("/RequestItems/Deliveries/Keys").as_array().unwrap().len()).collect();
     assert_eq!(keys, [100, 20]);
@@ -205,7 +232,7 @@ async fn more_than_a_hundred_keys_take_several_calls() {
 #[tokio::test]
 async fn deliveries_change_in_one_call_each_on_condition_of_its_version() {
     let (deliveries, calls) = table(|_, _| statements(&[None, Some(("ConditionalCheckFailed", None))]));
-    let saved = deliveries.save_all(&[begun(1), begun(2)]).await;
+    let saved = deliveries.save_all(&[&attempted(1), &attempted(2)]).await;
     assert_eq!(saved.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [Saved::Done, Saved::Conflict(None)]);
     let call = calls.only();
     assert_eq!(call.operation, "BatchExecuteStatement");
@@ -216,10 +243,10 @@ async fn deliveries_change_in_one_call_each_on_condition_of_its_version() {
          \"due_shard\"=? SET \"due_at\"=? WHERE \"pk\"=? AND \"sk\"=? AND \"version\"=?"
     );
     let parameters = first["Parameters"].as_array().unwrap();
-    let pk = format!("delivery#{}", begun(1).id);
+    let pk = format!("delivery#{}", attempted(1).id);
     assert_eq!(parameters[6..], [json!({ "S": pk }), json!({ "S": "delivery" }), json!({ "N": "1" })]);
     let body: Delivery = serde_json::from_str(parameters[2]["S"].as_str().unwrap()).unwrap();
-    assert_eq!(body, begun(1));
+    assert_eq!(body, attempted(1));
     assert_eq!(first["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
 }
 
@@ -229,8 +256,9 @@ async fn more_than_25_changes_take_several_calls_and_keep_their_order() {
         let count = call.at("/Statements").as_array().unwrap().len();
         statements(&vec![if count == 25 { None } else { Some(("ThrottlingError", None)) }; count])
     });
-    let all: Vec<Delivery> = (0..30).map(begun).collect();
-    let saved: Vec<bool> = deliveries.save_all(&all).await.iter().map(Result::is_ok).collect();
+    let all: Vec<Delivery> = (0..30).map(attempted).collect();
+    let saved: Vec<bool> =
+        deliveries.save_all(&all.iter().collect::<Vec<_>>()).await.iter().map(Result::is_ok).collect();
     assert_eq!(saved, [vec![true; 25], vec![false; 5]].concat());
     assert_eq!(calls.all().len(), 1 + 10, "throttled statements are sent ten times");
 }
@@ -239,11 +267,11 @@ async fn more_than_25_changes_take_several_calls_and_keep_their_order() {
 async fn a_changed_delivery_is_a_conflict_with_the_stored_one() {
     let (item, _) = stored(1).await;
     let (deliveries, _) = table(move |_, _| statements(&[Some(("ConditionalCheckFailed", Some(&item)))]));
-    let saved = save(&deliveries, &begun(1)).await.unwrap();
+    let saved = save(&deliveries, &attempted(1)).await.unwrap();
     assert_eq!(saved, Saved::Conflict(Some(Box::new(rows(1).0))));
     for code in ["ConditionalCheckFailed", "TransactionConflict"] {
         let (deliveries, _) = table(move |_, _| statements(&[Some((code, None))]));
-        assert_eq!(save(&deliveries, &begun(1)).await.unwrap(), Saved::Conflict(None), "{code}");
+        assert_eq!(save(&deliveries, &attempted(1)).await.unwrap(), Saved::Conflict(None), "{code}");
     }
 }
 
@@ -256,7 +284,7 @@ async fn a_save_whose_response_was_lost_is_done() {
             statements(&[Some(("ConditionalCheckFailed", Some(&item)))])
         }
     });
-    assert_eq!(save(&deliveries, &begun(1)).await.unwrap(), Saved::Done);
+    assert_eq!(save(&deliveries, &attempted(1)).await.unwrap(), Saved::Done);
     assert_eq!(calls.all().len(), 2);
 }
 
@@ -272,7 +300,7 @@ async fn a_failed_save_is_an_error() {
     ] {
         let shown = format!("{answer:?}");
         let (deliveries, _) = table(move |_, _| answer.clone());
-        assert_eq!(kind(&save(&deliveries, &begun(1)).await.unwrap_err()), expected, "{shown}");
+        assert_eq!(kind(&save(&deliveries, &attempted(1)).await.unwrap_err()), expected, "{shown}");
     }
 }
 
@@ -282,7 +310,7 @@ async fn a_throttled_save_is_repeated_under_its_id() {
         0 => statements(&[None, Some(("ThrottlingError", None))]),
         _ => statements(&[None]),
     });
-    let saved = deliveries.save_all(&[begun(1), begun(2)]).await;
+    let saved = deliveries.save_all(&[&attempted(1), &attempted(2)]).await;
     assert_eq!(saved.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [Saved::Done, Saved::Done]);
     let calls = calls.all();
     assert_eq!(calls[1].at("/Statements").as_array().unwrap().len(), 1);
@@ -295,7 +323,7 @@ async fn earlier_attempts_get_rows_in_one_call() {
         0 => (200, json!({ "UnprocessedItems": { "Deliveries": [{ "PutRequest": { "Item": {} } }] } })),
         _ => ok(),
     });
-    let kept: Vec<(DeliveryId, Attempt)> = (1..3).map(|n| (begun(n).id, begun(n).last.unwrap())).collect();
+    let kept: Vec<(DeliveryId, Attempt)> = (1..3).map(|n| (attempted(n).id, attempted(n).last.unwrap())).collect();
     deliveries.keep(&kept).await.unwrap();
     let calls = calls.all();
     let rows = calls[0].at("/RequestItems/Deliveries");
@@ -322,7 +350,7 @@ async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
     let job = Subject::parse("job_1_a").unwrap();
     assert_eq!(deliveries.of_subject(&job, "1704110400001", 2).await.unwrap(), [cursor(2), cursor(1)]);
     assert_eq!(deliveries.of_day("2024-01-01", 3, "1704110400001", 2).await.unwrap(), [cursor(2), cursor(1)]);
-    let loaded = DeliveryQueries::load_all(&deliveries, &[rows(2).0.id, rows(1).0.id]).await.unwrap();
+    let loaded = deliveries.load_all(&[rows(2).0.id, rows(1).0.id]).await.unwrap();
     assert_eq!(loaded, [rows(2).0, rows(1).0]);
     let all = calls.all();
     assert_eq!((all[0].at("/IndexName"), all[1].at("/IndexName")), (&json!("by-job"), &json!("by-day")));
@@ -334,7 +362,7 @@ async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
 #[tokio::test]
 async fn a_delivery_is_read_with_its_event_and_every_attempt() {
     let (row, event) = stored(1).await;
-    let tried = begun(1).last.unwrap();
+    let tried = attempted(1).last.unwrap();
     let attempt = json!({
         "pk": row["pk"], "sk": { "S": "attempt#000001" },
         "body": { "S": serde_json::to_string(&tried).unwrap() },
@@ -346,7 +374,7 @@ async fn a_delivery_is_read_with_its_event_and_every_attempt() {
     });
     let details = deliveries.details(rows(1).0.id).await.unwrap().unwrap();
     assert_eq!((details.delivery, details.event), (rows(1).0, Some(rows(1).1)));
-    assert_eq!(details.attempts, [begun(1).last.unwrap()]);
+    assert_eq!(details.attempts, [attempted(1).last.unwrap()]);
     let (empty, _) = table(|_, _| ok());
     assert_eq!(empty.details(rows(1).0.id).await.unwrap(), None);
 }

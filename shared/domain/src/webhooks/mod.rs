@@ -2,6 +2,7 @@
 
 pub(crate) mod admit;
 pub(crate) mod attempt;
+pub(crate) mod claims;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;
 pub(crate) mod outage;

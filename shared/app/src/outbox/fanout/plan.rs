@@ -209,7 +209,7 @@ impl<A: FanoutSource> Planner<'_, A> {
             return;
         }
         let data = self.view.webhook_data(self.of, event, about, at, self.links);
-        let row = EventRow { id, event, subject: self.of.subject(), at, data, callback: own };
+        let row = EventRow { id, event, subject: self.of.subject(), at, data: data.into(), callback: own };
         let deliveries = recipients.map(|to| delivery_of(&row, to, self.grace, self.of.traceparent()));
         self.plan.deliveries.extend(deliveries);
         self.plan.events.push(row);

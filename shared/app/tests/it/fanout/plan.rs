@@ -131,7 +131,14 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
     let event = OutboundEvent::Completed;
     assert_eq!(
         plan.events,
-        [EventRow { id: event_id.clone(), event, subject: job.id.clone().into(), at: AT, data, callback: None }]
+        [EventRow {
+            id: event_id.clone(),
+            event,
+            subject: job.id.clone().into(),
+            at: AT,
+            data: data.into(),
+            callback: None
+        }]
     );
 
     let expected: Vec<Delivery> = settings

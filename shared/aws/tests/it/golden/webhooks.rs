@@ -30,7 +30,7 @@ async fn recorded_events_and_deliveries_are_written_as_they_were_stored() {
         let deliveries = rows_of(version, "Deliveries", "delivery");
         let id = |row: &Value| (delivery_id(row), EventId::parse(string(row, "event_id")).expect("an event's id"));
         let ids: Vec<(DeliveryId, EventId)> = deliveries.iter().map(id).collect();
-        for loaded in table.load(&ids).await.unwrap() {
+        for loaded in table.load(&ids, &[]).await.unwrap().deliveries {
             let (delivery, event) = loaded.unwrap().expect("a delivery");
             table.put_delivery(&delivery).await.unwrap();
             table.put_event(&event.expect("its event")).await.unwrap();
