@@ -216,3 +216,16 @@ async fn due_projects_are_changed_and_scenes_that_wait_get_a_hint() {
     projects.faults.busy("due", 1);
     assert_eq!(stack.sweep_of(&[&due, &waiting]).await.failed, 2);
 }
+
+#[tokio::test]
+async fn jobs_that_wait_get_as_many_hints_as_they_take() {
+    for (jobs, hints) in [(0, 0), (1, 1), (10, 1), (11, 2), (150, 10)] {
+        let stack = Stack::default();
+        for n in 0..jobs {
+            stack.submit(n);
+        }
+        stack.drop_stream();
+        stack.sweep().await;
+        assert_eq!(stack.work.sent(), vec![Delayed::now(WorkMessage::Start); hints], "{jobs} jobs");
+    }
+}
