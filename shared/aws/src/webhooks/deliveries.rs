@@ -327,14 +327,16 @@ fn delivery_update(delivery: &Delivery, write_id: &str) -> Update {
         ("expires_at", expiry(delivery)),
     ];
     if let Some(due) = delivery.due_at {
-        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.millis()))]);
+        let event_id = s(delivery.event_id.as_str());
+        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.millis())), ("event_id", event_id)]);
     }
     Update {
         key: [s(delivery_partition(delivery.id)), s("delivery")],
         set,
         remove: match delivery.due_at {
             Some(_) => &[],
-            None => &["due_shard", "due_at"],
+            // The due index alone reads the event's id, and without it a result stays below 1 KB.
+            None => &["due_shard", "due_at", "event_id"],
         },
         version: n(delivery.version - 1),
     }

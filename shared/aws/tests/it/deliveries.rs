@@ -10,7 +10,8 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, Outcome, Policy, ResponseClass, Subject,
+    Attempt, AttemptResult, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, Outcome, Policy, ResponseClass,
+    Subject, Timestamp,
 };
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
@@ -108,7 +109,7 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     let (deliveries, calls) = table(|_, _| statements(&[None]));
     save(&deliveries, &ended).await.unwrap();
     let statement = calls.only().at("/Statements/0/Statement").as_str().unwrap().to_owned();
-    assert!(statement.contains(" REMOVE \"due_shard\" REMOVE \"due_at\" WHERE "), "{statement}");
+    assert!(statement.contains(" REMOVE \"due_shard\" REMOVE \"due_at\" REMOVE \"event_id\" WHERE "), "{statement}");
 }
 
 /// Loads these deliveries, each of which is readable and has its event.
@@ -240,11 +241,11 @@ async fn deliveries_change_in_one_call_each_on_condition_of_its_version() {
     assert_eq!(
         first["Statement"],
         "UPDATE \"Deliveries\" SET \"version\"=? SET \"write_id\"=? SET \"body\"=? SET \"expires_at\"=? SET \
-         \"due_shard\"=? SET \"due_at\"=? WHERE \"pk\"=? AND \"sk\"=? AND \"version\"=?"
+         \"due_shard\"=? SET \"due_at\"=? SET \"event_id\"=? WHERE \"pk\"=? AND \"sk\"=? AND \"version\"=?"
     );
     let parameters = first["Parameters"].as_array().unwrap();
     let pk = format!("delivery#{}", attempted(1).id);
-    assert_eq!(parameters[6..], [json!({ "S": pk }), json!({ "S": "delivery" }), json!({ "N": "1" })]);
+    assert_eq!(parameters[7..], [json!({ "S": pk }), json!({ "S": "delivery" }), json!({ "N": "1" })]);
     let body: Delivery = serde_json::from_str(parameters[2]["S"].as_str().unwrap()).unwrap();
     assert_eq!(body, attempted(1));
     assert_eq!(first["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
@@ -377,4 +378,63 @@ async fn a_delivery_is_read_with_its_event_and_every_attempt() {
     assert_eq!(details.attempts, [attempted(1).last.unwrap()]);
     let (empty, _) = table(|_, _| ok());
     assert_eq!(empty.details(rows(1).0.id).await.unwrap(), None);
+}
+
+/// The size of an item, as DynamoDB bills it.
+fn size(item: &Value) -> usize {
+    let value = |value: &Value| match (value["S"].as_str(), value["N"].as_str()) {
+        (Some(text), _) => text.len(),
+        (None, number) => number.map_or(0, str::len) / 2 + 2,
+    };
+    item.as_object().unwrap().iter().map(|(name, of)| name.len() + value(of)).sum()
+}
+
+#[tokio::test]
+async fn the_end_of_a_usual_delivery_takes_one_write_unit() {
+    let id = "1704110400000_5f0c2b7e9d134a6688e1c07ab2d94f31";
+    let (delivery, _) = rows(1);
+    let delivery = Delivery {
+        event_id: EventId::parse(&format!("job_{id}.21.1")).unwrap(),
+        subject: Subject::parse(&format!("job_{id}")).unwrap(),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        ..delivery
+    };
+    let (deliveries, calls) = table(|_, _| ok());
+    deliveries.put_delivery(&delivery).await.unwrap();
+    let mut item = calls.only().at("/Item").clone();
+    assert!(size(&item) < 1024, "{} bytes before the attempt", size(&item));
+    let answered = Outcome::Answered { status: 200, class: ResponseClass::Success, retry_after: None };
+    let schedule = settings().policy.schedule;
+    let (mut ended, reason) =
+        delivery.begin(NOON).finish(&answered, NOON, &schedule, 0.0, Policy::default().hint_grace);
+    ended.last.as_mut().unwrap().result = Some(AttemptResult {
+        status: 200,
+        error: None,
+        first_byte_ms: Some(120),
+        duration_ms: 130,
+        peer: Some("203.0.113.10:443".to_owned()),
+        response_hash: None,
+        response: r#"{"received":true,"id":"5f0c2b7e-9d13-5a66-88e1-c07ab2d94f31"}"#.to_owned(),
+        next_attempt_at: None,
+        reason,
+    });
+    let (deliveries, calls) = table(|_, _| statements(&[None]));
+    save(&deliveries, &ended).await.unwrap();
+    let call = calls.only();
+    let statement = call.at("/Statements/0/Statement").as_str().unwrap().to_owned();
+    let parameters = call.at("/Statements/0/Parameters").as_array().unwrap().clone();
+    let item = item.as_object_mut().unwrap();
+    // Each word SET has the next parameter as its value.
+    let names = |word: &str| -> Vec<String> {
+        let parts = statement.split(&format!(" {word} \"")).skip(1);
+        parts.map(|part| part.split('"').next().unwrap().to_owned()).collect()
+    };
+    for (name, value) in names("SET").into_iter().zip(parameters) {
+        item.insert(name, value);
+    }
+    for name in names("REMOVE") {
+        item.shift_remove(&name);
+    }
+    let size = size(&Value::Object(item.clone()));
+    assert!(size < 1024, "{size} bytes after the attempt");
 }
