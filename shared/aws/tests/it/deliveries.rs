@@ -11,7 +11,7 @@ use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
     Attempt, AttemptResult, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, Outcome, Policy, ResponseClass,
-    Subject, Timestamp,
+    Subject,
 };
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
@@ -426,8 +426,8 @@ async fn the_end_of_a_usual_delivery_takes_one_write_unit() {
     let item = item.as_object_mut().unwrap();
     // Each word SET has the next parameter as its value.
     let names = |word: &str| -> Vec<String> {
-        let parts = statement.split(&format!(" {word} \"")).skip(1);
-        parts.map(|part| part.split('"').next().unwrap().to_owned()).collect()
+        let word = format!(" {word} \"");
+        statement.split(&word).skip(1).map(|part| part.split('"').next().unwrap().to_owned()).collect()
     };
     for (name, value) in names("SET").into_iter().zip(parameters) {
         item.insert(name, value);
