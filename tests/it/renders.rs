@@ -48,7 +48,8 @@ async fn was_polled(stack: &Stack, job: &str) -> bool {
 #[tokio::test]
 async fn a_callback_confirms_the_end_of_its_render_itself() {
     let stack = Stack::open().await;
-    let job = stack.submit("step_ms=5&render_ms=50").await;
+    // The render ends after the worker has named it, so that its callback is not an early one.
+    let job = stack.submit("step_ms=5&render_ms=800").await;
     let done = stack.until_status(&job, "completed").await;
     assert!(done["videoUrl"].is_string(), "{done:#}");
     assert!(!was_polled(&stack, &job).await, "the callback left the confirmation to a poll");
@@ -59,7 +60,7 @@ async fn an_end_that_creatomate_confirms_too_late_for_its_callback_is_polled() {
     let stack = Stack::open().await;
     // Longer than a callback waits, and shorter than a poll does.
     stack.control("creatomate", json!({ "get_ms": 4000 })).await;
-    let job = stack.submit("step_ms=5&render_ms=50").await;
+    let job = stack.submit("step_ms=5&render_ms=800").await;
     let done = stack.until_status(&job, "completed").await;
     assert!(done["videoUrl"].is_string(), "{done:#}");
     assert!(was_polled(&stack, &job).await, "nothing confirmed the end");

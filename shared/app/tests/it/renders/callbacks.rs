@@ -128,7 +128,7 @@ async fn a_callback_confirms_the_end_that_it_reports() {
 async fn an_end_that_creatomate_does_not_confirm_in_time_is_polled() {
     let unusable: [fn(&Stack); 4] = [
         |stack| creatomate_says(stack, "rendering"),
-        |stack| stack.http.script(|_| Err(OutboundError::TimedOut(3))),
+        |stack| stack.http.script(|_| Err(OutboundError::TimedOut(3000))),
         |stack| stack.http.script(|_| Ok(response(429, "Too many requests"))),
         |stack| stack.http.script(|_| Ok(response(200, r#"{"id": "render_1", "status": "succeeded"}"#))),
     ];
