@@ -124,7 +124,7 @@ async fn a_search_over_all_jobs_finds_lines_of_a_running_job_and_its_end_is_one_
     };
     let running = stack.eventually("its lines", || async { Some(of_job().await).filter(|of| of.len() >= 3) }).await;
     assert_eq!(stack.aws.log_rows(&job).await, 0, "they are on its item");
-    let (status, answer) = stack.post(&format!("/api/queue/job/{job}/cancel"), &json!({})).await;
+    let (status, answer) = stack.post(&format!("/api/job/{job}/cancel"), &json!({})).await;
     assert_eq!(status, 200, "{answer}");
     let ended = stack.eventually("its row", || async { Some(of_job().await).filter(|of| !of.is_empty()) }).await;
     assert_eq!(ended[..running.len()], running[..]);
