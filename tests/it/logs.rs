@@ -106,7 +106,9 @@ async fn the_archive_has_the_log_after_the_table_lost_it() {
     let all = lines(&stack, &format!("/api/queue/job/{job}/logs")).await;
     let (status, _) = stack.post(&format!("/api/queue/job/{job}/logs/archive"), &json!({})).await;
     assert_eq!(status, 200);
-    stack.eventually("fanout has packed the log", || async { (stack.aws.log_rows(&job).await > 0).then_some(()) }).await;
+    stack
+        .eventually("fanout has packed the log", || async { (stack.aws.log_rows(&job).await > 0).then_some(()) })
+        .await;
     stack.aws.forget_lines(&job).await;
     let (_, answer) = stack.get(&format!("/api/queue/job/{job}/logs/persistent")).await;
     assert_eq!((&answer["data"]["source"], &answer["data"]["logs"]), (&json!("archive"), &json!(all)));
