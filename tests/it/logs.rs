@@ -106,7 +106,9 @@ async fn the_archive_has_the_log_after_the_table_lost_it() {
     let all = lines(&stack, &format!("/api/queue/job/{job}/logs")).await;
     let (status, _) = stack.post(&format!("/api/queue/job/{job}/logs/archive"), &json!({})).await;
     assert_eq!(status, 200);
-    stack.eventually("fanout has packed the log", || async { (stack.aws.log_rows(&job).await > 0).then_some(()) }).await;
+    stack
+        .eventually("fanout has packed the log", || async { (stack.aws.log_rows(&job).await > 0).then_some(()) })
+        .await;
     stack.aws.forget_lines(&job).await;
     let (_, answer) = stack.get(&format!("/api/queue/job/{job}/logs/persistent")).await;
     assert_eq!((&answer["data"]["source"], &answer["data"]["logs"]), (&json!("archive"), &json!(all)));
@@ -124,7 +126,7 @@ async fn a_search_over_all_jobs_finds_lines_of_a_running_job_and_its_end_is_one_
     };
     let running = stack.eventually("its lines", || async { Some(of_job().await).filter(|of| of.len() >= 3) }).await;
     assert_eq!(stack.aws.log_rows(&job).await, 0, "they are on its item");
-    let (status, answer) = stack.post(&format!("/api/queue/job/{job}/cancel"), &json!({})).await;
+    let (status, answer) = stack.post(&format!("/api/job/{job}/cancel"), &json!({})).await;
     assert_eq!(status, 200, "{answer}");
     let ended = stack.eventually("its row", || async { Some(of_job().await).filter(|of| !of.is_empty()) }).await;
     assert_eq!(ended[..running.len()], running[..]);

@@ -190,7 +190,8 @@ fn number(line: &LogLine) -> u64 {
 }
 
 fn expected(lines: &Lines, fits: impl Fn(&LogLine) -> bool) -> Vec<u64> {
-    let lines: BTreeMap<&String, &LogLine> = lines.of_days.values().flatten().map(|(place, line)| (place, line)).collect();
+    let lines: BTreeMap<&String, &LogLine> =
+        lines.of_days.values().flatten().map(|(place, line)| (place, line)).collect();
     lines.into_values().filter(|line| fits(line)).map(number).collect()
 }
 

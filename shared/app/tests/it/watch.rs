@@ -194,7 +194,8 @@ async fn live_events_come_from_the_item_and_from_rows_each_once_and_without_gaps
         let live = KeptLive { rows: packed, jobs: Item(job.clone()) };
         for after in [0, 1, 60, 63, 64, 65, job.version.saturating_sub(1), job.version] {
             for limit in [1, 70, 200] {
-                let expected: Vec<_> = all.iter().filter(|(version, _)| *version > after).take(limit).cloned().collect();
+                let expected: Vec<_> =
+                    all.iter().filter(|(version, _)| *version > after).take(limit).cloned().collect();
                 let found = live.live_since(&job.id.clone().into(), after, limit as i32).await.unwrap();
                 assert_eq!(found, expected, "after {after} of {}, {limit} at most", job.version);
             }

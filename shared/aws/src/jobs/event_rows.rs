@@ -17,9 +17,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
-use reelhook_app::outbox::rows::{
-    LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive, lines_of, live_of,
-};
+use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive, lines_of, live_of};
 use reelhook_app::store::StoreError;
 use reelhook_app::views::Dialect;
 use reelhook_domain::{LogLevel, Recorded, Subject, Timestamp};
@@ -88,10 +86,7 @@ pub(crate) fn attributes(row: &LogRow) -> Vec<(&'static str, AttributeValue)> {
 }
 
 /// Reads the line of a row, and those before it that are packed into the row with their sort keys.
-pub(crate) fn lines(
-    operation: &'static str,
-    item: &Item,
-) -> Result<(LogLine, Vec<(String, LogLine)>), StoreError> {
+pub(crate) fn lines(operation: &'static str, item: &Item) -> Result<(LogLine, Vec<(String, LogLine)>), StoreError> {
     let unreadable =
         |name: &str| StoreError::Unreadable { operation, reason: format!("attribute `{name}` is invalid") };
     let subject = text(item, "job_id").and_then(|id| Subject::parse(id).ok()).ok_or_else(|| unreadable("job_id"))?;
@@ -109,11 +104,7 @@ pub(crate) fn lines(
 }
 
 /// Reads the live events of a row after a version, by versions.
-pub(crate) fn live(
-    operation: &'static str,
-    item: &Item,
-    after: u64,
-) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+pub(crate) fn live(operation: &'static str, item: &Item, after: u64) -> Result<Vec<(u64, StoredLive)>, StoreError> {
     if let Some(packed) = item.get(PACKED_LIVE) {
         let recorded: Option<Vec<Recorded>> = packed.as_b().ok().and_then(|packed| unpacked(packed.as_ref()));
         let reason = || format!("attribute `{PACKED_LIVE}` is invalid");

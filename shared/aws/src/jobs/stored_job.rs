@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
-    Emitted, Engine, ExternalRun, ExternalTask, History, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata, NoRetry,
-    Origin, OwnerId, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status,
+    Emitted, Engine, ExternalRun, ExternalTask, History, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata,
+    NoRetry, Origin, OwnerId, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status,
     StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use serde::{Deserialize, Serialize};

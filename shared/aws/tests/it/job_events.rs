@@ -194,7 +194,10 @@ async fn live_events_are_found_after_a_page_of_log_lines() {
     let events = vec![RenderedEvent { data: json!({ "type": "job_update" }), ends: false }];
     assert_eq!(found, [(9, StoredLive::Rendered { after: 3, events })]);
     let all = calls.all();
-    assert_eq!(all[0].at("/FilterExpression"), "attribute_exists(live_events) OR attribute_exists(live) OR attribute_exists(packed_live)");
+    assert_eq!(
+        all[0].at("/FilterExpression"),
+        "attribute_exists(live_events) OR attribute_exists(live) OR attribute_exists(packed_live)"
+    );
     assert_eq!(all[0].at("/ProjectionExpression"), "seq, live_events, live, packed_live");
     assert_eq!(all[0].at("/ExpressionAttributeValues/:after/S"), "0000000003.~");
     assert_eq!(all[1].at("/ExclusiveStartKey/seq/S"), "0000000007.00");
@@ -350,8 +353,7 @@ fn bytes(item: &Value) -> usize {
 #[tokio::test]
 async fn a_packed_row_has_every_line_and_live_event_that_rows_of_their_own_had() {
     let (versions, packed) = whole_run();
-    let single: Vec<LogRow> =
-        versions.iter().flat_map(|job| planned(&Job { history: None, ..job.clone() })).collect();
+    let single: Vec<LogRow> = versions.iter().flat_map(|job| planned(&Job { history: None, ..job.clone() })).collect();
     let (one, many) = (items(&[packed]).await, items(&single).await);
     let found = async |items: Vec<Value>| {
         let (client, _) = dynamodb(move |_, _| (200, json!({ "Items": items })));
@@ -380,7 +382,8 @@ async fn a_packed_row_has_every_line_and_live_event_that_rows_of_their_own_had()
 
 #[tokio::test]
 async fn a_packed_row_that_can_t_be_read_names_what_is_invalid() {
-    let line = |earlier: &str| rendered_line(&json!({})).replace("\"source\"", &format!("\"earlier\":{earlier},\"source\""));
+    let line =
+        |earlier: &str| rendered_line(&json!({})).replace("\"source\"", &format!("\"earlier\":{earlier},\"source\""));
     for earlier in ["\"!\"", "\"AAAA\""] {
         let read = table_of(json!({ "line": line(earlier) })).of_subject(&job().into(), None, 50).await;
         assert!(read.unwrap_err().to_string().contains("line.earlier"), "{earlier}");

@@ -114,8 +114,7 @@ fn a_history_that_an_older_function_left_out_is_packed_from_the_old_image() {
         assert_eq!(found.kept(), before.kept());
         let older = Job { history: None, ..before.clone() };
         let found = read(&record("MODIFY", Some(&image(&older)), Some(&image(&version))), WRITTEN);
-        let expected =
-            if outbox.is_empty() { Record::Nothing } else { Record::Version(Box::new(version)) };
+        let expected = if outbox.is_empty() { Record::Nothing } else { Record::Version(Box::new(version)) };
         assert_eq!(found, expected, "its lines are rows already");
     }
 }

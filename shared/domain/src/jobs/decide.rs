@@ -19,7 +19,8 @@ use crate::jobs::status::Status;
 use crate::jobs::usage::Usage;
 use crate::videos::render::RenderPlan;
 use crate::{
-    Aggregate, Decision, Effect, Emitted, Event, History, JobId, LogEvent, LogLevel, LogTally, Policy, Subject, Timestamp,
+    Aggregate, Decision, Effect, Emitted, Event, History, JobId, LogEvent, LogLevel, LogTally, Policy, Subject,
+    Timestamp,
 };
 use change::Change;
 

@@ -73,7 +73,8 @@ impl Recorded {
             if let Effect::Live { events, after } = effect
                 && let Some(snapshot) = snapshot.take()
             {
-                recorded.live = Some(RecordedLive { after: *after, events: events.clone(), snapshot: snapshot(events) });
+                recorded.live =
+                    Some(RecordedLive { after: *after, events: events.clone(), snapshot: snapshot(events) });
             }
         }
         recorded

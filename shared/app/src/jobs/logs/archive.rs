@@ -107,8 +107,7 @@ pub async fn archive(ports: &LogPorts<'_>, id: &JobId) -> Result<bool, ChangeErr
             break;
         }
     }
-    let lines: Vec<String> =
-        found.values().map(|line| views::of(line.dialect).log_line(line).to_string()).collect();
+    let lines: Vec<String> = found.values().map(|line| views::of(line.dialect).log_line(line).to_string()).collect();
     let there: HashSet<&String> = lines.iter().collect();
     let before = archived(ports.archive, id).await?.iter().map(Value::to_string).collect::<Vec<_>>();
     let mut file = GzEncoder::new(Vec::new(), Compression::default());

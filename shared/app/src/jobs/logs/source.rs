@@ -131,7 +131,8 @@ impl Source {
         let is_wanted = |place: &String| {
             self.before.as_ref().is_none_or(|before| place < before) && from.as_ref().is_none_or(|from| place >= from)
         };
-        self.lines.extend(page.lines.into_iter().map(|line| (line.place, line.line)).filter(|(place, _)| is_wanted(place)));
+        self.lines
+            .extend(page.lines.into_iter().map(|line| (line.place, line.line)).filter(|(place, _)| is_wanted(place)));
         self.pages += 1;
         self.ended = page.last.is_none();
         self.read = page.last.or(self.read.take());

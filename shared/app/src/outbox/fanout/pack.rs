@@ -55,8 +55,8 @@ fn row(subject: &Subject, dialect: Dialect, mut packed: Vec<Recorded>) -> LogRow
 mod tests {
     use std::time::Duration;
 
-    use reelhook_domain::{JobSnapshot, Live, LiveSnapshot, LogEvent, LogLevel, RecordedLine, RecordedLive, Status};
     use reelhook_domain::Timestamp;
+    use reelhook_domain::{JobSnapshot, Live, LiveSnapshot, LogEvent, LogLevel, RecordedLine, RecordedLive, Status};
     use serde_json::Value;
 
     use super::*;
@@ -104,7 +104,8 @@ mod tests {
     fn a_row_spans_few_minutes_of_one_day_in_order() {
         let at = |seconds: u64| NOON.after(Duration::from_secs(seconds));
         let versions = |of: Vec<Recorded>| rows(of).into_iter().map(|(version, ..)| version).collect::<Vec<_>>();
-        let job = |times: &[u64]| (1..).zip(times).map(|(version, time)| recorded(version, at(*time), 1, false)).collect();
+        let job =
+            |times: &[u64]| (1..).zip(times).map(|(version, time)| recorded(version, at(*time), 1, false)).collect();
         assert_eq!(versions(job(&[0, 299, 300, 301])), [3, 4], "five minutes");
         assert_eq!(versions(job(&[0, 10, 9, 11])), [2, 4], "a clock that was behind");
         let midnight = 12 * 3600;

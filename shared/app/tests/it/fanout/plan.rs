@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use reelhook_app::outbox::fanout::{self, CountStep, Plan, Purge, notifies};
 use reelhook_app::outbox::messages::{Delayed, PieceMessage, WorkMessage};
-use reelhook_app::outbox::rows::{
-    LogEntry, LogLine, LogRow, StoredLive, kept_lines, lines_of, live_of, sort_key,
-};
+use reelhook_app::outbox::rows::{LogEntry, LogLine, LogRow, StoredLive, kept_lines, lines_of, live_of, sort_key};
 use reelhook_app::views::Dialect;
 use reelhook_app::views::{self, streamgank};
 use reelhook_app::webhooks::events::EventRow;
@@ -242,8 +240,7 @@ fn the_end_of_a_job_is_one_row_with_all_of_its_lines_and_live_events() {
         versions.push(lived(versions[versions.len() - 1].clone(), std::slice::from_ref(event), AT, &policy));
     }
     versions.push(lived(versions[versions.len() - 1].clone(), &[Event::Cancel], AT, &policy));
-    let mut planned: Vec<Plan> =
-        versions.iter().map(|job| plan(job, &Subscriptions::default(), GRACE)).collect();
+    let mut planned: Vec<Plan> = versions.iter().map(|job| plan(job, &Subscriptions::default(), GRACE)).collect();
     let end = planned.pop().unwrap();
     assert!(planned.iter().all(|plan| plan.logs.is_empty()), "a running job writes no row");
     let [row] = &end.logs[..] else { panic!("one row: {:?}", end.logs) };
