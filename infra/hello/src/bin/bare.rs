@@ -35,7 +35,7 @@ async fn main() -> Result<(), Error> {
     let calls = given.iter().map(|call| read(&client, call)).collect::<Result<Vec<Call>, Error>>()?;
     let answer = std::env::var("BARE_ANSWER")?;
     let (calls, answer) = (&calls, &answer);
-    run(service_fn(async move |_: Request| {
+    run(service_fn(move |_: Request| async move {
         for call in calls {
             make(call).await?;
         }

@@ -267,8 +267,10 @@ impl World {
         for entry in entries.into_iter().flatten() {
             self.cloud.status[entry].write(now, 1.0);
         }
-        let entries = if self.holds(Limit::ActiveIndex) { f64::from(units.active) } else { 0.0 };
-        Ok(self.cloud.active[active].writes.write(now, entries))
+        if !self.holds(Limit::ActiveIndex) {
+            return Ok(now);
+        }
+        Ok(self.cloud.active[active].writes.write(now, f64::from(units.active)))
     }
 
     /// The partitions of the index by status in which a change has an entry.
