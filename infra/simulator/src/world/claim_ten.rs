@@ -184,8 +184,9 @@ impl World {
         }
         let sender = self.launchers.of(launcher);
         sender.stage = Stage::Start;
-        // A round that was not full has left nothing behind.
-        sender.rounds = if claimed.len() < TOKENS as usize { ROUNDS } else { sender.rounds + 1 };
+        // Jobs that another round would find; fewer than ten are left to the next hint.
+        let is_last = sender.heads.len() < TOKENS as usize;
+        sender.rounds = if is_last { ROUNDS } else { sender.rounds + 1 };
         self.agenda.at(last + WRITE, Event::Launch(launcher));
     }
 
