@@ -8,7 +8,7 @@ const TIME: u32 = 48;
 
 /// How owners share the slots.
 pub enum Fairness {
-    /// First come, first served, whoever the owner is.
+    /// First come, first served.
     ByTime,
     /// The owner with the fewest slots is next, and each owner's jobs start in the order of their age. Has the slots of
     /// each owner.
@@ -21,7 +21,7 @@ impl Fairness {
         Self::ByOwner(Vec::new())
     }
 
-    /// Whether ranks are times, whoever the owner is.
+    /// Whether ranks are times, and owners do not count.
     pub fn is_by_time(&self) -> bool {
         matches!(self, Self::ByTime)
     }

@@ -86,9 +86,4 @@ impl ActiveShard {
     pub fn oldest(&self) -> Option<Waiting> {
         self.waiting.first().copied()
     }
-
-    /// The number of waiting jobs.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
 }

@@ -183,7 +183,7 @@ impl World {
         self.agenda.at(60 * SECOND, Event::Sweep);
         self.schedule_roll();
         let last = self.load.last_submission();
-        while let Some(event) = self.agenda.next() {
+        while let Some(event) = self.agenda.pop() {
             let now = self.agenda.now();
             if now > last + self.load.drain || (now > last && self.is_drained()) {
                 break;
