@@ -39,7 +39,7 @@ impl<E> Agenda<E> {
     }
 
     /// Removes the next event, and sets the clock to its time.
-    pub fn next(&mut self) -> Option<E> {
+    pub fn pop(&mut self) -> Option<E> {
         if self.buckets[0].is_empty() {
             let first = self.buckets.iter().position(|bucket| !bucket.is_empty())?;
             let mut moved = std::mem::take(&mut self.buckets[first]);
@@ -72,7 +72,7 @@ mod tests {
             agenda.at(at, at);
         }
         let (mut last, mut count) = (0, 0);
-        while let Some(at) = agenda.next() {
+        while let Some(at) = agenda.pop() {
             assert!(at >= last && agenda.now() == at, "{at} after {last}");
             (last, count) = (at, count + 1);
             if count % 3 == 0 && count < 3_000 {

@@ -81,7 +81,7 @@ impl Load {
             arrivals: Arrivals::Steady(rate),
             run_time,
             max_workers: slots.ceil() as u32 + 10,
-            warm_up: run_time + 30 * SECOND,
+            warm_up: run_time + 120 * SECOND,
             measured: 60 * SECOND,
             drain: run_time + 90 * SECOND,
             token_lease: 2 * run_time + 240 * SECOND,

@@ -46,7 +46,30 @@ impl ActiveShard {
 
     /// The first jobs as a reader sees them now, the oldest first, up to the rank `until`.
     pub fn heads(&mut self, now: Micros, until: Micros, limit: usize) -> impl Iterator<Item = Waiting> {
-        // Entries appear in the order in which they were written.
+        self.catch_up(now);
+        self.seen.iter().copied().take_while(move |(rank, _)| *rank <= until).take(limit)
+    }
+
+    /// The first jobs of each owner, whose parts of the index begin at the ranks that `first` gives.
+    pub fn heads_of_owners(
+        &mut self,
+        now: Micros,
+        each: usize,
+        owner_of: fn(Micros) -> u32,
+        first: fn(u32) -> Micros,
+    ) -> Vec<Waiting> {
+        self.catch_up(now);
+        let (mut heads, mut from) = (Vec::new(), 0);
+        while let Some((rank, _)) = self.seen.range((from, 0)..).next() {
+            let next = first(owner_of(*rank) + 1);
+            heads.extend(self.seen.range((from, 0)..(next, 0)).take(each));
+            from = next;
+        }
+        heads
+    }
+
+    /// Shows the entries that have appeared: in the order in which they were written.
+    fn catch_up(&mut self, now: Micros) {
         while let Some((at, job, added)) = self.changes.front().copied()
             && at <= now
         {
@@ -57,16 +80,10 @@ impl ActiveShard {
                 self.seen.remove(&job);
             }
         }
-        self.seen.iter().copied().take_while(move |(rank, _)| *rank <= until).take(limit)
     }
 
     /// The oldest waiting job.
     pub fn oldest(&self) -> Option<Waiting> {
         self.waiting.first().copied()
-    }
-
-    /// The number of waiting jobs.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
     }
 }

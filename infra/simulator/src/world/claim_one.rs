@@ -59,15 +59,10 @@ impl World {
         let took = self.random.about(TRANSACTION);
         let item = &self.admission.item;
         let is_late = self.holds(Limit::Admission) && (item.version != version || now < item.locked_until);
-        let outcome = if is_late || self.jobs[job as usize].state != State::Waiting {
-            Err(Limit::Admission)
-        } else if self.holds(Limit::Admission)
-            && !self.admission.item.writes.take(now, 2.0 * item_units(self.ledger.used + 1))
-        {
-            Err(Limit::Admission)
-        } else {
-            self.save(job, Change::Claim)
-        };
+        let is_taken = is_late || self.jobs[job as usize].state != State::Waiting;
+        let units = 2.0 * item_units(self.ledger.used + 1);
+        let is_throttled = !is_taken && self.holds(Limit::Admission) && !self.admission.item.writes.take(now, units);
+        let outcome = if is_taken || is_throttled { Err(Limit::Admission) } else { self.save(job, Change::Claim) };
         match outcome {
             Ok(appears) => {
                 (self.admission.item.version, self.admission.item.locked_until) = (version + 1, now + took);

@@ -7,14 +7,18 @@ use super::{Event, QUERY, RETRY, WRITE, World};
 use crate::agenda::Micros;
 use crate::cloud::index::Waiting;
 use crate::design::{Change, Claims, ORDER, RESPONSE};
+use crate::fairness::{first_rank, owner_of};
 use crate::limits::Limit;
 
 /// Tokens that are taken at once.
 const TOKENS: i64 = 10;
 /// Rounds of one invocation.
 const ROUNDS: u32 = 20;
-/// Rows that are asked for tokens, and readings of the queue in one round.
+/// Rows that are asked for tokens.
 const ATTEMPTS: u32 = 4;
+/// Passes over the jobs that were drawn: a claim that meets another one takes a write unit, and the other launcher has
+/// started that job.
+const PASSES: u32 = 2;
 /// Jobs of a shard that one claim reads: 5 KB of keys.
 const HEADS: usize = 50;
 /// Read units of that, eventually consistent.
@@ -72,39 +76,46 @@ impl World {
     /// Reads the heads of all shards, and draws among the jobs that are at most [`ORDER`] younger than the oldest.
     pub(super) fn read_heads(&mut self, launcher: usize) {
         let now = self.agenda.now();
-        let until = if self.fairness.is_by_time() { now } else { Micros::MAX };
         let mut heads: Vec<Waiting> = Vec::new();
         for place in 0..self.cloud.active.len() {
             if self.holds(Limit::ActiveIndex) && !self.cloud.active[place].reads.take(now, HEADS_UNITS) {
                 self.stops.add(Limit::ActiveIndex);
                 continue;
             }
-            heads.extend(self.cloud.active[place].heads(now, until, HEADS));
+            let shard = &mut self.cloud.active[place];
+            if self.fairness.is_by_time() {
+                heads.extend(shard.heads(now, now, HEADS));
+            } else {
+                heads.extend(shard.heads_of_owners(now, TOKENS as usize, owner_of, first_rank));
+            }
+        }
+        let wanted = self.launchers.of(launcher).tokens as usize;
+        self.draw(&mut heads, wanted);
+        let is_empty = heads.is_empty();
+        let reader = self.launchers.of(launcher);
+        (reader.heads, reader.stage) = (heads, Stage::Claim);
+        if is_empty {
+            self.return_tokens(launcher);
+            return self.end_launcher(launcher, false);
+        }
+        let wait = self.random.about(QUERY);
+        self.agenda.after(wait, Event::Launch(launcher));
+    }
+
+    /// Puts jobs in the order in which a launcher claims them: the first one is the last of the list.
+    fn draw(&mut self, heads: &mut Vec<Waiting>, wanted: usize) {
+        if !self.fairness.is_by_time() {
+            *heads = self.fairness.turns(std::mem::take(heads), 2 * wanted);
+            heads.reverse();
+            return;
         }
         let oldest = heads.iter().min().map_or(0, |(rank, _)| *rank);
         heads.retain(|(rank, _)| *rank <= oldest + ORDER);
-        let wanted = self.launchers.of(launcher).tokens as usize;
-        // Drawn from the end: the first to be claimed is the last of the list.
         for drawn in 0..heads.len().min(2 * wanted) {
             let last = heads.len() - 1 - drawn;
             let place = self.random.below(last + 1);
             heads.swap(place, last);
         }
-        let (is_empty, is_by_token) = (heads.is_empty(), self.design.claims == Claims::TenByToken);
-        let reader = self.launchers.of(launcher);
-        (reader.heads, reader.stage) = (heads, Stage::Claim);
-        reader.attempts += u32::from(is_by_token);
-        let has_claimed = !reader.claimed.is_empty();
-        let wait = self.random.about(QUERY);
-        if is_empty {
-            self.return_tokens(launcher);
-            if has_claimed {
-                self.launchers.of(launcher).stage = Stage::Request;
-                return self.agenda.after(wait, Event::Launch(launcher));
-            }
-            return self.end_launcher(launcher, false);
-        }
-        self.agenda.after(wait, Event::Launch(launcher));
     }
 
     fn claim_jobs(&mut self, launcher: usize) {
@@ -126,11 +137,8 @@ impl World {
         }
         let wait = self.random.about(WRITE);
         let claimer = self.launchers.of(launcher);
-        if claimer.tokens > 0 && !claimer.heads.is_empty() {
-            return self.agenda.after(wait, Event::Launch(launcher));
-        }
-        if claimer.tokens > 0 && claimer.attempts < ATTEMPTS {
-            claimer.stage = Stage::Heads;
+        claimer.attempts += 1;
+        if claimer.tokens > 0 && !claimer.heads.is_empty() && claimer.attempts < PASSES {
             return self.agenda.after(wait, Event::Launch(launcher));
         }
         self.return_tokens(launcher);
@@ -176,8 +184,9 @@ impl World {
         }
         let sender = self.launchers.of(launcher);
         sender.stage = Stage::Start;
-        // A round that was not full has left nothing behind.
-        sender.rounds = if claimed.len() < TOKENS as usize { ROUNDS } else { sender.rounds + 1 };
+        // Jobs that another round would find; fewer than ten are left to the next hint.
+        let is_last = sender.heads.len() < TOKENS as usize;
+        sender.rounds = if is_last { ROUNDS } else { sender.rounds + 1 };
         self.agenda.at(last + WRITE, Event::Launch(launcher));
     }
 

@@ -244,6 +244,7 @@ impl World {
             self.ledger.violated(|| format!("slot {} of job {} was given back twice", record.slot.claim, record.job));
         }
         self.jobs[record.job as usize].freed |= 1 << record.slot.claim;
+        self.fairness.holds(self.jobs[record.job as usize].owner, -1);
         self.ledger.used -= 1;
         self.ledger.unfreed -= 1;
         let is_measured = (self.load.warm_up..self.load.last_submission()).contains(&self.agenda.now());

@@ -92,6 +92,8 @@ impl World {
         claimed.lease = now + CLAIM_LEASE;
         // Removed when the run has started; the sweep acts on what is left.
         self.due[shard(job, 2, DUE_SHARDS)].insert((claimed.lease, job));
+        let owner = claimed.owner;
+        self.fairness.holds(owner, 1);
         self.ledger.waiting -= 1;
         self.ledger.holding += 1;
         self.append(job, Kind::Changed);

@@ -183,7 +183,7 @@ impl World {
         self.agenda.at(60 * SECOND, Event::Sweep);
         self.schedule_roll();
         let last = self.load.last_submission();
-        while let Some(event) = self.agenda.next() {
+        while let Some(event) = self.agenda.pop() {
             let now = self.agenda.now();
             if now > last + self.load.drain || (now > last && self.is_drained()) {
                 break;
@@ -267,8 +267,10 @@ impl World {
         for entry in entries.into_iter().flatten() {
             self.cloud.status[entry].write(now, 1.0);
         }
-        let entries = if self.holds(Limit::ActiveIndex) { f64::from(units.active) } else { 0.0 };
-        Ok(self.cloud.active[active].writes.write(now, entries))
+        if !self.holds(Limit::ActiveIndex) {
+            return Ok(now);
+        }
+        Ok(self.cloud.active[active].writes.write(now, f64::from(units.active)))
     }
 
     /// The partitions of the index by status in which a change has an entry.
