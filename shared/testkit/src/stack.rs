@@ -295,10 +295,9 @@ impl Stack {
             origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
             key: None,
         };
-        match requests::submit_video(&ports, request).await.expect("a submitted video") {
-            VideoSubmitted::Answer { job_id, .. } => job_id,
-            VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
-        }
+        let answer = requests::submit_video(&ports, request).await.expect("a submitted video");
+        let VideoSubmitted::Answer { job_id, .. } = answer else { panic!("the request has no idempotency key") };
+        job_id
     }
 
     /// Runs a renderer on one message: it processes one piece.

@@ -285,7 +285,7 @@ fn claim(stack: &Stack, delivery: &Delivery, until: Timestamp) {
         until,
         busy_until: until,
         started_at: stack.world.now(),
-        claims: vec![AttemptClaim::next(delivery)],
+        claims: vec![AttemptClaim::new(delivery.id, delivery.attempts + 1)],
     };
     stack.deliveries.change_endpoint(&delivery.endpoint_id, |state| {
         state.revision += 1;
