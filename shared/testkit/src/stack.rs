@@ -296,10 +296,9 @@ impl Stack {
             key: None,
             usage: false,
         };
-        match requests::submit_video(&ports, request).await.expect("a submitted video") {
-            VideoSubmitted::Answer { job_id, .. } => job_id,
-            VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
-        }
+        let answer = requests::submit_video(&ports, request).await.expect("a submitted video");
+        let VideoSubmitted::Answer { job_id, .. } = answer else { panic!("the request has no idempotency key") };
+        job_id
     }
 
     /// Runs a renderer on one message: it processes one piece.
