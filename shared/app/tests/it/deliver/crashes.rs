@@ -48,6 +48,8 @@ async fn after_a_crash_the_first_attempt_stays_unknown_and_the_next_has_number_2
     let mut context = std::task::Context::from_waker(waker);
     while stack.http.requests().is_empty() {
         assert!(crashed.as_mut().poll(&mut context).is_pending());
+        // What it waits for wakes its parts when the runtime goes on.
+        tokio::task::yield_now().await;
     }
     drop(crashed);
     assert_eq!(attempts(&stack.deliveries), [(1, None)]);
@@ -104,6 +106,8 @@ async fn an_attempt_that_outlives_its_lease_writes_only_its_own_row() {
     let mut context = std::task::Context::from_waker(waker);
     while stack.http.requests().is_empty() {
         assert!(slow.as_mut().poll(&mut context).is_pending());
+        // What it waits for wakes its parts when the runtime goes on.
+        tokio::task::yield_now().await;
     }
     stack.world.advance_s(15);
     stack.http.script(|_| Ok(response(503, "")));
