@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::fanout::AnyVersion;
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
+use reelhook_domain::{Effect, HistorySource, Job, Timestamp};
 use serde_json::Value;
 
 use crate::items::{Item, SCHEMA_WITH_HISTORY, b, n, number, s};
@@ -49,7 +49,7 @@ pub fn id(record: &EventRecord) -> Option<&str> {
 }
 
 /// Reads a record; `decode` reads the aggregates of its table.
-pub fn read<A: Aggregate>(
+pub fn read<A: HistorySource>(
     record: &EventRecord,
     now: Timestamp,
     decode: impl Fn(&'static str, &Item) -> Result<A, StoreError>,
