@@ -20,7 +20,7 @@ pub mod videos;
 mod web_url;
 pub mod webhooks;
 
-pub use aggregate::{Aggregate, Decision};
+pub use aggregate::{Aggregate, Decision, HistorySource};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use clips::decide::NewClipJob;
 pub use clips::effect::ClipEffect;

@@ -198,10 +198,6 @@ impl Aggregate for Job {
         Event::Tick
     }
 
-    fn restore_history(&mut self, before: &Self) {
-        self.restore_kept(before);
-    }
-
     fn decide(&self, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
         decide(self, event, now, policy)
     }
