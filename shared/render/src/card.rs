@@ -1,27 +1,31 @@
 //! Composites the layers of a card; only the parts that changed since the last frame are drawn again.
 
+use std::sync::Arc;
+
 use tiny_skia::Pixmap;
 
+use crate::frames::Patch;
+use crate::kept::CardParts;
 use crate::layer::{Layer, LayerKind, Sprite};
 use crate::motion::{FULL_SCALE, Pose, Timeline};
-use crate::yuv::Patch;
 
 /// The state in which a layer was drawn: the index of its sprite and its pose. `None` if it was invisible.
 type LayerState = Option<(usize, Pose)>;
 
 /// A card, ready to be shown frame by frame.
 pub(crate) struct Card {
-    base: Pixmap,
-    layers: Vec<Layer>,
+    base: Arc<Pixmap>,
+    layers: Arc<[Layer]>,
     timeline: Timeline,
     states: Vec<LayerState>,
     pub canvas: Pixmap,
 }
 
 impl Card {
-    pub fn new(base: Pixmap, layers: Vec<Layer>, timeline: Timeline) -> Self {
+    pub fn new(parts: CardParts, timeline: Timeline) -> Self {
+        let CardParts { base, layers, .. } = parts;
         let states = vec![None; layers.len()];
-        Self { canvas: base.clone(), base, layers, timeline, states }
+        Self { canvas: (*base).clone(), base, layers, timeline, states }
     }
 
     /// Draws a frame on the canvas and returns the patches that changed.
