@@ -1,6 +1,7 @@
 //! Measures how many seconds of 1080p video are drawn and encoded in a second of processor time; the cost after one scene
 //! changed; and the layout time of scenes full of text in each script. With the same x264 settings an ffmpeg encodes the
-//! same frames from files, and one encodes the finished cards, which do not move. Usage: `speed FONTS FFMPEG [ROUNDS]`.
+//! same frames from files, and one encodes the finished cards, which do not move. Size and similarity (SSIM) are those of
+//! the settings of cards and those of takes. Usage: `speed FONTS FFMPEG [ROUNDS]`.
 
 mod samples;
 
@@ -11,9 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_app::videos::ports::PartFile;
-use reelhook_render::{CARD_ARGUMENTS, CARD_PARAMETERS, Ffmpeg, Fonts, Images, LaidOutScene, SceneInput, Yuv, parts};
+use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
+use reelhook_render::{
+    CARD_ARGUMENTS, CARD_PARAMETERS, ENCODER_ARGUMENTS, Ffmpeg, Fonts, Images, LaidOutScene, SceneInput, Yuv, parts,
+};
 
 const SIZE: (u32, u32) = (1920, 1080);
 /// The rounds, unless an argument says otherwise.
@@ -164,7 +167,9 @@ impl Film {
         let size = self.join(&self.all_files(), "film.mp4").await?;
         let used = processor_seconds()? - before;
         let clock = clock.elapsed().as_secs_f64();
-        println!("  drawn and encoded: {used:.2} processor seconds, {clock:.2} s on the clock, {layout:.2} s of layout, {size} KB");
+        println!(
+            "  drawn and encoded: {used:.2} processor seconds, {clock:.2} s on the clock, {layout:.2} s of layout, {size} KB"
+        );
         Ok(used)
     }
 
@@ -179,39 +184,78 @@ impl Film {
         self.draw(fonts, EDITED + 1, &self.files(EDITED + 1)[..1]).await?;
         self.join(&self.all_files(), "film.mp4").await?;
         let used = processor_seconds()? - before;
-        println!("  one scene changed: {used:.2} processor seconds, {:.2} s on the clock", clock.elapsed().as_secs_f64());
+        println!(
+            "  one scene changed: {used:.2} processor seconds, {:.2} s on the clock",
+            clock.elapsed().as_secs_f64()
+        );
         Ok(used)
+    }
+
+    /// Writes the raw frames of a scene to a file.
+    fn record(&self, fonts: &mut Fonts, index: usize) -> Result<PathBuf, Failure> {
+        let raw = self.file("frames.yuv");
+        let mut laid_out = LaidOutScene::new(fonts, &self.input(index), &self.images)?;
+        let (mut frame, mut recording) = (Yuv::new(SIZE.0, SIZE.1), std::fs::File::create(&raw)?);
+        for at in 0..laid_out.frames() {
+            laid_out.draw(at, &mut frame);
+            recording.write_all(frame.bytes())?;
+        }
+        Ok(raw)
+    }
+
+    /// An ffmpeg that reads recorded frames of a scene, and begins its parts with key frames.
+    fn reading(&self, index: usize, raw: &Path) -> Command {
+        let mut command = self.command();
+        command.args(raw_input(raw));
+        for part in self.files(index).iter().skip(1) {
+            command.arg("-force_key_frames").arg(format!("expr:eq(n,{})", part.frames.start));
+        }
+        command
     }
 
     /// Has ffmpeg encode the same frames from files of raw frames, which are written before and not measured.
     async fn recorded(&self, fonts: &mut Fonts) -> Result<f64, Failure> {
         let (mut used, mut files) = (0.0, Vec::new());
         for index in 0..self.scenes.len() {
-            let (raw, file) = (self.file("frames.yuv"), self.file(&format!("{index}.recorded.mp4")));
-            let mut laid_out = LaidOutScene::new(fonts, &self.input(index), &self.images)?;
-            let (mut frame, mut recording) = (Yuv::new(SIZE.0, SIZE.1), std::fs::File::create(&raw)?);
-            for at in 0..laid_out.frames() {
-                laid_out.draw(at, &mut frame);
-                recording.write_all(frame.bytes())?;
-            }
-            drop((laid_out, recording));
-            let size = format!("{}x{}", SIZE.0, SIZE.1);
-            let mut command = self.command();
-            command.args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", &size, "-r", "30", "-i"]).arg(&raw);
-            for part in self.files(index).iter().skip(1) {
-                command.arg("-force_key_frames").arg(format!("expr:eq(n,{})", part.frames.start));
-            }
+            let (raw, file) = (self.record(fonts, index)?, self.file(&format!("{index}.recorded.mp4")));
+            let command = self.reading(index, &raw);
             let before = processor_seconds()?;
             encode(command, &file)?;
             used += processor_seconds()? - before;
             files.push(file);
         }
-        std::fs::remove_file(self.file("frames.yuv"))?;
         let before = processor_seconds()?;
         let size = self.join(&files, "recorded.mp4").await?;
         used += processor_seconds()? - before;
         println!("  the same frames encoded by ffmpeg: {used:.2} processor seconds, {size} KB");
         Ok(used)
+    }
+
+    /// Prints size and similarity with the settings of cards and with those of takes.
+    fn compare(&self, fonts: &mut Fonts) -> Result<(), Failure> {
+        let settings = [
+            ("settings of cards", [&CARD_ARGUMENTS[..], &["-x264-params", CARD_PARAMETERS]].concat()),
+            ("settings of takes", ENCODER_ARGUMENTS.to_vec()),
+        ];
+        let mut sums = [(0, Measured::default()), (0, Measured::default())];
+        for index in 0..self.scenes.len() {
+            let (raw, file) = (self.record(fonts, index)?, self.file("compared.mp4"));
+            for ((_, arguments), (size, similarity)) in settings.iter().zip(&mut sums) {
+                let encoded = self.reading(index, &raw).arg("-an").args(arguments).arg(&file).status()?;
+                let mut command = Command::new(&self.ffmpeg.program);
+                command.args(["-hide_banner", "-nostdin", "-nostats", "-i"]).arg(&file).args(raw_input(&raw));
+                command.args(["-lavfi", "[0:v]setpts=N/30/TB[a];[1:v]setpts=N/30/TB[b];[a][b]ssim", "-f", "null", "-"]);
+                let output = String::from_utf8(command.output()?.stderr)?;
+                let decibels = output.rsplit_once("All:").and_then(|(_, all)| all.split(['(', ')']).nth(1));
+                let decibels = decibels.filter(|_| encoded.success()).ok_or("ffmpeg can't compare")?;
+                similarity.0.push(decibels.parse()?);
+                *size += std::fs::metadata(&file)?.len() / 1024;
+            }
+        }
+        for ((name, _), (size, similarity)) in settings.iter().zip(&sums) {
+            println!("{name}: {size} KB, SSIM of the scenes {} dB", similarity.text());
+        }
+        Ok(())
     }
 
     /// Has ffmpeg repeat and encode the finished cards, which do not move.
@@ -240,6 +284,15 @@ impl Film {
     }
 }
 
+/// The arguments that read raw frames.
+fn raw_input(raw: &Path) -> Vec<std::ffi::OsString> {
+    let size = format!("{}x{}", SIZE.0, SIZE.1);
+    let mut arguments: Vec<std::ffi::OsString> =
+        ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", &size, "-r", "30", "-i"].map(Into::into).to_vec();
+    arguments.push(raw.into());
+    arguments
+}
+
 /// Encodes with the settings of drawn scenes.
 fn encode(mut command: Command, to: &Path) -> Result<(), Failure> {
     command.arg("-an").args(CARD_ARGUMENTS).args(["-x264-params", CARD_PARAMETERS, "-video_track_timescale", "15360"]);
@@ -264,6 +317,7 @@ async fn main() -> Result<(), Failure> {
         let mut laid_out = LaidOutScene::new(&mut fonts, &film.input(index), &film.images)?;
         laid_out.still(scene.frames - 1).save(film.file(&format!("{index}.png")))?;
     }
+    film.compare(&mut fonts)?;
     let [mut drawn, mut changed, mut recorded, mut stills] = [(); 4].map(|()| Measured::default());
     for round in 0..rounds {
         println!("round {round}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tiny_skia::Pixmap;
 
-use crate::frames::Patch;
+use crate::frames::{Patch, Tiles};
 use crate::kept::CardParts;
 use crate::layer::{Layer, LayerKind, Sprite};
 use crate::motion::{FULL_SCALE, Pose, Timeline};
@@ -18,6 +18,7 @@ pub(crate) struct Card {
     layers: Arc<[Layer]>,
     timeline: Timeline,
     states: Vec<LayerState>,
+    tiles: Tiles,
     pub canvas: Pixmap,
 }
 
@@ -25,24 +26,20 @@ impl Card {
     pub fn new(parts: CardParts, timeline: Timeline) -> Self {
         let CardParts { base, layers, .. } = parts;
         let states = vec![None; layers.len()];
-        Self { canvas: (*base).clone(), base, layers, timeline, states }
+        let tiles = Tiles::new(base.width(), base.height());
+        Self { canvas: (*base).clone(), base, layers, timeline, states, tiles }
     }
 
     /// Draws a frame on the canvas and returns the patches that changed.
     pub fn draw_frame(&mut self, frame: u32) -> Vec<Patch> {
         let next: Vec<LayerState> = self.layers.iter().map(|layer| state_of(layer, &self.timeline, frame)).collect();
-        let mut dirty: Vec<Patch> = Vec::new();
         for ((layer, old), new) in self.layers.iter().zip(&self.states).zip(&next) {
-            if old == new {
-                continue;
-            }
-            for state in [old, new] {
-                let patch = bounds(layer, state).clamped(self.canvas.width(), self.canvas.height());
-                if !patch.is_empty() {
-                    add_patch(&mut dirty, patch);
-                }
+            if old != new {
+                self.tiles.mark(bounds(layer, old));
+                self.tiles.mark(bounds(layer, new));
             }
         }
+        let dirty = self.tiles.take();
         for &patch in &dirty {
             self.restore(patch);
             for (layer, state) in self.layers.iter().zip(&next) {
@@ -98,14 +95,6 @@ fn state_of(layer: &Layer, timeline: &Timeline, frame: u32) -> LayerState {
             Some((0, Pose { alpha, dx: (part * travel) as i32, ..Pose::REST }))
         }
     }
-}
-
-/// Adds a patch, merged with the patches that it overlaps.
-fn add_patch(dirty: &mut Vec<Patch>, mut patch: Patch) {
-    while let Some(at) = dirty.iter().position(|other| !other.intersection(patch).is_empty()) {
-        patch = patch.union(dirty.swap_remove(at));
-    }
-    dirty.push(patch);
 }
 
 fn bounds(layer: &Layer, state: &LayerState) -> Patch {

@@ -14,9 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use reelhook_app::digest::sha256_hex;
 use reelhook_app::videos::draw_error::DrawError;
-use reelhook_app::videos::ports::{
-    Assets as ImageFiles, FilmScene, PartFile, ScenePart, SceneRenderer, ScratchDir,
-};
+use reelhook_app::videos::ports::{Assets as ImageFiles, FilmScene, PartFile, ScenePart, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 
 use self::disk::{disk_error, write};

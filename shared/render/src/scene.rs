@@ -229,7 +229,11 @@ impl Frames for LaidOutScene {
 
 impl std::fmt::Debug for LaidOutScene {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("LaidOutScene").field("frames", &self.frames).field("size", &self.size).finish_non_exhaustive()
+        formatter
+            .debug_struct("LaidOutScene")
+            .field("frames", &self.frames)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -270,8 +274,7 @@ fn card(
             parts
         }
     };
-    let timeline =
-        Timeline::new(scene.frames.max(1), scene.entrance, parts.orders, transition, parts.scale, parts.rtl);
+    let timeline = Timeline::new(scene.frames.max(1), scene.entrance, parts.orders, transition, parts.scale, parts.rtl);
     Ok(Card::new(parts, timeline))
 }
 

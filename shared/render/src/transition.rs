@@ -53,7 +53,8 @@ fn between(below: u8, above: u8, part: u16) -> u8 {
 
 fn fade(before: &Yuv, current: &Yuv, part: f32, out: &mut Yuv) {
     let part = weight(part);
-    for (((out, _), (before, _)), (current, _)) in out.planes_mut().into_iter().zip(before.planes()).zip(current.planes())
+    for (((out, _), (before, _)), (current, _)) in
+        out.planes_mut().into_iter().zip(before.planes()).zip(current.planes())
     {
         if part == 0 {
             out.copy_from_slice(before);

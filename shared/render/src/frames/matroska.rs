@@ -10,7 +10,8 @@ const NANOSECONDS: u64 = 1_000_000_000;
 /// The start of a stream of frames of this size, `rate` per second.
 pub(crate) fn head((width, height): (usize, usize), rate: u32) -> Vec<u8> {
     let nanoseconds = NANOSECONDS / u64::from(rate.max(1));
-    let header = element(0x1A45_DFA3, &[element(0x4282, &[b"matroska".to_vec()]), number(0x4287, 4), number(0x4285, 2)]);
+    let header =
+        element(0x1A45_DFA3, &[element(0x4282, &[b"matroska".to_vec()]), number(0x4287, 4), number(0x4285, 2)]);
     let video = element(
         0xE0,
         &[number(0xB0, width as u64), number(0xBA, height as u64), element(0x002E_B524, &[b"I420".to_vec()])],
@@ -92,7 +93,11 @@ mod tests {
         assert_eq!(bytes, expected.concat());
         let head = head((1920, 1080), 30);
         let has = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
-        assert!(has(b"matroska") && has(b"V_UNCOMPRESSED") && has(&[0xB0, 1, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 7, 128]));
+        assert!(
+            has(b"matroska")
+                && has(b"V_UNCOMPRESSED")
+                && has(&[0xB0, 1, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 7, 128])
+        );
         assert!(has(&33_333_333_u64.to_be_bytes()), "a unit of time is a frame");
     }
 }

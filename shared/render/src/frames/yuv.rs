@@ -68,8 +68,9 @@ impl Yuv {
             let at = y / 2 * half + x / 2;
             let grey = 1.164_384 * (f32::from(luma[y * width + x]) - 16.0);
             let (blue, red) = (f32::from(blue[at]) - 128.0, f32::from(red[at]) - 128.0);
-            let [r, g, b] = [grey + 1.792_741 * red, grey - 0.213_249 * blue - 0.532_909 * red, grey + 2.112_402 * blue]
-                .map(|channel| (channel + 0.5) as u8);
+            let [r, g, b] =
+                [grey + 1.792_741 * red, grey - 0.213_249 * blue - 0.532_909 * red, grey + 2.112_402 * blue]
+                    .map(|channel| (channel + 0.5) as u8);
             image::Rgba([r, g, b, 255])
         })
     }

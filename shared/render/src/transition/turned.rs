@@ -44,7 +44,10 @@ pub(super) fn draw(source: &Yuv, scale: f32, angle: f32, opacity: f32, out: &mut
             for x in (outer.0..inner.start).chain(inner.end.max(inner.start)..outer.1) {
                 let covered = match luma {
                     true => 4 * u16::from(row.covers(x, full)),
-                    false => pixels.iter().map(|row| (2 * x..2 * x + 2).filter(|x| row.covers(*x, full)).count() as u16).sum(),
+                    false => pixels
+                        .iter()
+                        .map(|row| (2 * x..2 * x + 2).filter(|x| row.covers(*x, full)).count() as u16)
+                        .sum(),
                 };
                 if covered > 0 {
                     let (at_x, at_y) = row.at(x);

@@ -168,10 +168,10 @@ fn keys_differ_exactly_where_pixels_differ() {
 #[test]
 fn the_body_of_a_scene_is_the_same_after_any_scene() {
     let (mut fonts, images) = (fonts(), samples::images());
-    let [title, quiz, stats] =
-        [SceneKind::HeroTitle, SceneKind::Quiz, SceneKind::Stats].map(|kind| samples::scene(kind, samples::usual(kind)));
-    let [faded, slid] = [Transition::Fade, Transition::Slide]
-        .map(|transition| Scene { transition: Some(transition), ..stats.clone() });
+    let [title, quiz, stats] = [SceneKind::HeroTitle, SceneKind::Quiz, SceneKind::Stats]
+        .map(|kind| samples::scene(kind, samples::usual(kind)));
+    let [faded, slid] =
+        [Transition::Fade, Transition::Slide].map(|transition| Scene { transition: Some(transition), ..stats.clone() });
     let after = |scene, before| SceneInput { before: Some(before), ..alone(scene, Theme::Ocean, Rendition::Landscape) };
     let inputs = [after(&faded, &title), after(&faded, &quiz), after(&slid, &title)];
     for input in &inputs {
@@ -208,7 +208,8 @@ fn a_transition_depends_only_on_the_last_frame_before_it() {
         let mut drawn: Vec<(Vec<u8>, RgbaImage)> = Vec::new();
         for entrance in ENTRANCES {
             // A button pulses at the end of a scene of 70 frames.
-            for (frames, transition) in [(150, None), (150, Some(Transition::Zoom)), (90, None), (70, None), (12, None)] {
+            for (frames, transition) in [(150, None), (150, Some(Transition::Zoom)), (90, None), (70, None), (12, None)]
+            {
                 let before = Scene { entrance, frames, transition, ..usual.clone() };
                 let input = SceneInput { before: Some(&before), ..alone(&next, Theme::Dark, Rendition::Landscape) };
                 let mut laid_out = LaidOutScene::part(&mut fonts, &input, &images, 0..18).expect("a scene");
