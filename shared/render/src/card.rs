@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tiny_skia::Pixmap;
 
-use crate::frames::{Patch, Tiles};
-use crate::kept::CardParts;
+use crate::frames::{Patch, Tiles, Yuv};
+use crate::kept::{Backdrop, CardParts};
 use crate::layer::{Layer, LayerKind, Sprite};
 use crate::motion::{FULL_SCALE, Pose, Timeline};
 
@@ -14,23 +14,27 @@ type LayerState = Option<(usize, Pose)>;
 
 /// A card, ready to be shown frame by frame.
 pub(crate) struct Card {
-    base: Arc<Pixmap>,
+    base: Arc<Backdrop>,
     layers: Arc<[Layer]>,
     timeline: Timeline,
     states: Vec<LayerState>,
     tiles: Tiles,
+    /// The present frame, as it is composited.
     pub canvas: Pixmap,
+    /// The present frame, as it is encoded.
+    pub yuv: Yuv,
 }
 
 impl Card {
     pub fn new(parts: CardParts, timeline: Timeline) -> Self {
         let CardParts { base, layers, .. } = parts;
         let states = vec![None; layers.len()];
-        let tiles = Tiles::new(base.width(), base.height());
-        Self { canvas: (*base).clone(), base, layers, timeline, states, tiles }
+        let (canvas, yuv) = (base.pixmap.clone(), base.yuv.clone());
+        let tiles = Tiles::new(canvas.width(), canvas.height());
+        Self { base, layers, timeline, states, tiles, canvas, yuv }
     }
 
-    /// Draws a frame on the canvas and returns the patches that changed.
+    /// Draws a frame and returns the patches that changed.
     pub fn draw_frame(&mut self, frame: u32) -> Vec<Patch> {
         let next: Vec<LayerState> = self.layers.iter().map(|layer| state_of(layer, &self.timeline, frame)).collect();
         for ((layer, old), new) in self.layers.iter().zip(&self.states).zip(&next) {
@@ -55,13 +59,16 @@ impl Card {
                 }
             }
         }
+        for &patch in &dirty {
+            self.yuv.copy_patch(&self.canvas, patch);
+        }
         self.states = next;
         dirty
     }
 
     fn restore(&mut self, patch: Patch) {
         let width = self.canvas.width() as usize;
-        let (base, canvas) = (self.base.data(), self.canvas.data_mut());
+        let (base, canvas) = (self.base.pixmap.data(), self.canvas.data_mut());
         for y in patch.top as usize..patch.bottom as usize {
             let row = (y * width + patch.left as usize) * 4..(y * width + patch.right as usize) * 4;
             canvas[row.clone()].copy_from_slice(&base[row]);

@@ -22,11 +22,11 @@ pub struct Ffmpeg {
     pub program: PathBuf,
 }
 
-/// The encoder arguments of takes and clips, which are joined by stream copy: no B-frames, and a key frame every two
+/// The encoder arguments of takes, prompt cards and clips, which are joined by stream copy: no B-frames, and a key frame every two
 /// seconds. The maximum rate bounds the file size.
 pub const ENCODER_ARGUMENTS: [&str; 26] = arguments("20");
 
-/// The encoder arguments of drawn cards: as for takes, but x264 looks at no frame in advance. Most frames of a card equal
+/// The encoder arguments of the scenes of films: as for takes, but x264 looks at no frame in advance. Most frames of a card equal
 /// the one before, so there is little to see; another rate factor and [`CARD_PARAMETERS`] give the same similarity in
 /// fewer bytes (ADR 56).
 pub const CARD_ARGUMENTS: [&str; 26] = arguments("25");

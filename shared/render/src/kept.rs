@@ -7,6 +7,7 @@ use reelhook_domain::videos::film::{Content, Rendition, Scene, SceneKind, Theme}
 use tiny_skia::Pixmap;
 
 use crate::backdrop;
+use crate::frames::Yuv;
 use crate::layer::Layer;
 
 /// The number of backdrops that are kept: cards full of text have another one than opening cards.
@@ -20,10 +21,17 @@ pub(crate) struct Frame {
     pub rendition: Rendition,
 }
 
+/// A backdrop, as it is composited and as it is encoded.
+#[derive(Debug)]
+pub(crate) struct Backdrop {
+    pub pixmap: Pixmap,
+    pub yuv: Yuv,
+}
+
 /// The parts of a card, which its scene moves.
 #[derive(Debug, Clone)]
 pub(crate) struct CardParts {
-    pub base: Arc<Pixmap>,
+    pub base: Arc<Backdrop>,
     pub layers: Arc<[Layer]>,
     /// The length of the entrance sequence.
     pub orders: usize,
@@ -36,18 +44,21 @@ pub(crate) struct CardParts {
 /// What is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    backdrops: Vec<(Frame, (bool, bool), Arc<Pixmap>)>,
+    backdrops: Vec<(Frame, (bool, bool), Arc<Backdrop>)>,
     card: Option<(Frame, SceneKind, Content, CardParts)>,
 }
 
 impl Kept {
     /// A backdrop; `None` if the size is out of range.
-    pub fn backdrop(&mut self, frame: Frame, opening: bool, rtl: bool) -> Option<Arc<Pixmap>> {
+    pub fn backdrop(&mut self, frame: Frame, opening: bool, rtl: bool) -> Option<Arc<Backdrop>> {
         let known = self.backdrops.iter().find(|(of, kind, _)| (*of, *kind) == (frame, (opening, rtl)));
         if let Some((_, _, drawn)) = known {
             return Some(Arc::clone(drawn));
         }
-        let drawn = Arc::new(backdrop::draw(frame.theme, frame.size, frame.rendition, opening, rtl)?);
+        let pixmap = backdrop::draw(frame.theme, frame.size, frame.rendition, opening, rtl)?;
+        let mut yuv = Yuv::new(frame.size.0, frame.size.1);
+        yuv.copy_all(&pixmap);
+        let drawn = Arc::new(Backdrop { pixmap, yuv });
         self.backdrops.truncate(BACKDROPS - 1);
         self.backdrops.insert(0, (frame, (opening, rtl), Arc::clone(&drawn)));
         Some(drawn)

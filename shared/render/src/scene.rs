@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use image::RgbaImage;
 use reelhook_domain::videos::film::{ImageRef, Rendition, Scene, Theme, Transition};
-use tiny_skia::Pixmap;
 
 use crate::card::Card;
 use crate::card_builder::CardBuilder;
@@ -62,8 +61,6 @@ struct Start {
     before: Yuv,
     transition: Transition,
     length: u32,
-    /// The present frame of the scene itself.
-    current: Yuv,
 }
 
 impl LaidOutScene {
@@ -94,7 +91,7 @@ impl LaidOutScene {
             Some((scene, transition)) => {
                 let mut card = card(fonts, input, scene, 0, images)?;
                 card.draw_frame(scene.frames.max(1) - 1);
-                Some((card.canvas, transition))
+                Some((card.yuv, transition))
             }
             None => None,
         };
@@ -116,7 +113,9 @@ impl LaidOutScene {
         let frames = input.scene.frames.max(1);
         let picture = cover(images.get(first)?, input.size.0, input.size.1);
         let length = FIRST_FRAME_FADE.min(frames.div_ceil(2));
-        Self::after(fonts, input, images, Some((picture, Transition::Fade)), (length, 0..frames))
+        let mut first = Yuv::new(input.size.0, input.size.1);
+        first.copy_all(&picture);
+        Self::after(fonts, input, images, Some((first, Transition::Fade)), (length, 0..frames))
     }
 
     /// Lays a scene out after what a transition of so many frames starts from.
@@ -124,16 +123,11 @@ impl LaidOutScene {
         fonts: &mut Fonts,
         input: &SceneInput<'_>,
         images: &Images,
-        start: Option<(Pixmap, Transition)>,
+        start: Option<(Yuv, Transition)>,
         (length, part): (u32, Range<u32>),
     ) -> Result<Self, RenderError> {
         let card = card(fonts, input, input.scene, length, images)?;
-        let (width, height) = input.size;
-        let start = start.map(|(pixmap, transition)| {
-            let mut before = Yuv::new(width, height);
-            before.copy_all(&pixmap);
-            Start { before, transition, length, current: Yuv::new(width, height) }
-        });
+        let start = start.map(|(before, transition)| Start { before, transition, length });
         Ok(Self { card, start, frames: input.scene.frames.max(1), part, size: input.size, now: None })
     }
 
@@ -180,26 +174,18 @@ impl LaidOutScene {
             return Change::NOTHING;
         }
         let patches = Change::Patches(self.card.draw_frame(frame));
-        let after_mixed = before.is_some_and(|before| self.within_transition(before).is_some());
-        match self.start.as_mut().filter(|start| frame < start.length) {
-            Some(start) => {
-                let missing = if after_mixed { patches } else { Change::All };
-                start.current.copy_change(&self.card.canvas, &missing);
-                Change::All
-            }
-            None if before.is_none() || after_mixed => Change::All,
-            None => patches,
-        }
+        let mixes = |frame| self.within_transition(frame).is_some();
+        if before.is_none_or(mixes) || mixes(frame) { Change::All } else { patches }
     }
 
     /// Draws the present frame into a `Yuv` that lacks these changes.
     fn paint_missing(&self, missing: &Change, into: &mut Yuv) {
         let frame = self.now.unwrap_or_default();
         match self.within_transition(frame) {
-            Some(Start { before, transition, length, current }) => {
-                transition::mix(*transition, before, current, frame as f32 / *length as f32, into);
+            Some(Start { before, transition, length }) => {
+                transition::mix(*transition, before, &self.card.yuv, frame as f32 / *length as f32, into);
             }
-            None => into.copy_change(&self.card.canvas, missing),
+            None => into.copy_from(&self.card.yuv, missing),
         }
     }
 

@@ -119,6 +119,37 @@ mod tests {
     }
 
     #[test]
+    fn a_fade_of_planes_is_within_a_step_of_a_fade_of_pixels() {
+        // Two cards with edges in all colours.
+        let pixmap = |seed: u32| {
+            let mut pixmap = tiny_skia::Pixmap::new(64, 64).expect("a size");
+            for (at, pixel) in (0_u32..).zip(pixmap.data_mut().chunks_exact_mut(4)) {
+                let square = (at % 64 / 5 + at / 64 / 3 * 7 + seed).wrapping_mul(2_654_435_761);
+                pixel.copy_from_slice(&[(square >> 8) as u8, (square >> 16) as u8, (square >> 24) as u8, 255]);
+            }
+            pixmap
+        };
+        let planes = |pixmap: &tiny_skia::Pixmap| {
+            let mut frame = Yuv::new(64, 64);
+            frame.copy_all(pixmap);
+            frame
+        };
+        let (before, current) = (pixmap(1), pixmap(5));
+        for step in 0..=18 {
+            let progress = step as f32 / 18.0;
+            let (mut of_planes, mut of_pixels, part) =
+                (Yuv::new(64, 64), before.clone(), weight(ease_in_out(progress)));
+            mix(Transition::Fade, &planes(&before), &planes(&current), progress, &mut of_planes);
+            for (below, above) in of_pixels.data_mut().iter_mut().zip(current.data()) {
+                *below = between(*below, *above, part);
+            }
+            let of_pixels = planes(&of_pixels);
+            let mut pairs = of_planes.bytes().iter().zip(of_pixels.bytes());
+            assert!(pairs.all(|(one, other)| one.abs_diff(*other) <= 1), "at {progress}");
+        }
+    }
+
+    #[test]
     fn flat_colours_stay_between_both() {
         let (dark, bright) = (flat((96, 64), [40, 110, 140]), flat((96, 64), [200, 150, 120]));
         for transition in ALL {

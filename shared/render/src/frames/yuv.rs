@@ -47,11 +47,23 @@ impl Yuv {
         [(luma, self.width), (blue, self.width / 2), (red, self.width / 2)]
     }
 
-    /// Copies what changed from an opaque pixmap of the same size.
-    pub(crate) fn copy_change(&mut self, pixmap: &Pixmap, change: &Change) {
-        match change {
-            Change::Patches(patches) => patches.iter().for_each(|patch| self.copy_patch(pixmap, *patch)),
-            Change::All => self.copy_all(pixmap),
+    /// Copies what changed from a frame of the same size.
+    pub(crate) fn copy_from(&mut self, frame: &Self, change: &Change) {
+        let patches = match change {
+            Change::Patches(patches) => patches,
+            Change::All => return self.bytes.copy_from_slice(&frame.bytes),
+        };
+        let size = (self.width as u32, self.height as u32);
+        for ((out, width), (source, _)) in self.planes_mut().into_iter().zip(frame.planes()) {
+            let scale = size.0 as usize / width;
+            for patch in patches.iter().map(|patch| patch.clamped(size.0, size.1)) {
+                // A block of four pixels has one chroma.
+                let columns = patch.left as usize / 2 * 2 / scale..(patch.right as usize).div_ceil(2) * 2 / scale;
+                for row in patch.top as usize / 2 * 2 / scale..(patch.bottom as usize).div_ceil(2) * 2 / scale {
+                    let row = row * width + columns.start..row * width + columns.end;
+                    out[row.clone()].copy_from_slice(&source[row]);
+                }
+            }
         }
     }
 

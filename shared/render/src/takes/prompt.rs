@@ -5,7 +5,7 @@ use std::path::Path;
 
 use reelhook_domain::videos::film::FRAME_RATE;
 
-use crate::encode::{CARD_ARGUMENTS, CARD_PARAMETERS, Ffmpeg, every_frame, feed, file_url};
+use crate::encode::{ENCODER_ARGUMENTS, Ffmpeg, every_frame, feed, file_url};
 use crate::error::RenderError;
 use crate::frames::buffers::Frames;
 use crate::frames::{Change, Yuv};
@@ -70,9 +70,9 @@ impl Ffmpeg {
         command.args(["-map", "0:v:0", "-map", "1:a:0", "-af"]).arg(format!("atrim=end_sample={samples}"));
         // A limit of frames (`-frames:v`) would also end the sound, in some versions before its last packets.
         command.arg("-vf").arg(every_frame(rate, count));
-        command.args(["-c:a", "aac", "-b:a", "64k"]).args(CARD_ARGUMENTS);
+        command.args(["-c:a", "aac", "-b:a", "64k"]).args(ENCODER_ARGUMENTS);
         // The first frame is the last one of the scene before: it is encoded almost without loss.
-        command.arg("-x264-params").arg(format!("{CARD_PARAMETERS}:zones=0,0,q=6"));
+        command.args(["-x264-params", "zones=0,0,q=6"]);
         let scale = rate.saturating_mul(TICKS).to_string();
         command.args(["-video_track_timescale", &scale, "-movie_timescale", &scale]);
         command.args(["-movflags", "+faststart", "-y", "-f", "mp4"]).arg(file_url(to));
