@@ -12,7 +12,6 @@ use reelhook_domain::videos::film::FRAME_RATE;
 
 use crate::error::RenderError;
 use crate::frames::buffers::{Frames, buffers};
-use crate::join::TIME_SCALE;
 use crate::scene::LaidOutScene;
 
 /// The ffmpeg program that encodes and joins.
@@ -21,6 +20,9 @@ pub struct Ffmpeg {
     /// The path of the program.
     pub program: PathBuf,
 }
+
+/// The time scale of every file of a film in ticks per second: a frame lasts a whole number of ticks.
+pub(crate) const TIME_SCALE: u32 = 15_360;
 
 /// The encoder arguments of takes, prompt cards and clips, which are joined by stream copy: no B-frames, and a key frame
 /// every two seconds. The maximum rate bounds the file size.
