@@ -295,10 +295,9 @@ impl Stack {
             key: None,
             usage: false,
         };
-        match requests::submit_video(&ports, request).await.expect("a submitted video") {
-            VideoSubmitted::Answer { job_id, .. } => job_id,
-            VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
-        }
+        let submitted = requests::submit_video(&ports, request).await.expect("a submitted video");
+        let VideoSubmitted::Answer { job_id, .. } = submitted else { panic!("the request has no key") };
+        job_id
     }
 
     /// Runs a renderer on one message: it processes one piece.

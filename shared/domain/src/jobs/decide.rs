@@ -145,8 +145,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
 fn counted(decision: Decision, before: &Job, event: &Event) -> Decision {
     match decision {
         Decision::Apply(mut next) => {
-            next.ledger.usage =
-                next.ledger.usage.map(|usage| usage + Usage::of_change(before, event, &next.outbox));
+            next.ledger.usage = next.ledger.usage.map(|usage| usage + Usage::of_change(before, event, &next.outbox));
             Decision::Apply(next)
         }
         other @ (Decision::Ignore(_) | Decision::Reject(_)) => other,
