@@ -9,6 +9,7 @@ mod jobs;
 mod price;
 mod projects;
 mod rows;
+mod sizes;
 mod units;
 mod usage;
 
