@@ -61,9 +61,7 @@ impl Clients {
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-            .interceptor(Calls)
-            .build();
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config).interceptor(Calls).build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 

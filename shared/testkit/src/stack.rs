@@ -296,8 +296,8 @@ impl Stack {
             key: None,
             usage: false,
         };
-        let answer = requests::submit_video(&ports, request).await.expect("a submitted video");
-        let VideoSubmitted::Answer { job_id, .. } = answer else { panic!("the request has no idempotency key") };
+        let submitted = requests::submit_video(&ports, request).await.expect("a submitted video");
+        let VideoSubmitted::Answer { job_id, .. } = submitted else { panic!("the request has no key") };
         job_id
     }
 

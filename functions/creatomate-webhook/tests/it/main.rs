@@ -18,7 +18,8 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_signing::{ClipClaims, RunClaims, SignedToken, SigningKeys};
 use reelhook_testkit::{
-    MemoryJobs, MemoryQueue, NOON, ScriptedHttp, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, run, started,
+    MemoryJobs, MemoryQueue, NOON, ScriptedHttp, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, run,
+    started,
 };
 
 const PATH: &str = "/api/webhooks/creatomate";

@@ -361,9 +361,10 @@ mod tests {
         assert!(two.add(delivery(1), &event(7)));
         let one = DeliveryMessage::of(delivery(2), event(8));
         let busy = || StoreError::Busy { operation: "test", source: "later".into() };
-        let results = of_messages(&[two.clone(), one.clone(), two, one], [
-            Ok(()), Ok(()), Err(busy()), Err(busy()), Ok(()), Ok(()),
-        ]);
+        let results = of_messages(
+            &[two.clone(), one.clone(), two, one],
+            [Ok(()), Ok(()), Err(busy()), Err(busy()), Ok(()), Ok(())],
+        );
         assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false, true]);
     }
 }

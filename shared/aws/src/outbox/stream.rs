@@ -65,8 +65,7 @@ pub fn read<A: HistorySource>(
         return Record::Nothing;
     }
     // An older function, which knows no history, has written this version.
-    let lost_history =
-        number(&new, "schema") == Some(SCHEMA) && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
+    let lost_history = number(&new, "schema") == Some(SCHEMA) && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
     let kinds = match effect_kinds(&new) {
         Ok(Some(kinds)) => kinds,
         Ok(None) if lost_history => Vec::new(),

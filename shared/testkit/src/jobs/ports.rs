@@ -132,9 +132,8 @@ impl StartStore for MemoryJobs {
         self.enter("oldest_ready").await;
         let done = self.faults.check("oldest_ready")?;
         let state = self.state();
-        let waits = |job: &&Job| {
-            job.status == Status::Pending && job.deleted_at.is_none() && job.run.start.ready_at <= now
-        };
+        let waits =
+            |job: &&Job| job.status == Status::Pending && job.deleted_at.is_none() && job.run.start.ready_at <= now;
         let mut ready: Vec<&Job> = state.jobs.values().filter(waits).collect();
         ready.sort_by_key(|job| job.run.start.ready_at);
         done.answer(ready.into_iter().take(limit).map(|job| job.id.clone()).collect())

@@ -10,9 +10,10 @@ use reelhook_app::outbox::fanout::Viewers;
 use reelhook_app::store::StoreError;
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_domain::{
-    Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
-    HistorySource, LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients, RenderId, RenderState,
-    RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
+    Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, HistorySource, Incomplete, Job,
+    JobEffect, JobKind, LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients,
+    RenderId, RenderState, RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps,
+    Timestamp, WebUrl, Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy, run, started};
 use serde_json::{Value, json};

@@ -117,7 +117,9 @@ async fn due_jobs_are_ranges_of_the_active_index() {
 #[tokio::test]
 async fn a_job_is_found_in_the_minute_in_which_it_is_due() {
     let later = |job: Job, ms: i64| Job { due_at: Some(Timestamp(NOON.millis() + ms)), ..job };
-    for (job, stage) in [(lived(waiting(), &[Event::Claim, started(1)], NOON, &policy()), "processing"), (rendering(), "rendering")] {
+    for (job, stage) in
+        [(lived(waiting(), &[Event::Claim, started(1)], NOON, &policy()), "processing"), (rendering(), "rendering")]
+    {
         for (ms, expected) in [(0, 0), (59_999, 0), (60_000, 60_000), (61_000, 60_000)] {
             let item = item_of(&later(job.clone(), ms)).await;
             let rank = format!("{stage}#{:014}#{}", NOON.millis() + expected, NOON.millis());
