@@ -65,6 +65,31 @@ fn claims_of_crashed_batches_are_kept_within_bounds() {
 }
 
 #[test]
+fn slots_of_very_many_batches_are_removed_little_by_little() {
+    let mut kept = Kept::new();
+    let expired = |holder| Slot {
+        holder,
+        attempts: 0,
+        until: NOW,
+        busy_until: NOW,
+        started_at: NOW,
+        claims: vec![AttemptClaim { delivery: holder, attempt: 1 }],
+    };
+    kept.state.concurrency.slots = (1000..2000).map(expired).collect();
+    // All of them expire at the same time, so none is newer than another.
+    kept.wait(1000 * SECOND);
+    for left in [900, 800, 700] {
+        let before = kept.state.concurrency.slots.len();
+        let (holder, _) = kept.admit(&requests(0..1));
+        let slots = &kept.state.concurrency.slots;
+        let removed = before + 1 - slots.len();
+        assert_eq!(removed, 100, "in one expression");
+        assert_eq!(slots.iter().filter(|slot| slot.until == NOW).count(), left);
+        assert!(slots.iter().any(|slot| slot.holder == holder));
+    }
+}
+
+#[test]
 fn a_holder_has_one_slot_which_its_next_batch_replaces() {
     let mut kept = Kept::new();
     kept.policy.concurrency = 20;
