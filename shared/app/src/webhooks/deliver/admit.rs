@@ -154,6 +154,8 @@ async fn decide(ports: &DeliverPorts<'_>, mut wanted: Wanted) -> Result<Decided,
         let sent = taken.filter(|_| !sent.is_empty()).map(|(slot, revision)| batch(slot, revision, sent, state));
         return Ok(Decided { batch: sent, changes, failures });
     }
+    // The last conflict may have been with a batch that attempts some of them.
+    claims::drop_claimed(ports, &wanted.state, &mut wanted.due, &mut wanted.failures).await;
     Ok(wanted.each(|due| contended(ports, last.as_deref(), &due)))
 }
 

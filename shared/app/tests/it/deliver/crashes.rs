@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_app::clock::{ClockAndRandom as _, Timer};
-use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::deliver::{DeliverPorts, EndpointAdmission, deliver};
+use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::deliveries::{Replayed, details, replay, response_hash};
-use reelhook_domain::{
-    AttemptClaim, AttemptResult, Delivery, DeliveryStatus, EndpointId, EndpointState, Slot, Timestamp,
-};
-use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, a_delivery, header, response};
+use reelhook_domain::{AttemptClaim, AttemptResult, Delivery, DeliveryStatus, Slot, Timestamp};
+use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, header, response};
 
 use super::{add, hint, send, with_one};
 
@@ -426,54 +423,4 @@ async fn a_slot_is_extended_before_it_stops_counting() {
     assert_eq!(calls, [1, 1]);
     assert!(stack.deliveries.endpoint_state(&deliveries[0].endpoint_id).concurrency.slots.is_empty());
     assert!(stack.deliveries.all().iter().all(|delivery| delivery.status == DeliveryStatus::Delivered));
-}
-
-/// Admissions of which those to one endpoint take until a webhook was sent to another.
-struct SlowAdmission<'a> {
-    deliveries: &'a MemoryDeliveries,
-    http: &'a ScriptedHttp,
-    slow: EndpointId,
-}
-
-#[async_trait]
-impl EndpointAdmission for SlowAdmission<'_> {
-    async fn admit(
-        &self,
-        id: &EndpointId,
-        was: &EndpointState,
-        next: &EndpointState,
-    ) -> Result<Option<EndpointState>, StoreError> {
-        for _ in 0..1000 {
-            if *id != self.slow || !self.http.requests().is_empty() {
-                return self.deliveries.admit(id, was, next).await;
-            }
-            tokio::task::yield_now().await;
-        }
-        panic!("the other endpoint waits for this one, and its lease has begun");
-    }
-
-    async fn extend(&self, id: &EndpointId, slot: &Slot) -> Result<(), StoreError> {
-        self.deliveries.extend(id, slot).await
-    }
-}
-
-#[tokio::test]
-async fn an_attempt_does_not_wait_for_the_admission_to_another_endpoint() {
-    let stack = Stack::with(&[("WEBHOOK_URLS", "https://a.example/,https://b.example/")], 3);
-    let hints: Vec<_> = stack
-        .settings
-        .endpoints
-        .iter()
-        .map(|endpoint| {
-            let (delivery, event) = a_delivery(1, endpoint, NOON);
-            stack.deliveries.put_event(&event);
-            stack.deliveries.put_delivery(&delivery);
-            hint(&delivery)
-        })
-        .collect();
-    let slow = stack.settings.endpoints[0].id.clone();
-    let admission = SlowAdmission { deliveries: &stack.deliveries, http: &stack.http, slow };
-    let ports = DeliverPorts { admission: &admission, ..stack.deliver_ports() };
-    assert!(deliver(&ports, &hints).await.iter().all(Result::is_ok));
-    assert_eq!((stack.http.requests().len(), stack.deliveries.unfinished()), (2, 0));
 }
