@@ -52,9 +52,8 @@ impl EndpointState {
         let mut kept: Vec<Timestamp> = expired.map(|other| other.until).collect();
         kept.sort_unstable();
         let oldest = kept[kept.len().saturating_sub(MOST_KEPT)..].first().copied();
-        let is_needed = |other: &Slot| {
-            other.until > now || (is_kept(other) && oldest.is_some_and(|oldest| other.until >= oldest))
-        };
+        let is_needed =
+            |other: &Slot| other.until > now || (is_kept(other) && oldest.is_some_and(|oldest| other.until >= oldest));
         let mut removed = 0;
         slots.retain(|other| {
             let stays = is_needed(other) || removed >= MOST_REMOVED;
