@@ -81,9 +81,12 @@ impl Delivery {
     }
 
     /// The next version of a delivery that was changed while this attempt of it was in progress: the attempt is recorded,
-    /// and what was still to be sent is delivered if it was accepted. None if a later attempt has begun.
+    /// and what was still to be sent is delivered if it was accepted. None if a later attempt has begun, or if this one has
+    /// a result.
     pub fn with_late(&self, ended: &Self) -> Option<Self> {
-        if self.attempts >= ended.attempts {
+        // A batch that took this one for crashed has recorded the attempt, and let the delivery wait.
+        let is_unknown = || self.lease_until.is_none() && self.last.as_ref().is_some_and(|last| last.result.is_none());
+        if self.attempts > ended.attempts || (self.attempts == ended.attempts && !is_unknown()) {
             return None;
         }
         let mut next = self.next();

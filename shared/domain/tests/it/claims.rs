@@ -188,5 +188,12 @@ fn an_attempt_that_ends_after_a_change_by_request_is_recorded() {
     let stopped = delivery(0, 0).finish(&Outcome::Superseded, NOW, &Schedule::Standard, 0.0, grace).0;
     let late = stopped.with_late(&delivered).expect("the attempt is not recorded");
     assert_eq!((late.attempts, late.status), (1, DeliveryStatus::Stopped));
-    assert_eq!(failed.with_late(&delivered), None, "another one has made its attempt");
+    let late = failed.with_late(&delivered).expect("the attempt is recorded as unknown");
+    assert_eq!((late.attempts, late.status), (1, DeliveryStatus::Delivered));
+    let leased = Delivery { lease_until: Some(NOW), ..failed.clone() };
+    assert_eq!(leased.with_late(&delivered), None, "version 0.2 makes its attempt");
+    let result = serde_json::json!({ "status": 500, "duration_ms": 7, "reason": "status 500, trying again" });
+    let mut made = failed;
+    made.last.as_mut().expect("an attempt").result = Some(serde_json::from_value(result).unwrap());
+    assert_eq!(made.with_late(&delivered), None, "another one has made its attempt");
 }
