@@ -131,7 +131,8 @@ impl DeliveryDetails {
         while let Some(claimed) = state.claimed(&self.delivery, Timestamp::EPOCH) {
             self.delivery = self.delivery.clone().with_claimed(&claimed);
             self.delivery.wait_reason = None;
-            self.attempts.extend(self.delivery.last.clone());
+            // The next batch may have given it a row already.
+            self.attempts = self.delivery.all_attempts(std::mem::take(&mut self.attempts));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A recovery is a row with a cursor. A worker takes a page, changes its deliveries, and saves the cursor on condition
 //! that no other worker did. A page that is processed twice, after a crash for example, finds its own marks on deliveries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -227,7 +227,7 @@ async fn work(
     probe: bool,
 ) -> Result<Option<Recovery>, StoreError> {
     let Some(mut recovery) = ports.store.recovery(id).await? else { return Ok(None) };
-    let mut endpoints = EndpointChecks { states: BTreeMap::new(), probe };
+    let mut endpoints = EndpointChecks { states: BTreeMap::new(), met: BTreeSet::new(), probe };
     while recovery.status == RecoveryStatus::Running {
         let mut next = page(ports, &recovery, &mut endpoints).await?;
         let now = ports.clock.now();
@@ -271,8 +271,10 @@ pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<
 
 /// Endpoints that were met.
 struct EndpointChecks {
-    /// Their states.
+    /// The states of those of this page: attempts that begin later are claimed in newer ones.
     states: BTreeMap<EndpointId, EndpointState>,
+    /// All of them.
+    met: BTreeSet<EndpointId>,
     /// Whether an endpoint with an open circuit is probed immediately: an operator who begins a recovery implies that it
     /// works again, the due sweep does not.
     probe: bool,
@@ -292,6 +294,7 @@ async fn page(
     let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place < behind).map(|(_, id)| *id).collect();
     next.examined += ids.len() as u64;
     let deliveries = ports.deliveries.load_all(&ids).await?;
+    checks.states.clear();
     let mut replays = Vec::new();
     for delivery in deliveries.iter().filter(|one| recovery.filter.matches(one, &recovery.id)) {
         next.matched += 1;
@@ -325,7 +328,7 @@ async fn page(
     Ok(next)
 }
 
-/// The state of an endpoint when it was met first.
+/// The state of an endpoint when this page met it first.
 async fn state<'a>(
     ports: &RecoverPorts<'_>,
     id: &EndpointId,
@@ -333,7 +336,7 @@ async fn state<'a>(
 ) -> Result<&'a EndpointState, StoreError> {
     if !checks.states.contains_key(id) {
         let state = ports.endpoints.endpoint(id).await?;
-        if takes(&state) && checks.probe {
+        if checks.met.insert(id.clone()) && takes(&state) && checks.probe {
             ports.endpoints.request_probe(id).await?;
         }
         checks.states.insert(id.clone(), state);

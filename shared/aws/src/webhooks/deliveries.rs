@@ -83,14 +83,20 @@ impl DueDeliveries for DeliveryTable {
             .expression_attribute_values(":now", n(now.millis()))
             .limit(PER_SHARD);
         let answer = query.send().await.map_err(|error| store_error("find due deliveries", error))?;
-        Ok(answer
-            .items()
-            .iter()
-            .filter_map(|item| {
-                let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
-                Some((id, EventId::parse(text(item, "event_id")?).ok()?))
-            })
-            .collect())
+        let (mut due, mut nameless) = (Vec::with_capacity(answer.items().len()), Vec::new());
+        for item in answer.items() {
+            let id = text(item, "pk").and_then(|pk| DeliveryId::parse(pk.strip_prefix("delivery#")?));
+            let Some(id) = id else { continue };
+            match text(item, "event_id").and_then(|event| EventId::parse(event).ok()) {
+                Some(event) => due.push((id, event)),
+                // Version 0.2 has sent an ended delivery again: it does not put back the event's id.
+                None => nameless.push(id),
+            }
+        }
+        if !nameless.is_empty() {
+            due.extend(self.load_all(&nameless).await?.into_iter().map(|delivery| (delivery.id, delivery.event_id)));
+        }
+        Ok(due)
     }
 }
 

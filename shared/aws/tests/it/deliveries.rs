@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reelhook_app::outbox::sweep::DueDeliveries;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
@@ -110,6 +111,19 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     save(&deliveries, &ended).await.unwrap();
     let statement = calls.only().at("/Statements/0/Statement").as_str().unwrap().to_owned();
     assert!(statement.contains(" REMOVE \"due_shard\" REMOVE \"due_at\" REMOVE \"event_id\" WHERE "), "{statement}");
+}
+
+#[tokio::test]
+async fn a_due_delivery_that_version_0_2_has_sent_again_is_found_by_its_row() {
+    let (item, _) = stored(1).await;
+    let (delivery, event) = rows(1);
+    let entry = json!({ "pk": { "S": format!("delivery#{}", delivery.id) } });
+    let (deliveries, calls) = table(move |call, _| match call.at("/IndexName").as_str() {
+        Some(_) => (200, json!({ "Items": [entry] })),
+        None => found(&[&item]),
+    });
+    assert_eq!(deliveries.due_deliveries(3, NOON).await.unwrap(), [(delivery.id, event.id)]);
+    assert_eq!(calls.all().len(), 2);
 }
 
 /// Loads these deliveries, each of which is readable and has its event.

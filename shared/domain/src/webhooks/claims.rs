@@ -8,6 +8,9 @@ use crate::{Attempt, AttemptClaim, ClaimedAttempt, Delivery, DeliveryStatus, End
 const KEPT: Duration = Duration::from_secs(900);
 /// The most expired slots that are kept, the newest ones: they make the endpoint's row larger.
 const MOST_KEPT: usize = 8;
+/// The most expired slots that one admission removes: an update expression has at most 4 KB (DynamoDB developer guide,
+/// "Quotas in Amazon DynamoDB"), and an admission that is too long would fail each time.
+const MOST_REMOVED: usize = 100;
 /// How far the clocks of two instances may differ.
 const CLOCKS: Duration = Duration::from_secs(2);
 /// How much longer than the endpoint's latency attempts may take before their slot must be extended.
@@ -40,17 +43,23 @@ impl EndpointState {
     }
 
     /// Takes a slot instead of the holder's former one, whose attempts are recorded, and removes expired slots that no
-    /// delivery can need any more.
+    /// delivery can need any more: of very many only some at once.
     pub(crate) fn take(&mut self, slot: Slot, now: Timestamp) {
         let slots = &mut self.concurrency.slots;
+        slots.retain(|other| other.holder != slot.holder);
         let is_kept = |other: &Slot| !other.claims.is_empty() && other.until.after(KEPT) > now;
-        slots.retain(|other| other.holder != slot.holder && (other.until > now || is_kept(other)));
-        let mut expired: Vec<Timestamp> = slots.iter().map(|other| other.until).filter(|until| *until <= now).collect();
-        if expired.len() > MOST_KEPT {
-            expired.sort_unstable();
-            let newest = expired[expired.len() - MOST_KEPT];
-            slots.retain(|other| other.until >= newest);
-        }
+        let expired = slots.iter().filter(|other| other.until <= now && is_kept(other));
+        let mut kept: Vec<Timestamp> = expired.map(|other| other.until).collect();
+        kept.sort_unstable();
+        let oldest = kept[kept.len().saturating_sub(MOST_KEPT)..].first().copied();
+        let is_needed =
+            |other: &Slot| other.until > now || (is_kept(other) && oldest.is_some_and(|oldest| other.until >= oldest));
+        let mut removed = 0;
+        slots.retain(|other| {
+            let stays = is_needed(other) || removed >= MOST_REMOVED;
+            removed += usize::from(!stays);
+            stays
+        });
         slots.push(slot);
         self.concurrency.changed_at = Some(now);
     }
@@ -72,9 +81,12 @@ impl Delivery {
     }
 
     /// The next version of a delivery that was changed while this attempt of it was in progress: the attempt is recorded,
-    /// and what was still to be sent is delivered if it was accepted. None if a later attempt has begun.
+    /// and what was still to be sent is delivered if it was accepted. None if a later attempt has begun, or if this one has
+    /// a result.
     pub fn with_late(&self, ended: &Self) -> Option<Self> {
-        if self.attempts >= ended.attempts {
+        // A batch that took this one for crashed has recorded the attempt, and let the delivery wait.
+        let is_unknown = || self.lease_until.is_none() && self.last.as_ref().is_some_and(|last| last.result.is_none());
+        if self.attempts > ended.attempts || (self.attempts == ended.attempts && !is_unknown()) {
             return None;
         }
         let mut next = self.next();

@@ -251,7 +251,7 @@ impl Delivery {
         (next, reason)
     }
 
-    /// All its attempts, given those that have rows of their own.
+    /// All its attempts in order, given those that have rows of their own.
     pub fn all_attempts(&self, rows: Vec<Attempt>) -> Vec<Attempt> {
         let mut attempts = rows;
         if let Some(last) = &self.last {
@@ -261,6 +261,8 @@ impl Delivery {
                 attempts.push(last.clone());
             }
         }
+        // The attempt of a crashed batch may have its row before the delivery says so.
+        attempts.sort_unstable_by_key(|attempt| attempt.number);
         attempts
     }
 

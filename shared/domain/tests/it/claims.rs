@@ -65,6 +65,31 @@ fn claims_of_crashed_batches_are_kept_within_bounds() {
 }
 
 #[test]
+fn slots_of_very_many_batches_are_removed_little_by_little() {
+    let mut kept = Kept::new();
+    let expired = |holder| Slot {
+        holder,
+        attempts: 0,
+        until: NOW,
+        busy_until: NOW,
+        started_at: NOW,
+        claims: vec![AttemptClaim { delivery: holder, attempt: 1 }],
+    };
+    kept.state.concurrency.slots = (1000..2000).map(expired).collect();
+    // All of them expire at the same time, so none is newer than another.
+    kept.wait(1000 * SECOND);
+    for left in [900, 800, 700] {
+        let before = kept.state.concurrency.slots.len();
+        let (holder, _) = kept.admit(&requests(0..1));
+        let slots = &kept.state.concurrency.slots;
+        let removed = before + 1 - slots.len();
+        assert_eq!(removed, 100, "in one expression");
+        assert_eq!(slots.iter().filter(|slot| slot.until == NOW).count(), left);
+        assert!(slots.iter().any(|slot| slot.holder == holder));
+    }
+}
+
+#[test]
 fn a_holder_has_one_slot_which_its_next_batch_replaces() {
     let mut kept = Kept::new();
     kept.policy.concurrency = 20;
@@ -163,5 +188,12 @@ fn an_attempt_that_ends_after_a_change_by_request_is_recorded() {
     let stopped = delivery(0, 0).finish(&Outcome::Superseded, NOW, &Schedule::Standard, 0.0, grace).0;
     let late = stopped.with_late(&delivered).expect("the attempt is not recorded");
     assert_eq!((late.attempts, late.status), (1, DeliveryStatus::Stopped));
-    assert_eq!(failed.with_late(&delivered), None, "another one has made its attempt");
+    let late = failed.with_late(&delivered).expect("the attempt is recorded as unknown");
+    assert_eq!((late.attempts, late.status), (1, DeliveryStatus::Delivered));
+    let leased = Delivery { lease_until: Some(NOW), ..failed.clone() };
+    assert_eq!(leased.with_late(&delivered), None, "version 0.2 makes its attempt");
+    let result = serde_json::json!({ "status": 500, "duration_ms": 7, "reason": "status 500, trying again" });
+    let mut made = failed;
+    made.last.as_mut().expect("an attempt").result = Some(serde_json::from_value(result).unwrap());
+    assert_eq!(made.with_late(&delivered), None, "another one has made its attempt");
 }

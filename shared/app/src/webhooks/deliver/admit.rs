@@ -1,11 +1,8 @@
-//! Stage 2, admit: decides which deliveries are sent now, and claims their attempts, with one admission for each endpoint
-//! of the batch.
+//! Stage 2, admit: decides which of one endpoint's deliveries are sent now, and claims their attempts, with one admission.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use reelhook_domain::{
     AdmissionRequest, EndpointId, EndpointState, Outcome, SendDecision, Slot, Timestamp, WaitReason,
 };
@@ -55,22 +52,8 @@ struct Wanted {
     failures: Failures,
 }
 
-/// Admits deliveries, which were read after `loaded_at`, to their endpoints, concurrently.
+/// Admits deliveries, which were read after `loaded_at`, to one endpoint; `state` is its state if that was read ahead.
 pub(super) async fn admit(
-    ports: &DeliverPorts<'_>,
-    due: BTreeMap<EndpointId, Vec<DueDelivery>>,
-    mut states: HashMap<EndpointId, EndpointState>,
-    loaded_at: Timestamp,
-) -> Vec<Decided> {
-    let admissions = due.into_iter().map(|(id, due)| {
-        let state = states.remove(&id);
-        admit_to(ports, id, due, state, loaded_at)
-    });
-    join_all(admissions.collect::<Vec<_>>()).await
-}
-
-/// Admits deliveries to one endpoint.
-async fn admit_to(
     ports: &DeliverPorts<'_>,
     id: EndpointId,
     due: Vec<DueDelivery>,
@@ -171,6 +154,8 @@ async fn decide(ports: &DeliverPorts<'_>, mut wanted: Wanted) -> Result<Decided,
         let sent = taken.filter(|_| !sent.is_empty()).map(|(slot, revision)| batch(slot, revision, sent, state));
         return Ok(Decided { batch: sent, changes, failures });
     }
+    // The last conflict may have been with a batch that attempts some of them.
+    claims::drop_claimed(ports, &wanted.state, &mut wanted.due, &mut wanted.failures).await;
     Ok(wanted.each(|due| contended(ports, last.as_deref(), &due)))
 }
 

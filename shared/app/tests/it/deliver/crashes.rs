@@ -310,6 +310,23 @@ async fn a_delivery_that_is_claimed_is_shown_with_its_attempt_and_not_replayed()
 }
 
 #[tokio::test]
+async fn an_attempt_of_a_crashed_batch_is_shown_once_and_in_order() {
+    let (mut stack, delivery) = with_one(&[]);
+    stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
+    send(&stack, &delivery).await.unwrap();
+    stack.world.advance_s(1);
+    stack.deliveries.faults.inject("admit", [Fault::LostAnswer]);
+    assert!(send(&stack, &delivery).await.is_err(), "the second attempt is claimed and not made");
+    stack.world.advance_s(15);
+    // The next batch gives both attempts rows, and is not admitted.
+    stack.deliveries.faults.busy("admit", 1);
+    assert!(send(&stack, &delivery).await.is_err());
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(500)), (2, None)]);
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(500)), (2, None), (3, Some(200))]);
+}
+
+#[tokio::test]
 async fn a_delivery_that_is_stopped_has_the_attempt_of_a_crashed_batch() {
     let (stack, delivery) = with_one(&[]);
     claim(&stack, &delivery, NOON);
