@@ -34,8 +34,9 @@ const FREED: Usage = Usage { writes: 1, half_reads: 2, ..NOTHING };
 const LOOKED_UP: Usage = Usage { half_reads: 2, ..HINTED };
 /// The flag that there are viewers, which who saves the version reads, or else `fanout`.
 const SHOWN: Usage = Usage { half_reads: 1, ..NOTHING };
-/// The row of packed lines and live events, and its entry in an index.
-const PACKED: Usage = Usage { writes: 2, ..NOTHING };
+/// The row of packed lines and live events, and its entry in an index: of a job with some twenty lines they have two KB, and a
+/// little more than one.
+const PACKED: Usage = Usage { writes: 4, ..NOTHING };
 /// Two counters in one transaction.
 const COUNTED: Usage = Usage { writes: 4, ..NOTHING };
 /// The run of fanout for a version with effects.
