@@ -47,10 +47,13 @@ pub struct Case {
     /// So often it is counted at most.
     attempts: usize,
     /// Other sections that follow from the rows: their names and texts.
-    more: &'static [fn(&[Row]) -> (&'static str, String)],
+    more: &'static [Section],
     /// The explanation below the table, from the rows and from the table of tables.
     notes: fn(&[Row], &str) -> String,
 }
+
+/// Writes a section of docs/cost.md from the rows: its name and its text.
+type Section = fn(&[Row]) -> (&'static str, String);
 
 /// An AWS call in a function's log.
 pub struct Call {

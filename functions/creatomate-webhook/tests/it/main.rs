@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use creatomate_webhook::apply;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 use proptest::prelude::*;
+use reelhook_api::apply_render;
 use reelhook_app::Url;
 use reelhook_app::jobs::renders::{CallbackPorts, Creatomate, RenderPorts};
 use reelhook_app::outbox::messages::WorkMessage;
@@ -90,7 +90,7 @@ impl Stack {
             creatomate: &self.creatomate,
             work: &self.work,
         };
-        apply(&ports, &auth, request, &mut ReportLine::default()).await
+        apply_render(&ports, &auth, request, &mut ReportLine::default()).await
     }
 }
 

@@ -164,9 +164,9 @@ pub fn of_messages(
 ) -> Vec<Result<(), StoreError>> {
     let mut results = results.into_iter();
     let of_message = |message: &DeliveryMessage| {
-        let named = results.by_ref().take(message.deliveries().count());
-        // Each result is consumed, so that the next message gets its own ones.
-        named.fold(Ok(()), |known, result| known.and(result))
+        // Each result is taken, so that the next message gets its own ones.
+        let named: Vec<_> = results.by_ref().take(message.deliveries().count()).collect();
+        named.into_iter().collect()
     };
     messages.iter().map(of_message).collect()
 }
