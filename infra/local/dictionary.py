@@ -45,7 +45,13 @@ def texts(path):
     # What a log line held was an effect of its version.
     file = path / "tables" / "JobEvents.jsonl"
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-        row = readable(json.loads(line)).get("line")
+        item = json.loads(line)
+        found = readable({name: {"B": base64.b64decode(of["B"])} if "B" in of else of for name, of in item.items()})
+        row = found.get("line")
+        # A packed row has versions, as the history of a running job.
+        for versions in [row.get("earlier") if isinstance(row, dict) else None, found.get("packed_live")]:
+            if versions:
+                yield compact(versions)
         if isinstance(row, dict):
             effect = {"kind": "log.v1", "event_type": row.get("event_type"), "level": row["level"], "message": row["message"]}
             yield compact({"b": {}, "o": [{**effect, **({"details": row["details"]} if row.get("details") else {})}]})

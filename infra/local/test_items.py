@@ -66,6 +66,12 @@ class Readable(unittest.TestCase):
         )
         self.assertEqual(items.readable({"packed": {"B": gzip.compress(b'{"a":1}')}}), {"packed": {"a": 1}})
 
+    def test_a_packed_row_of_the_log_is_expanded(self):
+        earlier, live = '[{"v":1,"at":5,"lines":[]}]', '[{"v":2,"at":6}]'
+        line = json.dumps({"message": "m", "earlier": items.packed_text(1, earlier)})
+        shown = items.readable({"line": {"S": line}, "packed_live": {"B": items.packed(1, live)}})
+        self.assertEqual(shown, {"line": {"message": "m", "earlier": json.loads(earlier)}, "packed_live": json.loads(live)})
+
     def test_an_unknown_dictionary_and_an_empty_body_are_problems(self):
         for body, reason in [(b"", "empty"), (b"\x63abc", "dictionary 99")]:
             with self.assertRaisesRegex(Problem, reason):
@@ -80,6 +86,14 @@ class Readable(unittest.TestCase):
         self.assertEqual(after["created_at"], before["created_at"] + move.by)
         self.assertEqual(after["id"], before["id"], "other ids are derived from it")
         self.assertEqual(moved["active_rank"]["S"], f"pending#{after['created_at']:014}#{after['created_at']}")
+
+    def test_a_recorded_packed_row_is_moved_in_time_and_stays_compressed(self):
+        move = Move({"began": 1704110400000, "ended": 1704110400000}, "secret")
+        line = '{"timestamp":"2024-01-01T12:00:00.000Z","earlier":"%s"}' % items.packed_text(1, '[{"at":1704110399000}]')
+        live = base64.b64encode(items.packed(1, '[{"at":1704110398000}]')).decode()
+        moved = items.readable(move.item(json.dumps({"line": {"S": line}, "packed_live": {"B": live}})))
+        self.assertEqual(moved["line"]["earlier"], [{"at": 1704110399000 + move.by}])
+        self.assertEqual(moved["packed_live"], [{"at": 1704110398000 + move.by}])
 
 
 class Show(unittest.TestCase):

@@ -13,6 +13,7 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
+use reelhook_http::jobs::callbacks::Route;
 use reelhook_http::jobs::creatomate::authenticate;
 use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::problem::{Problem, RequestProblem};
@@ -80,7 +81,7 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     let answer = take(deps, request, &mut line).await;
     // The audit log has every caller, admitted or refused.
     let secrets = deps.api.settings.get().await;
-    line.write(&secrets.edge, request, &answer, "received a render callback");
+    line.write(&secrets.edge, request, &answer, Route::Render.received());
     answer
 }
 

@@ -11,6 +11,7 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
+use reelhook_http::jobs::callbacks::Route;
 use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::jobs::step::{Credentials, read, reporter};
 use reelhook_http::problem::Problem;
@@ -69,7 +70,7 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     let answer = take(deps, request, &mut line).await;
     // The audit log has every caller, admitted or refused.
     let settings = deps.api.settings.get().await;
-    line.write(&settings.own.edge, request, &answer, "received a step update");
+    line.write(&settings.own.edge, request, &answer, Route::Step.received());
     answer
 }
 

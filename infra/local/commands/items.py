@@ -1,9 +1,11 @@
 """Items of tables as people read them: stored forms that are compressed are expanded, and JSON in texts is parsed.
 
 The form of a compressed body is written by shared/aws/src/items/packed.rs: a byte that names the dictionary, then raw
-deflate of `{"b": stored form, "o": outbox}`.
+deflate of `{"b": stored form, "o": outbox}`. Packed log rows (shared/aws/src/jobs/event_rows.rs) have versions in this
+form: their live events in `packed_live`, and as base64 the lines before the last one in `earlier` of `line`.
 """
 
+import base64
 import functools
 import gzip
 import json
@@ -37,12 +39,24 @@ def packed(number, text):
     return bytes([number]) + deflate.compress(text.encode()) + deflate.flush()
 
 
+def unpacked_text(text):
+    """The text in a compressed text, which is base64 without padding."""
+    return unpacked(base64.b64decode(text + "=" * (-len(text) % 4)))
+
+
+def packed_text(number, text):
+    """The compressed text with this text."""
+    return base64.b64encode(packed(number, text)).decode().rstrip("=")
+
+
 def readable(item):
     """An item in DynamoDB's JSON as plain JSON: the stored form is `body`, its effects are `outbox`."""
     found = {name: plain(name, value) for name, value in sorted(item.items())}
-    body = found.get("body")
+    body, line = found.get("body"), found.get("line")
     if isinstance(body, Body):
         found["body"], found["outbox"] = body.form, body.outbox
+    if isinstance(line, dict) and isinstance(line.get("earlier"), str):
+        line["earlier"] = json.loads(unpacked_text(line["earlier"]))
     return found
 
 
@@ -63,6 +77,8 @@ def plain(name, value):
         return int(of) if of.lstrip("-").isdigit() else float(of)
     if kind == "B" and name == "body":
         return Body(unpacked(of))
+    if kind == "B" and name == "packed_live":
+        return json.loads(unpacked(of))
     if kind == "B" and name == "packed":
         return json.loads(gzip.decompress(of))
     if kind == "B":

@@ -36,6 +36,8 @@ SECONDS = re.compile(r"(?<![\w.])1\d{9}(?!\w)")
 # shared/app/src/errors/store.rs).
 RANK = re.compile(r"\d{14}")
 LAST_MS = 9_999_999_999_999
+# The lines that are packed into the row of another one.
+EARLIER = re.compile(r'"earlier":"([A-Za-z0-9+/]+)"')
 
 
 def now_ms():
@@ -199,8 +201,12 @@ class Move:
         rank = plain.get("rank", {}).get("S", "")
         if RANK.fullmatch(rank):
             plain["rank"] = {"S": f"{rank[0]}{LAST_MS - self.ms(LAST_MS - int(rank[1:])):013}"}
+        earlier = EARLIER.search(plain.get("line", {}).get("S", ""))
+        if earlier:
+            moved = items.packed_text(base64.b64decode(earlier[1][:4])[0], self.text(items.unpacked_text(earlier[1])))
+            plain["line"] = {"S": plain["line"]["S"].replace(earlier[1], moved)}
         for name, data in packed.items():
-            if name == "body":
+            if name in ("body", "packed_live"):
                 plain[name] = {"B": items.packed(data[0], self.text(items.unpacked(data)))}
             else:
                 plain[name] = {"B": gzip.compress(self.text(gzip.decompress(data).decode()).encode())}

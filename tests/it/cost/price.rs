@@ -9,8 +9,10 @@ use crate::stack::Stack;
 
 /// Functions that Lambda runs for messages of a queue.
 const OF_QUEUES: [&str; 3] = ["worker", DISPATCHER, RENDER];
-/// Functions that wait for responses from outside.
-const WAITING: [&str; 2] = ["worker", DISPATCHER];
+/// Functions whose runs all wait for a response from outside.
+const WAITING: [&str; 3] = ["worker", "creatomate-webhook", DISPATCHER];
+/// The function of which one run waits: the callback that asks Creatomate about the end that it reports.
+const CALLBACKS: &str = "callbacks";
 /// The function with more memory.
 const RENDER: &str = "render";
 /// The function whose runs and calls are all for webhooks.
@@ -32,11 +34,9 @@ pub const MEMORY_GB: f64 = 0.25;
 const RENDER_GB: f64 = 3008.0 / 1024.0;
 /// Assumed durations: of a function that only works, and of one that waits for an external response.
 pub const OWN_SECONDS: f64 = 0.02;
-const WAITING_SECONDS: f64 = 0.25;
-/// A line of the API's access log, with what CloudWatch adds to it.
-const ACCESS_LOG_BYTES: f64 = 330.0;
-/// START, END and REPORT, as Lambda writes them for each run.
-const LAMBDA_LOG_BYTES: f64 = 300.0;
+pub const WAITING_SECONDS: f64 = 0.25;
+/// A line of the API's access log, as template.yaml formats it, with what CloudWatch adds to it.
+const ACCESS_LOG_BYTES: f64 = 250.0;
 
 /// The rows of what was counted, and a table of what each DynamoDB table had to do.
 pub async fn price(stack: &Stack, case: &Case, measured: &Measured) -> (Vec<Row>, String) {
@@ -77,6 +77,7 @@ pub async fn price(stack: &Stack, case: &Case, measured: &Measured) -> (Vec<Row>
         let time = match function {
             RENDER => case.render_seconds * RENDER_GB,
             waiting if WAITING.contains(&waiting) => runs * WAITING_SECONDS * MEMORY_GB,
+            CALLBACKS => (WAITING_SECONDS + (runs - 1.0).max(0.0) * OWN_SECONDS) * MEMORY_GB,
             _ => runs * OWN_SECONDS * MEMORY_GB,
         };
         let price = runs * INVOCATION + time * GB_SECOND;
@@ -96,7 +97,8 @@ pub async fn price(stack: &Stack, case: &Case, measured: &Measured) -> (Vec<Row>
         let operation = "SQS receive and delete by Lambda";
         row("all", operation, purpose, receives, format!("{polls} requests"), polls * SQS_REQUEST);
         let lines: f64 = functions.iter().filter_map(|function| measured.log_bytes.get(function)).sum();
-        let log = (lines + runs(&functions) * LAMBDA_LOG_BYTES) / 1e3;
+        // Lambda itself writes only about runs that failed (`PlatformLogLevel`).
+        let log = lines / 1e3;
         row("all", "log", purpose, f64::from(u8::from(log > 0.0)), format!("{log:.0} KB"), log * LOG_GB);
         let (stored, is_any) = (stored / 1e3, f64::from(u8::from(stored > 0.0)));
         row("all", "rows kept for 30 days", purpose, is_any, format!("{stored:.0} KB"), stored * STORED_GB_MONTH);

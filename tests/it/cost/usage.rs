@@ -8,7 +8,8 @@ use super::deployed::{CallbacksBy, deployed};
 use super::jobs::{JOB, SCENARIO, ended};
 use super::measure;
 use super::price::{
-    self, API_REQUEST, GB_SECOND, INVOCATION, MEMORY_GB, OWN_SECONDS, READ_UNIT, SQS_REQUEST, WRITE_UNIT,
+    self, API_REQUEST, GB_SECOND, INVOCATION, MEMORY_GB, OWN_SECONDS, READ_UNIT, SQS_REQUEST, WAITING_SECONDS,
+    WRITE_UNIT,
 };
 use super::rows::{Purpose, Row, of, share};
 use crate::stack::Stack;
@@ -17,8 +18,8 @@ use crate::stack::Stack;
 const TOLERANCE: f64 = 0.05;
 /// Runs that other work disturbs are not compared.
 const ATTEMPTS: usize = 6;
-/// The seconds of a run that a queue causes: it waits for a response from outside.
-const HINTED_SECONDS: f64 = 0.25;
+/// The runs without a hint that wait for a response from outside: the callback of the render's end.
+const CONFIRMING_RUNS: f64 = 1.0;
 
 #[tokio::test]
 async fn the_receipt_of_a_job_is_within_a_twentieth_of_its_calls() {
@@ -78,8 +79,9 @@ fn data(webhook: &Value) -> &Value {
 /// The price of a receipt: its runs, requests and units.
 fn billed(receipt: &Value) -> f64 {
     let of = |name: &str| receipt[name].as_f64().unwrap_or_else(|| panic!("{receipt} has no `{name}`"));
-    let hinted = of("queueRequests") / 3.0;
-    let seconds = hinted * HINTED_SECONDS + (of("runs") - hinted) * OWN_SECONDS;
+    // A run that a queue causes waits for the worker.
+    let waiting = of("queueRequests") / 3.0 + CONFIRMING_RUNS;
+    let seconds = waiting * WAITING_SECONDS + (of("runs") - waiting) * OWN_SECONDS;
     of("runs") * INVOCATION
         + seconds * MEMORY_GB * GB_SECOND
         + of("apiRequests") * API_REQUEST

@@ -1,4 +1,5 @@
-//! The stored form of an aggregate and its outbox as one attribute: JSON, deflated with a preset dictionary (ADR 50).
+//! The stored form of an aggregate and its outbox as one attribute: JSON, deflated with a preset dictionary (ADR 50). Packed
+//! log rows are written so too.
 
 use std::io::{Read, Write};
 use std::str::FromStr;
@@ -149,13 +150,16 @@ pub(crate) fn effect_kinds(item: &Item) -> Result<Option<Vec<Option<String>>>, S
 }
 
 /// Reads JSON that was deflated.
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+///
+/// # Errors
+/// Why it can't be read.
+pub(crate) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(&inflate(body)?).map_err(|error| error.to_string())
 }
 
 /// A text with the byte that names its dictionary before it. The stream has no header and no check sum: the table keeps
 /// what it was given, and each byte counts.
-fn deflate(text: &[u8]) -> Vec<u8> {
+pub(crate) fn deflate(text: &[u8]) -> Vec<u8> {
     let (name, dictionary) = DICTIONARIES[CURRENT];
     let mut stream = Compress::new(Compression::best(), false);
     stream.set_dictionary(dictionary).expect("nothing was compressed yet");

@@ -9,22 +9,17 @@
 //! version does not store. They do not see its live events, which are in another attribute: viewers get these from the
 //! first function of this version that they reconnect to.
 
-use std::io::Read as _;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive, lines_of, live_of};
 use reelhook_app::store::StoreError;
 use reelhook_app::views::Dialect;
 use reelhook_domain::{LogLevel, Recorded, Subject, Timestamp};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::items::packed::{deflate, parsed};
 use crate::items::{Item, b, json, read, text};
 
 /// The attribute of a log line in either form: the index `by-day` carries no other.
@@ -37,8 +32,6 @@ const RENDERED: &str = "live";
 pub(crate) const PACKED_LIVE: &str = "packed_live";
 /// The attributes of live events.
 pub(crate) const LIVE_ATTRIBUTES: [&str; 3] = [LIVE, RENDERED, PACKED_LIVE];
-/// Bytes of a packed form at most after it was decompressed: a history is packed when it has 32 KB.
-const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// The stored form of a log line. A rendered line has all of these members and others, so that this reads both forms.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,18 +113,14 @@ pub(crate) fn live(operation: &'static str, item: &Item, after: u64) -> Result<V
     Ok(vec![(version, StoredLive::Rendered { after, events: events.into_iter().map(event).collect() })])
 }
 
-/// Versions as compressed JSON.
+/// Versions as compressed JSON, as in the bodies of items.
 fn packed(versions: &[Recorded]) -> Vec<u8> {
-    let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
-    serde_json::to_writer(&mut packed, versions).expect("our own types are JSON");
-    packed.finish().expect("memory can be written")
+    deflate(&serde_json::to_vec(versions).expect("our own types are JSON"))
 }
 
-/// Reads compressed JSON; none if it is invalid.
-fn unpacked<T: DeserializeOwned>(packed: &[u8]) -> Option<T> {
-    let mut text = String::new();
-    DeflateDecoder::new(packed).take(LONGEST).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+/// Reads compressed versions; none if they are invalid.
+fn unpacked(packed: &[u8]) -> Option<Vec<Recorded>> {
+    parsed(packed).ok()
 }
 
 /// Whether a job ended with a rendered event.

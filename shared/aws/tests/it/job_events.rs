@@ -1,6 +1,9 @@
 //! The JobEvents table: batches of rows, rows that come back unprocessed inside a 200, and both stored forms.
 
+use std::sync::Arc;
+
 use reelhook_app::jobs::logs::{Line, LogStore, Page};
+use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::fanout::{FanoutStore, plan};
 use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive};
 use reelhook_app::store::StoreError;
@@ -10,9 +13,10 @@ use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Event, Job, JobId, JobSnapshot, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
-use reelhook_testkit::{NOON, SceneStack, lived, make_job, policy, run, started};
+use reelhook_testkit::{NOON, SceneStack, World, lived, make_job, policy, run, started};
 use serde_json::{Value, json};
 
 use crate::replay::{ATTEMPTS, Answer, Call, Calls, dynamodb, error, kind, ok};
@@ -384,6 +388,30 @@ async fn a_packed_row_has_every_line_and_live_event_that_rows_of_their_own_had()
     let line: Value = serde_json::from_str(one[0]["line"]["S"].as_str().unwrap()).unwrap();
     assert_eq!((&line["message"], &one[0]["seq"]), (&json!("Job cancelled"), &many[many.len() - 1]["seq"]));
     assert!(one[0].get("live_events").is_none() && one[0].get("live").is_none());
+}
+
+/// The bytes of an item as DynamoDB counts them, rounded up; base64 has four characters for three bytes.
+fn stored_bytes(item: &Value) -> usize {
+    let of = |value: &Value| match value["B"].as_str() {
+        Some(base64) => base64.len() / 4 * 3,
+        None => value["S"].as_str().or(value["N"].as_str()).expect("a known type").len(),
+    };
+    item.as_object().unwrap().iter().map(|(name, value)| name.len() + of(value)).sum()
+}
+
+#[tokio::test]
+async fn a_run_with_its_log_and_its_packed_row_take_two_write_units_each_at_most() {
+    let (versions, packed) = whole_run();
+    let (client, calls) = dynamodb(|_, _| ok());
+    let counters = CounterTable::new(client.clone(), "Counters");
+    let table = JobTable::new(client, "Jobs", counters, Arc::new(World::default()));
+    for job in &versions {
+        table.insert(job).await.unwrap();
+    }
+    let sizes: Vec<usize> = calls.all().iter().map(|call| stored_bytes(call.at("/Item"))).collect();
+    let row = stored_bytes(&items(&[packed]).await[0]);
+    println!("items of {sizes:?} bytes, and a row of {row}");
+    assert!(sizes.iter().chain([&row]).all(|size| *size <= 2048), "{sizes:?}, {row}");
 }
 
 #[tokio::test]

@@ -47,11 +47,13 @@ fn each_event_counts_its_run_and_what_its_effects_write_and_send() {
         ("the confirmation", checked(succeeded(), 0)),
     ];
     let life = lines(counting(Story::waiting()), &events);
+    let confirmed = [("a callback that confirmed the end", checked(succeeded(), 0))];
+    let confirmed = lines(counting(Story::rendering()), &confirmed);
     let cancelled = lines(counting(Story::processing()), &[("cancelled", Event::Cancel)]);
     let drawing = counting(Story::drawing());
     let claim = drawing.job.run.engine.pieces().and_then(|run| run.pieces.as_ref()).expect("pieces").claims;
     let drawn = Event::PieceDone { attempt: 1, claim, video: None };
-    insta::assert_snapshot!(life + &cancelled + &lines(drawing, &[("a scene is drawn", drawn)]));
+    insta::assert_snapshot!(life + &confirmed + &cancelled + &lines(drawing, &[("a scene is drawn", drawn)]));
 }
 
 #[test]

@@ -36,8 +36,8 @@ impl Route {
     /// What the audit log says about a request, as at the API.
     pub fn received(self) -> &'static str {
         match self {
-            Self::Step => "step update received",
-            Self::Render => "render callback received",
+            Self::Step => "received a step update",
+            Self::Render => "received a render callback",
         }
     }
 }

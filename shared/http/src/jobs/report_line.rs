@@ -26,9 +26,11 @@ pub struct ReportLine {
 }
 
 impl ReportLine {
-    /// Notes what a render callback did.
+    /// Notes what a render callback did. The job of its token stays, if no job has the render yet.
     pub fn received(&mut self, received: &Received) {
-        self.job_id = received.job().cloned();
+        if let Some(job_id) = received.job() {
+            self.job_id = Some(job_id.clone());
+        }
         self.outcome = Some(received.name());
     }
 
@@ -46,5 +48,21 @@ impl ReportLine {
         let status = status.as_deref().map(brief);
         tracing::info!(target: "audit", audit = true, source_ip, user_agent, job_id, attempt, step, render_id, status, outcome,
             "{what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_of_the_token_stays_where_no_job_has_the_render() {
+        let of_token = Some(JobId::parse("job_1_a").unwrap());
+        let mut line = ReportLine { job_id: of_token.clone(), ..ReportLine::default() };
+        line.received(&Received::Unknown);
+        assert_eq!((&line.job_id, line.outcome), (&of_token, Some("unknown")));
+        let other = JobId::parse("job_1_b").unwrap();
+        line.received(&Received::Hinted(Some(other.clone())));
+        assert_eq!((line.job_id, line.outcome), (Some(other), Some("hinted")));
     }
 }

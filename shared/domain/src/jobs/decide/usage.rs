@@ -4,19 +4,24 @@
 use std::ops::Add as _;
 
 use crate::jobs::job::Job;
+use crate::jobs::task::ExternalTask;
 use crate::jobs::usage::Usage;
 use crate::videos::render::RenderTask;
-use crate::{Effect, Event, JobEffect};
+use crate::{Effect, Event, JobEffect, StepUpdate};
 
 const NOTHING: Usage = Usage::NOTHING;
 /// The request that creates a job: it leases a call of its caller's limit, and counts jobs by two reads of 0.5 units.
 const CREATED: Usage = Usage { runs: 1, requests: 1, writes: 1, half_reads: 2, ..NOTHING };
 /// A report or a callback. The first ten a minute lease no call.
 const REPORTED: Usage = Usage { runs: 1, requests: 1, ..NOTHING };
+/// A report that names a render reads the callback that may have come before it.
+const NAMED: Usage = Usage { half_reads: 2, ..REPORTED };
 /// A command of a person.
 const COMMANDED: Usage = Usage { runs: 1, requests: 1, writes: 1, ..NOTHING };
-/// A claim writes the admission item too, in one transaction.
-const CLAIMED: Usage = Usage { writes: 2, ..NOTHING };
+/// A claim writes the job and the admission item in one transaction. The start goes on from the claimed job in memory,
+/// without what the store counted for the claim: so the write of the job is here, and its read is that which the store
+/// counts for the start, though that reads nothing.
+const CLAIMED: Usage = Usage { writes: 4, ..NOTHING };
 /// A hint and the run that it causes.
 const HINTED: Usage = Usage { runs: 1, hints: 1, ..NOTHING };
 /// A hint to start something: the admission item and the waiting jobs are read until nothing more can start.
@@ -27,8 +32,11 @@ const STARTED: Usage = Usage { half_reads: 3, ..NOTHING };
 const FREED: Usage = Usage { writes: 1, half_reads: 2, ..NOTHING };
 /// A hint after which a parked callback, or the job before it is changed, is read.
 const LOOKED_UP: Usage = Usage { half_reads: 2, ..HINTED };
-/// The row of packed lines and live events, and its entry in an index.
-const PACKED: Usage = Usage { writes: 2, ..NOTHING };
+/// The flag that there are viewers, which who saves the version reads, or else `fanout`.
+const SHOWN: Usage = Usage { half_reads: 1, ..NOTHING };
+/// The row of packed lines and live events, and its entry in an index: of a job with some twenty lines they have two KB, and a
+/// little more than one.
+const PACKED: Usage = Usage { writes: 4, ..NOTHING };
 /// Two counters in one transaction.
 const COUNTED: Usage = Usage { writes: 4, ..NOTHING };
 /// The run of fanout for a version with effects.
@@ -48,7 +56,10 @@ fn of_event(before: &Job, event: &Event) -> Usage {
     match event {
         Event::Claim => CLAIMED,
         Event::Started { .. } | Event::RunHere { .. } => STARTED,
+        Event::Step { update, .. } if names_render(before, update) => NAMED,
         Event::Step { .. } | Event::RenderReported { .. } => REPORTED,
+        // An end that its callback confirmed at once, or a person's look at the render.
+        Event::RenderChecked { check: 0, .. } if !is_confirming(before) => REPORTED,
         Event::PieceDone { claim, .. } => Usage { frames: frames(before, *claim), ..NOTHING },
         // They come with hints, which are counted where they are sent, or from the due sweep, which runs anyway.
         Event::StartDeferred { .. }
@@ -83,10 +94,9 @@ fn of_effects(outbox: &[Effect]) -> Usage {
         Effect::Draw { hints, .. } => Usage { runs: u64::from(*hints), hints: u64::from(*hints), ..NOTHING },
         Effect::Job(JobEffect::CheckRender { .. } | JobEffect::ApplyParked { .. }) => LOOKED_UP,
         Effect::Job(JobEffect::CancelWorker { .. }) => HINTED,
-        // The item keeps lines and live events. Webhooks are counted for themselves, and jobs raise no errors and reserve no
-        // credits.
+        Effect::Live { .. } => SHOWN,
+        // The item keeps lines. Webhooks are counted for themselves, and jobs raise no errors and reserve no credits.
         Effect::Log { .. }
-        | Effect::Live { .. }
         | Effect::CountLog { .. }
         | Effect::Notify { .. }
         | Effect::RaiseError(_)
@@ -101,6 +111,16 @@ fn of_effects(outbox: &[Effect]) -> Usage {
     let kept = |effect: &Effect| matches!(effect, Effect::Log { .. } | Effect::Live { .. });
     let run = if outbox.iter().all(kept) { NOTHING } else { FANNED_OUT };
     outbox.iter().map(of).fold(run, Usage::add)
+}
+
+/// Whether a report names a render that the job does not know yet.
+fn names_render(job: &Job, update: &StepUpdate) -> bool {
+    update.render_id.as_ref().is_some_and(|render| job.render_id() != Some(render))
+}
+
+/// Whether a check of the render was sent because its end was reported.
+fn is_confirming(job: &Job) -> bool {
+    job.run.engine.render().is_some_and(ExternalTask::is_confirming)
 }
 
 /// The frames of the piece with this claim, if it draws or has drawn.
