@@ -49,6 +49,7 @@ pub struct Deps {
     registrations: RegistrationTable,
     settings: Settings<WebhookSettings>,
     tables: Vec<String>,
+    slot_rows: usize,
     policy: Policy,
     project_policy: ProjectPolicy,
     clip_policy: ClipPolicy,
@@ -78,6 +79,7 @@ impl Deps {
             clips: resources.clips(),
             work,
             deliveries,
+            slot_rows: resources.environment.admission_shards(),
             policy: resources.environment.policy(),
             project_policy: resources.environment.project_policy(),
             clip_policy: resources.environment.clip_policy(),
@@ -116,6 +118,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
             clock: &SystemClock,
         },
         removal: RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, clock: &SystemClock, policy: &deps.policy },
+        slot_rows: deps.slot_rows,
         counters: &deps.counters,
         recoveries: RecoverPorts {
             store: table,

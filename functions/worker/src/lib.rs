@@ -76,6 +76,7 @@ impl Deps {
         let (url, base) =
             (resources.environment.optional_url("WORKER_URL"), resources.environment.required_public_base());
         let (renderer, max) = (resources.environment.renderer(), resources.environment.max_workers());
+        let shares = resources.environment.fair_shares();
         let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
         let (video, frame, stitch) = (
             resources.environment.video_service(),
@@ -107,7 +108,15 @@ impl Deps {
                     base: base.clone(),
                     tokens: tokens.clone(),
                 },
-                worker: WorkerSettings { url: url.clone(), renderer, max, base: base.clone(), tokens, secret },
+                worker: WorkerSettings {
+                    url: url.clone(),
+                    renderer,
+                    max,
+                    shares: shares.clone(),
+                    base: base.clone(),
+                    tokens,
+                    secret,
+                },
                 creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
             })
         };

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyRecord;
-use reelhook_app::jobs::starts::Claimed;
+use reelhook_app::jobs::claims::Claimed;
 use reelhook_app::outbox::sweep::PER_SHARD;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Aggregate, Timestamp};
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::conditional::failed_put;
 use crate::errors::store_error;
 use crate::items::{Item, is_expired, n, s, text};
+use crate::jobs::active::ActiveShards;
 use crate::jobs::counters::CounterTable;
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
@@ -70,6 +71,8 @@ pub(crate) struct AggregateTable<A> {
     pub client: aws_sdk_dynamodb::Client,
     pub counters: CounterTable,
     pub clock: Arc<dyn ClockAndRandom>,
+    /// The shards of the index of those that are under way, if the table has one.
+    pub shards: ActiveShards,
     table: String,
     kind: PhantomData<fn() -> A>,
 }
@@ -82,7 +85,7 @@ impl<A: Stored> AggregateTable<A> {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { client, counters, clock, table: table.into(), kind: PhantomData }
+        Self { client, counters, clock, shards: ActiveShards::default(), table: table.into(), kind: PhantomData }
     }
 
     /// Reads an aggregate that does not exist: a first call, which opens the connection.
@@ -199,13 +202,14 @@ impl<A: Stored> AggregateTable<A> {
         Err(StoreError::Busy { operation, source: "other requests used the same key during each attempt".into() })
     }
 
-    /// Replaces an aggregate and an admission item in one transaction; `slots` writes the admission item.
+    /// Replaces aggregates and rows of slots in one transaction; `slots` writes the rows.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn claim(&self, next: &A, slots: TransactWriteItem) -> Result<Claimed, StoreError> {
-        let put = self.part(next, Some(next.version() - 1));
-        match self.client.transact_write_items().transact_items(slots).transact_items(put).send().await {
+    pub async fn claim(&self, next: &[A], slots: Vec<TransactWriteItem>) -> Result<Claimed, StoreError> {
+        let puts = next.iter().map(|next| self.part(next, Some(next.version() - 1)));
+        let items = slots.into_iter().chain(puts).collect();
+        match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Claimed::Done),
             Err(error) => match cancelled(A::OPERATIONS.claim, error) {
                 // Another claim is in progress, or was first.
@@ -249,10 +253,17 @@ impl<A: Stored> AggregateTable<A> {
         expected: Option<u64>,
     ) -> Result<Saved<A>, StoreError> {
         let write_id = write_id();
-        match self.put(aggregate.to_item(&write_id), expected).send().await {
+        match self.put(self.item_of(aggregate, &write_id), expected).send().await {
             Ok(_) => Ok(Saved::Done),
             Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
         }
+    }
+
+    /// The item of an aggregate, in its shard.
+    fn item_of(&self, aggregate: &A, write_id: &str) -> Item {
+        let mut item = aggregate.to_item(write_id);
+        self.shards.place(&mut item, &aggregate.id().to_string());
+        item
     }
 
     fn put(&self, item: Item, expected: Option<u64>) -> PutItemFluentBuilder {
@@ -274,7 +285,7 @@ impl<A: Stored> AggregateTable<A> {
     /// The write of an aggregate as a part of a transaction, on condition that its item has the `expected` version, or does
     /// not exist.
     pub fn part(&self, aggregate: &A, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(aggregate.to_item(&write_id())));
+        let put = Put::builder().table_name(&self.table).set_item(Some(self.item_of(aggregate, &write_id())));
         let put = match expected {
             Some(version) => put
                 .condition_expression("#version = :version")

@@ -50,7 +50,8 @@ impl Resources {
     /// The table in JOBS_TABLE, with the one in COUNTERS_TABLE.
     pub fn jobs(&mut self) -> JobTable {
         let (table, counters) = (self.environment.required("JOBS_TABLE"), self.counters());
-        JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
+        let shards = self.environment.active_shards();
+        JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).sharded(shards)
     }
 
     /// The table in PROJECTS_TABLE, with the one in COUNTERS_TABLE.

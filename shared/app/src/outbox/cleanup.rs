@@ -8,6 +8,7 @@ use reelhook_domain::Timestamp;
 use serde::Serialize;
 
 use crate::change::ChangeError;
+use crate::jobs::admission::arrange;
 use crate::jobs::queue::{RemovalPorts, remove_cleared};
 use crate::jobs::reconcile::{CounterStore, reconcile};
 use crate::outbox::sweep::{SweepPorts, sweep};
@@ -27,6 +28,8 @@ pub struct CleanupPorts<'a> {
     pub sweep: SweepPorts<'a>,
     /// The removal of jobs that a clear has hidden.
     pub removal: RemovalPorts<'a>,
+    /// ADMISSION_SHARDS: the rows that grant slots to runs.
+    pub slot_rows: usize,
     /// The counters.
     pub counters: &'a dyn CounterStore,
     /// Recoveries.
@@ -59,6 +62,7 @@ pub async fn clean_up(ports: &CleanupPorts<'_>, reconciles: bool, deadline: Opti
     let swept = sweep(&ports.sweep).await;
     let mut failed = swept.failed;
     let removed = part(remove_cleared(&ports.removal).await, &mut failed);
+    part(arrange(ports.removal.queue, ports.slot_rows).await.map(usize::from), &mut failed);
     let now = ports.sweep.clock.now();
     let reconciles = reconciles || begins_an_hour(now);
     let counters_mended = if reconciles { part(reconcile(ports.counters, now).await, &mut failed) } else { 0 };

@@ -6,7 +6,7 @@ use reelhook_domain::{Aggregate, DeliveryId, EventId, Timestamp};
 
 use crate::change::{AggregateStore, Changed, change};
 use crate::clock::ClockAndRandom;
-use crate::jobs::starts::StartStore;
+use crate::jobs::claims::{StartStore, oldest_ready};
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
 use crate::projects::store::SceneSlots;
 use crate::store::StoreError;
@@ -22,8 +22,13 @@ pub const PER_SHARD: i32 = 200;
 
 /// The shard of an id.
 pub fn shard(id: &str) -> u32 {
+    hash(id) % SHARDS
+}
+
+/// A hash of an id, by which things are spread.
+pub fn hash(id: &str) -> u32 {
     // FNV-1a spreads well and never changes.
-    id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
+    id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Finds due aggregates of one kind.
@@ -169,7 +174,7 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
 
 /// Sends a hint to start if a job is ready to: the hint that a slot is free may have been lost.
 async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreError> {
-    if ports.starts.oldest_ready(now, 1).await?.is_empty() {
+    if oldest_ready(ports.starts, now, 1).await?.is_empty() {
         return Ok(());
     }
     send_all(ports.work, vec![Delayed::now(WorkMessage::Start)]).await

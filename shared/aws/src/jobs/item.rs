@@ -7,14 +7,13 @@ use reelhook_domain::{Effect, Job, JobId, JobKind, Status};
 
 use crate::aggregates::{Operations, Stored};
 use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+use crate::jobs::active;
 use crate::jobs::stored_job::StoredJob;
 
 /// The number of days for which ended jobs are kept.
 const RETENTION_DAYS: i64 = 30;
 /// The number of days for which the tombstone of a deleted job is kept: longer than records of the stream.
 const TOMBSTONE_DAYS: i64 = 3;
-/// The partition of active jobs in the index; see docs/adr/0003.
-pub(crate) const ACTIVE: &str = "active";
 
 impl Stored for Job {
     const OPERATIONS: Operations = Operations {
@@ -85,8 +84,9 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
     if job.status.is_final() {
         set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
     } else {
-        set("active", s(ACTIVE));
-        set("active_rank", s(active_rank(job)));
+        for (name, key) in active::keys(job) {
+            set(name, key);
+        }
     }
     item
 }
@@ -99,15 +99,6 @@ pub(crate) fn status_month(family: JobKind, status: Status, day: &str) -> String
         JobKind::Workflow => format!("{}#{month}", status.name()),
         JobKind::Video => format!("{}.{}#{month}", self::family(family), status.name()),
     }
-}
-
-/// The sort key of active jobs: waiting ones are sorted by the time from which they may start.
-fn active_rank(job: &Job) -> String {
-    let status = match job.status {
-        Status::Pending if job.run.start.claim.is_some() => "starting",
-        status => status.name(),
-    };
-    format!("{status}#{:014}", job.run.start.ready_at.millis().max(0))
 }
 
 /// Reads a job from its item.

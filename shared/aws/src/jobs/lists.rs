@@ -10,7 +10,7 @@ use reelhook_domain::{Job, JobId, JobKind, OwnerId, Status, Timestamp};
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
 use crate::items::{Item, n, number, s, text};
-use crate::jobs::item::{ACTIVE, status_month};
+use crate::jobs::item::status_month;
 use crate::jobs::table::JobTable;
 
 /// Running jobs that are listed, at most.
@@ -78,10 +78,14 @@ impl QueueStore for JobTable {
 
     async fn running(&self) -> Result<Vec<JobId>, StoreError> {
         // `pending` sorts before `processing` and `rendering`, `starting` sorts after them.
-        let values = [(":active", s(ACTIVE)), (":first", s("processing#")), (":last", s("rendering#~"))];
-        let query = self.items.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
-        let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
-        Ok(AggregateTable::<Job>::ids(answer.items()))
+        let found = try_join_all(self.items.shards.partitions().map(|active| async move {
+            let values = [(":active", active), (":first", s("processing#")), (":last", s("rendering#~"))];
+            let condition = "active = :active AND active_rank BETWEEN :first AND :last";
+            let query = self.items.query("by-active", condition, &values).limit(RUNNING);
+            let answer = query.send().await.map_err(|error| store_error("find running jobs", error))?;
+            Ok::<_, StoreError>(AggregateTable::<Job>::ids(answer.items()))
+        }));
+        Ok(found.await?.into_iter().flatten().take(RUNNING as usize).collect())
     }
 }
 

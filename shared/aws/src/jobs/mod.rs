@@ -1,5 +1,6 @@
 //! The tables of jobs: items, lists, logs, slots, counters, idempotency records and parked callbacks.
 
+pub mod active;
 pub mod admission;
 mod circuits;
 pub mod counters;

@@ -1,4 +1,5 @@
-//! Admission of runs: one item with the slots of the runs under way, the pause switch, and the cutoffs of clears.
+//! A row of slots: those of the runs under way, the pause switch, and the cutoffs of clears. A queue has one row, or several
+//! ([`crate::Slots`]).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Job, Status, Timestamp};
 
-/// The admission item.
+/// A row of slots: an admission item.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Admission {
     /// Rises by one with each change.
@@ -20,6 +21,30 @@ pub struct Admission {
     /// The cutoffs that hide cleared jobs until they are removed.
     #[serde(default, skip_serializing_if = "ClearCutoffs::is_empty")]
     pub cleared: ClearCutoffs,
+    /// The arrangement of the rows that this one belongs to.
+    #[serde(default, skip_serializing_if = "Layout::is_default")]
+    pub layout: Layout,
+}
+
+/// An arrangement of slots in rows. All rows of a queue have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// How many rows there are.
+    pub rows: usize,
+    /// Counts the arrangements, so that rows of different ones are told apart.
+    pub epoch: u64,
+}
+
+impl Layout {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { rows: 1, epoch: 0 }
+    }
 }
 
 /// The cutoffs of clears. They hide jobs from all readers at once; the due sweep then removes these jobs.
@@ -135,7 +160,8 @@ impl Admission {
         Self { cleared, ..self.next() }
     }
 
-    fn next(&self) -> Self {
+    /// The next version, unchanged.
+    pub(super) fn next(&self) -> Self {
         Self { version: self.version + 1, ..self.clone() }
     }
 

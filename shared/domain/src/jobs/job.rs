@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use crate::jobs::fair::{Lane, Priority};
 use crate::jobs::kind::JobKind;
 use crate::jobs::run::Run;
+use crate::jobs::slots::slot_of_lane;
 use crate::jobs::status::Status;
 use crate::metadata::Metadata;
 use crate::videos::render::{RenderPlan, StoredVideo};
@@ -55,6 +57,8 @@ pub struct Request {
     pub callback: Option<WebUrl>,
     /// The caller's metadata.
     pub metadata: Metadata,
+    /// Its priority among the caller's jobs.
+    pub priority: Priority,
 }
 
 /// Where a job came from.
@@ -118,9 +122,15 @@ impl Job {
         self.emitted.iter().any(|emitted| emitted.event == event)
     }
 
+    /// The lane whose part of the slots it uses.
+    pub fn lane(&self) -> Lane {
+        Lane::of(&self.origin)
+    }
+
     /// The key of this job's next slot.
     pub fn next_slot(&self) -> String {
-        format!("{}.{}.{}", self.id, self.run.attempt, self.run.start.claims + 1)
+        let slot = format!("{}.{}.{}", self.id, self.run.attempt, self.run.start.claims + 1);
+        slot_of_lane(slot, self.lane())
     }
 
     /// The id of the render at an outside service that the run waits for.

@@ -174,7 +174,8 @@ fn freed(plans: &[Plan], part: impl Fn(&Plan) -> &Vec<String>) -> Option<(usize,
     Some((first, plans.iter().flat_map(&part).map(String::as_str).collect()))
 }
 
-/// Frees slots of an admission item; those that are free already are skipped.
+/// Frees slots; those that are free already are skipped. Each row is written by itself, so that rows with other slots do
+/// not conflict.
 async fn free_slots<S: AdmissionStore + ?Sized>(
     store: &S,
     clock: &dyn ClockAndRandom,
@@ -182,13 +183,15 @@ async fn free_slots<S: AdmissionStore + ?Sized>(
 ) -> Result<(), StoreError> {
     let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
-        let admission = store.admission().await?;
-        let Some(next) = admission.free(slots) else { return Ok(()) };
-        if store.save_admission(&next).await? == Saved::Done {
+        let mut done = true;
+        for row in store.admission().await?.released(slots) {
+            done &= store.save_admission(&[row]).await? == Saved::Done;
+        }
+        if done {
             return Ok(());
         }
     }
-    Err(StoreError::Busy { operation: "free slots", source: "the admission item changed during each attempt".into() })
+    Err(StoreError::Busy { operation: "free slots", source: "their rows changed during each attempt".into() })
 }
 
 /// How many plans of a batch are applied so far, and the first failure.

@@ -194,7 +194,7 @@ async fn a_stale_index_entry_is_skipped() {
 
 #[tokio::test]
 async fn a_busy_store_redelivers_the_message() {
-    for operation in ["admission", "oldest_ready", "load", "claim", "save"] {
+    for operation in ["admission", "ready", "load", "claim", "save"] {
         let stack = Stack::with(&[], 3);
         let id = stack.submit(1);
         stack.jobs.faults.busy(operation, 1);

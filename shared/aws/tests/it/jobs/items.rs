@@ -88,6 +88,7 @@ pub(super) fn full() -> Job {
             pause_after_extraction: true,
             callback: WebUrl::parse("https://client.example/hook"),
             metadata: Metadata::default(),
+            priority: Priority::new(7).unwrap(),
         },
         deleted_at: None,
         updated_at: at(6),

@@ -1,0 +1,123 @@
+//! Reading the waiting jobs of the active index, lane by lane: a lane of many jobs hides no other.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
+use reelhook_app::jobs::claims::{Look, Ready};
+use reelhook_app::store::StoreError;
+use reelhook_domain::Job;
+
+use crate::aggregates::AggregateTable;
+use crate::errors::store_error;
+use crate::items::{Item, s};
+use crate::jobs::active::{self, Entry};
+
+/// Lanes with a job that may start that one look reads at most, over all shards, unless all jobs fit into the first page.
+const LANES: usize = 16;
+/// Such lanes of one shard at least.
+const LEAST_LANES: usize = 4;
+/// Queries of one shard in one look at most. Lanes whose jobs may only start later need one each.
+const QUERIES: usize = 64;
+
+/// The waiting jobs that may start, of all shards.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn ready(items: &AggregateTable<Job>, look: &Look) -> Result<Ready, StoreError> {
+    let lanes = (LANES / items.shards.read()).max(LEAST_LANES);
+    let shards = items.shards.partitions().map(|partition| {
+        let scan = Scan { items, partition, look, found: Ready { jobs: Vec::new(), all: true } };
+        scan.run(lanes)
+    });
+    let found = try_join_all(shards).await?;
+    let all = found.iter().all(|ready| ready.all);
+    Ok(Ready { jobs: found.into_iter().flat_map(|ready| ready.jobs).collect(), all })
+}
+
+/// A look into one shard.
+struct Scan<'a> {
+    items: &'a AggregateTable<Job>,
+    partition: AttributeValue,
+    look: &'a Look,
+    found: Ready,
+}
+
+impl Scan<'_> {
+    /// Reads the first page: where few jobs wait, it has them all. Else reads lanes from a random one on, to the end and
+    /// then from the beginning, until there are enough.
+    async fn run(mut self, lanes: usize) -> Result<Ready, StoreError> {
+        let page = self.page(&active::first(), &active::last()).await?;
+        if page.len() < self.look.each {
+            self.found.jobs.extend(entries(&page).map(|entry| entry.waiting).filter(|job| job.ready_at <= self.look.now));
+            return Ok(self.found);
+        }
+        let middle = active::begin_of(self.look.from);
+        let mut budget = (lanes, QUERIES);
+        for (first, last) in [(middle.clone(), active::last()), (active::first(), middle)] {
+            if !self.range(first, &last, &mut budget).await? {
+                self.found.all = false;
+                break;
+            }
+        }
+        Ok(self.found)
+    }
+
+    /// Reads the lanes of a range; returns whether it came to its end within the budget of lanes and queries.
+    /// A page that has nothing readable ends it too.
+    async fn range(&mut self, mut first: String, last: &str, budget: &mut (usize, usize)) -> Result<bool, StoreError> {
+        while first.as_str() < last {
+            if budget.0 == 0 || budget.1 == 0 {
+                return Ok(false);
+            }
+            budget.1 -= 1;
+            let page = self.page(&first, last).await?;
+            let is_last = page.len() < self.look.each;
+            let mut found: Vec<Entry> = entries(&page).collect();
+            if let (false, Some(cut)) = (is_last, found.last().map(|entry| entry.waiting.lane)) {
+                // The page may end within a lane. If it has other lanes too, this one is read from its beginning next.
+                let whole = found.iter().position(|entry| entry.waiting.lane == cut).unwrap_or_default();
+                let is_ready = |entry: &&Entry| entry.waiting.ready_at <= self.look.now;
+                first = match found.iter().rfind(is_ready) {
+                    _ if whole > 0 => found.drain(whole..).next().map(|entry| entry.begin).unwrap_or_default(),
+                    // Behind jobs that may start, a lane has only jobs of lower priority, and younger ones.
+                    Some(ready) => ready.after_lane.clone(),
+                    None => found.last().map(|entry| entry.after_class.clone()).unwrap_or_default(),
+                };
+            } else if !is_last {
+                return Ok(false);
+            }
+            self.keep(found, budget);
+            if is_last {
+                return Ok(true);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Keeps the jobs that may start, and counts their lanes.
+    fn keep(&mut self, found: Vec<Entry>, budget: &mut (usize, usize)) {
+        let mut lane = None;
+        for waiting in found.into_iter().map(|entry| entry.waiting) {
+            if waiting.ready_at > self.look.now {
+                continue;
+            }
+            if lane.replace(waiting.lane) != Some(waiting.lane) {
+                budget.0 = budget.0.saturating_sub(1);
+            }
+            self.found.jobs.push(waiting);
+        }
+    }
+
+    /// The first entries of a range.
+    async fn page(&self, first: &str, last: &str) -> Result<Vec<Item>, StoreError> {
+        let values = [(":active", self.partition.clone()), (":first", s(first)), (":last", s(last))];
+        let condition = "active = :active AND active_rank BETWEEN :first AND :last";
+        let query = self.items.query("by-active", condition, &values);
+        let limit = i32::try_from(self.look.each).unwrap_or(i32::MAX);
+        let answer = query.limit(limit).send().await.map_err(|error| store_error("find waiting jobs", error))?;
+        Ok(answer.items.unwrap_or_default())
+    }
+}
+
+fn entries(page: &[Item]) -> impl Iterator<Item = Entry> + '_ {
+    page.iter().filter_map(active::entry)
+}
