@@ -29,13 +29,13 @@ pub trait AdmissionStore: Send + Sync {
     }
 }
 
-/// Arranges slots in this number of rows; returns whether they were arranged otherwise. After a conflict the next due sweep
-/// arranges them.
+/// Arranges slots, of which this number of rows was read, in as many; returns whether they were arranged otherwise. After a
+/// conflict the next due sweep arranges them.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn arrange<S: AdmissionStore + ?Sized>(store: &S, rows: usize) -> Result<bool, StoreError> {
-    let Some(arranged) = store.admission_rows(rows).await?.arranged(rows) else { return Ok(false) };
+pub async fn arrange<S: AdmissionStore + ?Sized>(store: &S, slots: &Slots, rows: usize) -> Result<bool, StoreError> {
+    let Some(arranged) = slots.arranged(rows) else { return Ok(false) };
     let saved = store.save_admission(&arranged).await? == Saved::Done;
     tracing::info!(rows, saved, "arranged the slots of runs in rows");
     Ok(saved)

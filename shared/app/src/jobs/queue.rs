@@ -360,7 +360,14 @@ pub struct RemovalPorts<'a> {
 /// # Errors
 /// [`ChangeError`]; the next sweep continues.
 pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeError> {
-    let cleared = ports.queue.admission().await?.first().cleared.clone();
+    remove_hidden(ports, ports.queue.admission().await?.first().cleared.clone()).await
+}
+
+/// Does as [`remove_cleared`], with the cutoffs that were read.
+///
+/// # Errors
+/// As [`remove_cleared`].
+pub async fn remove_hidden(ports: &RemovalPorts<'_>, cleared: ClearCutoffs) -> Result<usize, ChangeError> {
     if cleared.is_empty() {
         return Ok(0);
     }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use reelhook_app::jobs::starts::start_some;
-use reelhook_domain::{JobId, Status};
+use reelhook_domain::{JobId, Lane, Status};
 use reelhook_testkit::{Stack, body_of, header};
 
 use super::start;
@@ -39,7 +39,7 @@ async fn is_posted_again(stack: &Stack, id: &JobId, posts: usize) {
         assert_eq!(body_of(request), body_of(&requests[0]));
     }
     let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
-    assert_eq!(held, [format!("{id}.1.2")], "the first claim's slot is free, the second's is held");
+    assert_eq!(held, [format!("{id}.1.2@{}", Lane::of_key("caller"))], "the first claim's slot is free, the second's is held");
 }
 
 #[tokio::test]

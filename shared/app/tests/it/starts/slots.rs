@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reelhook_app::jobs::queue::clear;
-use reelhook_domain::{Event, JobId, Status};
-use reelhook_testkit::{NOON, Stack};
+use reelhook_domain::{Event, JobId, Lane, Status};
+use reelhook_testkit::{NOON, Stack, response};
 
 use super::{requested_jobs, start};
 
@@ -84,7 +84,7 @@ async fn a_slot_with_an_expired_lease_is_free() {
     let (first, second) = (stack.submit(1), stack.submit(2));
     start(&stack).await;
     let (slot, lease) = stack.jobs.admission_item().active.into_iter().next().unwrap();
-    assert_eq!(slot, format!("{first}.1.1"));
+    assert_eq!(slot, format!("{first}.1.1@{}", Lane::of_key("caller")));
     // The claim's lease, the longest run and five minutes.
     assert_eq!(lease, NOON.after(Duration::from_secs(60 + 30 * 60 + 300)));
     stack.world.set(lease);
@@ -124,13 +124,24 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn one_hint_starts_at_most_ten_jobs() {
-    let stack = Stack::with(&[], 50);
-    for n in 0..30 {
+async fn one_hint_starts_at_most_sixty_four_jobs() {
+    let stack = Stack::with(&[], 200);
+    for n in 0..100 {
         stack.submit(n);
     }
-    assert_eq!(start(&stack).await, 10);
-    assert_eq!(start(&stack).await, 10);
+    assert_eq!(start(&stack).await, 64);
+    assert_eq!(stack.jobs.faults.calls("claim"), 8, "1, 2, 4, 8, and then 16 in one transaction");
+    assert_eq!(start(&stack).await, 36);
+}
+
+#[tokio::test]
+async fn a_busy_worker_gets_one_request_for_each_hint() {
+    let stack = Stack::with(&[], 200);
+    stack.http.script(|_| Ok(response(429, "{}")));
+    for n in 0..20 {
+        stack.submit(n);
+    }
+    assert_eq!((start(&stack).await, requested_jobs(&stack).len()), (0, 1));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
-    LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients, RenderId, RenderState,
+    Lane, LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Priority, Recipients, RenderId, RenderState,
     RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy};
@@ -196,7 +196,10 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     assert_eq!(of_ann["owner"], json!({ "S": "ann" }));
     assert_eq!(read_at(&of_ann, NOON).await.map(|job| job.origin), Some(owned));
     assert_eq!(item["active"], json!({ "S": "active" }));
-    assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
+    let lane = Lane::of_key("caller");
+    assert_eq!(item["active_rank"], json!({ "S": format!("pending#o{lane}4#01704110400000") }));
+    let of_none = check(Job { origin: Origin::default(), ..waiting() }, &active).await;
+    assert_eq!(of_none["active_rank"], json!({ "S": "pending#01704110400000" }), "as before there were lanes");
     assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));
     let shard = reelhook_app::outbox::sweep::shard(waiting().id.as_str());
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
