@@ -7,7 +7,7 @@ use crate::jobs::admission::{Admission, Layout, NoSlot};
 use crate::jobs::fair::Lane;
 use crate::Timestamp;
 
-/// Rows at most: the rows of two arrangements and ten jobs fit into one transaction.
+/// Rows at most. A claim writes them together with its jobs, and one transaction of DynamoDB takes 100 items.
 const MOST_ROWS: usize = 16;
 /// What separates the lane from the rest of a slot's key.
 const LANE: char = '@';
