@@ -272,7 +272,7 @@ mod tests {
         let shares = FairShares { weights: [(Lane::at(1), 3)].into(), most_percent: 100 };
         let jobs = (0..8).map(|n| waiting(n, u64::from(n % 2) + 1, 5, i64::from(n))).collect();
         let turns = shares.turns(jobs, &held(&[]), 100, None);
-        assert_eq!(turns.jobs, [0, 2, 4, 1, 6, 3, 5, 7], "three of lane 1 for one of lane 2");
+        assert_eq!(turns.jobs, [0, 2, 1, 4, 6, 3, 5, 7], "three of lane 1 for one of lane 2, the older one first on one level");
     }
 
     #[test]
@@ -316,8 +316,9 @@ mod tests {
             let arrival = service / 2;
             jobs.extend((0..50).map(|n| waiting(20_000 + n, u64::from(n) + 2, 5, arrival)));
             // Slots that were taken one after the other end one after the other.
+            let slots = i64::try_from(max).expect("a number of slots");
             let mut running: Vec<(i64, Lane)> =
-                (0..max as i64).map(|n| (service + n * service / max as i64, Lane::at(1))).collect();
+                (1..=slots).map(|n| (arrival + n * service / slots, Lane::at(1))).collect();
             let (mut waits, mut now) = (Vec::new(), arrival);
             while waits.len() < 50 {
                 running.retain(|(end, _)| *end > now);

@@ -14,7 +14,7 @@ const ACTIVE: &str = "active";
 /// The ranks of jobs that wait for a slot begin with this.
 const PENDING: &str = "pending#";
 /// What follows in the ranks of jobs that have a lane or a priority. Digits sort before it, so that the ranks of jobs
-/// without them, and of jobs of version 0.8 and older, are a range of their own.
+/// without them, and of jobs of version 0.2 and older, are a range of their own.
 const LANE: char = 'o';
 /// The digits of a lane.
 const LANE_DIGITS: usize = 12;

@@ -17,6 +17,7 @@ use reelhook_domain::{EndpointId, JobId, Metadata};
 use reelhook_testkit::World;
 use serde_json::{Value, json};
 
+use super::jobs::remove_exceptions;
 use super::{assert_unchanged, content, holding, rows_of, string, written};
 
 /// The newest recorded version.
@@ -43,7 +44,7 @@ fn with_metadata(table: &str, kind: &str, place: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn jobs_keep_their_metadata() {
-    let stored = with_metadata("Jobs", "job", "");
+    let mut stored = with_metadata("Jobs", "job", "");
     let (client, calls) = holding(stored.clone());
     let counters = CounterTable::new(client.clone(), "Counters");
     let table = JobTable::new(client, "Jobs", counters, Arc::new(World::default()));
@@ -52,7 +53,9 @@ async fn jobs_keep_their_metadata() {
         assert_eq!(job.request.metadata, expected());
         table.insert(&job).await.unwrap();
     }
-    assert_unchanged(&written(&calls), &stored);
+    let mut written = written(&calls);
+    remove_exceptions(VERSION, &mut written, &mut stored);
+    assert_unchanged(&written, &stored);
 }
 
 #[tokio::test]
