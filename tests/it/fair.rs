@@ -76,16 +76,17 @@ async fn an_owner_with_many_waiting_jobs_does_not_delay_others() {
     services.sort_unstable();
     let (slow, service) = (waits[(waits.len() * 95).div_ceil(100) - 1], services[services.len() / 2]);
     let behind = stats(&stack).await["pending"].as_u64().unwrap_or_default();
-    println!("{} owners waited {slow} ms (95th percentile) for a service of {service} ms; {behind} jobs wait", others.len());
+    println!(
+        "{} owners waited {slow} ms (95th percentile) for a service of {service} ms; {behind} jobs wait",
+        others.len()
+    );
     assert!(behind > 0, "the first owner still waits");
     assert!(slow <= 2 * service, "{waits:?} for {services:?}");
 
     // The rest is cancelled, so that the next test does not wait for it.
     let (status, answer) = stack.post("/api/queue/clear", &json!({})).await;
     assert_eq!(status, 200, "{answer}");
-    stack
-        .eventually("no job waits", || async { (!stack.aws.is_busy().await).then_some(()) })
-        .await;
+    stack.eventually("no job waits", || async { (!stack.aws.is_busy().await).then_some(()) }).await;
     assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
     stack.assert_queues_empty().await;
 }

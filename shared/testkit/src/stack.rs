@@ -8,8 +8,7 @@ use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::RemovalPorts;
 use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
-use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
-use reelhook_app::jobs::work::{WorkPorts, work_on};
+use reelhook_app::jobs::{starts::StartPorts, starts::WorkerSettings, work::WorkPorts, work::work_on};
 use reelhook_app::outbox::cleanup::CleanupPorts;
 use reelhook_app::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan};
 use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
@@ -296,10 +295,9 @@ impl Stack {
             origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
             key: None,
         };
-        match requests::submit_video(&ports, request).await.expect("a submitted video") {
-            VideoSubmitted::Answer { job_id, .. } => job_id,
-            VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
-        }
+        let submitted = requests::submit_video(&ports, request).await.expect("a submitted video");
+        let VideoSubmitted::Answer { job_id, .. } = submitted else { panic!("it has no idempotency key") };
+        job_id
     }
 
     /// Runs a renderer on one message: it processes one piece.

@@ -10,7 +10,7 @@ use reelhook_app::outbox::rows::{LogRow, StoredLive};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, Subject, Timestamp, SlotRow, Slots};
+use reelhook_domain::{Admission, Delivery, SlotRow, Slots, Subject, Timestamp};
 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;

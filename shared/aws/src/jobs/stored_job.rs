@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
     Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata, NoRetry,
-    Origin, OwnerId, PiecesRun, Polls, Priority, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status,
-    StepRecord, Steps, Timestamp, WebUrl, Worker,
+    Origin, OwnerId, PiecesRun, Polls, Priority, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start,
+    Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -23,8 +23,8 @@ use tokio::sync::Mutex;
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
 use crate::items::{n, s, text};
-use crate::jobs::counters::CounterTable;
 use crate::jobs::active::{ActiveShards, ready};
+use crate::jobs::counters::CounterTable;
 use crate::jobs::item::status_month;
 
 /// The maximum number of active jobs that one read counts.

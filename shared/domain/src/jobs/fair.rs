@@ -169,7 +169,8 @@ impl FairShares {
                 Some(("key", key)) if !key.is_empty() => Lane::of_key(key),
                 Some(_) | None => return Err(bad()),
             };
-            let weight = weight.trim().parse().ok().filter(|weight| (1..=MOST_WEIGHT).contains(weight)).ok_or_else(bad)?;
+            let weight =
+                weight.trim().parse().ok().filter(|weight| (1..=MOST_WEIGHT).contains(weight)).ok_or_else(bad)?;
             parsed.insert(lane, weight);
         }
         if parsed.len() > MOST_WEIGHTS {
@@ -272,7 +273,11 @@ mod tests {
         let shares = FairShares { weights: [(Lane::at(1), 3)].into(), most_percent: 100 };
         let jobs = (0..8).map(|n| waiting(n, u64::from(n % 2) + 1, 5, i64::from(n))).collect();
         let turns = shares.turns(jobs, &held(&[]), 100, None);
-        assert_eq!(turns.jobs, [0, 2, 1, 4, 6, 3, 5, 7], "three of lane 1 for one of lane 2, the older one first on one level");
+        assert_eq!(
+            turns.jobs,
+            [0, 2, 1, 4, 6, 3, 5, 7],
+            "three of lane 1 for one of lane 2, the older one first on one level"
+        );
     }
 
     #[test]

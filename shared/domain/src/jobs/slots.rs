@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::Timestamp;
 use crate::jobs::admission::{Admission, Layout, NoSlot};
 use crate::jobs::fair::Lane;
-use crate::Timestamp;
 
 /// Rows at most. A claim writes them together with its jobs, and one transaction of DynamoDB takes 100 items.
 const MOST_ROWS: usize = 16;
@@ -105,8 +105,7 @@ impl Slots {
         let count = self.rows.len();
         let part = |number: usize| max / count + usize::from(number < max % count);
         let held: Vec<usize> = self.rows.iter().map(|row| row.running(now)).collect();
-        let mut excess: usize =
-            held.iter().enumerate().map(|(number, held)| held.saturating_sub(part(number))).sum();
+        let mut excess: usize = held.iter().enumerate().map(|(number, held)| held.saturating_sub(part(number))).sum();
         let mut free = vec![0; count];
         for number in (0..count).rev() {
             let taken = excess.min(part(number).saturating_sub(held[number]));
@@ -232,12 +231,10 @@ mod tests {
     fn one_claim_takes_slots_of_several_rows() {
         let slots = in_rows(4);
         let taken = slots.take(&names(0..10), NOW, until(), 10, 2).expect("ten slots");
-        assert_eq!(taken.iter().map(|row| (row.number, row.row.active.len())).collect::<Vec<_>>(), [
-            (2, 2),
-            (3, 2),
-            (0, 3),
-            (1, 3)
-        ]);
+        assert_eq!(
+            taken.iter().map(|row| (row.number, row.row.active.len())).collect::<Vec<_>>(),
+            [(2, 2), (3, 2), (0, 3), (1, 3)]
+        );
         assert_eq!(slots.take(&names(0..11), NOW, until(), 10, 2), Err(NoSlot::Full));
     }
 

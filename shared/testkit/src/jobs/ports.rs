@@ -7,17 +7,15 @@ use async_trait::async_trait;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::jobs::admission::AdmissionStore;
+use reelhook_app::jobs::claims::{Claimed, Look, Ready, StartStore};
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::renders::{Callback, RenderStore};
-use reelhook_app::jobs::claims::{Claimed, Look, Ready, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::jobs::fair::Waiting;
-use reelhook_domain::{
-    Admission, Job, JobId, JobKind, OwnerId, RenderId, Service, SlotRow, Slots, Status, Timestamp,
-};
+use reelhook_domain::{Admission, Job, JobId, JobKind, OwnerId, RenderId, Service, SlotRow, Slots, Status, Timestamp};
 
 use super::MemoryJobs;
 

@@ -8,7 +8,7 @@ use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::Lookups;
 use reelhook_domain::errors::cause::{Cause, Raise, Resolve};
 use reelhook_domain::projects::task::{Stage, TaskRef};
-use reelhook_domain::{Admission, SlotRow, EventId, ProjectId, RenderId, SceneId};
+use reelhook_domain::{Admission, EventId, ProjectId, RenderId, SceneId, SlotRow};
 use reelhook_testkit::{Fault, NOON, Stack};
 
 fn project() -> ProjectId {

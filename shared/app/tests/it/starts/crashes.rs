@@ -39,7 +39,11 @@ async fn is_posted_again(stack: &Stack, id: &JobId, posts: usize) {
         assert_eq!(body_of(request), body_of(&requests[0]));
     }
     let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
-    assert_eq!(held, [format!("{id}.1.2@{}", Lane::of_key("caller"))], "the first claim's slot is free, the second's is held");
+    assert_eq!(
+        held,
+        [format!("{id}.1.2@{}", Lane::of_key("caller"))],
+        "the first claim's slot is free, the second's is held"
+    );
 }
 
 #[tokio::test]

@@ -58,7 +58,9 @@ impl ActiveShards {
     /// Puts the item of a job that is under way into its shard.
     pub(crate) fn place(self, item: &mut Item, id: &str) {
         let shard = reelhook_app::outbox::sweep::hash(id) % self.written;
-        if shard > 0 && let Some(active) = item.get_mut("active") {
+        if shard > 0
+            && let Some(active) = item.get_mut("active")
+        {
             *active = s(partition(shard));
         }
     }
@@ -171,7 +173,8 @@ mod tests {
 
     #[test]
     fn what_is_no_rank_of_a_waiting_job_is_no_entry() {
-        for rank in ["starting#01", "pending#x", "pending#o12#1", "pending#o000000000001x#1", "pending#o0000000000015#"] {
+        for rank in ["starting#01", "pending#x", "pending#o12#1", "pending#o000000000001x#1", "pending#o0000000000015#"]
+        {
             assert!(entry(&item(rank)).is_none(), "{rank}");
         }
     }
@@ -191,7 +194,8 @@ mod tests {
         for n in 0..400 {
             let mut item: Item = [("active".to_owned(), s(ACTIVE))].into();
             ActiveShards::new(4, 1).place(&mut item, &format!("job_1704110400000_{n:032x}"));
-            let shard = text(&item, "active").expect("a text").strip_prefix("active#").map_or(0, |n| n.parse().expect("n"));
+            let shard =
+                text(&item, "active").expect("a text").strip_prefix("active#").map_or(0, |n| n.parse().expect("n"));
             counts[shard] += 1_usize;
         }
         assert!(counts.iter().all(|count| (60..140).contains(count)), "{counts:?}");

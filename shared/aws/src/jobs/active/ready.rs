@@ -47,7 +47,9 @@ impl Scan<'_> {
     async fn run(mut self, lanes: usize) -> Result<Ready, StoreError> {
         let page = self.page(&active::first(), &active::last()).await?;
         if page.len() < self.look.each {
-            self.found.jobs.extend(entries(&page).map(|entry| entry.waiting).filter(|job| job.ready_at <= self.look.now));
+            self.found
+                .jobs
+                .extend(entries(&page).map(|entry| entry.waiting).filter(|job| job.ready_at <= self.look.now));
             return Ok(self.found);
         }
         let middle = active::begin_of(self.look.from);

@@ -7,8 +7,9 @@ use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
-    Lane, LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Priority, Recipients, RenderId, RenderState,
-    RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
+    Lane, LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Priority, Recipients, RenderId,
+    RenderState, RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, WebUrl,
+    Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Lists of jobs: waiting jobs, due jobs, the job of a render, and pages of a day.
 
-use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::claims::oldest_ready;
+use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::{DueDeliveries, DueIndex};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
