@@ -11,10 +11,12 @@ use crate::errors::store_error;
 use crate::items::{Item, s};
 use crate::jobs::active::{self, Entry};
 
-/// Lanes with a job that may start that one look reads at most, over all shards, unless all jobs fit into the first page.
+/// Lanes with a job that may start that one look reads at most, over all shards.
 const LANES: usize = 16;
 /// Such lanes of one shard at least.
 const LEAST_LANES: usize = 4;
+/// Queries of one shard that find out whether there are only a few lanes.
+const FEW_QUERIES: usize = 6;
 /// Queries of one shard in one look at most. Lanes whose jobs may only start later need one each.
 const QUERIES: usize = 64;
 
@@ -42,16 +44,14 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Reads the first page: where few jobs wait, it has them all. Else reads lanes from a random one on, to the end and
-    /// then from the beginning, until there are enough.
+    /// Reads lanes from the first one on, which is one query where few jobs wait. Where there are many lanes, it begins again
+    /// at a random one, to the end and then from the beginning, until there are enough, so that no lane comes first always.
     async fn run(mut self, lanes: usize) -> Result<Ready, StoreError> {
-        let page = self.page(&active::first(), &active::last()).await?;
-        if page.len() < self.look.each {
-            self.found
-                .jobs
-                .extend(entries(&page).map(|entry| entry.waiting).filter(|job| job.ready_at <= self.look.now));
+        let mut few = (LEAST_LANES, FEW_QUERIES);
+        if self.range(active::first(), &active::last(), &mut few).await? {
             return Ok(self.found);
         }
+        self.found.jobs.clear();
         let middle = active::begin_of(self.look.from);
         let mut budget = (lanes, QUERIES);
         for (first, last) in [(middle.clone(), active::last()), (active::first(), middle)] {
