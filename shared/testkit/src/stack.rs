@@ -266,6 +266,7 @@ impl Stack {
         CleanupPorts {
             sweep: self.sweep_ports(aggregates),
             removal: RemovalPorts { queue: &*self.jobs, jobs: &*self.jobs, clock: &*self.world, policy: &self.policy },
+            slot_rows: self.jobs.slots().rows(),
             counters: &self.fanout,
             recoveries: self.recover_ports(),
         }
@@ -291,15 +292,15 @@ impl Stack {
             warnings: Vec::new(),
             callback: callback.map(|url| WebUrl::parse(url).expect("an http URL")),
             metadata: Metadata::default(),
+            priority: Default::default(),
             uploads: Vec::new(),
             origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
             key: None,
             usage: false,
         };
-        match requests::submit_video(&ports, request).await.expect("a submitted video") {
-            VideoSubmitted::Answer { job_id, .. } => job_id,
-            VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
-        }
+        let submitted = requests::submit_video(&ports, request).await.expect("a submitted video");
+        let VideoSubmitted::Answer { job_id, .. } = submitted else { panic!("it has no idempotency key") };
+        job_id
     }
 
     /// Runs a renderer on one message: it processes one piece.
