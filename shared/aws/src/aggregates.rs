@@ -288,12 +288,7 @@ impl<A: Stored> AggregateTable<A> {
     }
 
     /// Writes the item of an aggregate on condition that there is one of the `expected` version, or none.
-    async fn write(
-        &self,
-        operation: &'static str,
-        item: Item,
-        expected: Option<u64>,
-    ) -> Result<Saved<A>, StoreError> {
+    async fn write(&self, operation: &'static str, item: Item, expected: Option<u64>) -> Result<Saved<A>, StoreError> {
         let write_id = text(&item, "write_id").unwrap_or_default().to_owned();
         match self.put(item, expected).send().await {
             Ok(_) => Ok(Saved::Done),

@@ -263,7 +263,11 @@ impl ActiveJobs for JobTable {
 impl JobTable {
     /// The last jobs in a shard by rank, at most `most`, and whether these are all. From the last, ranks begin with `starting`,
     /// `rendering`, `processing` and `pending`.
-    async fn last_ranks(&self, active: AttributeValue, most: usize) -> Result<(Vec<(String, JobId)>, bool), StoreError> {
+    async fn last_ranks(
+        &self,
+        active: AttributeValue,
+        most: usize,
+    ) -> Result<(Vec<(String, JobId)>, bool), StoreError> {
         let (mut ranks, mut start) = (Vec::new(), None);
         loop {
             let query = self.items.query("by-active", "active = :active", &[(":active", active.clone())]);

@@ -258,7 +258,12 @@ impl From<StoredJob> for Job {
             deleted_at: stored.deleted_at,
             due_at: stored.due_at,
             retries: Retries { used: stored.retry_count, max: stored.max_retries, by_hand_at: stored.retried_at },
-            ledger: Ledger { live_version: stored.live_version, log: stored.log, counted: stored.log_counted, usage: None },
+            ledger: Ledger {
+                live_version: stored.live_version,
+                log: stored.log,
+                counted: stored.log_counted,
+                usage: None,
+            },
             history: stored.history,
             emitted: stored.emitted,
             outbox: Vec::new(),

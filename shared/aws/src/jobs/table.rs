@@ -87,12 +87,10 @@ impl JobTable {
         match (fanout_need(job), &self.viewers) {
             (FanoutNeed::Nothing, _) => false,
             (FanoutNeed::Effects, _) | (FanoutNeed::Viewers, None) => true,
-            (FanoutNeed::Viewers, Some(viewers)) => {
-                viewers.any(self.items.clock.now()).await.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "failed to read whether there are viewers, they are assumed");
-                    true
-                })
-            }
+            (FanoutNeed::Viewers, Some(viewers)) => viewers.any(self.items.clock.now()).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "failed to read whether there are viewers, they are assumed");
+                true
+            }),
         }
     }
 

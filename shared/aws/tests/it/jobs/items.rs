@@ -191,10 +191,7 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     let item = check(waiting(), &active).await;
     let lane = Lane::of_key("caller");
     let video = check(Job { kind: JobKind::Video, ..waiting() }, &active).await;
-    assert_eq!(
-        video["active_rank"],
-        json!({ "S": format!("pending#o{lane}4#01704110400000#1704110400000#video") })
-    );
+    assert_eq!(video["active_rank"], json!({ "S": format!("pending#o{lane}4#01704110400000#1704110400000#video") }));
     let owned = Origin { owner: OwnerId::parse("ann"), ..Origin::default() };
     let of_ann =
         check(Job { origin: owned.clone(), ..waiting() }, &[&active[..], &["owner", "created_at"]].concat()).await;
