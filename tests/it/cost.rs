@@ -9,6 +9,7 @@ mod jobs;
 mod price;
 mod projects;
 mod rows;
+mod sizes;
 mod units;
 mod usage;
 
@@ -46,10 +47,13 @@ pub struct Case {
     /// So often it is counted at most.
     attempts: usize,
     /// Other sections that follow from the rows: their names and texts.
-    more: &'static [fn(&[Row]) -> (&'static str, String)],
+    more: &'static [Section],
     /// The explanation below the table, from the rows and from the table of tables.
     notes: fn(&[Row], &str) -> String,
 }
+
+/// Writes a section of docs/cost.md from the rows: its name and its text.
+type Section = fn(&[Row]) -> (&'static str, String);
 
 /// An AWS call in a function's log.
 pub struct Call {
@@ -157,8 +161,12 @@ async fn quietly(what: &str, mut check: impl AsyncFnMut() -> bool) {
 async fn measure(stack: &Stack, case: &Case, run: &impl AsyncFn()) -> Measured {
     let (from, since) = (log_length(), SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis());
     run().await;
-    let mut measured =
-        Measured { calls: Vec::new(), log_bytes: BTreeMap::new(), invocations: BTreeMap::new(), disturbed: BTreeSet::new() };
+    let mut measured = Measured {
+        calls: Vec::new(),
+        log_bytes: BTreeMap::new(),
+        invocations: BTreeMap::new(),
+        disturbed: BTreeSet::new(),
+    };
     for (function, line, fields) in log_lines(from) {
         let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
         let is_call = text("message") == "AWS call";

@@ -1,7 +1,7 @@
 //! The Function URL that workers get as the base of their callbacks if `CallbacksBy` is `FunctionUrl`: reports of steps
 //! and callbacks of renders, with the token of a run in the path. It applies them as the functions behind the API do.
 
-use reelhook_api::{Api, SettingsReader};
+use reelhook_api::{Api, SettingsReader, apply_render, apply_step};
 use reelhook_app::clock::ClockAndRandom as _;
 use reelhook_app::jobs::renders::{CallbackAuth, CallbackPorts, Creatomate, RenderPorts};
 use reelhook_app::jobs::steps::StepPorts;
@@ -102,7 +102,7 @@ async fn take(deps: &Deps, request: &ApiRequest, route: Route, line: &mut Report
                 clock: &SystemClock,
                 policy: &deps.policy,
             };
-            step_webhook::apply(&ports, step, &request.request_id, line).await
+            apply_step(&ports, step, &request.request_id, line).await
         }
         Route::Render => {
             let secrets = deps.api.settings.get().await;
@@ -118,7 +118,7 @@ async fn take(deps: &Deps, request: &ApiRequest, route: Route, line: &mut Report
                 creatomate: &secrets.creatomate,
                 work: &deps.work,
             };
-            creatomate_webhook::apply(&ports, &CallbackAuth::Run(job_id, attempt), request, line).await
+            apply_render(&ports, &CallbackAuth::Run(job_id, attempt), request, line).await
         }
     }
 }

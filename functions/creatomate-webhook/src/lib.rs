@@ -1,8 +1,8 @@
 //! POST /api/webhooks/creatomate: receives render callbacks, and confirms the ends that they report at Creatomate. A
 //! callback without a token is only a hint.
 
-use reelhook_api::{Api, SettingsReader};
-use reelhook_app::jobs::renders::{CallbackAuth, CallbackPorts, Creatomate, RenderPorts, receive};
+use reelhook_api::{Api, SettingsReader, apply_render};
+use reelhook_app::jobs::renders::{CallbackAuth, CallbackPorts, Creatomate, RenderPorts};
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_aws::jobs::parked::RenderTable;
@@ -13,7 +13,7 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
-use reelhook_http::jobs::creatomate::{answer, authenticate, read};
+use reelhook_http::jobs::creatomate::authenticate;
 use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
@@ -110,23 +110,5 @@ async fn take(deps: &Deps, request: &ApiRequest, line: &mut ReportLine) -> Resul
         creatomate: &secrets.creatomate,
         work: &deps.work,
     };
-    apply(&ports, &auth, request, line).await
-}
-
-/// Reads a callback that was counted, and applies it. One without a token only sends a hint to the Work queue.
-///
-/// # Errors
-/// [`Problem`].
-pub async fn apply(
-    ports: &CallbackPorts<'_>,
-    auth: &CallbackAuth,
-    request: &ApiRequest,
-    line: &mut ReportLine,
-) -> Result<ApiAnswer, Problem> {
-    let (render, callback) = read(request)?;
-    line.render_id = Some(render.to_string());
-    line.status = Some(callback.status.clone());
-    let received = receive(ports, auth, &render, &callback).await?;
-    line.received(&received);
-    answer(&received, &render, &callback)
+    apply_render(&ports, &auth, request, line).await
 }

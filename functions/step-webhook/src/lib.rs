@@ -1,8 +1,8 @@
 //! POST /api/webhooks/step-update: external workers report their steps. Reports are authenticated on their raw bytes.
 
-use reelhook_api::{Api, SettingsReader, WithAccess};
+use reelhook_api::{Api, SettingsReader, WithAccess, apply_step};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::steps::{StepPorts, report};
+use reelhook_app::jobs::steps::StepPorts;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
@@ -12,7 +12,7 @@ use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
 use reelhook_http::jobs::report_line::ReportLine;
-use reelhook_http::jobs::step::{Credentials, Report, answer, read, reporter};
+use reelhook_http::jobs::step::{Credentials, read, reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_signing::SigningKeys;
@@ -90,22 +90,5 @@ async fn take(deps: &Deps, request: &ApiRequest, line: &mut ReportLine) -> Resul
         clock: &SystemClock,
         policy: &deps.policy,
     };
-    apply(&ports, step, &request.request_id, line).await
-}
-
-/// Applies a report that was read and counted.
-///
-/// # Errors
-/// [`Problem`].
-pub async fn apply(
-    ports: &StepPorts<'_>,
-    step: Report,
-    request_id: &str,
-    line: &mut ReportLine,
-) -> Result<ApiAnswer, Problem> {
-    (line.attempt, line.step) = (step.attempt, Some(step.update.number));
-    line.status = Some(format!("{:?}", step.update.status));
-    let changed = report(ports, &step.job_id, step.attempt, step.update).await?;
-    line.outcome = Some(changed.name());
-    answer(&changed, request_id)
+    apply_step(&ports, step, &request.request_id, line).await
 }

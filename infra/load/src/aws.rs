@@ -74,7 +74,13 @@ pub struct Stored {
 impl Aws {
     /// AWS with these items and settings.
     pub fn new(items: impl Fn(&Value) -> Option<Value> + Send + Sync + 'static, parameters: Parameters) -> Self {
-        Self { items: Box::new(items), parameters, endpoints: Rows::default(), counts: Mutex::default(), calls: Mutex::default() }
+        Self {
+            items: Box::new(items),
+            parameters,
+            endpoints: Rows::default(),
+            counts: Mutex::default(),
+            calls: Mutex::default(),
+        }
     }
 
     /// Forgets the calls of the event before.

@@ -13,8 +13,10 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reelhook_aws::jobs::item::to_item;
-use reelhook_domain::{Event, Job, JobId, NewJob, StepStatus, StepUpdate, create};
-use reelhook_testkit::{NOON, a_new_job, lived, policy};
+use reelhook_domain::{
+    Decision, Event, Job, JobId, JobKind, Metadata, NewJob, Origin, Policy, Request, StepStatus, StepUpdate, Timestamp,
+    create, decide,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -24,6 +26,9 @@ use crate::stand_ins::{listen, serve_routes};
 
 /// The job of the sample events.
 const JOB: &str = "job_1704110400000_00000000000000000000000000000001";
+
+/// When the job was created, as its id says.
+const CREATED: Timestamp = Timestamp(1_704_110_400_000);
 
 /// The requests of a run.
 #[derive(Debug, clap::Args)]
@@ -98,12 +103,26 @@ async fn report(State(stand_ins): State<StandIns>) -> Json<Report> {
 
 /// The job of the sample events in its first step.
 fn running_job() -> anyhow::Result<Job> {
-    let new = NewJob { id: JobId::parse(JOB).ok().context("parse the job's id")?, ..a_new_job(1) };
-    let policy = policy();
-    let update = StepUpdate::plain(1, "Database Extraction", StepStatus::Started, NOON.millis());
+    let input = json!({
+        "country": "FR", "platform": "Netflix", "genre": "Comédie", "contentType": "Série", "template": "auto",
+        "pauseAfterExtraction": false,
+    });
+    let new = NewJob {
+        id: JobId::parse(JOB).ok().context("parse the job's id")?,
+        kind: JobKind::Workflow,
+        request: Request { input, pause_after_extraction: false, callback: None, metadata: Metadata::default() },
+        plan: None,
+        origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
+        usage: false,
+    };
+    let policy = Policy::default();
+    let update = StepUpdate::plain(1, "Database Extraction", StepStatus::Started, CREATED.millis());
     let started = Event::Started { attempt: 1, worker_id: None, cancel_url: None };
     let events = [Event::Claim, started, Event::Step { attempt: Some(1), update }];
-    Ok(lived(create(new, NOON, &policy), &events, NOON, &policy))
+    events.iter().try_fold(create(new, CREATED, &policy), |job, event| match decide(&job, event, CREATED, &policy) {
+        Decision::Apply(next) => Ok(*next),
+        other => anyhow::bail!("{event:?} changes nothing: {other:?}"),
+    })
 }
 
 /// An item in DynamoDB's JSON.

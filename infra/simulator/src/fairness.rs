@@ -54,7 +54,7 @@ impl Fairness {
             let level = |waiting: &Waiting| held.get(owner_of(waiting.0) as usize).copied().unwrap_or_default();
             let mut last = None;
             let oldest = waiting.iter().filter(|job| last.replace(owner_of(job.0)) != Some(owner_of(job.0)));
-            let Some(next) = oldest.min_by_key(|job| (level(*job), job.0 & ((1 << TIME) - 1))).copied() else { break };
+            let Some(next) = oldest.min_by_key(|job| (level(job), job.0 & ((1 << TIME) - 1))).copied() else { break };
             waiting.retain(|job| *job != next);
             let owner = owner_of(next.0) as usize;
             held.resize(held.len().max(owner + 1), 0);

@@ -19,8 +19,8 @@ use statistics::{median, ratio_of_medians};
 
 pub mod dispatcher;
 mod document;
-mod stand_ins;
 mod flame;
+mod stand_ins;
 mod statistics;
 pub mod warm;
 

@@ -61,9 +61,7 @@ impl Clients {
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-            .interceptor(Calls)
-            .build();
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config).interceptor(Calls).build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 
@@ -139,7 +137,7 @@ impl Clients {
 mod tests {
     use aws_sdk_dynamodb::config::Credentials;
     use aws_sdk_dynamodb::error::SdkError;
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -150,6 +148,8 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let service = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
+            // An answer before its request would be no answer.
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
             let begun = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 99\r\n\r\n{";
             stream.write_all(begun).await.unwrap();
             // Kept open, and never completed.

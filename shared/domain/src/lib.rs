@@ -20,7 +20,7 @@ pub mod videos;
 mod web_url;
 pub mod webhooks;
 
-pub use aggregate::{Aggregate, Decision};
+pub use aggregate::{Aggregate, Decision, HistorySource};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use clips::decide::NewClipJob;
 pub use clips::effect::ClipEffect;
@@ -60,7 +60,6 @@ pub use time::Timestamp;
 pub use web_url::{NotWebUrl, WebUrl};
 pub use webhooks::admit::{AdmissionRequest, Admitted, SendDecision, WaitReason};
 pub use webhooks::attempt::{Attempt, AttemptResult};
-pub use webhooks::claims::{AttemptClaim, ClaimedAttempt, Slot};
 pub use webhooks::delivery::{Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable};
 pub use webhooks::endpoint::{
     ATTEMPT_MARGIN, BatchOutcome, Circuit, CircuitState, Concurrency, ConcurrencyChange, DisablePolicy, EndpointPolicy,
@@ -71,3 +70,4 @@ pub use webhooks::outbound_event::{EventFilter, EventGroup, EventPattern, Outbou
 pub use webhooks::outcome::{Outcome, ResponseClass};
 pub use webhooks::rate::{RateLimit, RateWindow};
 pub use webhooks::schedule::{Schedule, retry_after};
+pub use webhooks::slot::{AttemptClaim, ClaimedAttempt, Slot};

@@ -1,7 +1,7 @@
 //! Measures how many seconds of 1080p video are drawn and encoded in a second of processor time; the cost after one scene
 //! changed; and the layout time of scenes full of text in each script. With the same x264 settings an ffmpeg encodes the
 //! same frames from files, and one encodes the finished cards, which do not move. Size and similarity (SSIM) are those of
-//! the settings of cards and those of takes. Usage: `speed FONTS FFMPEG [ROUNDS]`.
+//! the settings of scenes and those of takes. Usage: `speed FONTS FFMPEG [ROUNDS]`.
 
 mod samples;
 
@@ -15,7 +15,7 @@ use std::time::Instant;
 use reelhook_app::videos::ports::PartFile;
 use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{
-    CARD_ARGUMENTS, CARD_PARAMETERS, ENCODER_ARGUMENTS, Ffmpeg, Fonts, Images, LaidOutScene, SceneInput, Yuv, parts,
+    ENCODER_ARGUMENTS, Ffmpeg, Fonts, Images, LaidOutScene, SCENE_ARGUMENTS, SCENE_PARAMETERS, SceneInput, Yuv, parts,
 };
 
 const SIZE: (u32, u32) = (1920, 1080);
@@ -231,10 +231,10 @@ impl Film {
         Ok(used)
     }
 
-    /// Prints size and similarity with the settings of cards and with those of takes.
+    /// Prints size and similarity with the settings of scenes and with those of takes.
     fn compare(&self, fonts: &mut Fonts) -> Result<(), Failure> {
         let settings = [
-            ("settings of cards", [&CARD_ARGUMENTS[..], &["-x264-params", CARD_PARAMETERS]].concat()),
+            ("settings of scenes", [&SCENE_ARGUMENTS[..], &["-x264-params", SCENE_PARAMETERS]].concat()),
             ("settings of takes", ENCODER_ARGUMENTS.to_vec()),
         ];
         let mut sums = [(0, Measured::default()), (0, Measured::default())];
@@ -295,7 +295,12 @@ fn raw_input(raw: &Path) -> Vec<std::ffi::OsString> {
 
 /// Encodes with the settings of drawn scenes.
 fn encode(mut command: Command, to: &Path) -> Result<(), Failure> {
-    command.arg("-an").args(CARD_ARGUMENTS).args(["-x264-params", CARD_PARAMETERS, "-video_track_timescale", "15360"]);
+    command.arg("-an").args(SCENE_ARGUMENTS).args([
+        "-x264-params",
+        SCENE_PARAMETERS,
+        "-video_track_timescale",
+        "15360",
+    ]);
     if command.arg(to).status()?.success() { Ok(()) } else { Err("ffmpeg failed".into()) }
 }
 

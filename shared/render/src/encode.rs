@@ -12,7 +12,6 @@ use reelhook_domain::videos::film::FRAME_RATE;
 
 use crate::error::RenderError;
 use crate::frames::buffers::{Frames, buffers};
-use crate::join::TIME_SCALE;
 use crate::scene::LaidOutScene;
 
 /// The ffmpeg program that encodes and joins.
@@ -22,17 +21,20 @@ pub struct Ffmpeg {
     pub program: PathBuf,
 }
 
-/// The encoder arguments of takes, prompt cards and clips, which are joined by stream copy: no B-frames, and a key frame every two
-/// seconds. The maximum rate bounds the file size.
+/// The time scale of every file of a film in ticks per second: a frame lasts a whole number of ticks.
+pub(crate) const TIME_SCALE: u32 = 15_360;
+
+/// The encoder arguments of takes, prompt cards and clips, which are joined by stream copy: no B-frames, and a key frame
+/// every two seconds. The maximum rate bounds the file size.
 pub const ENCODER_ARGUMENTS: [&str; 26] = arguments("20");
 
-/// The encoder arguments of the scenes of films: as for takes, but x264 looks at no frame in advance. Most frames of a card equal
-/// the one before, so there is little to see; another rate factor and [`CARD_PARAMETERS`] give the same similarity in
-/// fewer bytes (ADR 56).
-pub const CARD_ARGUMENTS: [&str; 26] = arguments("25");
+/// The encoder arguments of the scenes of films: as for takes, but x264 looks at no frame in advance. Most frames of a
+/// scene equal the one before, so there is little to see; another rate factor and [`SCENE_PARAMETERS`] give the same
+/// similarity in fewer bytes (ADR 56).
+pub const SCENE_ARGUMENTS: [&str; 26] = arguments("25");
 
-/// What x264 gets beside [`CARD_ARGUMENTS`], for `-x264-params`.
-pub const CARD_PARAMETERS: &str = "rc-lookahead=0:mbtree=0:aq-strength=0.5";
+/// What x264 gets beside [`SCENE_ARGUMENTS`], for `-x264-params`.
+pub const SCENE_PARAMETERS: &str = "rc-lookahead=0:mbtree=0:aq-strength=0.5";
 
 const fn arguments(rate_factor: &str) -> [&str; 26] {
     [
@@ -125,7 +127,7 @@ impl Ffmpeg {
     fn command_for_scene(&self, frames: &impl Frames) -> Command {
         let mut command = self.reading_frames();
         command.arg("-an").arg("-vf").arg(every_frame(FRAME_RATE, frames.count()));
-        command.args(CARD_ARGUMENTS).args(["-x264-params", CARD_PARAMETERS]);
+        command.args(SCENE_ARGUMENTS).args(["-x264-params", SCENE_PARAMETERS]);
         command
     }
 

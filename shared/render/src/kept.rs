@@ -6,7 +6,6 @@ use std::sync::Arc;
 use reelhook_domain::videos::film::{Content, Rendition, Scene, SceneKind, Theme};
 use tiny_skia::Pixmap;
 
-use crate::backdrop;
 use crate::frames::Yuv;
 use crate::layer::Layer;
 
@@ -49,19 +48,16 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// A backdrop; `None` if the size is out of range.
-    pub fn backdrop(&mut self, frame: Frame, opening: bool, rtl: bool) -> Option<Arc<Backdrop>> {
+    /// A backdrop that is kept.
+    pub fn backdrop(&self, frame: Frame, opening: bool, rtl: bool) -> Option<Arc<Backdrop>> {
         let known = self.backdrops.iter().find(|(of, kind, _)| (*of, *kind) == (frame, (opening, rtl)));
-        if let Some((_, _, drawn)) = known {
-            return Some(Arc::clone(drawn));
-        }
-        let pixmap = backdrop::draw(frame.theme, frame.size, frame.rendition, opening, rtl)?;
-        let mut yuv = Yuv::new(frame.size.0, frame.size.1);
-        yuv.copy_all(&pixmap);
-        let drawn = Arc::new(Backdrop { pixmap, yuv });
+        known.map(|(_, _, backdrop)| Arc::clone(backdrop))
+    }
+
+    /// Keeps a backdrop, in place of the oldest one.
+    pub fn keep_backdrop(&mut self, frame: Frame, opening: bool, rtl: bool, backdrop: &Arc<Backdrop>) {
         self.backdrops.truncate(BACKDROPS - 1);
-        self.backdrops.insert(0, (frame, (opening, rtl), Arc::clone(&drawn)));
-        Some(drawn)
+        self.backdrops.insert(0, (frame, (opening, rtl), Arc::clone(backdrop)));
     }
 
     /// The parts of the card of a scene, if it was the last one.

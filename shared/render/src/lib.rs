@@ -37,7 +37,7 @@ mod text;
 mod theme;
 mod transition;
 
-pub use encode::{CARD_ARGUMENTS, CARD_PARAMETERS, ENCODER_ARGUMENTS, Ffmpeg};
+pub use encode::{ENCODER_ARGUMENTS, Ffmpeg, SCENE_ARGUMENTS, SCENE_PARAMETERS};
 pub use error::RenderError;
 pub use fonts::Fonts;
 pub use frames::Yuv;

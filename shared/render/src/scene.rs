@@ -6,6 +6,7 @@ use std::sync::Arc;
 use image::RgbaImage;
 use reelhook_domain::videos::film::{ImageRef, Rendition, Scene, Theme, Transition};
 
+use crate::backdrop;
 use crate::card::Card;
 use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
@@ -13,7 +14,7 @@ use crate::fonts::Fonts;
 use crate::frames::buffers::Frames;
 use crate::frames::{Change, Yuv};
 use crate::images::{Images, cover};
-use crate::kept::{CardParts, Frame};
+use crate::kept::{Backdrop, CardParts, Frame};
 use crate::layout;
 use crate::motion::Timeline;
 use crate::theme;
@@ -275,7 +276,18 @@ fn card_parts(fonts: &mut Fonts, frame: Frame, scene: &Scene, images: &Images) -
         sprite.x += left;
         sprite.y += top;
     }
-    let base = fonts.kept.backdrop(frame, layout::is_opening(scene.kind), rtl);
-    let base = base.ok_or(RenderError::Size { width, height })?;
+    let opening = layout::is_opening(scene.kind);
+    let base = match fonts.kept.backdrop(frame, opening, rtl) {
+        Some(kept) => kept,
+        None => {
+            let pixmap = backdrop::draw(frame.theme, frame.size, frame.rendition, opening, rtl);
+            let pixmap = pixmap.ok_or(RenderError::Size { width, height })?;
+            let mut yuv = Yuv::new(width, height);
+            yuv.copy_all(&pixmap);
+            let drawn = Arc::new(Backdrop { pixmap, yuv });
+            fonts.kept.keep_backdrop(frame, opening, rtl, &drawn);
+            drawn
+        }
+    };
     Ok(CardParts { base, layers: Arc::from(layers), orders, scale, rtl })
 }

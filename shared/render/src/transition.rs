@@ -2,10 +2,12 @@
 //! encoder's format: it has half as many values as red, green and blue, and nothing is converted afterwards.
 
 mod blur;
+mod mixing;
 mod turned;
 
 use reelhook_domain::videos::film::{Scene, Transition};
 
+use self::mixing::{between, weight};
 use crate::frames::Yuv;
 use crate::motion::ease_in_out;
 
@@ -39,16 +41,6 @@ pub(crate) fn mix(transition: Transition, before: &Yuv, current: &Yuv, progress:
             blur::soften(out, progress);
         }
     }
-}
-
-/// A fraction of 256.
-fn weight(part: f32) -> u16 {
-    (part.clamp(0.0, 1.0) * 256.0).round() as u16
-}
-
-/// The value between `below` and `above`; `part` is a fraction of 256.
-fn between(below: u8, above: u8, part: u16) -> u8 {
-    ((u16::from(below) * (256 - part) + u16::from(above) * part + 128) >> 8) as u8
 }
 
 fn fade(before: &Yuv, current: &Yuv, part: f32, out: &mut Yuv) {

@@ -299,7 +299,7 @@ impl Stack {
             usage: false,
         };
         let submitted = requests::submit_video(&ports, request).await.expect("a submitted video");
-        let VideoSubmitted::Answer { job_id, .. } = submitted else { panic!("it has no idempotency key") };
+        let VideoSubmitted::Answer { job_id, .. } = submitted else { panic!("the request has no key") };
         job_id
     }
 

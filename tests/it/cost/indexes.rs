@@ -2,10 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::units::{kilobytes, size};
-
-/// What DynamoDB adds to each item and to each entry of an index for storage, in bytes.
-pub const OVERHEAD: f64 = 100.0;
+use super::sizes::{OVERHEAD, kilobytes, size};
 
 /// An index of a table.
 pub struct Index {

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use super::indexes::{self, Entry, Index, OVERHEAD, key_names};
+use super::indexes::{self, Entry, Index, key_names};
+use super::sizes::{OVERHEAD, kilobytes, size};
 use crate::aws::{Aws, Item};
 
 /// The outputs that name the tables.
@@ -195,11 +196,6 @@ pub fn is_for_webhooks(aws: &Aws, call: &Call) -> bool {
     names.iter().any(|name| request.contains(&format!("\"{name}\"")))
 }
 
-/// How many units of this many KB a size is.
-pub fn kilobytes(size: f64, unit: f64) -> f64 {
-    (size / (1024.0 * unit)).ceil().max(1.0)
-}
-
 async fn keys(aws: &Aws, output: &'static str) -> Keys {
     let table = aws.output(output);
     // The SDK can't read the emulator's answer, which has a string instead of a boolean.
@@ -255,18 +251,6 @@ fn changed(before: &Map<String, Value>, change: &Map<String, Value>) -> Map<Stri
     item.extend(change.clone());
     item.retain(|_, value| !value.is_null());
     item
-}
-
-/// The size of an item in a logged request, where a number stands for a long text's length.
-pub fn size(item: &Map<String, Value>) -> f64 {
-    let length = |of: &Value| of.as_u64().or_else(|| Some(of.as_str()?.len() as u64));
-    let value = |value: &Value| match (&value["S"], &value["B"], &value["N"]) {
-        (Value::Null, Value::Null, Value::String(number)) => number.len() as u64 / 2 + 2,
-        // Bytes are sent as base64.
-        (Value::Null, bytes, _) => length(bytes).map_or(1, |base64| base64 / 4 * 3),
-        (text, ..) => length(text).expect("a text or its length"),
-    };
-    item.iter().map(|(name, of)| (name.len() as u64 + value(of)) as f64).sum()
 }
 
 /// Items that a call writes, with their tables, and whether only in part.

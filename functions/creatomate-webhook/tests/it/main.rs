@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use creatomate_webhook::apply;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 use proptest::prelude::*;
+use reelhook_api::apply_render;
 use reelhook_app::Url;
 use reelhook_app::jobs::renders::{CallbackPorts, Creatomate, RenderPorts};
 use reelhook_app::outbox::messages::WorkMessage;
@@ -18,7 +18,8 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_signing::{ClipClaims, RunClaims, SignedToken, SigningKeys};
 use reelhook_testkit::{
-    MemoryJobs, MemoryQueue, NOON, ScriptedHttp, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, run, started,
+    MemoryJobs, MemoryQueue, NOON, ScriptedHttp, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, run,
+    started,
 };
 
 const PATH: &str = "/api/webhooks/creatomate";
@@ -89,7 +90,7 @@ impl Stack {
             creatomate: &self.creatomate,
             work: &self.work,
         };
-        apply(&ports, &auth, request, &mut ReportLine::default()).await
+        apply_render(&ports, &auth, request, &mut ReportLine::default()).await
     }
 }
 

@@ -4,6 +4,7 @@
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::{Body, Request, RequestExt};
 use proptest::prelude::*;
+use reelhook_api::apply_step;
 use reelhook_app::jobs::steps::StepPorts;
 use reelhook_domain::{Event, Policy};
 use reelhook_http::access::Access;
@@ -17,7 +18,6 @@ use reelhook_signing::{ClipClaims, RunClaims, SignedToken, SigningKeys, streamga
 use reelhook_testkit::{
     MemoryDetails, MemoryJobs, NOON, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, started,
 };
-use step_webhook::apply;
 
 const PATH: &str = "/api/webhooks/step-update";
 const SECRET: &str = "a secret";
@@ -84,7 +84,7 @@ impl Stack {
             clock: &self.world,
             policy: &self.policy,
         };
-        apply(&ports, step, "r-1", &mut ReportLine::default()).await
+        apply_step(&ports, step, "r-1", &mut ReportLine::default()).await
     }
 }
 

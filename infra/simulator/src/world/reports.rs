@@ -47,7 +47,7 @@ impl World {
         if let Err(limit) = self.save(job, change) {
             self.stops.add(limit);
             let wait = self.retry_of(job);
-            if self.jobs[job as usize].throttled % ATTEMPTS > 0 {
+            if !self.jobs[job as usize].throttled.is_multiple_of(ATTEMPTS) {
                 return self.agenda.after(wait, Event::Save(job));
             }
             self.end(Function::StepWebhook, false);

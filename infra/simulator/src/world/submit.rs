@@ -90,7 +90,7 @@ impl World {
             Err(limit) => {
                 self.stops.add(limit);
                 let wait = self.retry_of(job);
-                if self.jobs[job as usize].throttled % ATTEMPTS > 0 {
+                if !self.jobs[job as usize].throttled.is_multiple_of(ATTEMPTS) {
                     return self.agenda.after(wait, Event::Create(job));
                 }
                 self.end(Function::Generate, false);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, OwnerId, Recorded, Status, Subject};
+use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, OwnerId, Status, Subject};
 
 use crate::change::AggregateStore;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
@@ -36,14 +36,6 @@ impl FanoutSource for Job {
 
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot {
         self.live_snapshot(events)
-    }
-
-    fn keeps_history(&self) -> bool {
-        self.history.is_some()
-    }
-
-    fn kept(&self) -> Vec<Recorded> {
-        self.kept()
     }
 
     fn piece_hint(&self) -> Option<PieceMessage> {

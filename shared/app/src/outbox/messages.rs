@@ -164,9 +164,9 @@ pub fn of_messages(
 ) -> Vec<Result<(), StoreError>> {
     let mut results = results.into_iter();
     let of_message = |message: &DeliveryMessage| {
-        let named = results.by_ref().take(message.deliveries().count());
-        // Each result is consumed, so that the next message gets its own ones.
-        named.fold(Ok(()), |known, result| known.and(result))
+        // Each result is taken, so that the next message gets its own ones.
+        let named: Vec<_> = results.by_ref().take(message.deliveries().count()).collect();
+        named.into_iter().collect()
     };
     messages.iter().map(of_message).collect()
 }
@@ -361,9 +361,10 @@ mod tests {
         assert!(two.add(delivery(1), &event(7)));
         let one = DeliveryMessage::of(delivery(2), event(8));
         let busy = || StoreError::Busy { operation: "test", source: "later".into() };
-        let results = of_messages(&[two.clone(), one.clone(), two, one], [
-            Ok(()), Ok(()), Err(busy()), Err(busy()), Ok(()), Ok(()),
-        ]);
+        let results = of_messages(
+            &[two.clone(), one.clone(), two, one],
+            [Ok(()), Ok(()), Err(busy()), Err(busy()), Ok(()), Ok(())],
+        );
         assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false, true]);
     }
 }

@@ -63,6 +63,9 @@ mod tests {
         ] {
             assert_eq!(need_of(&effect, true), FanoutNeed::Effects, "{effect:?}");
         }
-        assert_eq!([log(), live(), Effect::Purge].iter().map(|effect| need_of(effect, true)).max(), Some(FanoutNeed::Effects));
+        assert_eq!(
+            [log(), live(), Effect::Purge].iter().map(|effect| need_of(effect, true)).max(),
+            Some(FanoutNeed::Effects)
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! What fanout needs to know of an aggregate beside what all aggregates have in common.
 
-use reelhook_domain::{Aggregate, CreditEffect, Live, LiveSnapshot, OutboundEvent, OwnerId, Recorded};
+use reelhook_domain::{Aggregate, CreditEffect, HistorySource, Live, LiveSnapshot, OutboundEvent, OwnerId};
 
 use crate::credits::ledger::Settlement;
 use crate::outbox::messages::PieceMessage;
@@ -27,7 +27,7 @@ pub trait CreditSource: Aggregate {
 }
 
 /// An aggregate whose outbox fanout processes.
-pub trait FanoutSource: Owned + CreditSource {
+pub trait FanoutSource: Owned + CreditSource + HistorySource {
     /// The view of its clients' dialect.
     fn view(&self) -> &'static dyn WebhookView<Self>;
 
@@ -38,16 +38,6 @@ pub trait FanoutSource: Owned + CreditSource {
 
     /// Its state in this version, as far as these live events show it.
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot;
-
-    /// Whether its item keeps its log lines and live events. Otherwise those of each version become rows.
-    fn keeps_history(&self) -> bool {
-        false
-    }
-
-    /// The log lines and live events that its item keeps, by versions, the oldest first.
-    fn kept(&self) -> Vec<Recorded> {
-        Vec::new()
-    }
 
     /// The hint that pieces of it wait for renderers; none if it has no pieces.
     fn piece_hint(&self) -> Option<PieceMessage> {

@@ -82,7 +82,7 @@ impl UsageData {
 
 /// A fraction, rounded to hundredths; a whole number has no point.
 fn fraction(of: u64, by: u64) -> Number {
-    if of % by == 0 {
+    if of.is_multiple_of(by) {
         return Number::from(of / by);
     }
     let rounded = (of as f64 / by as f64 * 100.0).round() / 100.0;

@@ -45,7 +45,7 @@ impl EventData {
 
 impl From<Value> for EventData {
     fn from(value: Value) -> Self {
-        Self { text: js_json::to_string(&value).into(), exact: true, value: value.into() }
+        Self { text: js_json::to_string(&value).into(), exact: true, value: OnceLock::new() }
     }
 }
 

@@ -143,7 +143,7 @@ fn all_done(stack: &Stack) -> bool {
 fn unreliable(stack: &Stack) -> [(&Faults, &'static [&'static str]); 6] {
     [
         (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"]),
-        (&stack.deliveries.faults, &["load", "begin", "keep", "save", "admit", "report", "endpoint"]),
+        (&stack.deliveries.faults, &["load", "keep", "save", "admit", "report", "endpoint"]),
         (&stack.jobs.faults, &["claim", "save_admission", "ready", "admission"]),
         (&stack.work.faults, &["send"]),
         (&stack.hints.faults, &["send"]),

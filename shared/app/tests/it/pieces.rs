@@ -441,6 +441,9 @@ fn stored_parts(stack: &Stack) -> usize {
     stack.objects.stored().keys().filter(|key| key.starts_with("scenes/")).count()
 }
 
+/// A change of a film.
+type Change = fn(&mut Film);
+
 #[tokio::test]
 async fn a_change_draws_its_scene_again_and_the_transition_that_shows_it() {
     let stack = quiet();
@@ -451,7 +454,7 @@ async fn a_change_draws_its_scene_again_and_the_transition_that_shows_it() {
     stack.submit_video(film.clone(), None).await;
     stack.settle().await;
     assert_eq!((stored_parts(&stack), stack.objects.drawn().len()), (7, 4), "a body of each, and three transitions");
-    let changes: [(fn(&mut Film), usize); 5] = [
+    let changes: [(Change, usize); 5] = [
         (|_| {}, 0),
         (|film| film.scenes[1].content.title = "Another title".to_owned(), 3),
         (|film| film.scenes[2].entrance = Entrance::Zoom, 2),

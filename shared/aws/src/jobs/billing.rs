@@ -102,6 +102,16 @@ mod tests {
         reelhook_domain::create(reelhook_domain::NewJob { usage: true, ..a_new_job(1) }, NOON, &policy())
     }
 
+    /// A text of digits that compress to half of their number of bytes.
+    fn noise(digits: usize) -> String {
+        let next = |seed: &mut u64| {
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from_digit((*seed >> 60) as u32, 16)
+        };
+        let mut seed = 1;
+        (0..digits).filter_map(|_| next(&mut seed)).collect()
+    }
+
     fn step(number: u8, details: usize) -> Event {
         Event::Step {
             attempt: Some(1),
@@ -112,7 +122,7 @@ mod tests {
                 key: None,
                 sequence: i64::from(number),
                 duration: None,
-                details: Some("x".repeat(details).into()),
+                details: Some(noise(details).into()),
                 render_id: None,
                 video_url: None,
                 stage: None,
@@ -125,21 +135,22 @@ mod tests {
 
     #[test]
     fn each_write_is_counted_with_its_index_entries_and_the_read_before() -> Result<(), StoreError> {
-        // Two KB, and entries by status, by activity and by due time.
+        // One KB, and its entry among those under way.
         let (job, units) = stored(&counted(), 1)?;
-        assert_eq!(units, [2 + 3, 0]);
-        // Both halves of a transaction count: two KB, and two entries that move.
+        assert_eq!(units, [1 + 1, 0]);
+        // All of a transaction counts twice; a claim moves no entry.
         let (job, units) = stored(&lived(job, &[Event::Claim], Timestamp(NOON.millis() + 5), &policy()), 2)?;
-        assert_eq!(units, [2 * (2 + 2 + 2), 2]);
-        // It leaves the entries of waiting jobs and gets those of running ones.
+        assert_eq!(units, [2, 2]);
+        // Its entry moves from those that wait to those that run.
         let (job, units) = stored(&lived(job, &[started(1)], Timestamp(NOON.millis() + 9), &policy()), 1)?;
-        assert_eq!(units, [2 + 2 + 2 + 2, 2]);
+        assert_eq!(units, [1 + 2, 2]);
         let (job, units) = stored(&lived(job, &[step(1, 10)], NOON, &policy()), 1)?;
-        assert_eq!(units, [2, 2], "no entry moves");
-        let (job, units) = stored(&lived(job, &[step(2, 5000)], NOON, &policy()), 1)?;
-        assert_eq!(units, [7, 2]);
+        assert_eq!(units, [1, 2], "no entry moves");
+        // More than five KB, of which the next write needs two read units.
+        let (job, units) = stored(&lived(job, &[step(2, 8000)], NOON, &policy()), 1)?;
+        assert_eq!(units, [6, 2]);
         let (_, units) = stored(&lived(job, &[Event::Cancel], NOON, &policy()), 1)?;
-        assert_eq!(units, [7 + 2 + 1 + 1, 4], "its entry by status moves, and it is neither active nor due");
+        assert_eq!(units, [6 + 1 + 1, 4], "it leaves those under way, and has an entry by status");
         Ok(())
     }
 

@@ -37,7 +37,7 @@ const RENDERED: &str = "live";
 pub(crate) const PACKED_LIVE: &str = "packed_live";
 /// The attributes of live events.
 pub(crate) const LIVE_ATTRIBUTES: [&str; 3] = [LIVE, RENDERED, PACKED_LIVE];
-/// Bytes of a packed form at most after it was decompressed: a history is packed at 16 KB and one version.
+/// Bytes of a packed form at most after it was decompressed: a history is packed when it has 32 KB.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// The stored form of a log line. A rendered line has all of these members and others, so that this reads both forms.

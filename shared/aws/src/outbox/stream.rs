@@ -6,7 +6,7 @@ use aws_lambda_events::event::dynamodb::EventRecord;
 use reelhook_app::outbox::fanout::AnyVersion;
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
+use reelhook_domain::{Effect, HistorySource, Job, Timestamp};
 
 use crate::items::packed::effect_kinds;
 use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, b, n, number, s};
@@ -48,7 +48,7 @@ pub fn id(record: &EventRecord) -> Option<&str> {
 }
 
 /// Reads a record; `decode` reads the aggregates of its table.
-pub fn read<A: Aggregate>(
+pub fn read<A: HistorySource>(
     record: &EventRecord,
     now: Timestamp,
     decode: impl Fn(&'static str, &Item) -> Result<A, StoreError>,
@@ -65,8 +65,7 @@ pub fn read<A: Aggregate>(
         return Record::Nothing;
     }
     // An older function, which knows no history, has written this version.
-    let lost_history =
-        number(&new, "schema") == Some(SCHEMA) && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
+    let lost_history = number(&new, "schema") == Some(SCHEMA) && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
     let kinds = match effect_kinds(&new) {
         Ok(Some(kinds)) => kinds,
         Ok(None) if lost_history => Vec::new(),

@@ -133,12 +133,12 @@ impl SaveDeliveries for DeliveryTable {
         let operation = "save deliveries";
         // A call changes each delivery once, so its id distinguishes its writes from all others.
         let write_id = new_write_id();
-        let chunk = |chunk| {
-            let update = |delivery: &&Delivery| delivery_update(delivery, &write_id);
-            let stored = |item: &Item| read(operation, item, "body");
-            update_all(operation, &self.client, &self.table, chunk, &write_id, update, stored)
-        };
-        join_all(deliveries.chunks(STATEMENTS).map(chunk)).await.into_iter().flatten().collect()
+        let update = |delivery: &&Delivery| delivery_update(delivery, &write_id);
+        let stored = |item: &Item| read(operation, item, "body");
+        let calls = deliveries
+            .chunks(STATEMENTS)
+            .map(|chunk| update_all(operation, &self.client, &self.table, chunk, &write_id, update, stored));
+        join_all(calls.collect::<Vec<_>>()).await.into_iter().flatten().collect()
     }
 }
 

@@ -68,6 +68,12 @@ fn with(mut image: Value, name: &str, value: Option<&str>) -> Value {
     image
 }
 
+/// An image of texts with a number of their schema: 2 if there is a history, which versions before 0.3 drop.
+fn of_schema(mut image: Value, schema: u8) -> Value {
+    image["schema"] = json!({ "N": schema.to_string() });
+    image
+}
+
 #[test]
 fn a_new_job_and_a_new_version_are_acted_on_with_their_outbox() {
     let inserted = read(&record("INSERT", None, Some(&image(&waiting()))), WRITTEN);
@@ -108,12 +114,15 @@ fn a_history_that_an_older_function_left_out_is_packed_from_the_old_image() {
     };
     for outbox in [Vec::new(), vec![Effect::Start { delay_s: 1 }]] {
         let version = by_older(&outbox);
-        let found = read(&record("MODIFY", Some(&image(&before)), Some(&image(&version))), WRITTEN);
+        let old = of_schema(opened(&image(&before)), 2);
+        let new = of_schema(opened(&image(&version)), 1);
+        let found = read(&record("MODIFY", Some(&old), Some(&new)), WRITTEN);
         let Record::Version(found) = found else { panic!("{found:?}") };
         assert_eq!(found.outbox, [&outbox[..], &[Effect::PackHistory]].concat());
         assert_eq!(found.kept(), before.kept());
         let older = Job { history: None, ..before.clone() };
-        let found = read(&record("MODIFY", Some(&image(&older)), Some(&image(&version))), WRITTEN);
+        let old = of_schema(opened(&image(&older)), 1);
+        let found = read(&record("MODIFY", Some(&old), Some(&new)), WRITTEN);
         let expected = if outbox.is_empty() { Record::Nothing } else { Record::Version(Box::new(version)) };
         assert_eq!(found, expected, "its lines are rows already");
     }

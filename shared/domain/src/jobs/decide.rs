@@ -7,6 +7,7 @@ mod renders;
 mod starts;
 mod steps;
 mod timers;
+mod usage;
 
 use serde_json::Value;
 
@@ -16,7 +17,6 @@ use crate::jobs::kind::JobKind;
 use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::run::{Engine, Run};
 use crate::jobs::status::Status;
-use crate::jobs::usage::Usage;
 use crate::videos::render::RenderPlan;
 use crate::{
     Aggregate, Decision, Effect, Emitted, Event, History, JobId, LogEvent, LogLevel, LogTally, Policy, Subject,
@@ -58,7 +58,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
             details: Value::Null,
         },
     ];
-    let usage = new.usage.then(|| Usage::of_new(&outbox));
+    let usage = new.usage.then(|| usage::of_new(&outbox));
     Job {
         id: new.id,
         kind: new.kind,
@@ -147,8 +147,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
 fn counted(decision: Decision, before: &Job, event: &Event) -> Decision {
     match decision {
         Decision::Apply(mut next) => {
-            next.ledger.usage =
-                next.ledger.usage.map(|usage| usage + Usage::of_change(before, event, &next.outbox));
+            next.ledger.usage = next.ledger.usage.map(|sum| sum + usage::of_change(before, event, &next.outbox));
             Decision::Apply(next)
         }
         other @ (Decision::Ignore(_) | Decision::Reject(_)) => other,
@@ -196,10 +195,6 @@ impl Aggregate for Job {
 
     fn tick() -> Event {
         Event::Tick
-    }
-
-    fn restore_history(&mut self, before: &Self) {
-        self.restore_kept(before);
     }
 
     fn decide(&self, event: &Event, now: Timestamp, policy: &Policy) -> Decision {

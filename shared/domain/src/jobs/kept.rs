@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Effect, History, Job, JobSnapshot, Live, LiveSnapshot, Recorded};
+use crate::{Effect, History, HistorySource, Job, JobSnapshot, Live, LiveSnapshot, Recorded};
 
 impl Job {
     /// Its state in this version, as far as these live events show it.
@@ -66,9 +66,18 @@ impl Job {
             None => History::after(self.version),
         });
     }
+}
 
-    /// Takes the history from the version before, which an older function has left out, and packs it.
-    pub(super) fn restore_kept(&mut self, before: &Self) {
+impl HistorySource for Job {
+    fn keeps_history(&self) -> bool {
+        self.history.is_some()
+    }
+
+    fn kept(&self) -> Vec<Recorded> {
+        Self::kept(self)
+    }
+
+    fn restore_history(&mut self, before: &Self) {
         let mut before = before.clone();
         before.advance_history();
         let keeps = before.history.as_ref().is_some_and(|history| !history.versions().is_empty());
@@ -174,12 +183,15 @@ mod tests {
                 packed.extend(versions(&running.kept()));
             }
         }
+        assert!(!running.outbox.contains(&Effect::PackHistory), "the last version keeps what is not packed");
         packed.extend(versions(&running.kept()));
         assert_eq!(packed, (1..=200).collect::<Vec<_>>(), "each version is packed or kept, once");
         let details = json!({ "text": "x".repeat(15_900) });
-        let large = after(&job(), &report(1, Some(details.clone())), 1);
-        let next = after(&large, &report(2, Some(details)), 2);
-        assert!([&large, &next].iter().any(|job| job.outbox.contains(&Effect::PackHistory)));
+        let mut large = vec![job()];
+        for n in 1..=3 {
+            large.push(after(&large[large.len() - 1], &report(n, Some(details.clone())), n as u64));
+        }
+        assert!(large.iter().any(|job| job.outbox.contains(&Effect::PackHistory)));
     }
 
     #[test]

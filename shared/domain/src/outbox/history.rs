@@ -8,7 +8,7 @@ use crate::{Effect, Live, LiveSnapshot, LogEvent, LogLevel, Timestamp};
 /// The versions that a history has before it is packed.
 const VERSIONS: usize = 64;
 /// Bytes of a history that is packed: each KB of an item costs in every write.
-const BYTES: usize = 16 * 1024;
+const BYTES: usize = 32 * 1024;
 
 /// What one version logged and showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Delivery, DeliveryId, EndpointState, Timestamp};
+use crate::{Attempt, AttemptClaim, ClaimedAttempt, Delivery, DeliveryStatus, EndpointState, Slot, Timestamp};
 
 /// How long an expired slot with claims is kept: by then the queue or the due sweep has brought its deliveries back.
 const KEPT: Duration = Duration::from_secs(900);
@@ -13,71 +13,13 @@ const CLOCKS: Duration = Duration::from_secs(2);
 /// How much longer than the endpoint's latency attempts may take before their slot must be extended.
 const USUAL: Duration = Duration::from_millis(500);
 
-/// The attempts that one batch has in progress.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
-    /// The batch, or the instance whose batches follow one another.
-    pub holder: u64,
-    /// How many attempts.
-    pub attempts: u32,
-    /// When it expires: a batch that holds it longer has crashed.
-    pub until: Timestamp,
-    /// Until when it counts against the concurrency limit. Attempts usually end earlier; a batch whose attempts take longer
-    /// extends the slot to `until` before.
-    pub busy_until: Timestamp,
-    /// When its attempts began.
-    pub started_at: Timestamp,
-    /// Its attempts; none in slots of version 0.2, whose deliveries have leases of their own.
-    pub claims: Vec<AttemptClaim>,
-}
-
-/// An attempt of a delivery that a batch makes. It is over once the delivery has that many attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttemptClaim {
-    /// The delivery's short id.
-    pub delivery: u64,
-    /// The number of the attempt.
-    pub attempt: u32,
-}
-
-/// An attempt that was claimed and is not recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClaimedAttempt {
-    /// The number of the attempt.
-    pub attempt: u32,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// Whether it may still be in progress; otherwise its batch has crashed, and its result is unknown.
-    pub in_progress: bool,
-}
-
-impl Slot {
-    /// The slot that is held until its attempts have ended, however long they take.
-    #[must_use]
-    pub fn extended(&self) -> Self {
-        Self { busy_until: self.until, ..self.clone() }
-    }
-
-    /// The slot after its attempts, with the claims whose results could not be saved; none if there are none.
-    pub fn released(&self, unsaved: &[AttemptClaim], now: Timestamp) -> Option<Self> {
-        (!unsaved.is_empty()).then(|| Self { attempts: 0, busy_until: now, claims: unsaved.to_vec(), ..self.clone() })
-    }
-}
-
-impl AttemptClaim {
-    /// The claim of a delivery's next attempt.
-    pub fn next(delivery: &Delivery) -> Self {
-        Self { delivery: short(delivery.id), attempt: delivery.attempts + 1 }
-    }
-}
-
 impl EndpointState {
     /// The attempt of a delivery that is claimed and not recorded: the one that may still be in progress, or else the first
     /// whose batch has crashed.
     pub fn claimed(&self, delivery: &Delivery, now: Timestamp) -> Option<ClaimedAttempt> {
-        let wanted = short(delivery.id);
+        let wanted = AttemptClaim::new(delivery.id, delivery.attempts);
         let all = self.concurrency.slots.iter().flat_map(|slot| slot.claims.iter().map(move |claim| (slot, claim)));
-        let open = all.filter(|(_, claim)| claim.delivery == wanted && claim.attempt > delivery.attempts);
+        let open = all.filter(|(_, claim)| claim.delivery == wanted.delivery && claim.attempt > wanted.attempt);
         let found = open.map(|(slot, claim)| ClaimedAttempt {
             attempt: claim.attempt,
             started_at: slot.started_at,
@@ -114,8 +56,36 @@ impl EndpointState {
     }
 }
 
-/// The short id of a delivery in claims: 64 bits, which tell the few attempts in progress at one endpoint apart.
-fn short(id: DeliveryId) -> u64 {
-    let (high, low) = id.0.as_u64_pair();
-    high ^ low
+impl Delivery {
+    /// Whether an attempt is in progress, given the state of its endpoint.
+    pub fn is_in_progress(&self, endpoint: &EndpointState, now: Timestamp) -> bool {
+        let is_leased = self.lease_until.is_some_and(|lease| lease > now);
+        is_leased || endpoint.claimed(self, now).is_some_and(|claimed| claimed.in_progress)
+    }
+
+    /// The delivery with an attempt that was claimed and not recorded: it may have been made.
+    #[must_use]
+    pub fn with_claimed(mut self, claimed: &ClaimedAttempt) -> Self {
+        self.attempts = claimed.attempt;
+        self.last = Some(Attempt { number: claimed.attempt, started_at: claimed.started_at, result: None });
+        self
+    }
+
+    /// The next version of a delivery that was changed while this attempt of it was in progress: the attempt is recorded,
+    /// and what was still to be sent is delivered if it was accepted. None if a later attempt has begun.
+    pub fn with_late(&self, ended: &Self) -> Option<Self> {
+        if self.attempts >= ended.attempts {
+            return None;
+        }
+        let mut next = self.next();
+        next.attempts = ended.attempts;
+        next.last.clone_from(&ended.last);
+        next.last_result.clone_from(&ended.last_result);
+        if self.status == DeliveryStatus::Pending && ended.status == DeliveryStatus::Delivered {
+            next.status = ended.status;
+            next.finished_at = ended.finished_at;
+            next.due_at = None;
+        }
+        Some(next)
+    }
 }

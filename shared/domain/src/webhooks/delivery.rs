@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{
-    AdmissionRequest, Attempt, AttemptClaim, ClaimedAttempt, DeliveryId, EndpointId, EndpointState, EventId,
-    OutboundEvent, Outcome, RateLimit, ResponseClass, Schedule, Subject, Timestamp, WaitReason,
+    AdmissionRequest, Attempt, AttemptClaim, DeliveryId, EndpointId, EventId, OutboundEvent, Outcome, RateLimit,
+    ResponseClass, Schedule, Subject, Timestamp, WaitReason,
 };
 
 /// The longest wait that a receiver can request.
@@ -143,32 +143,6 @@ impl Delivery {
         self
     }
 
-    /// The delivery with an attempt that was claimed and not recorded: it may have been made.
-    #[must_use]
-    pub fn with_claimed(mut self, claimed: &ClaimedAttempt) -> Self {
-        self.attempts = claimed.attempt;
-        self.last = Some(Attempt { number: claimed.attempt, started_at: claimed.started_at, result: None });
-        self
-    }
-
-    /// The next version of a delivery that was changed while this attempt of it was in progress: the attempt is recorded,
-    /// and what was still to be sent is delivered if it was accepted. None if a later attempt has begun.
-    pub fn with_late(&self, ended: &Self) -> Option<Self> {
-        if self.attempts >= ended.attempts {
-            return None;
-        }
-        let mut next = self.next();
-        next.attempts = ended.attempts;
-        next.last.clone_from(&ended.last);
-        next.last_result.clone_from(&ended.last_result);
-        if self.status == DeliveryStatus::Pending && ended.status == DeliveryStatus::Delivered {
-            next.status = ended.status;
-            next.finished_at = ended.finished_at;
-            next.due_at = None;
-        }
-        Some(next)
-    }
-
     /// Its request to be admitted to its endpoint.
     pub fn admission_request(&self, rate: RateLimit, now: Timestamp) -> AdmissionRequest {
         AdmissionRequest {
@@ -176,7 +150,7 @@ impl Delivery {
             has_reservation: self.wait_reason == Some(WaitReason::RateLimit)
                 && rate.same_window(self.next_attempt_at, now),
             was_queued: self.wait_reason == Some(WaitReason::Concurrency),
-            claim: Some(AttemptClaim::next(self)),
+            claim: Some(AttemptClaim::new(self.id, self.attempts + 1)),
         }
     }
 
@@ -188,12 +162,6 @@ impl Delivery {
         next.wait_reason = Some(wait_reason);
         next.lease_until = None;
         next
-    }
-
-    /// Whether an attempt is in progress, given the state of its endpoint.
-    pub fn is_in_progress(&self, endpoint: &EndpointState, now: Timestamp) -> bool {
-        let is_leased = self.lease_until.is_some_and(|lease| lease > now);
-        is_leased || endpoint.claimed(self, now).is_some_and(|claimed| claimed.in_progress)
     }
 
     /// The next version, due now by request: a delivery that had ended is replayed under the same id, and its schedule
@@ -311,7 +279,8 @@ impl Delivery {
         self.counted() > schedule.retries()
     }
 
-    fn next(&self) -> Self {
+    /// The same with the next version.
+    pub(super) fn next(&self) -> Self {
         Self { version: self.version + 1, ..self.clone() }
     }
 }
@@ -485,23 +454,6 @@ mod tests {
         let later = pending().defer(NOW.after(GRACE), WaitReason::RateLimit, GRACE);
         assert_eq!(later.check(NOW), Err(NotSendable::NotDue(NOW.after(GRACE))));
         assert_eq!((later.attempts, later.wait_reason), (0, Some(WaitReason::RateLimit)));
-    }
-
-    #[test]
-    fn an_attempt_that_ends_after_a_change_by_request_is_recorded() {
-        let delivered =
-            |delivery: Delivery| delivery.begin(NOW).finish(&answered(200, None), NOW, &POLICY, 0.0, GRACE).0;
-        let failed = |delivery: Delivery| delivery.begin(NOW).finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE).0;
-        let sooner = pending().resend(NOW, GRACE);
-        let late = sooner.with_late(&delivered(pending())).expect("the attempt is not recorded");
-        assert_eq!((late.version, late.attempts, late.status), (3, 1, DeliveryStatus::Delivered));
-        assert_eq!((late.due_at, late.finished_at), (None, Some(NOW)));
-        let late = sooner.with_late(&failed(pending())).expect("the attempt is not recorded");
-        assert_eq!((late.attempts, late.status, late.next_attempt_at), (1, DeliveryStatus::Pending, NOW));
-        let stopped = pending().finish(&Outcome::Superseded, NOW, &POLICY, 0.0, GRACE).0;
-        let late = stopped.with_late(&delivered(pending())).expect("the attempt is not recorded");
-        assert_eq!((late.attempts, late.status), (1, DeliveryStatus::Stopped));
-        assert_eq!(failed(pending()).with_late(&delivered(pending())), None, "another one has made its attempt");
     }
 
     fn assert_unchanged(stored: &str) {

@@ -66,7 +66,7 @@ fn a_request_that_does_not_ask_counts_nothing() {
     };
     let made = |usage| create(new(usage), NOON, &policy()).ledger.usage;
     assert_eq!(made(false), None);
-    let first = Usage { runs: 3, requests: 1, hints: 1, writes: 3, half_reads: 5, ..Usage::default() };
-    assert_eq!(made(true), Some(first), "the request, fanout and the hint; a call, and a line of the log");
+    let first = Usage { runs: 3, requests: 1, hints: 1, writes: 1, half_reads: 5, ..Usage::default() };
+    assert_eq!(made(true), Some(first), "the request, fanout and the hint; a call of the limit");
     assert_eq!(Story::completed().job.ledger.usage, None);
 }

@@ -1,6 +1,6 @@
 //! A soft blur: the frame is made smaller, averaged, and drawn over itself.
 
-use super::{between, weight};
+use super::mixing::{between, weight};
 use crate::frames::Yuv;
 
 /// The factor by which the blurred frame is smaller than the frame, on each side.

@@ -1,6 +1,6 @@
 //! A frame that is scaled and turned around its centre, over another one.
 
-use super::{between, weight};
+use super::mixing::{between, weight};
 use crate::frames::Yuv;
 
 /// Where the pixels of a turned frame come from: for each pixel, the distance from the centre is turned and scaled back.

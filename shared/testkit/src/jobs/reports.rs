@@ -21,12 +21,7 @@ impl Stack {
 
     /// The ports of render callbacks.
     pub fn callback_ports(&self) -> CallbackPorts<'_> {
-        CallbackPorts {
-            renders: self.render_ports(),
-            http: &self.http,
-            creatomate: &self.creatomate,
-            work: &self.work,
-        }
+        CallbackPorts { renders: self.render_ports(), http: &self.http, creatomate: &self.creatomate, work: &self.work }
     }
 
     /// Takes a worker's report, which is an [`Event::Step`].

@@ -8,7 +8,8 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use reelhook_domain::{Event, Job, JobId, Policy, Subject};
 use serde_json::Value;
 
-use super::{ANSWER_LIMIT, Line, LogSources, ROWS, Search, search, turned};
+use super::ports::{ANSWER_LIMIT, Line, LogSources, ROWS, Search};
+use super::search::{search, turned};
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
 use crate::outbox::rows::{LogLine, kept_lines};

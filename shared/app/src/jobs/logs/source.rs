@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reelhook_domain::{Job, Subject, Timestamp};
 
-use super::{DAY, KEPT, LOG_SHARDS, LogStore, PACKED_SPAN, ROWS, Search, day_place};
+use super::ports::{DAY, KEPT, LOG_SHARDS, LogStore, PACKED_SPAN, ROWS, Search, day_place};
 use crate::outbox::rows::{LogLine, kept_lines};
 use crate::store::StoreError;
 use crate::webhooks::deliveries::time_of;

@@ -63,8 +63,10 @@ async fn send_all(
         let _ = finished.unbounded_send(Finished { index, change, recorded: sender });
         Ended { result, took, recorded }
     });
-    // Unlike `join_all`, it polls only the attempts that were woken.
-    attempts.collect::<FuturesOrdered<_>>().collect().await
+    // Unlike `join_all`, it polls only the attempts that were woken; it begins with those that were added last.
+    let mut sent = FuturesOrdered::new();
+    attempts.rev().for_each(|attempt| sent.push_front(attempt));
+    sent.collect().await
 }
 
 /// Waits for attempts, and extends their slot before it stops counting; whether it was extended.

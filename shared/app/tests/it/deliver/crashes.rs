@@ -48,6 +48,8 @@ async fn after_a_crash_the_first_attempt_stays_unknown_and_the_next_has_number_2
     let mut context = std::task::Context::from_waker(waker);
     while stack.http.requests().is_empty() {
         assert!(crashed.as_mut().poll(&mut context).is_pending());
+        // What it waits for wakes its parts when the runtime goes on.
+        tokio::task::yield_now().await;
     }
     drop(crashed);
     assert_eq!(attempts(&stack.deliveries), [(1, None)]);
@@ -104,6 +106,8 @@ async fn an_attempt_that_outlives_its_lease_writes_only_its_own_row() {
     let mut context = std::task::Context::from_waker(waker);
     while stack.http.requests().is_empty() {
         assert!(slow.as_mut().poll(&mut context).is_pending());
+        // What it waits for wakes its parts when the runtime goes on.
+        tokio::task::yield_now().await;
     }
     stack.world.advance_s(15);
     stack.http.script(|_| Ok(response(503, "")));
@@ -285,7 +289,7 @@ fn claim(stack: &Stack, delivery: &Delivery, until: Timestamp) {
         until,
         busy_until: until,
         started_at: stack.world.now(),
-        claims: vec![AttemptClaim::next(delivery)],
+        claims: vec![AttemptClaim::new(delivery.id, delivery.attempts + 1)],
     };
     stack.deliveries.change_endpoint(&delivery.endpoint_id, |state| {
         state.revision += 1;
@@ -398,8 +402,8 @@ async fn a_slot_is_extended_before_it_stops_counting() {
     let hints: Vec<_> = deliveries.iter().map(hint).collect();
     let ports = DeliverPorts { timer: &Elapsed, ..stack.deliver_ports() };
     assert!(deliver(&ports, &hints).await.iter().all(Result::is_ok));
-    let calls = ["extend", "report", "save"].map(|operation| stack.deliveries.faults.calls(operation));
-    assert_eq!(calls[..2], [1, 1]);
+    let calls = ["extend", "report"].map(|operation| stack.deliveries.faults.calls(operation));
+    assert_eq!(calls, [1, 1]);
     assert!(stack.deliveries.endpoint_state(&deliveries[0].endpoint_id).concurrency.slots.is_empty());
     assert!(stack.deliveries.all().iter().all(|delivery| delivery.status == DeliveryStatus::Delivered));
 }

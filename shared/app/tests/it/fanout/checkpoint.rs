@@ -142,8 +142,8 @@ async fn failed_entries_inside_a_200_are_failures() {
 #[tokio::test]
 async fn the_earliest_of_several_failures_is_the_checkpoint() {
     let stack = prepared();
-    stack.fanout.faults.busy_after("put_logs", 2);
-    stack.hints.faults.busy_after("send", 1);
+    stack.fanout.faults.busy_after("put_event", 2);
+    stack.hints.faults.busy_after("send", 0);
     assert_eq!(stack.fan_out(&three()).await.unwrap_err().index, 0);
 }
 

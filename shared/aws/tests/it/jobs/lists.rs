@@ -5,12 +5,12 @@ use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::{DueDeliveries, DueIndex, SHARDS};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{Job, JobId, JobKind, OwnerId, RenderId, Status, Timestamp};
-use reelhook_testkit::NOON;
+use reelhook_domain::{Event, Job, JobId, JobKind, OwnerId, RenderId, Status, Timestamp};
+use reelhook_testkit::{NOON, lived, policy, started};
 use serde_json::{Value, json};
 
 use super::items::item_of;
-use super::{claimed, rendering, table, table_of};
+use super::{rendering, table, table_of, waiting};
 use crate::opened::opened;
 use crate::replay::{Answer, dynamodb, error, kind, ok};
 
@@ -99,7 +99,9 @@ async fn due_jobs_are_ranges_of_the_active_index() {
 #[tokio::test]
 async fn a_job_is_found_in_the_minute_in_which_it_is_due() {
     let later = |job: Job, ms: i64| Job { due_at: Some(Timestamp(NOON.millis() + ms)), ..job };
-    for (job, stage) in [(claimed(), "starting"), (rendering(), "rendering")] {
+    for (job, stage) in
+        [(lived(waiting(), &[Event::Claim, started(1)], NOON, &policy()), "processing"), (rendering(), "rendering")]
+    {
         for (ms, expected) in [(0, 0), (59_999, 0), (60_000, 60_000), (61_000, 60_000)] {
             let item = item_of(&later(job.clone(), ms)).await;
             let rank = format!("{stage}#{:014}#{}", NOON.millis() + expected, NOON.millis());

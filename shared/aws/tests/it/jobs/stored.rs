@@ -50,7 +50,7 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
         r#""log":[1,2,3,4,5,0],"log_counted":[1,0,0,0,5,0],"emitted":[{"id":"job_1704110400000_0001.40.1","#,
         r#""event":"job.script_completed","version":40,"at":1704110400016}]}"#,
     );
-    let mut job = Job { ledger, ..full() };
+    let mut job = Job { ledger, history: None, ..full() };
     let numbers = json!([0.1, -0.0, 9_007_199_254_740_993_u64, null, true]);
     job.request.input = json!({ "z": 1, "a": numbers, "Série 🎬": { "1": "x", "0": "" } });
     assert_eq!(item_of(&job).await["body"], json!({ "S": body }));

@@ -348,7 +348,9 @@ fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
     let timeout = run.times.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
     let polled = run.engine.render().and_then(|task| task.polls.as_ref()).map(|polls| polls.next_at);
     match job.status {
-        Status::Pending => run.start.claim.as_ref().map(|claim| claim.lease_until).into_iter().chain([run.start.hint_at]).min(),
+        Status::Pending => {
+            run.start.claim.as_ref().map(|claim| claim.lease_until).into_iter().chain([run.start.hint_at]).min()
+        }
         Status::Processing | Status::Rendering => match &run.engine {
             Engine::Pieces(pieces) => {
                 pieces.pieces.as_ref().and_then(Pieces::due_at).into_iter().chain([timeout]).min()
