@@ -18,7 +18,7 @@ use crate::store::{Saved, StoreError};
 
 /// Claims in one transaction at most, and how many jobs of a lane a claim reads.
 pub(super) const BATCH: usize = 16;
-/// How many jobs of a lane a claim reads where the oldest [`BATCH`] of one are all claimed, which the index does not know.
+/// How many jobs of a lane a claim reads where the oldest [`BATCH`] of one are claimed, which the index does not know.
 const FURTHER: usize = 128;
 /// Attempts at a claim after conflicts, before the hint is dropped.
 const ATTEMPTS: u32 = 20;
@@ -206,9 +206,9 @@ async fn try_claim(ports: &ClaimPorts<'_>, search: &mut Search) -> Result<Attemp
     })
 }
 
-/// Notes that jobs wait for a slot. One that is freed from now on causes a hint. One that was freed before that is found by
-/// reading all rows again, also where another launcher has noted it: rows are read one by one, and a slot may have been freed
-/// between a row and the note.
+/// Notes that jobs wait for a slot. One that is freed from now on causes a hint. One that was freed before that is found
+/// by reading all rows again, also where another launcher has noted it: rows are read one by one, and a slot may have been
+/// freed between reads of its row and of the note.
 async fn note(
     ports: &ClaimPorts<'_>,
     slots: &Slots,

@@ -45,7 +45,8 @@ pub trait DueIndex<A: Aggregate>: Send + Sync {
     }
 
     /// Aggregates of a part that are due, the longest overdue first, at most [`PER_SHARD`] of a shard. Some may not be due
-    /// yet, and one may be in two parts; waiting jobs may be missing, since the sweep sends hints for them.
+    /// yet, and one may be in two parts; waiting jobs that are not claimed may be missing, since the sweep sends hints for
+    /// them.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -261,8 +261,8 @@ impl ActiveJobs for JobTable {
 }
 
 impl JobTable {
-    /// The last jobs in a shard by rank, at most `most`, and whether these are all. From the last, ranks begin with `starting`,
-    /// `rendering`, `processing` and `pending`.
+    /// The last jobs in a shard by rank, at most `most`, and whether these are all. From the last, ranks begin with
+    /// `starting`, `rendering`, `processing` and `pending`.
     async fn last_ranks(
         &self,
         active: AttributeValue,

@@ -262,8 +262,8 @@ impl DueIndex<Job> for JobTable {
 }
 
 impl JobTable {
-    /// The oldest jobs that hold a slot and wait: they are claimed, and the lease of the claim may have ended. The next claim
-    /// renews it where a slot is free; where none is, only the due sweep frees the one that it holds.
+    /// The oldest jobs that hold a slot and wait: they are claimed, and the lease of the claim may have ended. The next
+    /// claim renews it where a slot is free; where none is, only the due sweep frees the slot that it holds.
     async fn claimed(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
         let from = Lane::at((self.items.clock.random() & u128::from(u64::MAX)) as u64);
         let waiting = ready::ready(&self.items, &Look { now, from, each: PAGE as usize }).await?.jobs;

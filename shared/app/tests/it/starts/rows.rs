@@ -91,7 +91,7 @@ async fn a_pause_stops_claims_of_every_row_at_once() {
     }
 }
 
-/// A stack whose two rows have a slot each, both taken, where a third job waits; and the run with the slot of the second row.
+/// A stack whose two rows have a slot each, both taken, where a third job waits; and the run with the second row's slot.
 async fn full_rows() -> (Stack, Job) {
     let stack = Stack::with(&[], 2);
     stack.jobs.arrange(2);

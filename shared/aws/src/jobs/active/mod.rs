@@ -2,9 +2,9 @@
 //! and 55).
 //!
 //! A job that waits or is claimed has the rank `pending#<ready>#<created>`, and with a lane or a priority
-//! `pending#o<lane><9 - priority>#<ready>#<created>`. Any other job that is under way has `<stage>#<due>#<created>`, by which
-//! the due sweep finds it. The due sweep starts waiting jobs without a key of their own. A rank of a video ends with [`VIDEO`].
-//! Versions before 0.3 wrote `<stage>#<ready>` for every stage.
+//! `pending#o<lane><9 - priority>#<ready>#<created>`. Any other job that is under way has `<stage>#<due>#<created>`, by
+//! which the due sweep finds it. The due sweep starts waiting jobs without a key of their own. A rank of a video ends with
+//! [`VIDEO`]. Versions before 0.3 wrote `<stage>#<ready>` for every stage.
 
 pub(crate) mod ready;
 pub mod shards;
@@ -172,10 +172,11 @@ pub(crate) fn due_ranges(shards: ActiveShards) -> usize {
     TIMED.len() * shards.read() + 1 + ALL.len()
 }
 
-/// The range number `index`, below [`due_ranges`], of jobs that may be due at a time, the longest overdue first; none if it has
-/// nothing to read at this time.
+/// The range number `index`, below [`due_ranges`], of jobs that may be due at a time, the longest overdue first; none if
+/// there is nothing to read at this time.
 ///
-/// Each minute one of all shards that there can be is read too, so that jobs are found that are in none of those that are read.
+/// Each minute one of all shards that there can be is swept too, so that jobs are found that are in none of those that are
+/// read.
 pub(crate) fn due(shards: ActiveShards, index: usize, now: Timestamp) -> Option<Range> {
     let of_shards = TIMED.len() * shards.read();
     if index < of_shards {

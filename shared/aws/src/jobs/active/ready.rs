@@ -44,8 +44,9 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Reads lanes from the first one on, which is one query where few jobs wait. Where there are many lanes, it begins again
-    /// at a random one, to the end and then from the beginning, until there are enough, so that no lane comes first always.
+    /// Reads lanes from the first one on, which is one query where few jobs wait. Where there are many lanes, it begins
+    /// again at a random one, to the end and then from the beginning, until there are enough, so that no lane comes first
+    /// always.
     async fn run(mut self, lanes: usize) -> Result<Ready, StoreError> {
         let mut few = (LEAST_LANES, FEW_QUERIES);
         let (first, last) = (Stage::Pending.begin(), Stage::Pending.end());

@@ -33,7 +33,10 @@ fn index(mut entries: Vec<Entry>) -> impl Fn(&Call, usize) -> Answer + Send + Sy
         let limit = usize::try_from(call.at("/Limit").as_u64().unwrap()).unwrap();
         let (first, last) = (value("first"), value("last"));
         assert!(first <= last, "DynamoDB refuses such a range");
-        let item = |(active, rank, id): &Entry| json!({ "id": { "S": id }, "active": { "S": active }, "active_rank": { "S": rank } });
+        let item = |(active, rank, id): &Entry| {
+            let keys = [("id", id), ("active", active), ("active_rank", rank)];
+            keys.into_iter().map(|(name, value)| (name.to_owned(), json!({ "S": value }))).collect::<Value>()
+        };
         let mut found: Vec<Value> = entries
             .iter()
             .filter(|(active, rank, _)| active == value("active") && first <= rank.as_str() && rank.as_str() <= last)
