@@ -1,5 +1,7 @@
 //! A job as an item of the Jobs table: its stored form, its outbox, and the attributes of the indexes.
 
+mod billing;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Job, JobId, JobKind, Status, Usage};
@@ -7,8 +9,8 @@ use reelhook_domain::{Job, JobId, JobKind, Status, Usage};
 use crate::aggregates::{Operations, Stored, due_key};
 use crate::items::packed::{as_texts, item_of, read_item};
 use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, n, read, s, ttl};
+use crate::jobs::active;
 use crate::jobs::stored_job::StoredJob;
-use crate::jobs::{active, billing};
 
 /// The number of days for which ended jobs are kept.
 const RETENTION_DAYS: i64 = 30;

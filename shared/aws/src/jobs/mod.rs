@@ -2,7 +2,6 @@
 
 pub mod active;
 pub mod admission;
-pub(crate) mod billing;
 mod circuits;
 pub mod counters;
 pub(crate) mod event_rows;

@@ -228,19 +228,24 @@ fn a_transition_depends_only_on_the_last_frame_before_it() {
     }
 }
 
+/// The first frame of each part of a scene, and the one after its last.
+fn bounds(input: &SceneInput<'_>) -> Vec<[u32; 2]> {
+    parts(input).into_iter().map(|part| [part.start, part.end]).collect()
+}
+
 #[test]
 fn a_scene_has_a_part_for_its_transition_and_one_for_its_body() {
     let before = samples::scene(SceneKind::Quiz, samples::usual(SceneKind::Quiz));
     for (frames, transition, expected) in [
-        (150, Some(Transition::Blur), &[0..18, 18..150][..]),
-        (150, None, &[0..150]),
-        (20, Some(Transition::Blur), &[0..10, 10..20]),
-        (1, Some(Transition::Blur), &[0..1]),
+        (150, Some(Transition::Blur), &[[0, 18], [18, 150]][..]),
+        (150, None, &[[0, 150]]),
+        (20, Some(Transition::Blur), &[[0, 10], [10, 20]]),
+        (1, Some(Transition::Blur), &[[0, 1]]),
     ] {
         let scene = Scene { frames, transition, ..before.clone() };
         let alone = alone(&scene, Theme::Dark, Rendition::Landscape);
-        assert_eq!(parts(&SceneInput { before: Some(&before), ..alone }), expected);
-        assert_eq!(parts(&alone), [0..frames], "the first scene has no transition");
+        assert_eq!(bounds(&SceneInput { before: Some(&before), ..alone }), expected);
+        assert_eq!(bounds(&alone), [[0, frames]], "the first scene has no transition");
     }
 }
 
