@@ -79,6 +79,7 @@ impl Deps {
         // Workers report to another address than that of the API if there is one.
         let callbacks = resources.environment.optional_url("CALLBACKS_BASE_URL").unwrap_or_else(|| base.clone());
         let (renderer, max) = (resources.environment.renderer(), resources.environment.max_workers());
+        let shares = resources.environment.fair_shares();
         let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
         let (video, frame, stitch) = (
             resources.environment.video_service(),
@@ -110,7 +111,15 @@ impl Deps {
                     base: base.clone(),
                     tokens: tokens.clone(),
                 },
-                worker: WorkerSettings { url: url.clone(), renderer, max, base: callbacks.clone(), tokens, secret },
+                worker: WorkerSettings {
+                    url: url.clone(),
+                    renderer,
+                    max,
+                    shares: shares.clone(),
+                    base: callbacks.clone(),
+                    tokens,
+                    secret,
+                },
                 creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
             })
         };

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyRecord;
-use reelhook_app::jobs::starts::Claimed;
+use reelhook_app::jobs::claims::Claimed;
 use reelhook_app::outbox::sweep::{PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Aggregate, Timestamp};
@@ -20,6 +20,7 @@ use crate::conditional::failed_put;
 use crate::errors::store_error;
 use crate::items::packed::{StoredForm, as_texts};
 use crate::items::{Item, OUTBOX, is_expired, n, s, text};
+use crate::jobs::active::shards::ActiveShards;
 use crate::jobs::counters::CounterTable;
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
@@ -84,6 +85,8 @@ pub(crate) struct AggregateTable<A> {
     pub client: aws_sdk_dynamodb::Client,
     pub counters: CounterTable,
     pub clock: Arc<dyn ClockAndRandom>,
+    /// The shards of the index of those that are under way, if the table has one.
+    pub shards: ActiveShards,
     table: String,
     form: StoredForm,
     kind: PhantomData<fn() -> A>,
@@ -97,7 +100,15 @@ impl<A: Stored> AggregateTable<A> {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { client, counters, clock, table: table.into(), form: StoredForm::default(), kind: PhantomData }
+        Self {
+            client,
+            counters,
+            clock,
+            shards: ActiveShards::default(),
+            table: table.into(),
+            form: StoredForm::default(),
+            kind: PhantomData,
+        }
     }
 
     /// The same table, with items written in this form.
@@ -233,13 +244,14 @@ impl<A: Stored> AggregateTable<A> {
         Err(StoreError::Busy { operation, source: "other requests used the same key during each attempt".into() })
     }
 
-    /// Replaces an aggregate and an admission item in one transaction; `slots` writes the admission item.
+    /// Replaces aggregates and rows of slots in one transaction; `slots` writes the rows.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn claim(&self, next: &A, slots: TransactWriteItem) -> Result<Claimed, StoreError> {
-        let put = self.part(next, Some(next.version() - 1));
-        match self.client.transact_write_items().transact_items(slots).transact_items(put).send().await {
+    pub async fn claim(&self, next: &[A], slots: Vec<TransactWriteItem>) -> Result<Claimed, StoreError> {
+        let puts = next.iter().map(|next| self.part(next, Some(next.version() - 1)));
+        let items = slots.into_iter().chain(puts).collect();
+        match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Claimed::Done),
             Err(error) => match cancelled(A::OPERATIONS.claim, error) {
                 // Another claim is in progress, or was first.
@@ -289,6 +301,7 @@ impl<A: Stored> AggregateTable<A> {
             StoredForm::Compressed => aggregate.to_item(write_id),
             StoredForm::Text => aggregate.to_older_item(write_id),
         };
+        self.shards.place(&mut item, &aggregate.id().to_string());
         aggregate.bill(&mut item, times);
         item
     }

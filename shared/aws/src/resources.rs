@@ -51,7 +51,8 @@ impl Resources {
     /// The table in JOBS_TABLE, with the one in COUNTERS_TABLE.
     pub fn jobs(&mut self) -> JobTable {
         let (table, counters) = (self.environment.required("JOBS_TABLE"), self.counters());
-        JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).storing(self.stored_form())
+        let (shards, form) = (self.environment.active_shards(), self.stored_form());
+        JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).sharded(shards).storing(form)
     }
 
     /// The table in PROJECTS_TABLE, with the one in COUNTERS_TABLE.

@@ -9,8 +9,8 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_domain::videos::film::{Film, Quality, Scene, Theme};
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
-    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, Job, JobId, JobKind, Metadata, NewJob, Origin,
-    OutboundEvent, Policy, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
+    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, FairShares, Job, JobId, JobKind, Metadata, NewJob,
+    Origin, OutboundEvent, Policy, Priority, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
 };
 use reelhook_signing::SigningKeys;
 use serde_json::json;
@@ -49,6 +49,7 @@ pub fn worker_settings(max: usize) -> WorkerSettings {
         url: Some(Url::parse("https://worker.example/run").expect("a URL")),
         renderer: Renderer::Own,
         max,
+        shares: FairShares::default(),
         base: Url::parse("https://reelhook.example/").expect("a URL"),
         tokens: SigningKeys::parse("the secret of tokens").expect("a secret"),
         secret: Some(keys()),
@@ -76,6 +77,7 @@ pub fn a_new_job(n: u32) -> NewJob {
             pause_after_extraction: false,
             callback: None,
             metadata: Metadata::default(),
+            priority: Priority::default(),
         },
         plan: None,
         origin: Origin {

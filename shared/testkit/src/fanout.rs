@@ -11,7 +11,7 @@ use reelhook_app::outbox::messages::{Delayed, Hints, LiveMessage};
 use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, EventId, LogTally, Status, Subject, Timestamp};
+use reelhook_domain::{Admission, Delivery, EventId, LogTally, SlotRow, Slots, Status, Subject, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -120,12 +120,12 @@ impl FanoutStore for MemoryFanout {
 
 #[async_trait]
 impl AdmissionStore for MemoryFanout {
-    async fn admission(&self) -> Result<Admission, StoreError> {
-        self.jobs.admission().await
+    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
+        self.jobs.admission_rows(at_least).await
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.jobs.save_admission(admission).await
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+        self.jobs.save_admission(changed).await
     }
 }
 

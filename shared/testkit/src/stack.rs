@@ -266,6 +266,7 @@ impl Stack {
         CleanupPorts {
             sweep: self.sweep_ports(aggregates),
             removal: RemovalPorts { queue: &*self.jobs, jobs: &*self.jobs, clock: &*self.world, policy: &self.policy },
+            slot_rows: self.jobs.slots().rows(),
             counters: &self.fanout,
             recoveries: self.recover_ports(),
         }
@@ -291,6 +292,7 @@ impl Stack {
             warnings: Vec::new(),
             callback: callback.map(|url| WebUrl::parse(url).expect("an http URL")),
             metadata: Metadata::default(),
+            priority: Default::default(),
             uploads: Vec::new(),
             origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
             key: None,

@@ -35,7 +35,7 @@ pub static FIELDS: Limit = Limit {
     exceptions: &[
         Exception {
             what: "reelhook_aws::StoredJob",
-            most: 54,
+            most: 55,
             reason: "it is the stored form of a job, one flat object whose fields are its attributes",
         },
         Exception {

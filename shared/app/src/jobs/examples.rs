@@ -33,6 +33,7 @@ pub(crate) fn job(event: OutboundEvent, at: Timestamp) -> Job {
             pause_after_extraction: event == OutboundEvent::ExtractionCompleted,
             callback: None,
             metadata: Metadata::default(),
+            priority: Default::default(),
         },
         plan: of_video.then_some(film),
         origin: Origin::default(),

@@ -6,7 +6,8 @@ use reelhook_domain::{Aggregate, DeliveryId, EventId, Timestamp};
 
 use crate::change::{AggregateStore, Changed, change};
 use crate::clock::ClockAndRandom;
-use crate::jobs::starts::{STARTS, StartStore};
+use crate::jobs::claims::{StartStore, oldest_ready};
+use crate::jobs::starts::STARTS;
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
 use crate::projects::store::SceneSlots;
 use crate::store::StoreError;
@@ -21,13 +22,18 @@ const CHANGES_AT_ONCE: usize = 8;
 pub const PER_SHARD: i32 = 200;
 /// The maximum number of due things of an index without shards in one sweep.
 pub const PER_SWEEP: i32 = PER_SHARD * SHARDS as i32;
-/// Waiting jobs that one sweep sends hints for, at most; each started one frees or takes a slot and is hinted in turn.
-const HINTED: usize = 100;
+/// Hints to start jobs that one sweep sends, at most; each starts up to [`STARTS`] of them.
+const HINTS: usize = 10;
 
 /// The shard of an id.
 pub fn shard(id: &str) -> u32 {
+    hash(id) % SHARDS
+}
+
+/// A hash of an id, by which things are spread.
+pub fn hash(id: &str) -> u32 {
     // FNV-1a spreads well and never changes.
-    id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
+    id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Finds due aggregates of one kind.
@@ -39,7 +45,8 @@ pub trait DueIndex<A: Aggregate>: Send + Sync {
     }
 
     /// Aggregates of a part that are due, the longest overdue first, at most [`PER_SHARD`] of a shard. Some may not be due
-    /// yet, and one may be in two parts; waiting jobs may be missing, since the sweep sends hints for them.
+    /// yet, and one may be in two parts; waiting jobs that are not claimed may be missing, since the sweep sends hints for
+    /// them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -180,7 +187,7 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
 /// Sends hints to start if jobs are ready to, as many as they take: the hint of a job, or that a slot is free, may have been
 /// lost. This is the timer of waiting jobs, whose due times are in no index.
 async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreError> {
-    let ready = ports.starts.oldest_ready(now, HINTED).await?.len();
+    let ready = oldest_ready(ports.starts, now, HINTS * STARTS).await?.len();
     if ready == 0 {
         return Ok(());
     }

@@ -144,7 +144,7 @@ fn unreliable(stack: &Stack) -> [(&Faults, &'static [&'static str]); 6] {
     [
         (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"]),
         (&stack.deliveries.faults, &["load", "keep", "save", "admit", "report", "endpoint"]),
-        (&stack.jobs.faults, &["claim", "save_admission", "oldest_ready", "admission"]),
+        (&stack.jobs.faults, &["claim", "save_admission", "ready", "admission"]),
         (&stack.work.faults, &["send"]),
         (&stack.hints.faults, &["send"]),
         (&stack.due.faults, &["due_jobs", "due_deliveries"]),

@@ -20,6 +20,7 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
             pause_after_extraction: true,
             callback: None,
             metadata: Metadata::default(),
+            priority: Default::default(),
         },
         plan: None,
         origin: Origin { traceparent: Some("00-trace-01".to_owned()), ..called_by("caller") },

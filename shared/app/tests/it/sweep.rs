@@ -219,7 +219,7 @@ async fn due_projects_are_changed_and_scenes_that_wait_get_a_hint() {
 
 #[tokio::test]
 async fn jobs_that_wait_get_as_many_hints_as_they_take() {
-    for (jobs, hints) in [(0, 0), (1, 1), (10, 1), (11, 2), (150, 10)] {
+    for (jobs, hints) in [(0, 0), (1, 1), (64, 1), (65, 2), (700, 10)] {
         let stack = Stack::default();
         for n in 0..jobs {
             stack.submit(n);

@@ -8,8 +8,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reelhook_app::views::captions::CAPTIONS;
-use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
+use reelhook_domain::{FairShares, Policy};
+
+use crate::jobs::active::shards::ActiveShards;
 
 /// Missing and invalid variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +146,24 @@ impl Environment {
     /// MAX_WORKERS: the concurrency limit of runs.
     pub fn max_workers(&mut self) -> usize {
         self.parsed("MAX_WORKERS", 3)
+    }
+
+    /// FAIR_SHARES and FAIR_SHARE_PERCENT: the parts of the slots that owners and keys get.
+    pub fn fair_shares(&mut self) -> FairShares {
+        let weights = self.optional("FAIR_SHARES").unwrap_or_default();
+        let percent = self.parsed("FAIR_SHARE_PERCENT", 100);
+        let read = FairShares::parse(&weights, percent).map_err(|error| format!("FAIR_SHARES: {error}"));
+        self.checked(read, FairShares::default())
+    }
+
+    /// ACTIVE_SHARDS and ACTIVE_SHARDS_BEFORE: the shards of the index of jobs under way, now and before.
+    pub fn active_shards(&mut self) -> ActiveShards {
+        ActiveShards::new(self.parsed("ACTIVE_SHARDS", 1), self.parsed("ACTIVE_SHARDS_BEFORE", 1))
+    }
+
+    /// ADMISSION_SHARDS: the rows that grant slots to runs.
+    pub fn admission_shards(&mut self) -> usize {
+        self.parsed("ADMISSION_SHARDS", 1)
     }
 
     /// PUBLIC_BASE_URL, or one of the names that the four original systems used (docs/contract/README.md, Settings).

@@ -1,5 +1,8 @@
 //! The Counters table, and its counters: jobs per day and final state, and the tallies of their logs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use reelhook_app::outbox::fanout::CountStep;
 use reelhook_app::store::StoreError;
@@ -31,12 +34,14 @@ const MARKER_DAYS: i64 = 3;
 pub struct CounterTable {
     client: aws_sdk_dynamodb::Client,
     table: String,
+    /// How many rows the slots of runs had when they were last read.
+    rows: Arc<AtomicUsize>,
 }
 
 impl CounterTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), rows: Arc::new(AtomicUsize::new(1)) }
     }
 
     pub(crate) fn client(&self) -> &aws_sdk_dynamodb::Client {
@@ -59,6 +64,16 @@ impl CounterTable {
     ) -> Result<Option<Item>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("pk", s(pk)).key("sk", s(sk));
         Ok(get.send().await.map_err(|error| store_error(operation, error))?.item)
+    }
+
+    /// How many rows the slots of runs had when they were last read.
+    pub(crate) fn known_rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Remembers how many rows the slots of runs have.
+    pub(crate) fn know_rows(&self, rows: usize) {
+        self.rows.store(rows, Ordering::Relaxed);
     }
 
     /// Reads a row consistently.

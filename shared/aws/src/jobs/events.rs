@@ -10,7 +10,7 @@ use reelhook_app::outbox::rows::{LogLine, LogRow, StoredLive, sort_key};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, Subject, Timestamp};
+use reelhook_domain::{Admission, Delivery, SlotRow, Slots, Subject, Timestamp};
 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;
@@ -220,11 +220,11 @@ impl FanoutStore for FanoutTables {
 
 #[async_trait]
 impl AdmissionStore for FanoutTables {
-    async fn admission(&self) -> Result<Admission, StoreError> {
-        self.counters.admission().await
+    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
+        self.counters.admission_rows(at_least).await
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.counters.save_admission(admission).await
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+        self.counters.save_admission(changed).await
     }
 }

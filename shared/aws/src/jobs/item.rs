@@ -42,6 +42,9 @@ impl Stored for Job {
         let mut item = as_texts(to_item(self, write_id));
         let schema = if self.history.is_some() { SCHEMA_WITH_HISTORY } else { SCHEMA };
         item.insert("schema".to_owned(), n(schema));
+        if let (Some(rank), Some((_, older))) = (item.get_mut("active_rank"), active::older_key(self)) {
+            *rank = s(older);
+        }
         if self.deleted_at.is_none() {
             // Jobs under way were listed by status, and all that were due stood in `by-due`.
             let listed = [

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt};
 use reelhook_app::jobs::logs::{Active, ActiveJobs};
@@ -24,6 +25,11 @@ use crate::jobs::table::{DAY, JobTable, PAGE};
 const RUNNING: i32 = 100;
 /// Jobs that are read at once.
 const READS_AT_ONCE: usize = 8;
+/// Entries in one page, at most, where a list reads many. Each page has twice as many as the one before.
+const LARGEST_PAGE: i32 = 1000;
+
+/// A job under way: when it was created, its kind, and its id.
+type Created = (Timestamp, JobKind, JobId);
 
 /// Jobs under way that are wanted: those of a family that were created in a span.
 struct Wanted {
@@ -109,9 +115,12 @@ impl QueueStore for JobTable {
     }
 
     async fn running(&self) -> Result<Vec<JobId>, StoreError> {
-        let query = self.items.query("by-active", active::RANGE, &active::running());
-        let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
-        Ok(AggregateTable::<Job>::ids(answer.items()))
+        let found = try_join_all(self.items.shards.partitions().map(|partition| async move {
+            let query = self.items.query("by-active", active::RANGE, &active::running(partition)).limit(RUNNING);
+            let answer = query.send().await.map_err(|error| store_error("find running jobs", error))?;
+            Ok::<_, StoreError>(AggregateTable::<Job>::ids(answer.items()))
+        }));
+        Ok(found.await?.into_iter().flatten().take(RUNNING as usize).collect())
     }
 }
 
@@ -126,36 +135,60 @@ impl JobTable {
         if wanted.from > wanted.until {
             return Ok(Vec::new());
         }
-        let mut found: Vec<(Timestamp, JobKind, JobId)> = Vec::new();
-        for stage in Stage::of_status(status) {
-            let (mut start, mut waiting) = (None, 0);
-            loop {
-                let query = self.items.query("by-active", active::RANGE, &active::of_stage(*stage));
-                let query = query.scan_index_forward(false).set_exclusive_start_key(start);
-                let query = query.limit(i32::try_from(newest).unwrap_or(i32::MAX).max(PAGE));
-                let answer = query.send().await.map_err(|error| store_error("list jobs under way", error))?;
-                let entries: Vec<Entry> = answer.items().iter().filter_map(Entry::read).collect();
-                // Waiting jobs come by the time from which they may start, which is not before their creation.
-                let next = entries.last().map(|last| last.at).filter(|_| *stage == Stage::Pending);
-                let of_page = self.created(entries).await?;
-                found.extend(of_page.into_iter().filter(|(at, kind, _)| {
-                    (wanted.from..=wanted.until).contains(at) && wanted.family.is_none_or(|family| family == *kind)
-                }));
-                if let Some(next) = next {
-                    waiting = found.iter().filter(|(at, ..)| *at >= next).count();
-                }
-                start = answer.last_evaluated_key;
-                if start.is_none() || waiting >= newest || next.is_some_and(|next| next < wanted.from) {
-                    break;
+        let shards = self.items.shards.partitions().map(|partition| async move {
+            let mut found = Vec::new();
+            for stage in Stage::of_status(status) {
+                found.extend(self.of_stage(partition.clone(), *stage, wanted, newest).await?);
+            }
+            Ok::<_, StoreError>(found)
+        });
+        Ok(try_join_all(shards).await?.into_iter().flatten().map(|(at, _, id)| (at, id)).collect())
+    }
+
+    /// The jobs of a stage in one shard, as [`Self::under_way`] says.
+    async fn of_stage(
+        &self,
+        partition: AttributeValue,
+        stage: Stage,
+        wanted: &Wanted,
+        newest: usize,
+    ) -> Result<Vec<Created>, StoreError> {
+        let (first, mut last, mut start) = (stage.begin(), stage.end(), None);
+        let mut limit = i32::try_from(newest).unwrap_or(i32::MAX).max(PAGE);
+        let mut found: Vec<Created> = Vec::new();
+        loop {
+            let range = active::range(partition.clone(), first.as_str(), last.as_str());
+            let query = self.items.query("by-active", active::RANGE, &range);
+            let query = query.scan_index_forward(false).set_exclusive_start_key(start).limit(limit);
+            let answer = query.send().await.map_err(|error| store_error("list jobs under way", error))?;
+            let entries: Vec<Entry> = answer.items().iter().filter_map(Entry::read).collect();
+            let end = entries.last().map(|last| (last.at, last.class)).filter(|_| stage == Stage::Pending);
+            let of_page = self.created(entries).await?;
+            found.extend(of_page.into_iter().filter(|(at, kind, _)| {
+                (wanted.from..=wanted.until).contains(at) && wanted.family.is_none_or(|family| family == *kind)
+            }));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+            if let Some((at, class)) = end {
+                // Waiting jobs of a class come by the time from which they may start, which is not before their creation:
+                // if the others of this one are not wanted, the class before it is next.
+                let newer = found.iter().filter(|(created, ..)| *created >= at).count();
+                if newer >= newest || at < wanted.from {
+                    (last, start) = (class.begin(), None);
+                    if last <= first {
+                        return Ok(found);
+                    }
                 }
             }
+            limit = limit.saturating_mul(2).min(LARGEST_PAGE.max(limit));
         }
-        Ok(found.into_iter().map(|(at, _, id)| (at, id)).collect())
     }
 
     /// When the jobs of these entries were created, and their kinds. An entry of a version before 0.3 does not say: its job
     /// is read.
-    async fn created(&self, entries: Vec<Entry>) -> Result<Vec<(Timestamp, JobKind, JobId)>, StoreError> {
+    async fn created(&self, entries: Vec<Entry>) -> Result<Vec<Created>, StoreError> {
         let reads = entries.into_iter().map(async |entry| match entry.created {
             Some((at, kind)) => Ok(Some((at, kind, entry.id))),
             None => match self.items.load(&entry.id).await {
@@ -217,20 +250,39 @@ fn bad_time(text: &str) -> StoreError {
 #[async_trait]
 impl ActiveJobs for JobTable {
     async fn active(&self, most: usize) -> Result<Active, StoreError> {
-        let (mut ids, mut start) = (Vec::new(), None);
+        let found = try_join_all(self.items.shards.partitions().map(|active| self.last_ranks(active, most))).await?;
+        let mut all = found.iter().all(|(_, all)| *all);
+        let mut ranks: Vec<(String, JobId)> = found.into_iter().flat_map(|(ranks, _)| ranks).collect();
+        ranks.sort_by(|a, b| b.cmp(a));
+        all &= ranks.len() <= most;
+        let ids: Vec<JobId> = ranks.into_iter().take(most).map(|(_, id)| id).collect();
+        Ok(Active { jobs: self.items.load_all(&ids).await?, all })
+    }
+}
+
+impl JobTable {
+    /// The last jobs in a shard by rank, at most `most`, and whether these are all. From the last, ranks begin with
+    /// `starting`, `rendering`, `processing` and `pending`.
+    async fn last_ranks(
+        &self,
+        active: AttributeValue,
+        most: usize,
+    ) -> Result<(Vec<(String, JobId)>, bool), StoreError> {
+        let (mut ranks, mut start) = (Vec::new(), None);
         loop {
-            // The order of ranks, from the last: `starting`, `rendering`, `processing`, `pending`.
-            let query = self.items.query("by-active", "active = :active", &[(":active", s(active::ACTIVE))]);
-            let query = query.scan_index_forward(false).limit(i32::try_from(most - ids.len()).unwrap_or(i32::MAX));
+            let query = self.items.query("by-active", "active = :active", &[(":active", active.clone())]);
+            let query = query.scan_index_forward(false).limit(i32::try_from(most - ranks.len()).unwrap_or(i32::MAX));
             let answer = query.set_exclusive_start_key(start).send().await;
             let answer = answer.map_err(|error| store_error("find active jobs", error))?;
-            ids.extend(AggregateTable::<Job>::ids(answer.items()));
+            ranks.extend(answer.items().iter().filter_map(|item| {
+                let id = JobId::parse(text(item, "id")?).ok()?;
+                Some((text(item, "active_rank").unwrap_or_default().to_owned(), id))
+            }));
             start = answer.last_evaluated_key;
-            if start.is_none() || ids.len() >= most {
-                break;
+            if start.is_none() || ranks.len() >= most {
+                return Ok((ranks, start.is_none()));
             }
         }
-        Ok(Active { jobs: self.items.load_all(&ids).await?, all: start.is_none() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tables of jobs: items, lists, logs, slots, counters, idempotency records and parked callbacks.
 
-pub(crate) mod active;
+pub mod active;
 pub mod admission;
 mod circuits;
 pub mod counters;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
     Emitted, Engine, ExternalRun, ExternalTask, History, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata,
-    NoRetry, Origin, OwnerId, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status,
-    StepRecord, Steps, Timestamp, WebUrl, Worker,
+    NoRetry, Origin, OwnerId, PiecesRun, Polls, Priority, RenderId, RenderStatus, Request, Retries, Run, RunTimes,
+    Start, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub(super) struct StoredJob {
     pause_after_extraction: bool,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    priority: Option<u8>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
@@ -148,6 +150,7 @@ impl From<&Job> for StoredJob {
             input: job.request.input.clone(),
             pause_after_extraction: job.request.pause_after_extraction,
             metadata: job.request.metadata.clone(),
+            priority: Some(job.request.priority).filter(|priority| !priority.is_default()).map(Priority::get),
             created_at: job.created_at,
             started_at: run.times.started_at,
             completed_at: run.times.completed_at,
@@ -247,6 +250,7 @@ impl From<StoredJob> for Job {
                 pause_after_extraction: stored.pause_after_extraction,
                 callback,
                 metadata: stored.metadata,
+                priority: stored.priority.and_then(Priority::new).unwrap_or_default(),
             },
             origin: Origin { caller: stored.caller, traceparent: stored.traceparent, owner: stored.owner },
             created_at: stored.created_at,

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::Select;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use futures_util::future::try_join_all;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::starts::{Claimed, StartStore};
+use reelhook_app::jobs::claims::{Claimed, Look, Ready, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::fanout::Viewers;
 use reelhook_app::outbox::need::{FanoutNeed, fanout_need};
@@ -18,19 +19,24 @@ use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::{DueIndex, PER_SWEEP, SHARDS};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, Job, JobId, JobKind, Lane, RenderId, SlotRow, Slots, Status, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
 use crate::items::packed::StoredForm;
 use crate::items::{n, s, text};
-use crate::jobs::active;
+use crate::jobs::active::shards::ActiveShards;
+use crate::jobs::active::{self, Stage, ready};
 use crate::jobs::counters::CounterTable;
 use crate::jobs::item::status_month;
 
 /// The maximum number of active jobs that one read counts.
 const COUNTED: i32 = 1000;
+/// Active jobs that one read unit counts. More of them are counted once a second.
+const CHEAP: u64 = 80;
+/// How long counts of many active jobs are cached.
+const FRESH_ACTIVE: Duration = Duration::from_secs(1);
 /// How long counters of final jobs are cached.
 const FRESH_COUNTS: Duration = Duration::from_secs(5);
 /// The number of ids in a page.
@@ -44,6 +50,7 @@ const VIDEOS: &str = "vidbuilder/";
 #[derive(Clone)]
 pub struct JobTable {
     pub(crate) items: AggregateTable<Job>,
+    active: Arc<Mutex<Option<(Instant, QueueCounts)>>>,
     finals: Arc<Mutex<Option<(Instant, QueueCounts)>>>,
     /// Whether there are viewers; without it, they are assumed.
     viewers: Option<Arc<dyn Viewers>>,
@@ -57,7 +64,15 @@ impl JobTable {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { items: AggregateTable::new(client, table, counters, clock), finals: Arc::default(), viewers: None }
+        let items = AggregateTable::new(client, table, counters, clock);
+        Self { items, active: Arc::default(), finals: Arc::default(), viewers: None }
+    }
+
+    /// The same table, whose index of jobs under way has these shards.
+    #[must_use]
+    pub fn sharded(mut self, shards: ActiveShards) -> Self {
+        self.items.shards = shards;
+        self
     }
 
     /// The table, with the flag that there are viewers: without viewers, a version that only shows its progress needs no
@@ -138,17 +153,37 @@ impl JobTable {
         Ok(self.items.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
     }
 
-    /// The number of jobs that have not ended, by status; eventually consistent.
+    /// The number of jobs that have not ended, by status; eventually consistent. Where there are many, the numbers may be a
+    /// second old.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
-        let values = [(":active", s(active::ACTIVE))];
+        let mut kept = self.active.lock().await;
+        if let Some((at, counts)) = *kept
+            && at.elapsed() < FRESH_ACTIVE
+        {
+            return Ok(counts);
+        }
+        let shards = try_join_all(self.items.shards.partitions().map(|active| self.counts_of(active))).await?;
+        let counts = shards.into_iter().fold(QueueCounts::default(), |sum, counts| QueueCounts {
+            pending: sum.pending + counts.pending,
+            processing: sum.processing + counts.processing,
+            rendering: sum.rendering + counts.rendering,
+            ..sum
+        });
+        let is_many = counts.pending + counts.processing + counts.rendering > CHEAP;
+        *kept = is_many.then(|| (Instant::now(), counts));
+        Ok(counts)
+    }
+
+    async fn counts_of(&self, active: AttributeValue) -> Result<QueueCounts, StoreError> {
+        let values = [(":active", active.clone())];
         let ranks = self.ranks(self.items.query("by-active", "active = :active", &values)).await?;
         let mut counts = counted(&ranks);
         if ranks.len() >= COUNTED as usize {
             // The page has only waiting jobs if there are many of them, so the running jobs are counted by another query.
-            let values = [(":active", s(active::ACTIVE)), (":first", s("processing#"))];
+            let values = [(":active", active), (":first", s(Stage::Processing.begin()))];
             let query = self.items.query("by-active", "active = :active AND active_rank >= :first", &values);
             let running = counted(&self.ranks(query).await?);
             counts = QueueCounts { processing: running.processing, rendering: running.rendering, ..counts };
@@ -160,6 +195,13 @@ impl JobTable {
         let answer = query.limit(COUNTED).projection_expression("active_rank").send().await;
         let answer = answer.map_err(|error| store_error("count active jobs", error))?;
         Ok(answer.items().iter().map(|item| text(item, "active_rank").unwrap_or_default().to_owned()).collect())
+    }
+
+    /// Counts a new job in the kept counts, so that the next one gets the next position.
+    async fn note_new(&self) {
+        if let Some((_, counts)) = self.active.lock().await.as_mut() {
+            counts.pending += 1;
+        }
     }
 
     async fn final_counts(&self) -> Result<QueueCounts, StoreError> {
@@ -201,16 +243,36 @@ impl AggregateStore<Job> for JobTable {
 
 #[async_trait]
 impl DueIndex<Job> for JobTable {
-    /// The shards of `by-due`, where versions before 0.3 wrote due times, and the ranges of `by-active`.
+    /// The shards of `by-due`, where versions before 0.3 wrote due times, the ranges of `by-active`, and claimed jobs.
     fn parts(&self) -> u32 {
-        SHARDS + active::DUE_RANGES
+        SHARDS + active::due_ranges(self.items.shards) as u32 + 1
     }
 
     async fn due(&self, part: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
-        let Some(range) = part.checked_sub(SHARDS) else { return self.items.due(part, now).await };
-        let query = self.items.query("by-active", active::RANGE, &active::due(range, now)).limit(PER_SWEEP);
+        let Some(index) = part.checked_sub(SHARDS) else { return self.items.due(part, now).await };
+        let shards = self.items.shards;
+        if index as usize == active::due_ranges(shards) {
+            return self.claimed(now).await;
+        }
+        let Some(range) = active::due(shards, index as usize, now) else { return Ok(Vec::new()) };
+        let query = self.items.query("by-active", active::RANGE, &range).limit(PER_SWEEP / shards.read() as i32);
         let answer = query.send().await.map_err(|error| store_error("find due jobs", error))?;
         Ok(AggregateTable::<Job>::ids(answer.items()))
+    }
+}
+
+impl JobTable {
+    /// The oldest jobs that hold a slot and wait: they are claimed, and the lease of the claim may have ended. The next
+    /// claim renews it where a slot is free; where none is, only the due sweep frees the slot that it holds.
+    async fn claimed(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        let from = Lane::at((self.items.clock.random() & u128::from(u64::MAX)) as u64);
+        let waiting = ready::ready(&self.items, &Look { now, from, each: PAGE as usize }).await?.jobs;
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let slots = self.items.counters.admission_rows(1).await?;
+        let holders = slots.holders(now);
+        Ok(waiting.into_iter().map(|waiting| waiting.job).filter(|job| holders.contains(job.as_str())).collect())
     }
 }
 
@@ -222,7 +284,11 @@ impl SubmitStore for JobTable {
     }
 
     async fn insert(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
-        self.items.insert(job).await
+        let saved = self.items.insert(job).await?;
+        if saved == Saved::Done {
+            self.note_new().await;
+        }
+        Ok(saved)
     }
 
     async fn insert_with_key(
@@ -231,7 +297,11 @@ impl SubmitStore for JobTable {
         record: &IdempotencyRecord,
         now: Timestamp,
     ) -> Result<Saved<IdempotencyRecord>, StoreError> {
-        self.items.insert_with_key(job, record, now).await
+        let saved = self.items.insert_with_key(job, record, now).await?;
+        if saved == Saved::Done {
+            self.note_new().await;
+        }
+        Ok(saved)
     }
 }
 
@@ -252,25 +322,24 @@ impl IdempotencyStore for JobTable {
 
 #[async_trait]
 impl AdmissionStore for JobTable {
-    async fn admission(&self) -> Result<Admission, StoreError> {
-        self.items.counters.admission().await
+    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
+        self.items.counters.admission_rows(at_least).await
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.items.counters.save_admission(admission).await
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+        self.items.counters.save_admission(changed).await
     }
 }
 
 #[async_trait]
 impl StartStore for JobTable {
-    async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        let query = self.items.query("by-active", active::RANGE, &active::ready(now));
-        let answer = query.limit(limit as i32).send().await.map_err(|error| store_error("find waiting jobs", error))?;
-        Ok(AggregateTable::<Job>::ids(answer.items()))
+    async fn ready(&self, look: &Look) -> Result<Ready, StoreError> {
+        ready::ready(&self.items, look).await
     }
 
-    async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError> {
-        self.items.claim(job, self.items.counters.admission_put(admission)).await
+    async fn claim(&self, jobs: &[Job], rows: &[SlotRow]) -> Result<Claimed, StoreError> {
+        let rows = rows.iter().map(|row| self.items.counters.admission_put(row)).collect();
+        self.items.claim(jobs, rows).await
     }
 }
 

@@ -13,7 +13,7 @@ use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::reconcile::Reconciler;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, Status, WebUrl};
+use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, SlotRow, Slots, Status, WebUrl};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
@@ -40,16 +40,21 @@ fn admission(version: u64) -> Admission {
     Admission { version, paused: true, active: [("job_1.1.1".to_owned(), NOON)].into(), ..Admission::default() }
 }
 
+/// The first row of slots in this version.
+fn first(version: u64) -> [SlotRow; 1] {
+    [SlotRow { number: 0, row: admission(version) }]
+}
+
 #[tokio::test]
 async fn the_admission_item_is_read_as_it_was_written() {
     let (counters, calls) = table(|_, _| ok());
-    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Done);
+    assert_eq!(counters.save_admission(&first(4)).await.unwrap(), Saved::Done);
     let call = calls.only();
     assert_eq!(call.at("/ConditionExpression"), "attribute_not_exists(pk) OR #version = :version");
     assert_eq!(call.at("/ExpressionAttributeValues"), &json!({ ":version": { "N": "3" } }));
     let answer = json!({ "Item": call.at("/Item") });
     let (counters, calls) = table(move |_, _| (200, answer.clone()));
-    assert_eq!(counters.admission().await.unwrap(), admission(4));
+    assert_eq!(counters.admission().await.unwrap(), Slots::from(admission(4)));
     assert_eq!(calls.only().at("/ConsistentRead"), &json!(true));
 }
 
@@ -58,10 +63,10 @@ async fn a_changed_admission_item_is_a_conflict_with_the_stored_one() {
     let theirs =
         json!({ "write_id": { "S": "theirs" }, "body": { "S": serde_json::to_string(&admission(4)).unwrap() } });
     let (counters, _) = table(move |_, _| condition_failed(Some(&theirs)));
-    let saved = counters.save_admission(&admission(4)).await.unwrap();
+    let saved = counters.save_admission(&first(4)).await.unwrap();
     assert_eq!(saved, Saved::Conflict(Some(Box::new(admission(4)))));
     let (counters, _) = table(|_, _| condition_failed(None));
-    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Conflict(None));
+    assert_eq!(counters.save_admission(&first(4)).await.unwrap(), Saved::Conflict(None));
 }
 
 #[tokio::test]
@@ -70,7 +75,7 @@ async fn an_admission_whose_response_was_lost_is_done() {
         0 => error("InternalServerError"),
         _ => condition_failed(Some(call.at("/Item"))),
     });
-    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Done);
+    assert_eq!(counters.save_admission(&first(4)).await.unwrap(), Saved::Done);
 }
 
 fn step(entered: bool) -> CountStep {

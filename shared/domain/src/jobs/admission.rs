@@ -1,4 +1,5 @@
-//! Admission of runs: one item with the slots of the runs under way, the pause switch, and the cutoffs of clears.
+//! A row of slots: those of the runs under way, the pause switch, and the cutoffs of clears. A queue has one row, or several
+//! ([`crate::Slots`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Job, Status, Timestamp};
 
-/// The admission item.
+/// A row of slots: an admission item.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Admission {
     /// Rises by one with each change.
@@ -24,6 +25,30 @@ pub struct Admission {
     /// When a launcher last left jobs that may be waiting: it found no free slot, or it had started enough of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Timestamp>,
+    /// The arrangement of the rows that this one belongs to.
+    #[serde(default, skip_serializing_if = "Layout::is_default")]
+    pub layout: Layout,
+}
+
+/// An arrangement of slots in rows. All rows of a queue have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// How many rows there are.
+    pub rows: usize,
+    /// Counts the arrangements, so that rows of different ones are told apart.
+    pub epoch: u64,
+}
+
+impl Layout {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { rows: 1, epoch: 0 }
+    }
 }
 
 /// How long a freed slot causes a hint after a launcher left jobs waiting. While one waits, the due sweep makes a launcher
@@ -157,7 +182,8 @@ impl Admission {
         Self { cleared, ..self.next() }
     }
 
-    fn next(&self) -> Self {
+    /// The next version, unchanged.
+    pub(super) fn next(&self) -> Self {
         Self { version: self.version + 1, ..self.clone() }
     }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::jobs::kind::JobKind;
 use crate::jobs::run::Run;
+use crate::jobs::slots::fair::{Lane, Priority};
 use crate::jobs::status::Status;
 use crate::jobs::usage::Usage;
 use crate::metadata::Metadata;
@@ -59,6 +60,8 @@ pub struct Request {
     pub callback: Option<WebUrl>,
     /// The caller's metadata.
     pub metadata: Metadata,
+    /// Its priority among the caller's jobs.
+    pub priority: Priority,
 }
 
 /// Where a job came from.
@@ -124,9 +127,15 @@ impl Job {
         self.emitted.iter().any(|emitted| emitted.event == event)
     }
 
+    /// The lane whose part of the slots it uses.
+    pub fn lane(&self) -> Lane {
+        Lane::of(self.origin.owner.as_ref(), self.origin.caller.as_deref())
+    }
+
     /// The key of this job's next slot.
     pub fn next_slot(&self) -> String {
-        format!("{}.{}.{}", self.id, self.run.attempt, self.run.start.claims + 1)
+        let slot = format!("{}.{}.{}", self.id, self.run.attempt, self.run.start.claims + 1);
+        self.lane().mark(slot)
     }
 
     /// The id of the render at an outside service that the run waits for.

@@ -105,6 +105,7 @@ mod tests {
             pause_after_extraction: false,
             callback: None,
             metadata: Metadata::default(),
+            priority: Default::default(),
         };
         let id = JobId::parse("job_1").unwrap();
         let new = NewJob { id, kind: JobKind::Workflow, request, plan: None, origin: Origin::default(), usage: false };

@@ -12,6 +12,7 @@ pub(crate) mod kind;
 pub(crate) mod policy;
 pub(crate) mod reasons;
 pub mod run;
+pub mod slots;
 pub(crate) mod status;
 pub mod task;
 pub mod usage;

@@ -5,6 +5,7 @@ pub mod control;
 pub mod creatomate;
 pub mod generate;
 pub mod logs;
+pub(crate) mod priority;
 pub mod problem;
 pub mod queue;
 pub mod render;

@@ -1,7 +1,7 @@
 //! Applies plans: writes rows first, then sends messages, and stops before the first plan that fails.
 
 use futures_util::StreamExt;
-use reelhook_domain::Admission;
+use reelhook_domain::SlotRow;
 
 use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
@@ -53,7 +53,7 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     let mut jobs_wait = false;
     if let Some((first, slots)) = freed(&plans[..progress.until], |plan| &plan.slots) {
         let freed = free_slots(ports.store, ports.clock, &slots).await;
-        jobs_wait = freed.as_ref().is_ok_and(|admission| admission.may_wait(ports.clock.now()));
+        jobs_wait = freed.as_ref().is_ok_and(|jobs_wait| *jobs_wait);
         progress.note(&[first], vec![freed.map(drop)]);
     }
     if let Some((first, slots)) = freed(&plans[..progress.until], |plan| &plan.scene_slots) {
@@ -179,21 +179,32 @@ fn freed(plans: &[Plan], part: impl Fn(&Plan) -> &Vec<String>) -> Option<(usize,
     Some((first, plans.iter().flat_map(&part).map(String::as_str).collect()))
 }
 
-/// Frees slots of an admission item, and returns it; those that are free already are skipped.
+/// Frees slots, and returns whether jobs may wait for them; those that are free already are skipped. Each row is written by
+/// itself, so that rows with other slots do not conflict.
 async fn free_slots<S: AdmissionStore + ?Sized>(
     store: &S,
     clock: &dyn ClockAndRandom,
     slots: &[&str],
-) -> Result<Admission, StoreError> {
+) -> Result<bool, StoreError> {
     let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
-        let admission = store.admission().await?;
-        let Some(next) = admission.free(slots) else { return Ok(admission) };
-        if store.save_admission(&next).await? == Saved::Done {
-            return Ok(next);
+        let known = store.admission().await?;
+        let released = known.released(slots);
+        let mut done = true;
+        for row in &released {
+            done &= store.save_admission(std::slice::from_ref(row)).await? == Saved::Done;
         }
+        if !done {
+            continue;
+        }
+        return Ok(match &released[..] {
+            [] => known.may_wait(clock.now()),
+            // A launcher that notes it after this was saved finds the slots.
+            [SlotRow { number: 0, row }] => row.may_wait(clock.now()),
+            _ => store.admission().await?.may_wait(clock.now()),
+        });
     }
-    Err(StoreError::Busy { operation: "free slots", source: "the admission item changed during each attempt".into() })
+    Err(StoreError::Busy { operation: "free slots", source: "their rows changed during each attempt".into() })
 }
 
 /// How many plans of a batch are applied so far, and the first failure.

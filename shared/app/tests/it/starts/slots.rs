@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reelhook_app::jobs::queue::clear;
-use reelhook_domain::{Event, JobId, Status};
-use reelhook_testkit::{NOON, Stack};
+use reelhook_domain::{Event, JobId, Lane, Status};
+use reelhook_testkit::{NOON, Stack, response};
 
 use super::{requested_jobs, start};
 
@@ -84,7 +84,7 @@ async fn a_slot_with_an_expired_lease_is_free() {
     let (first, second) = (stack.submit(1), stack.submit(2));
     start(&stack).await;
     let (slot, lease) = stack.jobs.admission_item().active.into_iter().next().unwrap();
-    assert_eq!(slot, format!("{first}.1.1"));
+    assert_eq!(slot, format!("{first}.1.1@{}", Lane::of_key("caller")));
     // The claim's lease, the longest run and five minutes.
     assert_eq!(lease, NOON.after(Duration::from_secs(60 + 30 * 60 + 300)));
     stack.world.set(lease);
@@ -124,23 +124,34 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn one_hint_starts_at_most_ten_jobs() {
-    let stack = Stack::with(&[], 50);
-    for n in 0..30 {
+async fn one_hint_starts_at_most_sixty_four_jobs() {
+    let stack = Stack::with(&[], 200);
+    for n in 0..100 {
         stack.submit(n);
     }
-    assert_eq!(start(&stack).await, 10);
-    assert_eq!(start(&stack).await, 10);
+    assert_eq!(start(&stack).await, 64);
+    assert_eq!(stack.jobs.faults.calls("claim"), 8, "1, 2, 4, 8, and then 16 in one transaction");
+    assert_eq!(start(&stack).await, 36);
+}
+
+#[tokio::test]
+async fn a_busy_worker_gets_one_request_for_each_hint() {
+    let stack = Stack::with(&[], 200);
+    stack.http.script(|_| Ok(response(429, "{}")));
+    for n in 0..20 {
+        stack.submit(n);
+    }
+    assert_eq!((start(&stack).await, requested_jobs(&stack).len()), (0, 1));
 }
 
 #[tokio::test]
 async fn a_launcher_that_finds_no_slot_or_starts_enough_leaves_a_note_for_who_frees_one() {
-    let stack = Stack::with(&[], 12);
-    for n in 0..15 {
+    let stack = Stack::with(&[], 66);
+    for n in 0..80 {
         stack.submit(n);
     }
     let note = || stack.jobs.admission_item().left_at;
-    assert_eq!((start(&stack).await, note()), (10, Some(NOON)), "more may wait behind ten");
+    assert_eq!((start(&stack).await, note()), (64, Some(NOON)), "more may wait behind sixty-four");
     stack.world.advance_s(61);
     let later = NOON.after(Duration::from_secs(61));
     assert_eq!((start(&stack).await, note()), (2, Some(later)), "no slot is left");
@@ -177,6 +188,32 @@ async fn claimed_jobs_do_not_block_those_behind_them() {
     let waiting = stack.submit(12);
     assert_eq!(start(&stack).await, 1);
     assert_eq!(requested_jobs(&stack), [waiting]);
+}
+
+#[tokio::test]
+async fn more_claimed_jobs_than_one_look_reads_do_not_block_those_behind_them() {
+    let stack = Stack::with(&[], 50);
+    for n in 0..40 {
+        let id = stack.submit(n);
+        let slot = stack.jobs.get(&id).next_slot();
+        stack.jobs.change_admission(|row| {
+            row.active.insert(slot, NOON.after(Duration::from_secs(600)));
+        });
+        assert!(stack.jobs.apply(&id, &Event::Claim, NOON, &stack.policy));
+    }
+    stack.world.advance_s(1);
+    let waiting = stack.submit(40);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [waiting]);
+}
+
+#[tokio::test]
+async fn a_job_that_can_t_start_does_not_take_the_turn_of_the_only_slot() {
+    let stack = Stack::with(&[], 1);
+    let (gone, good) = (stack.submit(1), stack.submit(2));
+    stack.jobs.before("load", move |jobs| jobs.remove(&gone));
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [good]);
 }
 
 #[tokio::test]
@@ -240,7 +277,7 @@ async fn a_stale_index_entry_is_skipped() {
 
 #[tokio::test]
 async fn a_busy_store_redelivers_the_message() {
-    for operation in ["admission", "oldest_ready", "load", "claim", "save"] {
+    for operation in ["admission", "ready", "load", "claim", "save"] {
         let stack = Stack::with(&[], 3);
         let id = stack.submit(1);
         stack.jobs.faults.busy(operation, 1);

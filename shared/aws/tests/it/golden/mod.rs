@@ -13,6 +13,7 @@ mod webhooks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use reelhook_domain::Lane;
 use serde_json::{Map, Value, json};
 
 use crate::replay::{Calls, dynamodb, ok};
@@ -170,8 +171,8 @@ fn by_key(items: &[Value]) -> BTreeMap<String, Value> {
     items.iter().map(|item| (key(item), comparable(item))).collect()
 }
 
-/// A recorded job with the attributes that this version writes: jobs under way are in no index by status, and due times are in
-/// the index of jobs under way.
+/// A recorded job with the attributes that this version writes: jobs under way are in no index by status, due times are in
+/// the index of jobs under way, and waiting jobs of a caller have a lane there.
 fn as_now(mut job: Value) -> Value {
     const MINUTE_MS: i64 = 60_000;
     let (body, due) = (content(&job, "body"), job.get("due_at").map(|_| number(&job, "due_at")));
@@ -196,7 +197,10 @@ fn as_now(mut job: Value) -> Value {
             let kind = if body["dialect"] == "vidbuilder" { "#video" } else { "" };
             let (stage, ready) = rank.split_once('#').expect("a rank");
             let at = if stage == "pending" { ready.to_owned() } else { due.expect("a timer") };
-            index("active", format!("{stage}#{at}#{}{kind}", body["created_at"]));
+            let lane = Lane::of(None, body["caller"].as_str());
+            let class =
+                if stage == "pending" && lane != Lane::default() { format!("o{lane}4#") } else { String::new() };
+            index("active", format!("{stage}#{class}{at}#{}{kind}", body["created_at"]));
         }
         (None, Some(due)) => index("confirming", due),
         (None, None) => {}

@@ -11,9 +11,9 @@ use reelhook_app::store::StoreError;
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, HistorySource, Incomplete, Job,
-    JobEffect, JobKind, LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Recipients,
-    RenderId, RenderState, RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord, Steps,
-    Timestamp, WebUrl, Worker,
+    JobEffect, JobKind, Lane, LogEvent, LogLevel, Metadata, NoRetry, Origin, OutboundEvent, OwnerId, Polls, Priority,
+    Recipients, RenderId, RenderState, RenderStatus, Request, Retries, Run, RunTimes, Service, Status, StepRecord,
+    Steps, Timestamp, WebUrl, Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy, run, started};
 use serde_json::{Value, json};
@@ -94,6 +94,7 @@ pub(super) fn full() -> Job {
             pause_after_extraction: true,
             callback: WebUrl::parse("https://client.example/hook"),
             metadata: Metadata::default(),
+            priority: Priority::new(7).unwrap(),
         },
         deleted_at: None,
         updated_at: at(6),
@@ -188,15 +189,22 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     };
     let active = ["active", "active_rank"];
     let item = check(waiting(), &active).await;
+    let lane = Lane::of_key("caller");
     let video = check(Job { kind: JobKind::Video, ..waiting() }, &active).await;
-    assert_eq!(video["active_rank"], json!({ "S": "pending#01704110400000#1704110400000#video" }));
+    assert_eq!(video["active_rank"], json!({ "S": format!("pending#o{lane}4#01704110400000#1704110400000#video") }));
     let owned = Origin { owner: OwnerId::parse("ann"), ..Origin::default() };
     let of_ann =
         check(Job { origin: owned.clone(), ..waiting() }, &[&active[..], &["owner", "created_at"]].concat()).await;
     assert_eq!(of_ann["owner"], json!({ "S": "ann" }));
     assert_eq!(read_at(&of_ann, NOON).await.map(|job| job.origin), Some(owned));
     assert_eq!(item["active"], json!({ "S": "active" }));
-    assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000#1704110400000" }));
+    assert_eq!(item["active_rank"], json!({ "S": format!("pending#o{lane}4#01704110400000#1704110400000") }));
+    let of_none = check(Job { origin: Origin::default(), ..waiting() }, &active).await;
+    assert_eq!(of_none["active_rank"], json!({ "S": "pending#01704110400000#1704110400000" }), "it has no lane");
+    let mut urgent = waiting();
+    urgent.request.priority = Priority::new(9).unwrap();
+    let urgent = check(urgent, &active).await;
+    assert_eq!(urgent["active_rank"], json!({ "S": format!("pending#o{lane}0#01704110400000#1704110400000") }));
 
     let item = check(claimed(), &active).await;
     let keys = ["active", "active_rank", "due_shard", "due_at", "status_month"];

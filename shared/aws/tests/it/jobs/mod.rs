@@ -2,6 +2,7 @@
 
 mod items;
 mod lists;
+mod shards;
 mod stored;
 mod submit;
 mod writes;

@@ -31,7 +31,7 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
     let body = concat!(
         r#"{"id":"job_1704110400000_0001","dialect":"streamgank","version":41,"attempt":2,"status":"rendering","#,
         r#""input":{"z":1,"a":[0.1,-0.0,9007199254740993,null,true],"Série 🎬":{"1":"x","0":""}},"#,
-        r#""pause_after_extraction":true,"created_at":1704110400000,"started_at":1704110400001,"#,
+        r#""pause_after_extraction":true,"priority":7,"created_at":1704110400000,"started_at":1704110400001,"#,
         r#""completed_at":1704110400002,"failed_at":1704110400003,"cancelled_at":1704110400004,"#,
         r#""updated_at":1704110400006,"render_id":"render_1","video_url":"https://x.example/v.mp4","#,
         r#""error":"no \"quotes\"\n","retry_count":1,"max_retries":3,"progress":95,"current_step":"Rendering","#,
@@ -70,6 +70,9 @@ async fn during_an_upgrade_a_job_is_written_as_older_versions_read_it() {
         );
         assert_eq!(read_at(&written, NOON).await, Some(job));
     }
+    jobs.clone().storing(StoredForm::Text).insert(&waiting()).await.unwrap();
+    let rank = calls.all().pop().unwrap().at("/Item/active_rank/S").as_str().unwrap().to_owned();
+    assert!(rank.starts_with("pending#01704110400000#"), "older launchers find no ranks with a lane: {rank}");
     assert_eq!("text".parse(), Ok(StoredForm::Text));
     assert_eq!("compressed".parse(), Ok(StoredForm::Compressed));
     assert_eq!("zip".parse::<StoredForm>().unwrap_err(), "`zip` is neither `compressed` nor `text`");
