@@ -4,7 +4,7 @@ mod billing;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Job, JobId, JobKind, Status, Usage};
+use reelhook_domain::{Effect, Job, JobId, JobKind, Status, Usage};
 
 use crate::aggregates::{Operations, Stored, due_key};
 use crate::items::packed::{as_texts, item_of, read_item};
@@ -39,8 +39,9 @@ impl Stored for Job {
     }
 
     fn to_older_item(&self, write_id: &str) -> Item {
-        let mut item = as_texts(to_item(self, write_id));
-        let schema = if self.history.is_some() { SCHEMA_WITH_HISTORY } else { SCHEMA };
+        let older = as_older(self);
+        let mut item = as_texts(to_item(&older, write_id));
+        let schema = if older.history.is_some() { SCHEMA_WITH_HISTORY } else { SCHEMA };
         item.insert("schema".to_owned(), n(schema));
         if let (Some(rank), Some((_, older))) = (item.get_mut("active_rank"), active::older_key(self)) {
             *rank = s(older);
@@ -66,6 +67,17 @@ impl Stored for Job {
     fn bill(&self, item: &mut Item, times: u64) {
         billing::bill(self, item, times);
     }
+}
+
+/// The job as versions before 0.3 have it: without a history, unless there is something in it. Each of its lines becomes a
+/// row, and no effect is one that they do not know.
+fn as_older(job: &Job) -> Job {
+    let mut job = job.clone();
+    if job.history.as_ref().is_some_and(|history| history.versions().is_empty()) {
+        job.history = None;
+        job.outbox.retain(|effect| *effect != Effect::PackHistory);
+    }
+    job
 }
 
 /// The name of a kind of jobs in the indexes.

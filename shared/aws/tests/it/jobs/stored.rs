@@ -6,9 +6,10 @@ use reelhook_domain::pieces::{Piece, PieceClaim, Pieces};
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
 use reelhook_domain::{
-    Engine, ExternalTask, Job, JobKind, Ledger, LogTally, Metadata, PiecesRun, RenderId, Run, Service, Steps, Timestamp,
+    Engine, Event, ExternalTask, Job, JobKind, Ledger, LogTally, Metadata, PiecesRun, RenderId, Run, Service, Status,
+    Steps, Timestamp,
 };
-use reelhook_testkit::NOON;
+use reelhook_testkit::{NOON, lived, policy, started};
 use serde_json::{Value, json};
 
 use super::items::{self, full, read_at};
@@ -76,6 +77,27 @@ async fn during_an_upgrade_a_job_is_written_as_older_versions_read_it() {
     assert_eq!("text".parse(), Ok(StoredForm::Text));
     assert_eq!("compressed".parse(), Ok(StoredForm::Compressed));
     assert_eq!("zip".parse::<StoredForm>().unwrap_err(), "`zip` is neither `compressed` nor `text`");
+}
+
+#[tokio::test]
+async fn during_an_upgrade_a_job_has_no_history_and_no_effect_that_older_versions_do_not_know() {
+    let (jobs, calls) = table(|_, _| ok());
+    let jobs = jobs.storing(StoredForm::Text);
+    let mut job = waiting();
+    for event in [Some(Event::Claim), Some(started(1)), Some(Event::Cancel), None] {
+        jobs.insert(&job).await.unwrap();
+        let item = calls.all().pop().unwrap().at("/Item").clone();
+        assert_eq!(item["schema"], json!({ "N": "1" }));
+        assert!(!item["body"].to_string().contains("history"), "{item}");
+        assert!(!item["outbox"].to_string().contains("pack_history"), "{item}");
+        let stored = read_at(&item, NOON).await.unwrap();
+        assert_eq!((stored.version, stored.kept()), (job.version, Vec::new()), "its lines become rows");
+        job = match event {
+            Some(event) => lived(stored, &[event], NOON, &policy()),
+            None => stored,
+        };
+    }
+    assert_eq!(job.status, Status::Cancelled);
 }
 
 #[tokio::test]
