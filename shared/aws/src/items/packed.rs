@@ -149,6 +149,13 @@ pub(crate) fn effect_kinds(item: &Item) -> Result<Option<Vec<Option<String>>>, S
     Ok(Some(kinds.into_iter().map(|effect| effect.kind).collect()))
 }
 
+/// The dictionary that a body names, if a newer version has added it.
+pub(crate) fn newer_dictionary(item: &Item) -> Option<u8> {
+    let Some(AttributeValue::B(body)) = item.get("body") else { return None };
+    let name = *body.as_ref().first()?;
+    DICTIONARIES.iter().all(|(known, _)| *known < name).then_some(name)
+}
+
 /// Reads JSON that was deflated.
 ///
 /// # Errors

@@ -8,11 +8,11 @@ use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Effect, HistorySource, Job, Timestamp};
 
-use crate::items::packed::effect_kinds;
+use crate::items::packed::{effect_kinds, newer_dictionary};
 use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, b, n, number, s};
 
-/// How long a record with an unknown kind of effect waits for a newer version of the function.
-const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
+/// How long a record with an effect or a dictionary that is unknown waits for a newer version of the function.
+const UNKNOWN_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// A record of the stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub enum Record<A: ?Sized = Job> {
     Version(Box<A>),
     /// A record without effects: a removal, a migration, or a version with an empty outbox.
     Nothing,
-    /// A record with an effect that a newer version of the function may know, and the reason.
+    /// A record with an effect or a dictionary that a newer version of the function may know, and the reason.
     TooNew(String),
     /// A record that can never be processed, and the reason.
     Poison(String),
@@ -66,18 +66,21 @@ pub fn read<A: HistorySource>(
     }
     // An older function, which knows no history, has written this version.
     let lost_history = number(&new, "schema") == Some(SCHEMA) && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
+    let newer = |reason: String| {
+        let written = Timestamp(record.change.approximate_creation_date_time.timestamp_millis());
+        if now.since(written) < UNKNOWN_WAIT { Record::TooNew(reason) } else { Record::Poison(reason) }
+    };
+    if let Some(name) = newer_dictionary(&new) {
+        return newer(format!("the body names the unknown dictionary {name}"));
+    }
     let kinds = match effect_kinds(&new) {
         Ok(Some(kinds)) => kinds,
         Ok(None) if lost_history => Vec::new(),
         Ok(None) => return Record::Nothing,
         Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
     };
-    let unknown = kinds.iter().flatten().find(|kind| !Effect::is_known(kind));
-    if let Some(kind) = unknown {
-        let written = Timestamp(record.change.approximate_creation_date_time.timestamp_millis());
-        let reason = format!("the outbox holds an effect of the unknown kind `{kind}`");
-        let waits = now.since(written) < UNKNOWN_KIND_WAIT;
-        return if waits { Record::TooNew(reason) } else { Record::Poison(reason) };
+    if let Some(kind) = kinds.iter().flatten().find(|kind| !Effect::is_known(kind)) {
+        return newer(format!("the outbox holds an effect of the unknown kind `{kind}`"));
     }
     let mut version = match decode("read stream record", &new) {
         Ok(version) => version,
