@@ -67,8 +67,8 @@ pub trait HistorySource: Aggregate {
         false
     }
 
-    /// What the item keeps, by versions, the oldest first.
-    fn kept(&self) -> Vec<Recorded> {
+    /// What the item keeps and no version has packed yet, by versions, the oldest first.
+    fn unpacked(&self) -> Vec<Recorded> {
         Vec::new()
     }
 

@@ -71,7 +71,8 @@ impl Watched for Job {
     }
 }
 
-/// Live events: those of a job are on its item until they are packed into rows, those of all others are in rows.
+/// Live events: those of a job are on its item until they are packed into rows, those of all others are in rows. Where rows
+/// lag, later events wait for them, as they do where each version has a row.
 pub struct KeptLive<R, J> {
     /// The rows.
     pub rows: R,
@@ -92,11 +93,19 @@ impl<R: LiveStore, J: AggregateStore<Job>> LiveStore for KeptLive<R, J> {
             None => None,
         };
         let Some(job) = job else { return self.rows.live_since(subject, after, limit).await };
-        let mut found: BTreeMap<u64, StoredLive> = live_of(&job.kept(), after).into_iter().collect();
+        let kept = live_of(&job.kept(), after);
+        let mut found: BTreeMap<u64, StoredLive> = BTreeMap::new();
         if after < job.kept_since() {
             // The item was read first, so that no version is missed that is packed meanwhile.
             found.extend(self.rows.live_since(subject, after, limit).await?);
+            let reached = found.last_key_value().map_or(after, |(version, _)| *version);
+            if kept.first().is_some_and(|(_, first)| first.after() > reached) {
+                // Fanout has not written yet what was packed before that: a viewer that saw the later events now would
+                // never see those between.
+                return Ok(found.into_iter().collect());
+            }
         }
+        found.extend(kept);
         Ok(found.into_iter().take(usize::try_from(limit).unwrap_or_default()).collect())
     }
 }

@@ -34,7 +34,7 @@ pub struct LogLine {
 impl From<&RecordedLine> for LogEntry {
     fn from(line: &RecordedLine) -> Self {
         let RecordedLine { event, level, message, details, .. } = line.clone();
-        Self { event_type: event.name().to_owned(), level, message, details }
+        Self { event_type: event.into_owned(), level, message, details }
     }
 }
 

@@ -8,7 +8,7 @@ use reelhook_app::outbox::rows::{LiveRow, LogRow, StoredLive, live_of};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
 use reelhook_app::webhooks::subscriptions::Subscriptions;
-use reelhook_domain::{Engine, Event, Job, JobId, JobKind, Live, PiecesRun, Status, StepStatus, Subject};
+use reelhook_domain::{Effect, Engine, Event, Job, JobId, JobKind, Live, PiecesRun, Status, StepStatus, Subject};
 use reelhook_testkit::{NOON, SceneStack, Stack, lived, make_job, run, started, step};
 
 /// Rows of two events each, at these versions.
@@ -202,4 +202,35 @@ async fn live_events_come_from_the_item_and_from_rows_each_once_and_without_gaps
         }
     }
     assert!(rows.len() >= 2, "the history was packed while the job ran");
+}
+
+#[tokio::test]
+async fn events_that_fanout_has_not_written_yet_are_late_and_never_left_out() {
+    let policy = Stack::default().policy;
+    let (mut job, mut rows) = (make_job(1, NOON, &policy), Vec::new());
+    let mut packs = 0;
+    for report in 0..300 {
+        let mut event = step(1, 3, StepStatus::Completed, None);
+        let Event::Step { update, .. } = &mut event else { unreachable!() };
+        update.sequence = report;
+        rows.extend(planned(&job));
+        packs += usize::from(job.outbox.contains(&Effect::PackHistory));
+        job = lived(job, &[event], NOON, &policy);
+        // Fanout is behind by all that was packed since then.
+        let seen = async |rows: &[LogRow], after| {
+            let live = KeptLive { rows: Packed(rows.to_vec()), jobs: Item(job.clone()) };
+            let found = live.live_since(&job.id.clone().into(), after, 1_000).await.unwrap();
+            found.into_iter().map(|(version, row)| (row.after(), version)).collect::<Vec<_>>()
+        };
+        let all = seen(&rows, 0).await;
+        assert!(all.windows(2).all(|pair| pair[0].1 == pair[1].0), "without gaps: {all:?}");
+        for written in 0..=rows.len() {
+            let found = seen(&rows[..written], 0).await;
+            assert!(all.starts_with(&found), "{written} rows of {}", rows.len());
+        }
+        if packs == 1 {
+            assert_eq!(seen(&[], 0).await, all, "the item keeps what was packed last");
+        }
+    }
+    assert!(packs >= 3, "{packs}");
 }

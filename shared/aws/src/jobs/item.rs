@@ -69,11 +69,11 @@ impl Stored for Job {
     }
 }
 
-/// The job as versions before 0.3 have it: without a history, unless there is something in it. Each of its lines becomes a
-/// row, and no effect is one that they do not know.
+/// The job as versions before 0.3 have it: without a history, unless there is something in it that was not packed. Each of
+/// its lines becomes a row, and no effect is one that they do not know.
 fn as_older(job: &Job) -> Job {
     let mut job = job.clone();
-    if job.history.as_ref().is_some_and(|history| history.versions().is_empty()) {
+    if job.history.as_ref().is_some_and(|history| history.unpacked().is_empty()) {
         job.history = None;
         job.outbox.retain(|effect| *effect != Effect::PackHistory);
     }

@@ -39,7 +39,7 @@ impl Job {
         history.versions().iter().cloned().chain(recorded).collect()
     }
 
-    /// The last version of which the item keeps nothing, since it is in rows; 0 for none.
+    /// The last version that the item has left out, since it is in rows; 0 for none.
     pub fn kept_since(&self) -> u64 {
         let history = self.history.as_ref().filter(|_| self.deleted_at.is_none());
         history.map_or(self.version, History::since)
@@ -54,14 +54,15 @@ impl Job {
     pub(super) fn packs(&self) -> bool {
         let Some(history) = self.history.as_ref().filter(|_| self.deleted_at.is_none()) else { return false };
         let recorded = self.recorded();
-        let keeps = !history.versions().is_empty() || !recorded.is_empty();
+        let keeps = !history.unpacked().is_empty() || !recorded.is_empty();
         keeps && (self.status.is_final() || history.is_full_with(&recorded))
     }
 
     /// Makes the history that of the next version.
     pub(super) fn advance_history(&mut self) {
-        let packed = self.outbox.contains(&Effect::PackHistory);
-        self.history = Some(match self.history.take().filter(|_| !packed) {
+        let packs = self.outbox.contains(&Effect::PackHistory);
+        self.history = Some(match self.history.take() {
+            Some(history) if packs => history.packed_with(self.recorded()),
             Some(history) => history.with(self.recorded()),
             None => History::after(self.version),
         });
@@ -73,14 +74,15 @@ impl HistorySource for Job {
         self.history.is_some()
     }
 
-    fn kept(&self) -> Vec<Recorded> {
-        Self::kept(self)
+    fn unpacked(&self) -> Vec<Recorded> {
+        let packed = self.history.as_ref().map_or(0, History::packed);
+        self.kept().into_iter().filter(|recorded| recorded.version > packed).collect()
     }
 
     fn restore_history(&mut self, before: &Self) {
         let mut before = before.clone();
         before.advance_history();
-        let keeps = before.history.as_ref().is_some_and(|history| !history.versions().is_empty());
+        let keeps = before.history.as_ref().is_some_and(|history| !history.unpacked().is_empty());
         if self.history.is_none() && keeps {
             self.history = before.history;
             self.outbox.push(Effect::PackHistory);
@@ -156,35 +158,43 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_history_is_left_out_of_the_next_version_and_late_lines_are_packed_again() {
+    fn a_packed_history_stays_until_the_next_one_is_packed_and_late_lines_are_packed_alone() {
         let ended = after(&job(), &Event::Cancel, 1);
         let archived = after(&ended, &Event::LogArchived, 2);
-        assert_eq!((archived.kept(), archived.kept_since()), (Vec::new(), 2));
+        assert_eq!((archived.kept(), archived.kept_since()), (ended.kept(), 0), "fanout may be behind");
         assert!(!archived.outbox.contains(&Effect::PackHistory), "there is nothing to pack");
+        let stored = serde_json::to_value(&archived.history).unwrap();
+        assert_eq!((&stored["since"], &stored["packed"], stored.get("bytes")), (&json!(0), &json!(2), None));
         let deleted = after(&archived, &Event::Delete, 3);
         assert_eq!((deleted.kept(), deleted.outbox.contains(&Effect::PackHistory)), (Vec::new(), false));
         let mut failed = after(&job(), &Event::RunFailed { attempt: 1, error: "Insufficient credits".to_owned() }, 1);
         assert_eq!(failed.outbox.last(), Some(&Effect::PackHistory), "{failed:?}");
         failed = after(&failed, &Event::Retry, 60);
-        assert_eq!((versions(&failed.kept()), failed.kept_since()), (vec![3], 2));
+        assert_eq!((versions(&failed.kept()), failed.kept_since()), (vec![1, 2, 3], 0));
         failed = after(&failed, &Event::Cancel, 61);
-        assert_eq!(versions(&failed.kept()), [3, 4]);
+        assert_eq!((versions(&failed.kept()), versions(&failed.unpacked())), (vec![1, 2, 3, 4], vec![3, 4]));
         assert_eq!(failed.outbox.last(), Some(&Effect::PackHistory));
+        failed = after(&failed, &Event::LogArchived, 62);
+        assert_eq!((versions(&failed.kept()), failed.kept_since()), (vec![3, 4], 2), "the first ones are in rows");
     }
 
     #[test]
     fn a_long_history_and_one_of_large_details_are_packed_while_the_job_runs() {
         let mut running = job();
-        let mut packed = Vec::new();
+        let (mut packed, mut last): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
         for n in 1..200 {
             running = after(&running, &report(n, None), n as u64);
-            assert!(running.kept().len() <= 64, "{}", running.kept().len());
+            let kept = versions(&running.kept());
+            assert!(kept.len() <= 128 && running.unpacked().len() <= 64, "{}", kept.len());
+            assert!(kept.starts_with(&last), "readers need the last pack until the next one: {last:?}, {kept:?}");
+            assert_eq!(kept.first(), Some(&(running.kept_since() + 1)), "what is not kept was packed before that");
             if running.outbox.contains(&Effect::PackHistory) {
-                packed.extend(versions(&running.kept()));
+                last = versions(&running.unpacked());
+                packed.extend(last.clone());
             }
         }
         assert!(!running.outbox.contains(&Effect::PackHistory), "the last version keeps what is not packed");
-        packed.extend(versions(&running.kept()));
+        packed.extend(versions(&running.unpacked()));
         assert_eq!(packed, (1..=200).collect::<Vec<_>>(), "each version is packed or kept, once");
         let details = json!({ "text": "x".repeat(15_900) });
         let mut large = vec![job()];

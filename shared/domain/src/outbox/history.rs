@@ -1,9 +1,11 @@
 //! What versions of an aggregate logged and showed, as its item keeps it until it is packed into rows.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Effect, Live, LiveSnapshot, LogEvent, LogLevel, Timestamp};
+use crate::{Effect, Live, LiveSnapshot, LogLevel, Timestamp};
 
 /// The versions that a history has before it is packed.
 const VERSIONS: usize = 64;
@@ -32,9 +34,9 @@ pub struct RecordedLine {
     /// The index of its effect in the version's outbox.
     #[serde(rename = "n")]
     pub index: usize,
-    /// Its type.
+    /// The name of its type. A newer version may have written one that this version does not know.
     #[serde(rename = "event_type")]
-    pub event: LogEvent,
+    pub event: Cow<'static, str>,
     /// Its importance.
     pub level: LogLevel,
     /// A sentence.
@@ -68,7 +70,8 @@ impl Recorded {
         for (index, effect) in outbox.iter().enumerate() {
             if let Effect::Log { event, level, message, details } = effect {
                 let (message, details) = (message.clone(), details.clone());
-                recorded.lines.push(RecordedLine { index, event: *event, level: *level, message, details });
+                let event = Cow::Borrowed(event.name());
+                recorded.lines.push(RecordedLine { index, event, level: *level, message, details });
             }
             if let Effect::Live { events, after } = effect
                 && let Some(snapshot) = snapshot.take()
@@ -91,33 +94,43 @@ impl Recorded {
     }
 }
 
-/// What earlier versions of an aggregate logged and showed, as far as it is not in rows. What the present version logged
-/// and showed is in its outbox.
+/// What earlier versions of an aggregate logged and showed. What the present version logged and showed is in its outbox.
+///
+/// What was packed stays until the next time that something is packed, since readers may come before `fanout` has written
+/// its rows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct History {
-    /// The last version whose lines and live events are in rows; 0 for none.
+    /// The last version that it has left out, since it is in rows; 0 for none.
     since: u64,
-    /// The versions after that one, the oldest first.
+    /// The last version that was packed; 0 for none since the history began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    packed: u64,
+    /// The versions after `since`, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     versions: Vec<Recorded>,
-    /// The size of the versions' stored form.
+    /// The size of the stored form of the versions that were not packed.
     #[serde(default, skip_serializing_if = "is_zero")]
     bytes: usize,
 }
 
-fn is_zero(bytes: &usize) -> bool {
-    *bytes == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 impl History {
-    /// A history after a version whose lines and live events, and those of all before it, are in rows.
+    /// A history after a version whose lines and live events, and those of all before it, become rows.
     pub(crate) fn after(version: u64) -> Self {
         Self { since: version, ..Self::default() }
     }
 
-    /// The last version whose lines and live events are in rows; 0 for none.
+    /// The last version that it has left out, since it is in rows; 0 for none.
     pub fn since(&self) -> u64 {
         self.since
+    }
+
+    /// The last version that was packed or left out; 0 for none.
+    pub fn packed(&self) -> u64 {
+        self.since.max(self.packed)
     }
 
     /// The versions, the oldest first.
@@ -125,9 +138,15 @@ impl History {
         &self.versions
     }
 
+    /// The versions that were not packed, the oldest first.
+    pub fn unpacked(&self) -> &[Recorded] {
+        let packed = self.packed();
+        &self.versions[self.versions.partition_point(|recorded| recorded.version <= packed)..]
+    }
+
     /// Whether it has as much as it may with this version.
     pub(crate) fn is_full_with(&self, recorded: &Recorded) -> bool {
-        self.versions.len() + 1 >= VERSIONS || self.bytes + recorded.bytes() >= BYTES
+        self.unpacked().len() + 1 >= VERSIONS || self.bytes + recorded.bytes() >= BYTES
     }
 
     /// The history with one more version.
@@ -137,5 +156,14 @@ impl History {
             self.versions.push(recorded);
         }
         self
+    }
+
+    /// The history after a version that has packed it, together with what that version itself logged and showed. What
+    /// was packed before is left out.
+    pub(crate) fn packed_with(self, recorded: Recorded) -> Self {
+        let (since, packed) = (self.packed(), recorded.version);
+        let mut history = self.with(recorded);
+        history.versions.retain(|recorded| recorded.version > since);
+        Self { since, packed, bytes: 0, versions: history.versions }
     }
 }

@@ -126,21 +126,28 @@ pub fn invariant_the_outbox_is_replaced(story: &Story, event: &Event, decision: 
     assert_eq!(without_history(emptied.decide(event)), without_history(decision.clone()));
 }
 
-/// What a version logged and showed is kept by each later one until it was packed; that happens when the job ends.
+/// What a version logged and showed is kept by each later one until it was packed and others after it; a job that ends packs
+/// what is left.
 pub fn invariant_the_history_is_whole_until_it_is_packed(before: &Job, after: &Job) {
     if after.deleted_at.is_some() {
-        assert!(after.kept().is_empty());
+        assert!(after.kept().is_empty() && after.unpacked().is_empty());
         return;
     }
-    let was_packed = before.outbox.contains(&Effect::PackHistory);
-    let (kept, since) = if was_packed { (Vec::new(), before.version) } else { (before.kept(), before.kept_since()) };
-    let own = after.kept().into_iter().filter(|recorded| recorded.version == after.version);
-    let expected: Vec<Recorded> = kept.into_iter().chain(own).collect();
-    assert_eq!((after.kept(), after.kept_since()), (expected, since));
+    let packs = before.outbox.contains(&Effect::PackHistory);
+    let unpacked = if packs { Vec::new() } else { before.unpacked() };
+    let (kept, since) = if packs {
+        (before.unpacked(), before.history.as_ref().map_or(before.version, History::packed))
+    } else {
+        (before.kept(), before.kept_since())
+    };
+    let own = |kept: Vec<Recorded>| -> Vec<Recorded> {
+        kept.into_iter().chain(after.kept().into_iter().filter(|recorded| recorded.version == after.version)).collect()
+    };
+    assert_eq!((after.kept(), after.kept_since(), after.unpacked()), (own(kept), since, own(unpacked)));
     if after.status.is_final() {
-        assert_eq!(after.outbox.contains(&Effect::PackHistory), !after.kept().is_empty(), "{after:?}");
+        assert_eq!(after.outbox.contains(&Effect::PackHistory), !after.unpacked().is_empty(), "{after:?}");
     }
-    assert!(after.kept().len() <= 64, "the item is bounded");
+    assert!(after.unpacked().len() <= 64 && after.kept().len() <= 128, "the item is bounded");
 }
 
 pub fn invariant_attempt_and_retries_rise_together(before: &Job, after: &Job) {

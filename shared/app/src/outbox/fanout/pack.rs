@@ -66,7 +66,7 @@ mod tests {
     fn recorded(version: u64, at: Timestamp, lines: usize, live: bool) -> Recorded {
         let line = |index| RecordedLine {
             index,
-            event: LogEvent::Note,
+            event: LogEvent::Note.name().into(),
             level: LogLevel::Info,
             message: format!("{version}.{index}"),
             details: Value::Null,

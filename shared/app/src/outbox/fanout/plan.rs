@@ -110,7 +110,9 @@ impl<A: FanoutSource> Planner<'_, A> {
                 self.plan.logs.push(LogRow { entry: Some(entry), ..row });
             }
             Effect::Live { events, after } => self.live(index, events, *after),
-            Effect::PackHistory => self.plan.logs.extend(pack(&self.of.subject(), self.view.dialect(), self.of.kept())),
+            Effect::PackHistory => {
+                self.plan.logs.extend(pack(&self.of.subject(), self.view.dialect(), self.of.unpacked()));
+            }
             Effect::Draw { hints, delay_s } => {
                 let hint = self.of.piece_hint().map(|message| Delayed { message, delay_s: *delay_s });
                 let count = usize::try_from(*hints).unwrap_or(1);

@@ -1,5 +1,7 @@
 //! Searches among the items of running jobs and the packed rows of ended ones.
 
+use reelhook_domain::Effect;
+
 use super::*;
 
 /// Jobs of which some have ended, and each of their lines in order of time, as a message with its place.
@@ -72,6 +74,33 @@ async fn the_log_of_a_long_job_is_found_in_its_spilled_rows_and_on_its_item() {
         assert_eq!(wanted, messages(&lines, Search::newest(&job.id, 1000)).await);
     }
     assert_eq!(messages(&lines, everywhere(1000)).await, without_seq(&all));
+}
+
+#[tokio::test]
+async fn a_log_is_whole_while_fanout_has_not_written_what_was_packed_last() {
+    let (policy, mut lines, mut packed, mut written) = (policy(), Lines::default(), None, 0);
+    let mut now = Timestamp(NOON.millis() - HOUR);
+    let mut job = make_job(1, now, &policy);
+    for report in 0..200 {
+        written += job.outbox.iter().filter(|effect| matches!(effect, Effect::Log { .. })).count();
+        if job.outbox.contains(&Effect::PackHistory)
+            && let Some(before) = packed.replace(job.clone())
+        {
+            lines.fan_out(&before);
+        }
+        lines.jobs = vec![job.clone()];
+        if report % 9 == 0 {
+            for search in [Search::newest(&job.id, 1_000), Search::newest(&job.id, 7), everywhere(7)] {
+                assert_eq!(messages(&lines, search).await.len(), written, "after {report} reports");
+            }
+        }
+        now = now.after(Duration::from_secs(2));
+        let mut event = step(1, 1, StepStatus::Completed, None);
+        let Event::Step { update, .. } = &mut event else { unreachable!() };
+        update.sequence = report;
+        job = lived(job, &[event], now, &policy);
+    }
+    assert!(!lines.of_jobs.is_empty(), "more than one pack");
 }
 
 #[tokio::test]
