@@ -423,3 +423,16 @@ async fn a_packed_row_that_can_t_be_read_names_what_is_invalid() {
         assert!(read.unwrap_err().to_string().contains("line.earlier"), "{earlier}");
     }
 }
+
+#[tokio::test]
+async fn a_type_that_only_a_newer_version_knows_is_read_from_a_packed_row() {
+    let (versions, mut packed) = whole_run();
+    packed.packed[0].lines[0].event = "job_paused".into();
+    let stored = items(&[packed]).await;
+    let (client, _) = dynamodb(move |_, _| (200, json!({ "Items": stored })));
+    let table = JobEventTable::new(client, "JobEvents");
+    let found = table.of_subject(&versions[0].id.clone().into(), None, 250).await.unwrap().lines;
+    let types: Vec<&str> = found.iter().map(|line| line.line.entry.event_type.as_str()).collect();
+    assert_eq!(types.iter().filter(|name| **name == "job_paused").count(), 1, "{types:?}");
+    assert!(types.len() > 10, "the other lines of the row are read too: {types:?}");
+}

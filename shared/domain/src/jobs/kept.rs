@@ -222,4 +222,14 @@ mod tests {
         late.restore_history(&ended);
         assert_eq!(late.history, None, "what was packed needs no rescue");
     }
+
+    #[test]
+    fn a_history_with_a_type_that_only_a_newer_version_knows_is_read_and_written_as_it_is() {
+        let running = after(&job(), &report(1, None), 1);
+        let mut stored = serde_json::to_value(&running.history).unwrap();
+        stored["versions"][0]["lines"][0]["event_type"] = json!("job_paused");
+        let read: Option<History> = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!(read.as_ref().map(|history| &*history.versions()[0].lines[0].event), Some("job_paused"));
+        assert_eq!(serde_json::to_value(read).unwrap(), stored);
+    }
 }
