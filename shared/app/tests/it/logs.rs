@@ -125,8 +125,15 @@ impl AggregateStore<Job> for Lines {
 #[async_trait]
 impl ActiveJobs for Lines {
     async fn active(&self, most: usize) -> Result<Active, StoreError> {
-        let jobs: Vec<Job> = self.jobs.iter().filter(|job| !job.status.is_final()).cloned().collect();
-        Ok(Active { all: jobs.len() <= most, jobs: jobs.into_iter().take(most).collect() })
+        let active = self.jobs.iter().filter(|job| !job.status.is_final());
+        let ids: Vec<JobId> = active.map(|job| job.id.clone()).collect();
+        Ok(Active { all: ids.len() <= most, ids: ids.into_iter().take(most).collect() })
+    }
+
+    async fn read(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        assert!(ids.len() <= 100, "{} jobs are in memory at the same time", ids.len());
+        let known: BTreeMap<&JobId, &Job> = self.jobs.iter().map(|job| (&job.id, job)).collect();
+        Ok(ids.iter().filter_map(|id| known.get(id).copied().cloned()).collect())
     }
 }
 

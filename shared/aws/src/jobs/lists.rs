@@ -255,8 +255,11 @@ impl ActiveJobs for JobTable {
         let mut ranks: Vec<(String, JobId)> = found.into_iter().flat_map(|(ranks, _)| ranks).collect();
         ranks.sort_by(|a, b| b.cmp(a));
         all &= ranks.len() <= most;
-        let ids: Vec<JobId> = ranks.into_iter().take(most).map(|(_, id)| id).collect();
-        Ok(Active { jobs: self.items.load_all(&ids).await?, all })
+        Ok(Active { ids: ranks.into_iter().take(most).map(|(_, id)| id).collect(), all })
+    }
+
+    async fn read(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        self.items.load_all(ids).await
     }
 }
 

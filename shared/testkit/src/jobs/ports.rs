@@ -311,8 +311,12 @@ impl ActiveJobs for MemoryJobs {
         let mut jobs: Vec<Job> = state.jobs.values().filter(|job| !job.status.is_final()).cloned().collect();
         jobs.sort_by_key(|job| (job.status == Status::Pending, std::cmp::Reverse(job.run.start.ready_at)));
         let all = jobs.len() <= most;
-        jobs.truncate(most);
-        done.answer(Active { jobs, all })
+        let ids = jobs.into_iter().take(most).map(|job| job.id).collect();
+        done.answer(Active { ids, all })
+    }
+
+    async fn read(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        self.load_all(ids).await
     }
 }
 

@@ -77,15 +77,15 @@ pub trait LogStore: Send + Sync {
 }
 
 /// Jobs that have not ended: their lines are on their items.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Active {
     /// The jobs.
-    pub jobs: Vec<Job>,
+    pub ids: Vec<JobId>,
     /// Whether these are all.
     pub all: bool,
 }
 
-/// Finds jobs that have not ended.
+/// Finds and reads jobs that have not ended.
 #[async_trait]
 pub trait ActiveJobs: Send + Sync {
     /// At most `most` jobs that have not ended: those that run before those that wait, the last queued of these first;
@@ -94,6 +94,12 @@ pub trait ActiveJobs: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn active(&self, most: usize) -> Result<Active, StoreError>;
+
+    /// These jobs, without those that do not exist.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn read(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 }
 
 /// Where lines are: on the items of jobs, until they are packed into rows.

@@ -5,7 +5,7 @@ use reelhook_domain::Timestamp;
 use serde_json::Value;
 
 use super::ports::{ANSWER_LIMIT, Active, KEPT, LogSources, Search};
-use super::source::{Source, sources};
+use super::source::{Kept, Source, sources, start};
 use crate::store::StoreError;
 use crate::views;
 
@@ -38,11 +38,11 @@ pub async fn search(of: LogSources<'_>, search: &Search, now: Timestamp) -> Resu
     let kept = now.before(KEPT);
     let search = &Search { from: search.from.max(search.job.is_some().then_some(kept)), ..search.clone() };
     // Items are read first: a line that is packed meanwhile is found in its row.
-    let items = items(of, search).await?;
+    let items = items(of, search, now).await?;
     let (mut found, mut bytes) = (Vec::new(), 0);
-    let mut pages = PAGES.saturating_sub(items.jobs.len().div_ceil(ACTIVE_PAGE));
+    let mut pages = PAGES.saturating_sub(items.pages);
     let mut before = search.before.clone();
-    for mut sources in sources(search, &items.jobs, now) {
+    for mut sources in sources(search, items.kept, now) {
         let end = sources[0].end();
         loop {
             let unknown: Vec<&mut Source> = sources.iter_mut().filter(|source| source.is_unknown()).collect();
@@ -85,10 +85,29 @@ pub async fn search(of: LogSources<'_>, search: &Search, now: Timestamp) -> Resu
     Ok(Found { lines: turned(found), next: None, partial: !items.all })
 }
 
-/// The jobs whose items a search reads.
-async fn items(of: LogSources<'_>, search: &Search) -> Result<Active, StoreError> {
-    let Some(id) = &search.job else { return of.active.active(ACTIVE).await };
-    Ok(Active { jobs: of.jobs.load(id).await?.into_iter().collect(), all: true })
+/// What a search read of items.
+struct Items {
+    kept: Kept,
+    pages: usize,
+    all: bool,
+}
+
+/// Reads the items of jobs, page by page. Of a page only lines that the search finds stay in memory.
+async fn items(of: LogSources<'_>, search: &Search, now: Timestamp) -> Result<Items, StoreError> {
+    let mut kept = Kept::new(start(search, now));
+    if let Some(id) = &search.job {
+        if let Some(job) = of.jobs.load(id).await? {
+            kept.add(search, &job);
+        }
+        return Ok(Items { kept, pages: 1, all: true });
+    }
+    let Active { ids, all } = of.active.active(ACTIVE).await?;
+    for page in ids.chunks(ACTIVE_PAGE) {
+        for job in of.active.read(page).await? {
+            kept.add(search, &job);
+        }
+    }
+    Ok(Items { kept, pages: ids.len().div_ceil(ACTIVE_PAGE), all })
 }
 
 pub(super) fn turned(mut lines: Vec<Value>) -> Vec<Value> {

@@ -35,36 +35,82 @@ pub(super) struct Source {
     ended: bool,
 }
 
+/// The lines of items that a search finds: the newest ones, since it finds no more than its limit.
+pub(super) struct Kept {
+    /// Only lines before this sort key are found.
+    before: Option<String>,
+    lines: BTreeMap<String, LogLine>,
+    /// Whether the items have the logs of their jobs as a whole.
+    is_whole: bool,
+}
+
+impl Kept {
+    /// Nothing yet; `before` is where the search begins.
+    pub(super) fn new(before: Option<String>) -> Self {
+        Self { before, lines: BTreeMap::new(), is_whole: false }
+    }
+
+    /// Adds what a search finds on the item of a job.
+    pub(super) fn add(&mut self, search: &Search, job: &Job) {
+        self.is_whole = job.kept_since() == 0;
+        for (seq, line) in kept_lines(job) {
+            let place = match &search.job {
+                Some(_) => seq,
+                None => day_place(line.at, &line.subject, &seq),
+            };
+            if search.fits(&line) && self.before.as_ref().is_none_or(|before| place < *before) {
+                self.lines.insert(place, line);
+            }
+            if self.lines.len() > search.limit.max(1) {
+                self.lines.pop_first();
+            }
+        }
+    }
+}
+
+/// The latest time of lines that a search over all jobs finds: no line is from the future, but a clock may be a little ahead.
+fn latest(search: &Search, now: Timestamp) -> Timestamp {
+    search.to.unwrap_or(now).min(now.after(DAY))
+}
+
+/// A bound after all lines up to a time.
+fn behind(at: Timestamp) -> String {
+    format!("{:013}", at.after(Duration::from_millis(1)).millis())
+}
+
+/// The sort key before which a search finds lines: its cursor, if that is not after all lines.
+pub(super) fn start(search: &Search, now: Timestamp) -> Option<String> {
+    if search.job.is_some() {
+        return search.before.clone();
+    }
+    let end = behind(latest(search, now));
+    Some(search.before.clone().filter(|before| *before < end).unwrap_or(end))
+}
+
 /// The sources of a search, day by day, the newest first.
-pub(super) fn sources(search: &Search, items: &[Job], now: Timestamp) -> Vec<Vec<Source>> {
+pub(super) fn sources(search: &Search, kept: Kept, now: Timestamp) -> Vec<Vec<Source>> {
+    let Kept { before, lines: mut kept, is_whole } = kept;
     if let Some(job) = &search.job {
-        let kept = Source::of_items(items.iter().flat_map(kept_lines).collect(), search.before.clone());
-        if items.iter().any(|job| job.kept_since() == 0) {
+        let kept = Source::of_items(kept);
+        if is_whole {
             return vec![vec![kept]];
         }
         // A job has few rows: they are read again from the newest on.
-        return vec![vec![Source::new(Of::Subject(job.clone().into()), search.before.clone(), None), kept]];
+        return vec![vec![Source::new(Of::Subject(job.clone().into()), before, None), kept]];
     }
-    // No line is from the future, but a clock may be a little ahead.
-    let to = search.to.unwrap_or(now).min(now.after(DAY));
+    let to = latest(search, now);
     let from = search.from.unwrap_or_else(|| to.before(DAY)).max(now.before(KEPT));
-    let behind = |at: Timestamp| format!("{:013}", at.after(Duration::from_millis(1)).millis());
-    let before = search.before.clone().filter(|before| *before < behind(to)).unwrap_or_else(|| behind(to));
     // The cursor comes from the caller: no day after the last one is read.
-    let newest = time_of(&before).min(to);
+    let newest = before.as_deref().map_or(to, time_of).min(to);
     // The rows of some minutes after it may hold lines before it.
     let again = behind(newest.after(PACKED_SPAN));
-    let mut kept: BTreeMap<String, LogLine> = BTreeMap::new();
-    for (seq, line) in items.iter().flat_map(kept_lines) {
-        kept.insert(day_place(line.at, &line.subject, &seq), line);
-    }
     let days = (from.window_index(DAY)..=newest.window_index(DAY)).rev();
     let of_day = |day: i64| {
         let begin = Timestamp::start_of_window(day, DAY);
         let from = format!("{:013}", from.max(begin).millis());
-        let items = Source::of_items(kept.split_off(&from), Some(before.clone()));
+        let items = Source::of_items(kept.split_off(&from));
         let shards = (0..LOG_SHARDS).map(|shard| Of::Day { day: begin.day(), shard, from: from.clone() });
-        shards.map(|of| Source::new(of, Some(before.clone()), Some(again.clone()))).chain([items]).collect()
+        shards.map(|of| Source::new(of, before.clone(), Some(again.clone()))).chain([items]).collect()
     };
     days.map(of_day).collect()
 }
@@ -74,12 +120,9 @@ impl Source {
         Self { of, before, read, lines: BTreeMap::new(), pages: 0, ended: false }
     }
 
-    /// The lines that items keep.
-    fn of_items(mut lines: BTreeMap<String, LogLine>, before: Option<String>) -> Self {
-        if let Some(before) = &before {
-            lines.split_off(before);
-        }
-        Self { of: Of::Items, before, read: None, lines, pages: 0, ended: true }
+    /// The lines that items keep, as far as the search finds them.
+    fn of_items(lines: BTreeMap<String, LogLine>) -> Self {
+        Self { of: Of::Items, before: None, read: None, lines, pages: 0, ended: true }
     }
 
     /// The sort key of its newest line; none if it has no line, or if that is unknown until it is read again.
