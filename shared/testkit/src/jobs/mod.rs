@@ -154,6 +154,19 @@ impl MemoryJobs {
         true
     }
 
+    /// Claims a job with a slot, like a launcher that crashes then.
+    ///
+    /// # Panics
+    /// When no job has this id, or it can't be claimed.
+    pub fn leave_claimed(&self, id: &JobId, now: Timestamp, policy: &Policy) {
+        let slot = self.get(id).next_slot();
+        assert!(self.apply(id, &Event::Claim, now, policy), "`{id}` can't be claimed");
+        let lease = now.after(policy.claim_lease + policy.processing_timeout);
+        self.change_admission(|admission| {
+            admission.active.insert(slot, lease);
+        });
+    }
+
     /// A job.
     ///
     /// # Panics
@@ -182,11 +195,15 @@ impl MemoryJobs {
         self.state().stream.len()
     }
 
-    /// The jobs that are due at `now`, without deleted ones.
+    /// The jobs that are due at `now`, without deleted ones. Of jobs that wait, the index knows those that hold a slot: the
+    /// sweep sends hints for the others.
     pub fn due_until(&self, now: Timestamp) -> Vec<(Timestamp, JobId)> {
         let state = self.state();
-        let shown = state.jobs.values().filter(|job| job.deleted_at.is_none());
-        shown.filter_map(|job| Some((job.due_at.filter(|due| *due <= now)?, job.id.clone()))).collect()
+        let slots = state.slots(1);
+        let holders = slots.holders(now);
+        let waits = |job: &Job| job.status == Status::Pending && !holders.contains(job.id.as_str());
+        let found = state.jobs.values().filter(|job| job.deleted_at.is_none() && !waits(job));
+        found.filter_map(|job| Some((job.due_at.filter(|due| *due <= now)?, job.id.clone()))).collect()
     }
 
     /// The first row of slots.
