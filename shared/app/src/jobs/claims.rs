@@ -20,7 +20,7 @@ use crate::store::{Saved, StoreError};
 pub(super) const BATCH: usize = 16;
 /// How many jobs of a lane a claim reads where the oldest [`BATCH`] of one are claimed, which the index does not know.
 const FURTHER: usize = 128;
-/// Attempts at a claim after conflicts, before the hint is dropped.
+/// Attempts at a claim, or at a note that jobs wait, after conflicts.
 const ATTEMPTS: u32 = 20;
 /// The maximum number of pages of hidden jobs that one claim removes.
 const REMOVED_PAGES: usize = 20;
@@ -155,7 +155,8 @@ pub(super) async fn claim_some(ports: &ClaimPorts<'_>, most: usize) -> Result<Ve
     Ok(Vec::new())
 }
 
-/// Notes that jobs may still wait, so that the next freed slot causes a hint.
+/// Notes that jobs may still wait, so that the next freed slot causes a hint. If that can't be noted either, it fails, and
+/// the queue delivers the hint of this launcher again.
 pub(super) async fn leave_waiting(ports: &ClaimPorts<'_>) -> Result<(), ChangeError> {
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
@@ -164,7 +165,8 @@ pub(super) async fn leave_waiting(ports: &ClaimPorts<'_>) -> Result<(), ChangeEr
             return Ok(());
         }
     }
-    Ok(())
+    let source = "the first row of slots changed during each attempt".into();
+    Err(StoreError::Busy { operation: "note that jobs wait", source }.into())
 }
 
 /// A random number.

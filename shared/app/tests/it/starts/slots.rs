@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::clear;
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_domain::{Event, JobId, Lane, Status};
 use reelhook_testkit::{NOON, Stack, response};
 
@@ -302,4 +304,38 @@ async fn hidden_jobs_do_not_block_the_jobs_behind_them() {
     assert_eq!(start(&stack).await, 1);
     assert_eq!(stack.jobs.get(&new).status, Status::Processing);
     assert!(hidden.iter().all(|id| stack.jobs.get(id).status == Status::Cancelled), "each has its end and its event");
+}
+
+/// Another launcher changes the slots before each of the next twenty calls of an operation.
+fn conflict(stack: &Stack, operation: &'static str) {
+    for _ in 0..20 {
+        stack.jobs.before(operation, |jobs| jobs.change_admission(|_| {}));
+    }
+}
+
+#[tokio::test]
+async fn a_launcher_that_gives_up_after_conflicts_notes_that_jobs_wait() {
+    let stack = Stack::with(&[], 2);
+    let first = stack.submit(1);
+    assert_eq!(start(&stack).await, 1);
+    stack.submit(2);
+    stack.drop_stream();
+    assert!(!stack.jobs.slots().may_wait(stack.world.now()));
+    conflict(&stack, "claim");
+    assert_eq!(start(&stack).await, 0);
+    assert!(stack.jobs.slots().may_wait(stack.world.now()));
+    assert!(stack.jobs.apply(&first, &Event::Cancel, stack.world.now(), &stack.policy));
+    stack.follow_stream().await.unwrap();
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::Start)], "the freed slot starts the job that was left");
+}
+
+#[tokio::test]
+async fn a_hint_comes_again_if_not_even_a_note_that_jobs_wait_can_be_written() {
+    let stack = Stack::with(&[], 2);
+    let id = stack.submit(1);
+    conflict(&stack, "claim");
+    conflict(&stack, "save_admission");
+    let error = reelhook_app::jobs::starts::start_some(&stack.start_ports()).await.unwrap_err();
+    assert!(error.to_string().contains("note that jobs wait"), "{error}");
+    assert_eq!((start(&stack).await, stack.jobs.get(&id).status), (1, Status::Processing));
 }
