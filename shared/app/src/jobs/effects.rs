@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, OwnerId, Status, Subject};
+use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, OwnerId, Status, Subject, Timestamp};
 
 use crate::change::AggregateStore;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
@@ -12,7 +12,7 @@ use crate::outbox::source::{CreditSource, FanoutSource, Owned};
 use crate::store::StoreError;
 use crate::views;
 use crate::views::view::WebhookView;
-use crate::watch::{LiveStore, Watched};
+use crate::watch::{LiveStore, STREAM_KEEPS, Watched};
 use crate::webhooks::events::Callback;
 
 impl Owned for Job {
@@ -99,7 +99,8 @@ impl<R: LiveStore, J: AggregateStore<Job>> LiveStore for KeptLive<R, J> {
             // The item was read first, so that no version is missed that is packed meanwhile.
             found.extend(self.rows.live_since(subject, after, limit).await?);
             let reached = found.last_key_value().map_or(after, |(version, _)| *version);
-            if kept.first().is_some_and(|(_, first)| first.after() > reached) {
+            let comes = |at: Timestamp| job.updated_at <= at.after(STREAM_KEEPS);
+            if kept.first().is_some_and(|(_, first)| first.after() > reached && first.at().is_some_and(comes)) {
                 // Fanout has not written yet what was packed before that: a viewer that saw the later events now would
                 // never see those between.
                 return Ok(found.into_iter().collect());
