@@ -4,9 +4,8 @@
 
 RECORDING is a directory that `cargo xtask record` wrote, or a file with one JSON text a line. A dictionary is chosen
 from those texts one by one: each time the one that saves most over all of them, the most useful last, as deflate wants
-it. What clients and workers say is left out. A dictionary that was released never changes: items name it. After making
-one, put it into shared/aws/src/items/dictionaries, add it to `DICTIONARIES` in shared/aws/src/items/packed.rs with its
-hash, and make it the one that writes.
+it. What clients and workers say is left out. A dictionary that was released never changes: items name it. One
+release reads a new one, and a later one writes with it: CONTRIBUTING.md has the steps.
 """
 
 import argparse

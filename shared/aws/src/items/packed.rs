@@ -19,7 +19,7 @@ use crate::items::{Item, OUTBOX, b, n, read, s, text};
 /// Every dictionary that a version has written with, by the byte that names it. Items name them for ever, so none of them
 /// changes or goes. infra/local/dictionary.py makes the next one.
 const DICTIONARIES: [(u8, &[u8]); 1] = [(1, include_bytes!("dictionaries/1.txt"))];
-/// The dictionary that new items are written with.
+/// The dictionary that new items are written with: one that the release before could read.
 const CURRENT: usize = 0;
 /// Bytes of a stored form at most after it was decompressed.
 const LONGEST: u64 = 64 * 1024 * 1024;
