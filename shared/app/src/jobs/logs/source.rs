@@ -68,7 +68,8 @@ impl Kept {
     }
 }
 
-/// The latest time of lines that a search over all jobs finds: no line is from the future, but a clock may be a little ahead.
+/// The latest time of lines that a search over all jobs finds. No line is from the future, but a clock may be a little
+/// ahead.
 fn latest(search: &Search, now: Timestamp) -> Timestamp {
     search.to.unwrap_or(now).min(now.after(DAY))
 }
