@@ -78,8 +78,8 @@ pub(crate) fn day_of_events(day: &str, shard: u32) -> String {
     format!("{EVENTS}{day}#{shard}")
 }
 
-/// The rows of an event. The last one names these deliveries, at most [`NAMED`].
-pub(crate) fn event_items(event: &EventRow, deliveries: &[DeliveryId]) -> Vec<Item> {
+/// The rows of an event. The last one names these deliveries, at most 30.
+pub fn event_items(event: &EventRow, deliveries: &[DeliveryId]) -> Vec<Item> {
     let at = event_key(&event.id);
     let mut item = key(&at);
     item.insert("body".to_owned(), body_of_webhook(event));
@@ -132,7 +132,7 @@ pub(crate) fn older_event_item(event: &EventRow) -> Item {
 }
 
 /// A new delivery; `write_id` identifies the write.
-pub(crate) fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm) -> Item {
+pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm) -> Item {
     let mut item = key(&delivery_key(delivery.id));
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set("version", n(delivery.version));
@@ -288,6 +288,6 @@ mod tests {
         assert!(text(&items[0], "place").unwrap().len() <= 1024);
         let expected: Vec<ListedDelivery> = ids.iter().map(|id| (format!("1704110400000.{id}"), *id)).collect();
         assert_eq!(named(&items[0]), expected);
-        assert_eq!(named(&Item::new()), []);
+        assert!(named(&Item::new()).is_empty());
     }
 }

@@ -236,4 +236,3 @@ async fn a_delivery_is_read_with_its_event_and_every_attempt() {
     let (empty, _) = table(|_, _| ok());
     assert_eq!(empty.details(rows(1).0.id).await.unwrap(), None);
 }
-
