@@ -114,9 +114,10 @@ each of its {webhooks} webhooks [${webhook}](#a-webhook).
   emulator reports; each one for a queue is a receive and a delete. Rows are stored with their entries in indexes, and
   100 bytes for each of both.
 - Assumed: 256 MB for 20 ms a run, and for 250 ms where `worker` and `dispatcher` wait for a response; a query
-  reads less than 4 KB; 300 bytes of Lambda's own lines a run, and 330 of the API's access log a request; rows are kept
-  for 30 days, with point-in-time recovery; each submission leases its call of the caller's limit (a caller that submits
-  often leases several at once), and a worker that sends at most ten reports a minute leases none.
+  reads less than 4 KB; 330 bytes of the API's access log a request, and no lines of Lambda's own, which it has about runs
+  that fail (`PlatformLogLevel`); rows are kept for 30 days, with point-in-time recovery; each submission leases its call
+  of the caller's limit (a caller that submits often leases several at once), and a worker that sends at most ten reports
+  a minute leases none.
 - Left out: what goes on anyway (below), starts of functions with the settings that they read, clients that ask how a job
   is (one run, one request of the API, one read unit and at most one write unit each), traffic.
 

@@ -35,8 +35,6 @@ pub const OWN_SECONDS: f64 = 0.02;
 const WAITING_SECONDS: f64 = 0.25;
 /// A line of the API's access log, with what CloudWatch adds to it.
 const ACCESS_LOG_BYTES: f64 = 330.0;
-/// START, END and REPORT, as Lambda writes them for each run.
-const LAMBDA_LOG_BYTES: f64 = 300.0;
 
 /// The rows of what was counted, and a table of what each DynamoDB table had to do.
 pub async fn price(stack: &Stack, case: &Case, measured: &Measured) -> (Vec<Row>, String) {
@@ -96,7 +94,8 @@ pub async fn price(stack: &Stack, case: &Case, measured: &Measured) -> (Vec<Row>
         let operation = "SQS receive and delete by Lambda";
         row("all", operation, purpose, receives, format!("{polls} requests"), polls * SQS_REQUEST);
         let lines: f64 = functions.iter().filter_map(|function| measured.log_bytes.get(function)).sum();
-        let log = (lines + runs(&functions) * LAMBDA_LOG_BYTES) / 1e3;
+        // With the default of PlatformLogLevel Lambda has no lines about runs that succeed.
+        let log = lines / 1e3;
         row("all", "log", purpose, f64::from(u8::from(log > 0.0)), format!("{log:.0} KB"), log * LOG_GB);
         let (stored, is_any) = (stored / 1e3, f64::from(u8::from(stored > 0.0)));
         row("all", "rows kept for 30 days", purpose, is_any, format!("{stored:.0} KB"), stored * STORED_GB_MONTH);
