@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_aws::items::packed::StoredForm;
-use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId};
+use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, Subject};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
-use super::{attempted, delivery_in, found, load, rows, save, settings, statements, stored, stored_as, table};
+use super::{attempted, delivery_in, found, load, rows, save, settings, size, statements, stored, stored_as, table};
 use crate::replay::{Call, Calls, condition_failed, ok};
 
 /// The deliveries that the rows name which these calls have put, without dashes, and the keys of these rows.
@@ -86,6 +86,33 @@ async fn rows_have_their_stored_form() {
     let shard = reelhook_app::outbox::sweep::shard(event.id.as_str()) % 4;
     assert_eq!(of_event["day_shard"], json!({ "S": format!("events#2024-01-01#{shard}") }));
     assert_eq!(of_event["expires_at"], json!({ "N": (NOON.seconds() + 35 * 86_400).to_string() }));
+}
+
+#[tokio::test]
+async fn a_usual_event_takes_one_write_unit() {
+    let job = "job_1704110400000_5f0c2b7e9d134a6688e1c07ab2d94f31";
+    let (delivery, event) = rows(1);
+    let data = json!({
+        "job_id": job, "status": "completed", "created_at": "2024-01-01T12:00:00.000Z",
+        "started_at": "2024-01-01T12:00:01.250Z", "completed_at": "2024-01-01T12:02:35.750Z", "failed_at": null,
+        "parameters": {
+            "country": "US", "platform": "Netflix", "genre": "Horror", "contentType": "Film", "template": "auto",
+            "pauseAfterExtraction": false,
+        },
+        "progress": 100, "current_step": "Video generation completed!",
+        "video_url": "https://cdn.example.com/renders/4f1c9a52-7d3e-4b8a-9c61-2e5f0a7b3d18.mp4",
+        "creatomate_id": "4f1c9a52-7d3e-4b8a-9c61-2e5f0a7b3d18", "error": null, "retry_count": 0,
+        "processing_duration_ms": 154_500, "duration": "2m 34s",
+        "metadata": { "country": "US", "platform": "Netflix", "order": "7c1d" },
+    });
+    let id = EventId::parse(&format!("{job}.21.1")).unwrap();
+    let event = EventRow { id, subject: Subject::parse(job).unwrap(), data: data.into(), ..event };
+    let (deliveries, calls) = table(|_, _| ok());
+    // Five endpoints, and the entry in the index is in the row.
+    deliveries.put_event(&event, &many(5)).await.unwrap();
+    deliveries.put_delivery(&delivery).await.unwrap();
+    let sizes: Vec<usize> = calls.all().iter().map(|call| size(call.at("/Item"))).collect();
+    assert!(sizes.len() == 2 && sizes.iter().all(|size| *size < 1024), "{sizes:?}");
 }
 
 #[tokio::test]
