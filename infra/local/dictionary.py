@@ -1,6 +1,6 @@
 """Makes a dictionary for the compressed bodies of items, from items that a stack has stored.
 
-    python infra/local/dictionary.py RECORDING... --out NUMBER.txt [--tables Deliveries --longest 4096]
+    python infra/local/dictionary.py RECORDING... --out NUMBER.txt [--tables Deliveries --longest 3072]
 
 RECORDING is a directory that `cargo xtask record` wrote, or a file with one JSON text a line. A dictionary is chosen
 from those texts one by one: each time the one that saves most over all of them, the most useful last, as deflate wants

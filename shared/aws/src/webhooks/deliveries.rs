@@ -194,7 +194,8 @@ impl DeliveryRows for DeliveryTable {
     async fn load(&self, ids: &[(DeliveryId, EventId)], endpoints: &[EndpointId]) -> Result<LoadedBatch, StoreError> {
         let operation = "load deliveries";
         let wanted = ids.iter().flat_map(|(delivery, event)| [delivery_key(*delivery), event_key(event)]);
-        let mut reads = vec![self.read(&wanted.collect())];
+        let wanted: BTreeSet<Key> = wanted.collect();
+        let mut reads = vec![self.read(&wanted)];
         let endpoints: &[EndpointId] = if self.endpoints.is_some() { endpoints } else { &[] };
         if let Some(table) = &self.endpoints {
             let keys = endpoints.iter().map(state_key).collect();
@@ -210,7 +211,7 @@ impl DeliveryRows for DeliveryTable {
             let row = rows.get(&delivery_key(*delivery));
             row.is_some_and(|row| is_older(row) || rows.get(&event_key(event)).is_none())
         });
-        let missing = missing.map(|(_, event)| older_event_key(event)).collect();
+        let missing: BTreeSet<Key> = missing.map(|(_, event)| older_event_key(event)).collect();
         rows.add_all(self.rows(operation, &missing).await?);
         let mut events: HashMap<(&EventId, bool), Arc<EventRow>> = HashMap::with_capacity(ids.len());
         let mut deliveries: Vec<LoadedDelivery> = Vec::with_capacity(ids.len());
