@@ -76,7 +76,8 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent.
+    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent. Another shard may have some of
+    /// them, too.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -88,7 +89,8 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent.
+    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent. Another shard may have some of
+    /// them, too.
     ///
     /// # Errors
     /// [`StoreError`].
