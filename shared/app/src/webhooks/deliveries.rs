@@ -200,6 +200,8 @@ pub async fn list(
     let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.after(MILLISECOND).millis()));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
     let mut part = DeliveryPage::default();
+    // That of the list: a delivery that a repeat has created may be younger than its event.
+    let mut last_cursor = None;
     for _ in 0..READS {
         if before <= first {
             return Ok(part);
@@ -216,9 +218,10 @@ pub async fn list(
         for delivery in deliveries.load_all(&ids).await? {
             if wanted.matches(&delivery) {
                 if part.deliveries.len() >= wanted.limit {
-                    part.next = part.deliveries.last().map(delivery_cursor);
+                    part.next = last_cursor;
                     return Ok(part);
                 }
+                last_cursor = found.iter().find(|(_, id)| *id == delivery.id).map(|(cursor, _)| cursor.clone());
                 part.deliveries.push(delivery);
             }
         }

@@ -162,6 +162,9 @@ fn unnamed(deliveries: &[DeliveryId], first: &[DeliveryId], known: Option<&Item>
 impl SaveDeliveries for DeliveryTable {
     async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
         let operation = "read deliveries";
+        let mut unique = BTreeSet::new();
+        // DynamoDB refuses a key that comes twice.
+        let ids: Vec<DeliveryId> = ids.iter().copied().filter(|id| unique.insert(*id)).collect();
         let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_key(*id))).collect();
         let found = self.get_all(operation, &keys).await?;
         let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));

@@ -214,6 +214,10 @@ async fn deliveries_are_found_by_keys_alone_and_read_as_they_stand() {
     assert_eq!(of_table.at("/ProjectionExpression"), "place");
     let loaded = deliveries.load_all(&[rows(2).0.id, rows(1).0.id]).await.unwrap();
     assert_eq!(loaded, [rows(2).0, rows(1).0]);
+    // DynamoDB refuses a key that comes twice.
+    assert_eq!(deliveries.load_all(&[rows(2).0.id, rows(2).0.id]).await.unwrap(), [rows(2).0]);
+    let keys = calls.all().last().unwrap().at("/RequestItems/Deliveries/Keys").as_array().unwrap().len();
+    assert_eq!(keys, 1);
     assert_eq!(calls.all().last().unwrap().at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
 }
 
