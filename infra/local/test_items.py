@@ -106,6 +106,15 @@ class Show(unittest.TestCase):
                 [one] = tables.show(key)
                 self.assertEqual((one["table"], one["item"]["body"]["status"]), (table, status))
 
+    def test_an_event_is_found_by_its_id(self):
+        event = {"pk": {"S": "events#job_1"}, "sk": {"S": "21.1"}, "body": {"B": items.packed(2, '{"b":{"at":1}}')}}
+        older = {"pk": {"S": "event#job_1.7.0"}, "sk": {"S": "event"}, "body": {"S": '{"at":2}'}}
+        tables = Tables(deliveries=[event, older])
+        for key, at in [("job_1.21.1", 1), ("job_1.7.0", 2)]:
+            with self.subTest(key):
+                [one] = tables.show(key)
+                self.assertEqual(one["item"]["body"], {"at": at})
+
     def test_a_key_names_its_table_partition_and_sort_key(self):
         rows = [{"job_id": {"S": "job_1"}, "seq": {"S": f"0000000001.0{n}"}, "line": {"S": "{}"}} for n in range(2)]
         tables = Tables(events=rows, jobs=[job('{"b":{}}')])

@@ -24,6 +24,7 @@ use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::rows::read_delivery;
 use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Subject, Timestamp};
 use serde_json::{Value, json};
 
@@ -215,10 +216,10 @@ impl Aws {
     pub async fn delivery(&self, id: &str) -> Option<Delivery> {
         let id = DeliveryId::parse(id)?;
         let item = self.item("DeliveriesTable", &[("pk", &format!("delivery#{id}")), ("sk", "delivery")]).await?;
-        Some(serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery"))
+        Some(read_delivery("read delivery", &item).expect("a delivery"))
     }
 
-    /// Puts a row into the Deliveries table, as fanout would.
+    /// Puts a row into the Deliveries table, as an older version would.
     pub async fn put_delivery(&self, pk: &str, sk: &str, body: &Value) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = self.dynamodb.put_item().table_name(self.output("DeliveriesTable"));
@@ -267,11 +268,9 @@ impl Aws {
                 .expression_attribute_values(":delivery", AttributeValue::S("delivery".to_owned()))
                 .set_exclusive_start_key(start);
             let page = scan.send().await.expect("deliveries");
-            let of = |item: &&Item| jobs.iter().any(|job| item["job_id"].as_s() == Ok(job));
-            let read = |item: &Item| -> Delivery {
-                serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery")
-            };
-            found.extend(page.items().iter().filter(of).map(read));
+            let read = |item: &Item| read_delivery("read delivery", item).expect("a delivery");
+            let of = |delivery: &Delivery| jobs.iter().any(|job| delivery.subject.as_str() == job);
+            found.extend(page.items().iter().map(read).filter(of));
             start = page.last_evaluated_key;
             if start.is_none() {
                 return found;

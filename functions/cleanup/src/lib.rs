@@ -133,7 +133,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
             endpoints: &deps.endpoints,
             hints: &deps.deliveries,
             clock: &SystemClock,
-            grace: deps.policy.hint_grace,
+            grace: deps.policies.jobs.hint_grace,
         },
     };
     let mut report = clean_up(&ports, event.payload.reconcile, deadline(&event.context)).await;
@@ -151,7 +151,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
 /// Raises errors about dead letters and about services that are down, and resolves those whose cause is gone.
 async fn check_faults(deps: &Deps) -> Result<(), StoreError> {
     let settings = deps.settings.get().await;
-    let grace = deps.policy.hint_grace;
+    let grace = deps.policies.jobs.hint_grace;
     let steps = RaisePorts {
         errors: &deps.errors,
         notify: NotifyPorts { store: &deps.deliveries_table, hints: &deps.deliveries, grace },

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::items;
 use crate::rows::Rows;
 
 /// Settings in SSM by name; all others are unset.
@@ -234,12 +235,15 @@ fn table_of(statement: &Value) -> &str {
     statement["Statement"].as_str().and_then(|text| text.split('"').nth(1)).unwrap_or_default()
 }
 
-/// Every aggregate in a request, in any kind of write: aggregates are JSON in strings.
+/// Every aggregate in a request, in any kind of write: aggregates are JSON in strings, and deliveries are compressed.
 fn aggregates(request: &Value, found: &mut Vec<Value>) {
     match request {
         Value::String(text) if text.starts_with('{') => found.extend(serde_json::from_str::<Value>(text)),
         Value::Array(values) => values.iter().for_each(|value| aggregates(value, found)),
-        Value::Object(fields) => fields.values().for_each(|value| aggregates(value, found)),
+        Value::Object(fields) => match fields.get("B").and_then(Value::as_str) {
+            Some(body) => found.extend(items::delivery(body)),
+            None => fields.values().for_each(|value| aggregates(value, found)),
+        },
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

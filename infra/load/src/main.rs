@@ -2,6 +2,7 @@
 
 mod aws;
 mod bare;
+mod items;
 mod requests;
 mod rows;
 mod runtime_api;

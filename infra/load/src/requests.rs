@@ -1,17 +1,13 @@
 //! The stand-ins of what a function behind the API calls: the Runtime API hands out one sample event again and again, and
 //! DynamoDB has the job that it is about.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use aws_sdk_dynamodb::types::AttributeValue;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reelhook_aws::jobs::item::to_item;
 use reelhook_domain::{
     Decision, Event, Job, JobId, JobKind, Metadata, NewJob, Origin, Policy, Request, StepStatus, StepUpdate, Timestamp,
@@ -21,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::aws::{self, Aws, Call};
+use crate::items::stored;
 use crate::runtime_api::{self, Handled, Invocations, Plan};
 use crate::stand_ins::{listen, serve_routes};
 
@@ -123,24 +120,6 @@ fn running_job() -> anyhow::Result<Job> {
         Decision::Apply(next) => Ok(*next),
         other => anyhow::bail!("{event:?} changes nothing: {other:?}"),
     })
-}
-
-/// An item in DynamoDB's JSON.
-fn stored(item: &HashMap<String, AttributeValue>) -> Value {
-    item.iter().map(|(name, value)| (name.clone(), value_of(value))).collect()
-}
-
-fn value_of(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::Bool(bool) => json!({ "BOOL": bool }),
-        AttributeValue::Null(_) => json!({ "NULL": true }),
-        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes) }),
-        AttributeValue::L(values) => json!({ "L": values.iter().map(value_of).collect::<Vec<Value>>() }),
-        AttributeValue::M(members) => json!({ "M": stored(members) }),
-        other => unreachable!("no item of ours has {other:?}"),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ from commands.items import readable
 
 # What an id may be called in a key: clients know clip jobs, deliveries, events, recoveries and endpoints by a part of it.
 PREFIXES = ["", "clip_", "delivery#", "event#", "recovery#", "registration#"]
+# The partition and sort key of an event in its id (`event_key` in shared/aws/src/webhooks/rows.rs).
+EVENT = re.compile(r"(.+)\.([^.]+\.[^.]+)")
 # Logs and movies are only shown by the name of their table: they have many rows.
 BY_NAME = ["JobEvents", "Catalog"]
 ROWS = 100
@@ -23,6 +25,8 @@ def show(stack, key):
         found = [(named, item) for item in items(tables[named], rest)]
     else:
         keys = [prefix + key for prefix in PREFIXES]
+        if event := EVENT.fullmatch(key):
+            keys.append(f"events#{event[1]}/{event[2]}")
         searched = sorted(set(tables) - set(BY_NAME))
         found = [(logical, item) for logical in searched for one in keys for item in items(tables[logical], one)]
     if not found:

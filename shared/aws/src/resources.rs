@@ -67,7 +67,7 @@ impl Resources {
         ClipTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).storing(self.stored_form())
     }
 
-    /// STORED_FORM: how jobs, projects and clip jobs are written.
+    /// STORED_FORM: how jobs, projects, clip jobs, events and deliveries are written.
     fn stored_form(&mut self) -> StoredForm {
         self.environment.parsed("STORED_FORM", StoredForm::default())
     }
@@ -111,7 +111,8 @@ impl Resources {
 
     /// The table in DELIVERIES_TABLE.
     pub fn deliveries(&mut self) -> DeliveryTable {
-        DeliveryTable::new(self.dynamodb.clone(), self.environment.required("DELIVERIES_TABLE"))
+        let table = DeliveryTable::new(self.dynamodb.clone(), self.environment.required("DELIVERIES_TABLE"));
+        table.storing(self.stored_form())
     }
 
     /// The table in ENDPOINTS_TABLE.

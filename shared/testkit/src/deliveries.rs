@@ -1,6 +1,6 @@
 //! The Deliveries and Endpoints tables in memory: events once, deliveries by version, a row for each attempt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -35,6 +35,7 @@ pub(crate) struct State {
     events: BTreeMap<EventId, EventRow>,
     deliveries: BTreeMap<DeliveryId, Delivery>,
     places: BTreeMap<String, DeliveryId>,
+    named: BTreeSet<DeliveryId>,
     attempts: BTreeMap<(DeliveryId, u32), Attempt>,
     pub(crate) endpoints: BTreeMap<EndpointId, EndpointState>,
     pub(crate) registrations: BTreeMap<EndpointId, Registration>,
@@ -57,6 +58,21 @@ impl MemoryDeliveries {
         state.deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
     }
 
+    /// Writes an event unless it exists, and the names of its deliveries.
+    pub fn put_event_of(&self, event: &EventRow, deliveries: &[DeliveryId]) {
+        self.put_event(event);
+        self.state().named.extend(deliveries);
+    }
+
+    /// Writes a delivery unless it exists.
+    ///
+    /// # Panics
+    /// When its event has not named it: no list would have it.
+    pub fn put_named(&self, delivery: &Delivery) {
+        assert!(self.state().named.contains(&delivery.id), "the event of delivery `{}` does not name it", delivery.id);
+        self.put_delivery(delivery);
+    }
+
     /// Writes a delivery over the stored one.
     pub fn overwrite(&self, delivery: &Delivery) {
         let mut state = self.state();
@@ -70,6 +86,7 @@ impl MemoryDeliveries {
         state.events.clear();
         state.deliveries.clear();
         state.places.clear();
+        state.named.clear();
         state.attempts.clear();
     }
 
@@ -432,17 +449,17 @@ impl EndpointHealthStore for MemoryDeliveries {
 
 #[async_trait]
 impl EventStore for MemoryDeliveries {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("put_event")?;
-        Self::put_event(self, event);
+        self.put_event_of(event, deliveries);
         done.answer(())
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("put_delivery")?;
-        Self::put_delivery(self, delivery);
+        self.put_named(delivery);
         done.answer(())
     }
 }

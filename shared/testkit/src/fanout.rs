@@ -11,7 +11,9 @@ use reelhook_app::outbox::messages::{Delayed, Hints, LiveMessage};
 use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, EventId, LogTally, SlotRow, Slots, Status, Subject, Timestamp};
+use reelhook_domain::{
+    Admission, Delivery, DeliveryId, EventId, LogTally, SlotRow, Slots, Status, Subject, Timestamp,
+};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -131,10 +133,10 @@ impl AdmissionStore for MemoryFanout {
 
 #[async_trait]
 impl EventStore for MemoryFanout {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("put_event", &event.id)?;
-        self.deliveries.put_event(event);
+        self.deliveries.put_event_of(event, deliveries);
         done.answer(())
     }
 
@@ -142,7 +144,7 @@ impl EventStore for MemoryFanout {
         tokio::task::yield_now().await;
         let done =
             self.faults.check_about("put_delivery", &format!("{}/{}", delivery.event_id, delivery.endpoint_name))?;
-        self.deliveries.put_delivery(delivery);
+        self.deliveries.put_named(delivery);
         done.answer(())
     }
 }

@@ -76,7 +76,8 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent.
+    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent. Another shard may have some of
+    /// them, too.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -88,7 +89,8 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent.
+    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent. Another shard may have some of
+    /// them, too.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -199,6 +201,8 @@ pub async fn list(
     let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.after(MILLISECOND).millis()));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
     let mut part = DeliveryPage::default();
+    // That of the list: a delivery that a repeat has created may be younger than its event.
+    let mut last_cursor = None;
     for _ in 0..READS {
         if before <= first {
             return Ok(part);
@@ -215,9 +219,10 @@ pub async fn list(
         for delivery in deliveries.load_all(&ids).await? {
             if wanted.matches(&delivery) {
                 if part.deliveries.len() >= wanted.limit {
-                    part.next = part.deliveries.last().map(delivery_cursor);
+                    part.next = last_cursor;
                     return Ok(part);
                 }
+                last_cursor = found.iter().find(|(_, id)| *id == delivery.id).map(|(cursor, _)| cursor.clone());
                 part.deliveries.push(delivery);
             }
         }
@@ -239,6 +244,8 @@ async fn of_day(
     let shards = (0..DELIVERY_SHARDS).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
     let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort_by(|one, other| other.cmp(one));
+    // One that an older version created may be in two shards: in its own, and in that of its event.
+    found.dedup();
     found.truncate(PAGE);
     Ok(found)
 }

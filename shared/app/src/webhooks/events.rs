@@ -78,13 +78,14 @@ pub struct Callback {
 /// Stores events and their deliveries.
 #[async_trait]
 pub trait EventStore: Send + Sync {
-    /// Writes an event unless it exists.
+    /// Writes an event unless it exists, and the names of its deliveries, by which these are listed. Other deliveries than
+    /// those that were named before are added.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError>;
 
-    /// Writes a delivery unless it exists.
+    /// Writes a delivery unless it exists; its event has named it.
     ///
     /// # Errors
     /// [`StoreError`].

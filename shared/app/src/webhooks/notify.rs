@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reelhook_domain::Delivery;
+use reelhook_domain::{Delivery, DeliveryId};
 
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::StoreError;
@@ -43,7 +43,8 @@ pub async fn notify(
     if deliveries.is_empty() {
         return Ok(Notified::default());
     }
-    ports.store.put_event(event).await?;
+    let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    ports.store.put_event(event, &ids).await?;
     let writes: Vec<_> = deliveries.iter().map(|delivery| ports.store.put_delivery(delivery)).collect();
     let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
     let (mut accepted, mut failed) = (Vec::new(), None);

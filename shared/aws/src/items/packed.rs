@@ -1,13 +1,13 @@
-//! The stored form of an aggregate and its outbox as one attribute: JSON, deflated with a preset dictionary (ADR 50). Packed
-//! log rows are written so too.
+//! A stored form as one attribute: JSON, deflated with a preset dictionary (ADR 50). That of an aggregate has its outbox.
+//! Packed log rows are written so too.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
+use std::io::Read;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
-use flate2::write::ZlibEncoder;
-use flate2::{Compress, Compression, Decompress};
+use flate2::{Compress, Compression, Decompress, FlushCompress, Status};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -18,14 +18,22 @@ use crate::items::{Item, OUTBOX, b, n, read, s, text};
 
 /// Every dictionary that a version has written with, by the byte that names it. Items name them for ever, so none of them
 /// changes or goes. infra/local/dictionary.py makes the next one.
-const DICTIONARIES: [(u8, &[u8]); 1] = [(1, include_bytes!("dictionaries/1.txt"))];
-/// The dictionary that new items are written with: one that the release before could read.
-const CURRENT: usize = 0;
+const DICTIONARIES: [(u8, &[u8]); 2] =
+    [(1, include_bytes!("dictionaries/1.txt")), (2, include_bytes!("dictionaries/2.txt"))];
+/// The dictionary that aggregates and packed log rows are written with: one that the release before could read.
+pub(crate) const OF_AGGREGATES: usize = 0;
+/// The dictionary that events and deliveries are written with. It is short, since many of them are written in a batch.
+const OF_WEBHOOKS: usize = 1;
 /// Bytes of a stored form at most after it was decompressed.
 const LONGEST: u64 = 64 * 1024 * 1024;
 /// The attribute `outbox` of an item that has effects, which are in its body: the stream's filter tests that it is there.
 /// Before version 0.3 `fanout` takes it for an effect that it does not know yet, and waits until it is replaced.
 const IN_BODY: &str = r#"[{"kind":"body"}]"#;
+
+thread_local! {
+    /// What deflates: to make it anew takes longer than to compress a row.
+    static STREAM: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), false));
+}
 
 /// How bodies are written; each form is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,7 +99,7 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
         ("id", s(of.id().to_string())),
         ("version", n(of.version())),
         ("write_id", s(write_id)),
-        ("body", b(deflate(&text))),
+        ("body", b(deflate(OF_AGGREGATES, &text))),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -99,6 +107,12 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
         item.insert(OUTBOX.to_owned(), s(IN_BODY));
     }
     item
+}
+
+/// The attribute `body` of an event or a delivery.
+pub(crate) fn body_of_webhook<F: Serialize>(form: &F) -> AttributeValue {
+    let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");
+    b(deflate(OF_WEBHOOKS, &text))
 }
 
 /// An item of [`item_of`] in the form of [`StoredForm::Text`].
@@ -166,14 +180,22 @@ pub(crate) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 
 /// A text with the byte that names its dictionary before it. The stream has no header and no check sum: the table keeps
 /// what it was given, and each byte counts.
-pub(crate) fn deflate(text: &[u8]) -> Vec<u8> {
-    let (name, dictionary) = DICTIONARIES[CURRENT];
-    let mut stream = Compress::new(Compression::best(), false);
-    stream.set_dictionary(dictionary).expect("nothing was compressed yet");
-    // Despite its name it writes what the stream gives.
-    let mut body = ZlibEncoder::new_with_compress(vec![name], stream);
-    body.write_all(text).expect("memory can be written");
-    body.finish().expect("memory can be written")
+pub(crate) fn deflate(dictionary: usize, text: &[u8]) -> Vec<u8> {
+    let (name, dictionary) = DICTIONARIES[dictionary];
+    let mut body = Vec::with_capacity(128 + text.len() / 2);
+    body.push(name);
+    STREAM.with_borrow_mut(|stream| {
+        stream.reset();
+        stream.set_dictionary(dictionary).expect("nothing was compressed yet");
+        loop {
+            let read = usize::try_from(stream.total_in()).expect("it was in memory");
+            match stream.compress_vec(&text[read..], &mut body, FlushCompress::Finish).expect("it is not finished") {
+                Status::StreamEnd => break,
+                Status::Ok | Status::BufError => body.reserve(128 + text.len() / 2),
+            }
+        }
+    });
+    body
 }
 
 fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {
@@ -201,7 +223,7 @@ mod tests {
     use super::*;
 
     /// Dictionaries by the byte that names them, their lengths, and the CRC-32 of each.
-    const RELEASED: [(u8, usize, u32); 1] = [(1, 16_318, 0x8d58_65d0)];
+    const RELEASED: [(u8, usize, u32); 2] = [(1, 16_318, 0x8d58_65d0), (2, 3_057, 0x98ab_379e)];
 
     #[test]
     fn a_dictionary_never_changes() {
@@ -217,18 +239,20 @@ mod tests {
     fn texts_of_any_length_come_back() {
         let long: String = (0..200_000).map(|number: u32| format!("{},", number.wrapping_mul(2_654_435_761))).collect();
         for text in ["", "{}", r#"{"b":{"id":"job_1","dialect":"streamgank"}}"#, &"x".repeat(5_000_000), &long] {
-            let body = deflate(text.as_bytes());
-            assert_eq!((body[0], inflate(&body)), (1, Ok(text.as_bytes().to_vec())));
+            for dictionary in [OF_AGGREGATES, OF_WEBHOOKS] {
+                let body = deflate(dictionary, text.as_bytes());
+                assert_eq!((body[0], inflate(&body)), (DICTIONARIES[dictionary].0, Ok(text.as_bytes().to_vec())));
+            }
         }
     }
 
     #[test]
     fn a_body_that_can_t_be_read_says_why() {
-        let whole = deflate(br#"{"b":{"number":1795900137865}}"#);
+        let whole = deflate(OF_AGGREGATES, br#"{"b":{"number":1795900137865}}"#);
         let check = |body: &[u8], reason: &str| assert_eq!(inflate(body), Err(reason.to_owned()));
         check(&[], "it is empty");
         check(&[0], "it names the unknown dictionary 0");
-        check(&[2, 3, 0], "it names the unknown dictionary 2");
+        check(&[3, 3, 0], "it names the unknown dictionary 3");
         for broken in [&whole[..whole.len() - 1], &[1], &[1, 0xff]] {
             assert!(inflate(broken).is_err(), "{broken:?}");
         }

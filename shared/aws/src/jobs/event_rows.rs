@@ -19,7 +19,7 @@ use reelhook_domain::{LogLevel, Recorded, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::items::packed::{deflate, parsed};
+use crate::items::packed::{OF_AGGREGATES, deflate, parsed};
 use crate::items::{Item, b, json, read, text};
 
 /// The attribute of a log line in either form: the index `by-day` carries no other.
@@ -115,7 +115,7 @@ pub(crate) fn live(operation: &'static str, item: &Item, after: u64) -> Result<V
 
 /// Versions as compressed JSON, as in the bodies of items.
 fn packed(versions: &[Recorded]) -> Vec<u8> {
-    deflate(&serde_json::to_vec(versions).expect("our own types are JSON"))
+    deflate(OF_AGGREGATES, &serde_json::to_vec(versions).expect("our own types are JSON"))
 }
 
 /// Reads compressed versions; none if they are invalid.

@@ -10,7 +10,7 @@ use reelhook_app::outbox::rows::{LogLine, LogRow, StoredLive, sort_key};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, SlotRow, Slots, Subject, Timestamp};
+use reelhook_domain::{Admission, Delivery, DeliveryId, SlotRow, Slots, Subject, Timestamp};
 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;
@@ -187,8 +187,8 @@ pub struct FanoutTables {
 
 #[async_trait]
 impl EventStore for FanoutTables {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
-        self.deliveries.put_event(event).await
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+        self.deliveries.put_event(event, deliveries).await
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {

@@ -38,7 +38,10 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     }
 
     let events = each(&plans[..progress.until], |plan| &plan.events);
-    let writes = events.map(|(index, event)| async move { (index, ports.store.put_event(event).await) });
+    let writes = events.map(|(index, event)| async move {
+        let deliveries = plans[index].deliveries_of(event);
+        (index, ports.store.put_event(event, &deliveries).await)
+    });
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
 
     let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
@@ -138,8 +141,7 @@ fn newest_pushes(plans: &[Plan]) -> (Vec<usize>, Vec<Delayed<LiveMessage>>) {
 fn log_events(plans: &[Plan]) {
     for plan in plans {
         for event in &plan.events {
-            let of_event = plan.deliveries.iter().filter(|delivery| delivery.event_id == event.id);
-            let deliveries: Vec<String> = of_event.map(|delivery| delivery.id.to_string()).collect();
+            let deliveries: Vec<String> = plan.deliveries_of(event).iter().map(ToString::to_string).collect();
             tracing::info!(job_id = %event.subject, event_id = %event.id, delivery_ids = deliveries.join(" "),
                 "Sending webhook notifications for event: {} to {} endpoints", event.event.name(), deliveries.len());
         }
