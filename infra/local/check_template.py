@@ -29,6 +29,7 @@ RULES = [
     storage.tables,
     storage.buckets,
     alarms.alarms,
+    alarms.failed_runs,
 ]
 
 

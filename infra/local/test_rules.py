@@ -37,6 +37,14 @@ def get(name, attribute="Arn"):
     return {"Fn::GetAtt": [name, attribute]}
 
 
+
+def failed_runs(logs):
+    pattern = '{ $.type = "platform.report" && $.record.status != "success" }'
+    metric = {"MetricNamespace": {"Fn::Sub": "Reelhook/${AWS::StackName}"}, "MetricName": "FailedRuns", "MetricValue": "1"}
+    properties = {"LogGroupName": {"Ref": logs}, "FilterPattern": pattern, "MetricTransformations": [metric]}
+    return {"Type": "AWS::Logs::MetricFilter", "Properties": properties}
+
+
 STREAM = {
     "EventSourceArn": get("Jobs", "StreamArn"),
     "FunctionName": {"Ref": "Fanout"},
@@ -56,6 +64,7 @@ GOOD = {
                 "Timeout": 10,
                 "Environment": {"Variables": {"QUEUE_URL": {"Ref": "Work"}, "API_CALLS_PER_MINUTE": "100"}},
                 "ReservedConcurrentExecutions": {"Fn::If": ["Reserves", 2, {"Ref": "AWS::NoValue"}]},
+                "LoggingConfig": {"LogGroup": {"Ref": "WorkerLogs"}},
             },
         },
         "WorkerPermission": {
@@ -74,7 +83,10 @@ GOOD = {
             allow(["dynamodb:Query"], {"Fn::Sub": "${Jobs.Arn}/index/by-render"}),
             allow("s3:PutObject", {"Fn::Sub": "${Files.Arn}/details/*"}),
         ),
-        "Fanout": {"Type": "AWS::Lambda::Function", "Properties": {"Role": get("FanoutRole")}},
+        "Fanout": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {"Role": get("FanoutRole"), "LoggingConfig": {"LogGroup": {"Ref": "FanoutLogs"}}},
+        },
         "FanoutRole": role(allow("sqs:SendMessage", get("Work"))),
         "Work": {
             "Type": "AWS::SQS::Queue",
@@ -135,6 +147,9 @@ GOOD = {
         "WorkerErrorAlarm": alarm("Errors", {"Ref": "Worker"}, "AWS/Lambda"),
         "FanoutErrorAlarm": alarm("Errors", {"Ref": "Fanout"}, "AWS/Lambda"),
         "RecursionAlarm": alarm("RecursiveInvocationsDropped", namespace="AWS/Lambda"),
+        "WorkerFailedRuns": failed_runs("WorkerLogs"),
+        "FanoutFailedRuns": failed_runs("FanoutLogs"),
+        "FailedRunsAlarm": alarm("FailedRuns", namespace={"Fn::Sub": "Reelhook/${AWS::StackName}"}),
     },
 }
 REMOVED = object()
@@ -206,6 +221,20 @@ BAD = {
     "no alarm on dropped recursive invocations": ("RecursionAlarm", REMOVED, "alarm: stack"),
     "no alarm on errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
     "no alarm on a function's errors": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),
+    "no filter for a function's failed runs": ("WorkerFailedRuns", REMOVED, "failed-runs: Worker"),
+    "a filter for another function's log": (
+        "FanoutFailedRuns.Properties.LogGroupName",
+        {"Ref": "WorkerLogs"},
+        "failed-runs: Fanout",
+    ),
+    "a filter for other lines": ("WorkerFailedRuns.Properties.FilterPattern", "error", "failed-runs: Worker"),
+    "a metric that is made every hour": (
+        "WorkerFailedRuns.Properties.MetricTransformations.0.DefaultValue",
+        0,
+        "failed-runs: Worker",
+    ),
+    "no alarm on failed runs": ("FailedRunsAlarm", REMOVED, "failed-runs: Worker"),
+    "an alarm on another stack's failed runs": ("FailedRunsAlarm.Properties.Namespace", "Reelhook", "failed-runs: Worker"),
     "an alarm on another function's errors": (
         "FanoutErrorAlarm.Properties.Dimensions.0.Value",
         {"Ref": "Worker"},

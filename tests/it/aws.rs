@@ -29,6 +29,7 @@ use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy
 use serde_json::{Value, json};
 
 pub use self::functions::kill;
+pub use self::queues::DEAD_LETTERS;
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
