@@ -1,4 +1,4 @@
-//! What a design does for each job, as far as it takes capacity: the one of today, and the one with shards.
+//! What a design does for each job, as far as it takes capacity: version 0.2, what is built, and one that is not.
 
 use crate::agenda::{MILLISECOND, Micros, SECOND};
 
@@ -7,7 +7,7 @@ use crate::agenda::{MILLISECOND, Micros, SECOND};
 pub enum Claims {
     /// One after the other, each by a transaction over one admission item and the job.
     OneByOne,
-    /// Up to 16 at once, by a transaction over the jobs and one of several rows, which has the names of its slots.
+    /// Up to 16 at once, by a transaction over the jobs and one of several rows, which has the names of its slots (ADR 55).
     BatchByName,
     /// Ten at once: tokens of an admission row, and then a conditional put for each job.
     TenByToken,
@@ -20,11 +20,13 @@ pub enum Change {
     Create,
     /// A run is claimed.
     Claim,
+    /// A claim whose lease has expired is released.
+    Release,
     /// The external worker has accepted the run.
     Start,
     /// A report changes nothing but progress.
     Report,
-    /// A report with which rendering begins.
+    /// The report that the external worker has done its part: rendering begins.
     Render,
     /// The last report.
     End,
@@ -61,8 +63,10 @@ pub struct Fanout {
     pub parallelization: usize,
     /// Log rows of a job, each with an entry in an index by day.
     pub log_rows: u32,
-    /// Entries of a job in the index of deliveries by day.
-    pub delivery_rows: u32,
+    /// Deliveries of an event, each with an entry in an index by day.
+    pub deliveries: u32,
+    /// Messages that name them.
+    pub messages: u32,
     /// Whether ended jobs are counted by transactions on one row, and not with the slots that they give back.
     pub counts_by_transaction: bool,
     /// Shards of the indexes by day.
@@ -94,20 +98,22 @@ pub struct Design {
     pub executions: usize,
 }
 
-/// Reports of steps in a run; the last one ends it.
+/// Reports on a job: the start and the end of each of eight steps, and the end of its render, which ends it.
 pub const REPORTS: u8 = 17;
-/// The report with which rendering begins.
-pub const RENDERING: u8 = 15;
+/// The report with which rendering begins: it gives the slot back.
+pub const RENDERING: u8 = 16;
+/// Events that subscribers are notified about: that rendering begins, and the end.
+pub const EVENTS: u32 = 2;
 /// The bound of the order: a job may start before one that is at most this much older.
 pub const ORDER: Micros = 2 * SECOND;
 /// How long the external worker takes to accept a run.
 pub const RESPONSE: Micros = 250 * MILLISECOND;
 
 impl Design {
-    /// Version 0.2: one partition of active jobs, one admission item.
-    pub fn of_today() -> Self {
+    /// Version 0.2: one partition of active jobs, one admission item, and reports through the API.
+    pub fn before() -> Self {
         Self {
-            name: "today",
+            name: "0.2",
             shards: 1,
             partitions: 16,
             claims: Claims::OneByOne,
@@ -117,7 +123,8 @@ impl Design {
                 every_version: true,
                 parallelization: 2,
                 log_rows: 20,
-                delivery_rows: 4,
+                deliveries: 2,
+                messages: 2,
                 counts_by_transaction: true,
                 day_shards: 4,
             },
@@ -127,62 +134,119 @@ impl Design {
         }
     }
 
-    /// Active jobs and admission in `shards` shards.
-    pub fn sharded(shards: usize) -> Self {
+    /// What is built, with `shards` shards of active jobs and as many rows with the names of slots (ADR 50 to 55), and reports
+    /// at a Function URL.
+    pub fn as_built(shards: usize) -> Self {
         let name = match shards {
-            1 => "N = 1",
-            4 => "N = 4",
-            16 => "N = 16",
-            _ => "sharded",
+            1 => "as built, 1",
+            4 => "as built, 4",
+            16 => "as built, 16",
+            _ => "as built",
         };
         Self {
             name,
             shards,
             partitions: 16 * shards,
-            claims: Claims::TenByToken,
-            launchers: if shards == 1 { 10 } else { 20 * shards },
-            api: Api { rate: 10_000.0, burst: 5_000.0, has_reports: false, counts_active: false },
+            claims: Claims::BatchByName,
+            launchers: launchers(shards),
+            api: Api { rate: 1_000.0, burst: 500.0, has_reports: false, counts_active: false },
             fanout: Fanout {
                 every_version: false,
-                parallelization: 1,
+                parallelization: 2,
                 log_rows: 1,
-                delivery_rows: 1,
+                deliveries: 2,
+                messages: 1,
+                counts_by_transaction: true,
+                day_shards: 4,
+            },
+            status_shards: 1,
+            status_of_active: false,
+            executions: if shards == 1 { 1_000 } else { 10_000 },
+        }
+    }
+
+    /// A design that is not built: rows with numbers of slots, and `shards` shards of every index.
+    pub fn tokens(shards: usize) -> Self {
+        let name = match shards {
+            1 => "tokens, 1",
+            4 => "tokens, 4",
+            16 => "tokens, 16",
+            _ => "tokens",
+        };
+        let built = Self::as_built(shards);
+        Self {
+            name,
+            claims: Claims::TenByToken,
+            api: Api { rate: 10_000.0, burst: 5_000.0, ..built.api },
+            fanout: Fanout {
+                parallelization: 1,
                 counts_by_transaction: false,
                 day_shards: shards.max(4),
+                ..built.fanout
             },
             status_shards: shards,
-            status_of_active: false,
             executions: 10_000,
+            ..built
         }
     }
 
-    /// The same, with the names of slots in rows (ADR 55), transactions, and the indexes of version 0.2.
-    pub fn named(shards: usize) -> Self {
-        let design = Self::sharded(shards);
-        Self {
-            name: if shards == 16 { "names, N = 16" } else { "names" },
-            claims: Claims::BatchByName,
-            fanout: Fanout { counts_by_transaction: true, day_shards: 4, parallelization: 2, ..design.fanout },
-            status_shards: 1,
-            ..design
+    /// Whether it is one of a version, and not only an idea.
+    pub fn is_built(&self) -> bool {
+        match self.claims {
+            Claims::OneByOne | Claims::BatchByName => true,
+            Claims::TenByToken => false,
         }
     }
 
-    /// The write units of a change.
+    /// Whether no job starts before one that is more than [`ORDER`] older, apart from the delay of the index. What is built reads
+    /// 16 entries of each shard, claimed ones included: jobs behind 16 of those are hidden while other shards show some.
+    pub fn keeps_order(&self) -> bool {
+        match self.claims {
+            Claims::OneByOne | Claims::TenByToken => true,
+            Claims::BatchByName => false,
+        }
+    }
+
+    /// The write units of a change. An entry of an index that moves is two writes.
     pub fn units(&self, change: Change) -> Units {
         let (item, active) = match (self.claims, change) {
             (Claims::OneByOne, Change::Create) => (2, 1),
-            // The transaction counts twice, also in the index.
+            // A transaction writes the item twice, to prepare and to commit; its entry in the index follows once.
             (Claims::OneByOne, Change::Claim) => (4, 2),
-            (Claims::OneByOne, Change::Start | Change::Render) => (3, 2),
+            (Claims::OneByOne, Change::Release | Change::Start | Change::Render) => (3, 2),
             (Claims::OneByOne, Change::Report) => (3, 0),
             (Claims::OneByOne, Change::End) => (3, 1),
-            (Claims::TenByToken | Claims::BatchByName, Change::Create) => (1, 1),
-            (Claims::BatchByName, Change::Claim) => (2, 4),
-            (Claims::TenByToken, Change::Claim) => (1, 2),
-            (Claims::TenByToken | Claims::BatchByName, Change::Start | Change::Report | Change::Render) => (1, 0),
-            (Claims::TenByToken | Claims::BatchByName, Change::End) => (1, 1),
+            (Claims::BatchByName | Claims::TenByToken, Change::Create | Change::End) => (1, 1),
+            (Claims::BatchByName | Claims::TenByToken, Change::Report) => (1, 0),
+            // A claim moves no entry, so the start does (shared/aws/tests/it/jobs/items.rs, a_step_moves_no_index_entry).
+            (Claims::BatchByName, Change::Claim) => (2, 0),
+            (Claims::BatchByName, Change::Release) => (1, 0),
+            (Claims::BatchByName, Change::Start | Change::Render) => (1, 2),
+            (Claims::TenByToken, Change::Claim | Change::Release) => (1, 2),
+            (Claims::TenByToken, Change::Start | Change::Render) => (1, 0),
         };
         Units { item, active }
+    }
+}
+
+/// Invocations of the launcher at the same time: `WorkConcurrency` by default, and more where there are more rows.
+fn launchers(shards: usize) -> usize {
+    if shards == 1 { 10 } else { 20 * shards }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_takes_the_units_that_the_code_writes() {
+        let of_job = |design: Design| {
+            let changes = [Change::Create, Change::Claim, Change::Start, Change::Render, Change::End];
+            let others = std::iter::repeat_n(Change::Report, usize::from(REPORTS) - 2);
+            let units = changes.into_iter().chain(others).map(|change| design.units(change));
+            units.fold((0, 0), |sum, units| (sum.0 + units.item, sum.1 + units.active))
+        };
+        assert_eq!(of_job(Design::before()), (60, 8));
+        assert_eq!((of_job(Design::as_built(1)), of_job(Design::tokens(1))), ((21, 6), (20, 4)));
     }
 }

@@ -1,10 +1,7 @@
 //! Who gets the next slot: the oldest job, or the owner with the fewest slots (ADR 54).
 
 use crate::agenda::Micros;
-use crate::cloud::index::Waiting;
-
-/// The bits of a rank that are a time.
-const TIME: u32 = 48;
+use crate::cloud::index::{Waiting, first_rank, owner_of, time_of};
 
 /// How owners share the slots.
 pub enum Fairness {
@@ -19,6 +16,14 @@ impl Fairness {
     /// Owners share the slots.
     pub fn by_owner() -> Self {
         Self::ByOwner(Vec::new())
+    }
+
+    /// Owners that have had slots, or more.
+    pub fn owners(&self) -> usize {
+        match self {
+            Self::ByTime => 1,
+            Self::ByOwner(slots) => slots.len(),
+        }
     }
 
     /// Whether ranks are times, and owners do not count.
@@ -43,18 +48,22 @@ impl Fairness {
         }
     }
 
-    /// The first `wanted` of some waiting jobs, in the order in which they get slots.
-    pub fn turns(&self, mut waiting: Vec<Waiting>, wanted: usize) -> Vec<Waiting> {
+    /// The first `wanted` of some waiting jobs, in the order in which they get slots. Where they are not of all owners, only
+    /// those on the lowest level: an owner that is missing may come before the others.
+    pub fn turns(&self, mut waiting: Vec<Waiting>, wanted: usize, are_all: bool) -> Vec<Waiting> {
         let Self::ByOwner(slots) = self else { return waiting };
         waiting.sort_unstable();
         let mut held = slots.clone();
-        let mut chosen = Vec::new();
+        let (mut chosen, mut lowest) = (Vec::new(), None);
         while chosen.len() < wanted {
             // The oldest of each owner, which is the first of its part.
-            let level = |waiting: &Waiting| held.get(owner_of(waiting.0) as usize).copied().unwrap_or_default();
+            let level = |waiting: Waiting| held.get(owner_of(waiting.0) as usize).copied().unwrap_or_default();
             let mut last = None;
             let oldest = waiting.iter().filter(|job| last.replace(owner_of(job.0)) != Some(owner_of(job.0)));
-            let Some(next) = oldest.min_by_key(|job| (level(job), job.0 & ((1 << TIME) - 1))).copied() else { break };
+            let Some(next) = oldest.min_by_key(|job| (level(**job), time_of(job.0))).copied() else { break };
+            if level(next) > *lowest.get_or_insert(level(next)) && !are_all {
+                break;
+            }
             waiting.retain(|job| *job != next);
             let owner = owner_of(next.0) as usize;
             held.resize(held.len().max(owner + 1), 0);
@@ -63,16 +72,6 @@ impl Fairness {
         }
         chosen
     }
-}
-
-/// The lowest rank of an owner.
-pub fn first_rank(owner: u32) -> Micros {
-    Micros::from(owner) << TIME
-}
-
-/// The owner of a rank.
-pub fn owner_of(rank: Micros) -> u32 {
-    (rank >> TIME) as u32
 }
 
 #[cfg(test)]
@@ -86,7 +85,9 @@ mod tests {
         fairness.holds(0, -1);
         let job = |owner: u32, at: Micros, number: u32| (fairness.rank(owner, at), number);
         let waiting = vec![job(0, 1, 1), job(0, 2, 2), job(5, 9, 3), job(5, 8, 4), job(7, 7, 5)];
-        let order: Vec<u32> = fairness.turns(waiting, 4).into_iter().map(|(_, job)| job).collect();
+        let order: Vec<u32> = fairness.turns(waiting.clone(), 4, true).into_iter().map(|(_, job)| job).collect();
         assert_eq!(order, [5, 4, 3, 1], "2 slots of owner 0 are as many as owner 5 has then");
+        let some: Vec<u32> = fairness.turns(waiting, 4, false).into_iter().map(|(_, job)| job).collect();
+        assert_eq!(some, [5, 4], "they hold no slot yet");
     }
 }

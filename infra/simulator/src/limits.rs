@@ -8,6 +8,8 @@ pub enum Limit {
     Launcher,
     /// The admission item or rows: their conflicts and their write units.
     Admission,
+    /// Reads of the admission item or rows.
+    AdmissionReads,
     /// The throttle of the API.
     Api,
     /// The index of active jobs.
@@ -36,9 +38,10 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Launcher,
         Self::Admission,
+        Self::AdmissionReads,
         Self::Api,
         Self::ActiveIndex,
         Self::LogIndex,
@@ -58,6 +61,7 @@ impl Limit {
         match self {
             Self::Launcher => "the launcher's loop",
             Self::Admission => "the admission item",
+            Self::AdmissionReads => "reads of the admission item",
             Self::Api => "the API's throttle",
             Self::ActiveIndex => "the index by-active",
             Self::LogIndex => "the index of log rows by day",
@@ -87,6 +91,12 @@ impl Limits {
     /// Only these.
     pub fn only(limits: &[Limit]) -> Self {
         Self(limits.iter().fold(0, |held, limit| held | 1 << *limit as u16))
+    }
+
+    /// The same without one.
+    #[must_use]
+    pub fn without(self, limit: Limit) -> Self {
+        Self(self.0 & !(1 << limit as u16))
     }
 
     /// Whether this one holds.

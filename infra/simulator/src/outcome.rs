@@ -6,7 +6,7 @@ use crate::limits::{Limit, Stops};
 /// Counts of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Runs whose slot came back within the measurement.
+    /// Jobs whose end was processed within the measurement.
     pub finished: u64,
     /// Claims of a job that another launcher had claimed.
     pub conflicts: u64,
@@ -31,7 +31,7 @@ pub struct Counts {
 pub struct Outcome {
     /// Counts.
     pub counts: Counts,
-    /// Runs a second that ended, with all that follows from their end.
+    /// Jobs a second that ended, with all that follows from their end.
     pub throughput: f64,
     /// Waits from submission to start, of jobs that were submitted within the measurement, in order.
     pub waits: Vec<Micros>,

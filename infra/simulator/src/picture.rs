@@ -9,8 +9,10 @@ const PANEL: (f64, f64) = (420.0, 280.0);
 const MARGIN: (f64, f64) = (64.0, 48.0);
 /// The rates that the axis shows.
 const RATES: (f64, f64) = (10.0, 5_000.0);
-/// A colour for each design, distinguishable for the colour-blind and on light and dark pages.
-const COLOURS: [&str; 5] = ["#d55e00", "#b8860b", "#cc79a7", "#009e73", "#0072b2"];
+/// A colour for each design, distinguishable for the colour-blind. A design that is not built has a dashed line, too.
+const COLOURS: [&str; 6] = ["#6e6e6e", "#e69f00", "#d55e00", "#cc79a7", "#009e73", "#0072b2"];
+/// The width of an entry of the legend.
+const ENTRY: f64 = 150.0;
 
 /// A logarithmic axis.
 struct Axis {
@@ -30,7 +32,7 @@ const STARTS: Axis = Axis {
     marks: &[(1.0, "1"), (10.0, "10"), (100.0, "100"), (1_000.0, "1,000"), (5_000.0, "5,000")],
 };
 const WAIT: Axis =
-    Axis { low: 0.2, high: 100.0, marks: &[(0.2, "0.2 s"), (1.0, "1 s"), (10.0, "10 s"), (100.0, "100 s")] };
+    Axis { low: 0.2, high: 100.0, marks: &[(0.2, "0.2 s"), (1.0, "1 s"), (10.0, "10 s"), (100.0, "≥ 100 s")] };
 
 impl Axis {
     /// The place of a value between 0 and 1.
@@ -45,31 +47,28 @@ pub fn draw(curves: &[Curve]) -> String {
     let (width, height) = (2.0 * (PANEL.0 + MARGIN.0) + 24.0, PANEL.1 + 2.0 * MARGIN.1 + 24.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"12\">\n<title>Runs that end a second, and waits from \
+         font-family=\"system-ui, sans-serif\" font-size=\"12\">\n<title>Jobs that end a second, and waits from \
          submission to start, by jobs submitted a second</title>\n<rect width=\"{width}\" height=\"{height}\" \
          fill=\"#ffffff\"/>\n"
     );
-    panel(&mut svg, 0.0, "runs that end a second", &STARTS);
+    panel(&mut svg, 0.0, "jobs that end a second", &STARTS);
     panel(&mut svg, PANEL.0 + MARGIN.0, "p99 from submission to start", &WAIT);
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+        let stroke = Stroke { colour, is_dashed: !curve.design.is_built() };
         let starts = curve.points.iter().map(|point| (point.rate, point.outcome.throughput));
-        line(&mut svg, 0.0, starts, &STARTS, colour);
+        line(&mut svg, 0.0, starts, &STARTS, &stroke);
         let known = curve.points.iter().map(|point| {
             // A wait that is not known is longer than the run was measured.
             (point.rate, point.outcome.wait(99).map_or(WAIT.high, seconds))
         });
-        line(&mut svg, PANEL.0 + MARGIN.0, known, &WAIT, colour);
+        line(&mut svg, PANEL.0 + MARGIN.0, known, &WAIT, &stroke);
     }
     for (number, (curve, colour)) in curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
-        let (x, y) = (MARGIN.0 + 120.0 * number as f64, height - 14.0);
-        let name = curve.design.name;
-        writeln!(
-            svg,
-            "<circle cx=\"{x}\" cy=\"{}\" r=\"5\" fill=\"{colour}\"/><text x=\"{}\" y=\"{y}\">{name}</text>",
-            y - 4.0,
-            x + 10.0
-        )
-        .expect("writing to a text cannot fail");
+        let (x, y) = (MARGIN.0 + ENTRY * number as f64, height - 14.0);
+        let stroke = Stroke { colour, is_dashed: !curve.design.is_built() };
+        path(&mut svg, &[(x, y - 4.0), (x + 30.0, y - 4.0)], &stroke);
+        writeln!(svg, "<text x=\"{}\" y=\"{y}\">{}</text>", x + 38.0, curve.design.name)
+            .expect("writing to a text cannot fail");
     }
     svg.push_str("</svg>\n");
     svg
@@ -96,14 +95,29 @@ fn panel(svg: &mut String, left: f64, title: &str, axis: &Axis) {
     ));
 }
 
-fn line(svg: &mut String, left: f64, values: impl Iterator<Item = (f64, f64)>, axis: &Axis, colour: &str) {
+/// How a curve is drawn.
+struct Stroke<'a> {
+    colour: &'a str,
+    is_dashed: bool,
+}
+
+fn line(svg: &mut String, left: f64, values: impl Iterator<Item = (f64, f64)>, axis: &Axis, stroke: &Stroke<'_>) {
     let place = |(rate, value): (f64, f64)| {
         (left + MARGIN.0 + RATE.place(rate) * PANEL.0, MARGIN.1 + (1.0 - axis.place(value)) * PANEL.1)
     };
     let places: Vec<(f64, f64)> = values.map(place).collect();
-    let path: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
-    svg.push_str(&format!("<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n", path.join("L")));
+    path(svg, &places, stroke);
     for (x, y) in places {
-        svg.push_str(&format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>\n"));
+        svg.push_str(&format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{}\"/>\n", stroke.colour));
     }
+}
+
+fn path(svg: &mut String, places: &[(f64, f64)], stroke: &Stroke<'_>) {
+    let places: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+    let dashes = if stroke.is_dashed { " stroke-dasharray=\"6 3\"" } else { "" };
+    svg.push_str(&format!(
+        "<path d=\"M{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2.5\"{dashes}/>\n",
+        places.join("L"),
+        stroke.colour
+    ));
 }

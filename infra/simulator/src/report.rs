@@ -5,9 +5,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::design::Design;
+use crate::limits::Limit;
 use crate::outcome::Outcome;
 use crate::picture;
-use crate::scenario::{CEILINGS, Curve, Extent, RUN_TIME, Shares, seconds, with_faults};
+use crate::scenario::{CEILINGS, Curve, Extent, Ladder, RUN_TIME, Shares, seconds, with_faults};
 use crate::world::ledger::Violation;
 
 const BEGIN: &str = "<!-- scale:begin -->\n";
@@ -20,7 +22,8 @@ pub struct Report {
     ceilings: Vec<f64>,
     curves: Vec<Curve>,
     shares: Shares,
-    faults: (f64, Outcome),
+    ladder: Ladder,
+    faults: Vec<(Design, f64, Outcome)>,
 }
 
 impl Report {
@@ -37,11 +40,19 @@ impl Report {
             say(&format!("{} at {} rates", design.name, extent.rates().len()));
             curves.push(Curve::measure(design, extent, seed)?);
         }
+        let built = Design::as_built(16);
+        say(&format!("limits of {}", built.name));
+        let ladder = Ladder::measure(built, extent, seed)?;
         say("owners");
         let shares = Shares::measure(seed)?;
         say("faults");
         let run_time = if extent == Extent::Full { RUN_TIME / 1_000_000 } else { 5 };
-        Ok(Self { seed, run_time, ceilings, curves, shares, faults: with_faults(extent, seed)? })
+        let faults = [(Design::as_built(16), 40.0), (Design::tokens(16), 1_000.0)].map(|(design, rate)| {
+            let (rate, outcome) = with_faults(design, rate, extent, seed)?;
+            Ok((design, rate, outcome))
+        });
+        let faults = faults.into_iter().collect::<Result<_, Violation>>()?;
+        Ok(Self { seed, run_time, ceilings, curves, ladder, shares, faults })
     }
 
     /// The tables.
@@ -49,6 +60,11 @@ impl Report {
         let mut text = String::new();
         self.write(&mut text).expect("writing to a text cannot fail");
         text
+    }
+
+    fn names_of_faults(&self) -> String {
+        let names = self.faults.iter().map(|(design, rate, _)| format!("{}, {rate:.0} jobs a second", design.name));
+        names.collect::<Vec<_>>().join(" | ")
     }
 
     /// The picture.
@@ -73,19 +89,27 @@ impl Report {
         for curve in &self.curves {
             for point in &curve.points {
                 let Outcome { throughput, most_executions, .. } = point.outcome;
-                let wait = |percent| {
-                    point.outcome.wait(percent).map_or("not known".to_owned(), |wait| format!("{:.2} s", seconds(wait)))
-                };
-                let bound = point.outcome.bound(point.rate).map_or("", |limit| limit.name());
+                let bound = point.outcome.bound(point.rate).map_or("", Limit::name);
                 writeln!(
                     text,
                     "| {} | {:.0} | {throughput:.0} | {} | {} | {most_executions} | {bound} |",
                     curve.design.name,
                     point.rate,
-                    wait(50),
-                    wait(99),
+                    waited(&point.outcome, 50),
+                    waited(&point.outcome, 99),
                 )?;
             }
+        }
+        let Ladder { design, rate, rungs } = &self.ladder;
+        writeln!(text, "\n### What stops {}\n", design.name)?;
+        writeln!(text, "{rate:.0} jobs are submitted a second. Each row lifts the limit of the row above, too.\n")?;
+        writeln!(text, "| without | ended a second | median wait | p99 wait | overtaken by at most | limit |")?;
+        writeln!(text, "|---|---:|---:|---:|---:|---|")?;
+        for (lifted, outcome) in rungs {
+            let (lifted, bound) = (lifted.map_or("", Limit::name), outcome.bound(*rate).map_or("", Limit::name));
+            let (median, p99) = (waited(outcome, 50), waited(outcome, 99));
+            let overtaken = seconds(outcome.most_overtaken);
+            writeln!(text, "| {lifted} | {:.0} | {median} | {p99} | {overtaken:.2} s | {bound} |", outcome.throughput)?;
         }
         writeln!(text, "\n### Owners\n")?;
         let Shares { owners, slots, by_time, by_owner } = &self.shares;
@@ -104,25 +128,32 @@ impl Report {
             seconds(2 * slots.1),
         )?;
         writeln!(text, "### Faults\n")?;
-        let (rate, Outcome { counts, is_drained, most_overtaken, .. }) = &self.faults;
-        writeln!(
-            text,
-            "N = 16 with {rate:.0} jobs a second: {} launchers were killed, {} batches of the stream replayed, {} messages came \
-             twice,\n{} claims were released by the due sweep, {} tokens came back after their lease, and {} claims met \
-             another one.\n{}. A job started at most {:.2} s before an older one.\n",
-            counts.kills,
-            counts.replays,
-            counts.duplicates,
-            counts.released,
-            counts.reclaimed,
-            counts.conflicts,
-            if *is_drained { "Every job ended once" } else { "Not every job had ended at the end" },
-            seconds(*most_overtaken),
-        )?;
+        writeln!(text, "| | {} |", self.names_of_faults())?;
+        writeln!(text, "|---|{}", "---:|".repeat(self.faults.len()))?;
+        let mut row = |name: &str, value: &dyn Fn(&Outcome) -> String| {
+            let values: Vec<String> = self.faults.iter().map(|(_, _, outcome)| value(outcome)).collect();
+            writeln!(text, "| {name} | {} |", values.join(" | "))
+        };
+        row("launchers that were killed", &|outcome| outcome.counts.kills.to_string())?;
+        row("batches of the stream that were replayed", &|outcome| outcome.counts.replays.to_string())?;
+        row("messages that came twice", &|outcome| outcome.counts.duplicates.to_string())?;
+        row("claims that the due sweep released", &|outcome| outcome.counts.released.to_string())?;
+        row("tokens that came back after their lease", &|outcome| outcome.counts.reclaimed.to_string())?;
+        row("claims that met another one", &|outcome| outcome.counts.conflicts.to_string())?;
+        row("a job was overtaken by one that was younger by at most", &|outcome| {
+            format!("{:.2} s", seconds(outcome.most_overtaken))
+        })?;
+        row("every job ended once", &|outcome| if outcome.is_drained { "yes" } else { "no" }.to_owned())?;
+        writeln!(text)?;
         let events: u64 =
             self.curves.iter().flat_map(|curve| &curve.points).map(|point| point.outcome.counts.events).sum();
         writeln!(text, "Written by `cargo xtask simulate`, seed {}, {events} events in the table of rates.", self.seed)
     }
+}
+
+/// A percentile of the waits of an outcome, as a cell.
+fn waited(outcome: &Outcome, percent: usize) -> String {
+    outcome.wait(percent).map_or("not known".to_owned(), |wait| format!("{:.2} s", seconds(wait)))
 }
 
 /// Writes the tables and the picture to a folder of documents.
@@ -151,11 +182,18 @@ mod tests {
     fn a_quick_report_has_all_tables_and_a_picture() {
         let report = Report::measure(Extent::Quick, 1, |_| {}).unwrap_or_else(|violation| panic!("{violation}"));
         let text = report.text();
-        for part in ["### Ceilings", "| today | 10 |", "| N = 4 | 100 |", "### Owners", "Every job ended once"] {
+        for part in [
+            "### Ceilings",
+            "| 0.2 | 10 |",
+            "| as built, 4 | 100 |",
+            "| tokens, 4 | 100 |",
+            "### Owners",
+            "| every job ended once | yes | yes |",
+        ] {
             assert!(text.contains(part), "{part} is missing:\n{text}");
         }
         assert!(!text.contains("(differs)"), "{text}");
-        assert!(report.picture().starts_with("<svg") && report.picture().contains("N = 4"));
+        assert!(report.picture().starts_with("<svg") && report.picture().contains("as built, 4"));
         let page = replaced("a\n<!-- scale:begin -->\nold<!-- scale:end -->\nb", "new\n").unwrap_or_default();
         assert_eq!(page, "a\n<!-- scale:begin -->\nnew\n<!-- scale:end -->\nb");
     }

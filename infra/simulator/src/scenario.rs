@@ -9,8 +9,8 @@ use crate::outcome::{Outcome, percentile_of};
 use crate::world::World;
 use crate::world::ledger::Violation;
 
-/// The largest MaxWorkers that version 0.2 allows.
-const MOST_SLOTS_TODAY: u32 = 1_000;
+/// The largest MaxWorkers.
+const MOST_SLOTS: u32 = 1_000;
 /// How long a run takes.
 pub const RUN_TIME: Micros = 60 * SECOND;
 
@@ -58,7 +58,7 @@ impl Ceiling {
             seed,
             ..Load::steady(self.submitted, self.run_time * SECOND)
         };
-        World::new(Design::of_today(), load, Fairness::ByTime).run()
+        World::new(Design::before(), load, Fairness::ByTime).run()
     }
 
     /// Whether a measured number of jobs a second is the expected one.
@@ -89,9 +89,11 @@ impl Extent {
     pub fn designs(self) -> Vec<Design> {
         match self {
             Self::Full => {
-                vec![Design::of_today(), Design::named(16), Design::sharded(1), Design::sharded(4), Design::sharded(16)]
+                let built = [1, 16].map(Design::as_built);
+                let tokens = [1, 4, 16].map(Design::tokens);
+                [Design::before()].into_iter().chain(built).chain(tokens).collect()
             }
-            Self::Quick => vec![Design::of_today(), Design::sharded(4)],
+            Self::Quick => vec![Design::before(), Design::as_built(4), Design::tokens(4)],
         }
     }
 
@@ -129,7 +131,7 @@ impl Curve {
         for &rate in extent.rates() {
             let mut load = Load { seed, ..extent.load(rate) };
             if design.claims == Claims::OneByOne {
-                load.max_workers = load.max_workers.min(MOST_SLOTS_TODAY);
+                load.max_workers = load.max_workers.min(MOST_SLOTS);
             }
             let outcome = World::new(design, load, Fairness::ByTime).run()?;
             let is_behind = |point: &Point| !point.outcome.keeps_up(point.rate);
@@ -145,6 +147,34 @@ impl Curve {
     /// The most runs that started a second.
     pub fn most(&self) -> f64 {
         self.points.iter().map(|point| point.outcome.throughput).fold(0.0, f64::max)
+    }
+}
+
+/// What stops a design, with the limits lifted that stop it before.
+pub struct Ladder {
+    /// The design.
+    pub design: Design,
+    /// Jobs that are submitted a second.
+    pub rate: f64,
+    /// The limit that was lifted last, and what was measured then.
+    pub rungs: Vec<(Option<Limit>, Outcome)>,
+}
+
+impl Ladder {
+    /// Measures a design at a rate, and lifts the limit that stops it most, until it keeps up.
+    ///
+    /// # Errors
+    /// A rule that was broken.
+    pub fn measure(design: Design, extent: Extent, seed: u64) -> Result<Self, Violation> {
+        let rate = if extent == Extent::Full { 200.0 } else { 100.0 };
+        let (mut limits, mut rungs, mut lifted) = (Limits::all(), Vec::new(), None);
+        loop {
+            let outcome = World::new(design, Load { limits, seed, ..extent.load(rate) }, Fairness::ByTime).run()?;
+            let bound = outcome.bound(rate);
+            rungs.push((lifted, outcome));
+            let Some(limit) = bound else { return Ok(Self { design, rate, rungs }) };
+            (limits, lifted) = (limits.without(limit), bound);
+        }
     }
 }
 
@@ -177,7 +207,7 @@ impl Shares {
             ..Load::steady(1.0, slots.1)
         };
         let p95 = |fairness| {
-            let outcome = World::new(Design::sharded(4), load, fairness).run()?;
+            let outcome = World::new(Design::as_built(1), load, fairness).run()?;
             Ok(percentile_of(&outcome.waits_of_others, 95).filter(|wait| *wait < Micros::MAX))
         };
         Ok(Self { owners, slots, by_time: p95(Fairness::ByTime)?, by_owner: p95(Fairness::by_owner())? })
@@ -194,10 +224,10 @@ impl Shares {
 ///
 /// # Errors
 /// A rule that was broken.
-pub fn with_faults(extent: Extent, seed: u64) -> Result<(f64, Outcome), Violation> {
-    let rate = if extent == Extent::Full { 1_000.0 } else { 50.0 };
+pub fn with_faults(design: Design, rate: f64, extent: Extent, seed: u64) -> Result<(f64, Outcome), Violation> {
+    let rate = if extent == Extent::Full { rate } else { rate / 20.0 };
     let load = Load { seed, faults: Faults::some(), drain: 1_500 * SECOND, ..extent.load(rate) };
-    Ok((rate, World::new(Design::sharded(16), load, Fairness::ByTime).run()?))
+    Ok((rate, World::new(design, load, Fairness::ByTime).run()?))
 }
 
 /// Seconds with two digits.

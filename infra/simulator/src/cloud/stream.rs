@@ -39,16 +39,23 @@ pub enum Kind {
     Created,
     /// The job changed.
     Changed,
-    /// The job ended, which gives its slot back.
+    /// The external worker has done its part, which gives its slot back.
+    Rendering,
+    /// The job ended.
     Ended,
     /// The claim of the job expired, which gives its slot back.
     Released,
 }
 
 impl Kind {
+    /// Whether subscribers are notified.
+    pub fn notifies(self) -> bool {
+        matches!(self, Self::Rendering | Self::Ended)
+    }
+
     /// Whether a slot is given back.
     pub fn frees(self) -> bool {
-        matches!(self, Self::Ended | Self::Released)
+        matches!(self, Self::Rendering | Self::Released)
     }
 }
 
@@ -128,9 +135,9 @@ impl Stream {
         self.lanes[lane].parent.is_none_or(|parent| self.lanes[parent].records.is_empty() && self.is_next(parent))
     }
 
-    /// Removes a batch that has succeeded.
-    pub fn done(&mut self, lane: usize, count: usize) {
-        self.lanes[lane].records.drain(..count);
+    /// Removes a batch that has succeeded; returns how many jobs have ended in it.
+    pub fn done(&mut self, lane: usize, count: usize) -> usize {
+        self.lanes[lane].records.drain(..count).filter(|record| record.kind == Kind::Ended).count()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::load::{Arrivals, Faults, Load};
 use crate::scenario::CEILINGS;
 
 #[test]
-fn each_ceiling_of_today_is_what_follows_from_the_code() {
+fn each_ceiling_of_version_0_2_is_what_follows_from_the_code() {
     let differing: Vec<String> = CEILINGS
         .iter()
         .filter_map(|ceiling| {
@@ -35,7 +35,7 @@ fn a_sweep_releases_3200_claims_a_minute() {
         drain: 0,
         ..Load::steady(1.0, SECOND)
     };
-    assert_eq!(run(Design::sharded(16), load).counts.most_swept, 3_200);
+    assert_eq!(run(Design::tokens(16), load).counts.most_swept, 3_200);
 }
 
 #[test]
@@ -48,6 +48,6 @@ fn slots_are_rate_times_run_time() {
         drain: 0,
         ..Load::steady(10.0, 8 * SECOND)
     };
-    let throughput = run(Design::of_today(), load).throughput;
+    let throughput = run(Design::before(), load).throughput;
     assert!((4.2..=5.0).contains(&throughput), "{throughput}: 40 slots of 8 s and what it takes to free them");
 }

@@ -1,4 +1,4 @@
-//! What a run must show: today's ceilings, each alone, and rules that hold whatever fails.
+//! What a run must show: the ceilings of version 0.2, each alone, and rules that hold whatever fails.
 
 use crate::design::Design;
 use crate::fairness::Fairness;

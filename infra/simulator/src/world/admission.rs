@@ -7,6 +7,8 @@ use crate::cloud::capacity::Bucket;
 
 /// Bytes of the admission item without slots, and of each slot.
 const ITEM_BYTES: (i64, i64) = (200, 70);
+/// Names of slots that a row has space for: an item has at most 400 KB.
+const MOST_NAMES: i64 = (400 * 1024 - ITEM_BYTES.0) / ITEM_BYTES.1;
 /// Bytes of a row without watermarks, and of each watermark.
 const ROW_BYTES: (usize, usize) = (300, 32);
 /// The time of a lease bucket.
@@ -30,9 +32,11 @@ pub struct Item {
     pub locked_until: Micros,
     /// The write units of its partition.
     pub writes: Bucket,
+    /// The read units of its partition.
+    pub reads: Bucket,
 }
 
-/// A row of tokens.
+/// A row of tokens, or of names of slots.
 pub struct Row {
     /// Its part of MaxWorkers.
     pub cap: i64,
@@ -49,34 +53,43 @@ pub struct Row {
     pub watermarks: BTreeMap<usize, u64>,
     /// The write units of its partition.
     pub writes: Bucket,
+    /// The read units of its partition.
+    pub reads: Bucket,
 }
 
 impl Item {
     fn new() -> Self {
-        Self { version: 0, locked_until: 0, writes: Bucket::writes() }
+        Self { version: 0, locked_until: 0, writes: Bucket::writes(), reads: Bucket::reads() }
     }
 }
 
 impl Admission {
-    /// Rows whose parts of `max_workers` have that sum.
-    pub fn new(rows: usize, max_workers: u32) -> Self {
+    /// Rows whose parts of `max_workers` have that sum. With names, each part is at most what an item has space for.
+    pub fn new(rows: usize, max_workers: u32, has_names: bool) -> Self {
+        let most = if has_names { MOST_NAMES } else { i64::MAX };
         let part = |row: usize| (max_workers as usize + rows - 1 - row) / rows;
         let row = |row| Row {
-            cap: part(row) as i64,
+            cap: most.min(part(row) as i64),
             changed_at: 0,
             locked_until: 0,
             used: 0,
             buckets: BTreeMap::new(),
             watermarks: BTreeMap::new(),
             writes: Bucket::writes(),
+            reads: Bucket::reads(),
         };
         Self { item: Item::new(), rows: (0..rows).map(row).collect(), ended: Item::new() }
     }
 }
 
-/// The write units of the admission item with so many slots.
+/// The write units of an item with the names of so many slots.
 pub fn item_units(slots: i64) -> f64 {
     ((ITEM_BYTES.0 + ITEM_BYTES.1 * slots) as f64 / 1024.0).ceil()
+}
+
+/// The units of a consistent read of that item.
+pub fn read_units(slots: i64) -> f64 {
+    ((ITEM_BYTES.0 + ITEM_BYTES.1 * slots) as f64 / 4096.0).ceil()
 }
 
 impl Row {
@@ -98,12 +111,16 @@ impl Row {
     /// Removes the buckets whose lease has expired; returns them with the tokens that were still in each: less than 0 where more came
     /// back to this row than were taken from it. They are not added to the row, which could then be above its part.
     pub fn expire(&mut self, now: Micros, lease: Micros) -> Vec<(u32, i64)> {
-        let is_expired = |bucket: u32| (Micros::from(bucket) + 1) * BUCKET + lease < now;
-        let expired = self.buckets.iter().filter(|(bucket, _)| is_expired(**bucket));
+        let expired = self.buckets.iter().filter(|(bucket, _)| is_expired(**bucket, now, lease));
         let expired: Vec<(u32, i64)> = expired.map(|(bucket, tokens)| (*bucket, *tokens)).collect();
-        self.buckets.retain(|bucket, _| !is_expired(*bucket));
+        self.buckets.retain(|bucket, _| !is_expired(*bucket, now, lease));
         expired
     }
+}
+
+/// Whether the lease of every token of a bucket has expired.
+pub fn is_expired(bucket: u32, now: Micros, lease: Micros) -> bool {
+    (Micros::from(bucket) + 1) * BUCKET + lease < now
 }
 
 /// The lease bucket of a time.
@@ -118,14 +135,16 @@ mod tests {
     #[test]
     fn parts_of_the_limit_have_it_as_their_sum() {
         for (rows, max) in [(1, 3), (4, 10), (16, 7), (16, 120_000)] {
-            let caps: i64 = Admission::new(rows, max).rows.iter().map(|row| row.cap).sum();
+            let caps: i64 = Admission::new(rows, max, false).rows.iter().map(|row| row.cap).sum();
             assert_eq!(caps, i64::from(max), "{rows} rows");
         }
+        let full = Admission::new(2, 20_000, true).rows;
+        assert!(full.iter().all(|row| row.cap == 5_848 && item_units(row.cap) <= 400.0), "{}", full[0].cap);
     }
 
     #[test]
     fn tokens_of_a_killed_launcher_are_known_after_their_lease() {
-        let mut row = Admission::new(1, 20).rows.remove(0);
+        let mut row = Admission::new(1, 20, false).rows.remove(0);
         row.add(10, bucket_of(5 * SECOND));
         row.add(-7, 0);
         assert_eq!((row.expire(80 * SECOND, 50 * SECOND), row.used), (vec![], 3));
@@ -135,5 +154,6 @@ mod tests {
     #[test]
     fn an_item_with_a_thousand_slots_is_seventy_units() {
         assert!((item_units(1_000) - 69.0).abs() < 0.1 && (item_units(3) - 1.0).abs() < 0.1);
+        assert!((read_units(1_000) - 18.0).abs() < 0.1);
     }
 }

@@ -1,4 +1,4 @@
-//! The launcher of today: one run after the other, each claimed by a transaction over the admission item and the job.
+//! The launcher of version 0.2: one run after the other, each claimed by a transaction over the admission item and the job.
 
 use super::admission::item_units;
 use super::job::State;
@@ -19,7 +19,7 @@ impl World {
     /// Goes on with a launcher.
     pub(super) fn claim_one(&mut self, launcher: usize) {
         match self.launchers.of(launcher).stage {
-            Stage::Admit | Stage::Heads => self.read_admission(launcher),
+            Stage::Admit | Stage::Heads | Stage::Load => self.read_admission(launcher),
             Stage::Claim => self.claim_by_transaction(launcher),
             Stage::Request => self.send_one(launcher),
             Stage::Start => self.start_one(launcher),
@@ -31,6 +31,9 @@ impl World {
         if self.holds(Limit::Slots) && self.ledger.used >= self.ledger.max {
             self.stops.add(Limit::Slots);
             return self.end_launcher(launcher, false);
+        }
+        if !self.reads_names(launcher) {
+            return;
         }
         let heads: Vec<_> = self.cloud.active[0].heads(now, now, HEADS).collect();
         let ghosts = heads.iter().take_while(|(_, job)| self.jobs[*job as usize].state != State::Waiting).count();
@@ -70,6 +73,10 @@ impl World {
                 self.claimed(job, appears);
                 self.launchers.of(launcher).stage = Stage::Request;
                 self.agenda.after(took, Event::Launch(launcher));
+            }
+            Err(limit) if !is_taken => {
+                self.stops.add(limit);
+                self.fail_launcher(launcher);
             }
             Err(limit) => {
                 self.stops.add(limit);

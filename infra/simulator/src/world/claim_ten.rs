@@ -6,8 +6,7 @@ use super::launcher::Stage;
 use super::{Event, QUERY, RETRY, WRITE, World};
 use crate::agenda::Micros;
 use crate::cloud::index::Waiting;
-use crate::design::{Change, Claims, ORDER, RESPONSE};
-use crate::fairness::{first_rank, owner_of};
+use crate::design::{Change, ORDER, RESPONSE};
 use crate::limits::Limit;
 
 /// Tokens that are taken at once.
@@ -29,7 +28,7 @@ impl World {
     pub(super) fn claim_ten(&mut self, launcher: usize) {
         match self.launchers.of(launcher).stage {
             Stage::Admit => self.take_tokens(launcher),
-            Stage::Heads => self.read_heads(launcher),
+            Stage::Heads | Stage::Load => self.read_heads(launcher),
             Stage::Claim => self.claim_jobs(launcher),
             Stage::Request => self.send_jobs(launcher),
             Stage::Start => self.next_round(launcher),
@@ -74,7 +73,7 @@ impl World {
     }
 
     /// Reads the heads of all shards, and draws among the jobs that are at most [`ORDER`] younger than the oldest.
-    pub(super) fn read_heads(&mut self, launcher: usize) {
+    fn read_heads(&mut self, launcher: usize) {
         let now = self.agenda.now();
         let mut heads: Vec<Waiting> = Vec::new();
         for place in 0..self.cloud.active.len() {
@@ -86,7 +85,7 @@ impl World {
             if self.fairness.is_by_time() {
                 heads.extend(shard.heads(now, now, HEADS));
             } else {
-                heads.extend(shard.heads_of_owners(now, TOKENS as usize, owner_of, first_rank));
+                heads.extend(shard.heads_of_owners(now, TOKENS as usize, usize::MAX, 0).0);
             }
         }
         let wanted = self.launchers.of(launcher).tokens as usize;
@@ -105,7 +104,7 @@ impl World {
     /// Puts jobs in the order in which a launcher claims them: the first one is the last of the list.
     fn draw(&mut self, heads: &mut Vec<Waiting>, wanted: usize) {
         if !self.fairness.is_by_time() {
-            *heads = self.fairness.turns(std::mem::take(heads), 2 * wanted);
+            *heads = self.fairness.turns(std::mem::take(heads), 2 * wanted, true);
             heads.reverse();
             return;
         }
@@ -202,7 +201,7 @@ impl World {
     fn return_tokens(&mut self, launcher: usize) {
         let returner = self.launchers.of(launcher);
         let (row, bucket, tokens) = (returner.row, returner.bucket, std::mem::take(&mut returner.tokens));
-        if tokens > 0 && self.design.claims == Claims::TenByToken {
+        if tokens > 0 {
             self.admission.rows[row].add(-tokens, bucket);
             self.ledger.used -= tokens;
             self.ledger.in_hand -= tokens;

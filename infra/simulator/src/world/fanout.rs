@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::admission::item_units;
+use super::admission::{item_units, read_units};
 use super::batch::{Batch, Stage};
-use super::job::State;
 use super::{CODE, Event, READ, RETRY, SEND, TRANSACTION, WEBHOOKS, WRITE, World};
 use crate::agenda::{Micros, SECOND};
 use crate::cloud::pool::Function;
@@ -14,10 +13,12 @@ use crate::limits::Limit;
 
 /// How long one batch may take.
 const TIMEOUT: Micros = 25 * SECOND;
-/// Webhooks that one invocation of the dispatcher sends.
-const WEBHOOK_BATCH: u32 = 10;
+/// Messages that one invocation of the dispatcher gets.
+const MESSAGES: u32 = 10;
 /// Jobs that one hint starts.
 const HINTED: u32 = 10;
+/// How long a freed slot causes a hint after a launcher left jobs waiting.
+const WAITED_FOR: Micros = 3_600 * SECOND;
 
 impl World {
     /// Polls a lane, and begins a batch if it has records.
@@ -38,10 +39,10 @@ impl World {
         };
         let ended = of_kind(|kind| kind == Kind::Ended);
         let created = of_kind(|kind| kind == Kind::Created);
+        let notified = of_kind(Kind::notifies);
         let hints = match self.design.claims {
-            // Equal hints of a batch are one.
-            Claims::OneByOne => created.min(1),
-            Claims::TenByToken | Claims::BatchByName => created.div_ceil(HINTED),
+            Claims::OneByOne | Claims::BatchByName => created,
+            Claims::TenByToken => created.div_ceil(HINTED),
         };
         let batch = self.batches.add(Batch {
             lane,
@@ -50,7 +51,7 @@ impl World {
             began: self.agenda.now(),
             attempts: 0,
             logs: if fanout.every_version { count as u32 } else { ended * fanout.log_rows },
-            deliveries: ended * fanout.delivery_rows,
+            deliveries: notified * fanout.deliveries,
             uncounted: if fanout.counts_by_transaction { ended } else { 0 },
             version: 0,
             hints,
@@ -129,9 +130,14 @@ impl World {
         if !frees {
             return self.next_stage(batch, Stage::Hints, 0);
         }
+        let now = self.agenda.now();
+        if !self.read_names(now) {
+            let took = self.random.about(READ);
+            return self.retry_batch(batch, took);
+        }
         let version = match self.design.claims {
             Claims::OneByOne => self.admission.item.version,
-            Claims::BatchByName => self.agenda.now(),
+            Claims::BatchByName => now,
             Claims::TenByToken => {
                 let (row, shard) = self.home_row(batch);
                 self.admission.rows[row].watermarks.get(&shard).copied().unwrap_or(0)
@@ -175,8 +181,36 @@ impl World {
                 self.freed(&record);
             }
         }
-        self.batches.of(batch).hints = 1;
+        self.batches.of(batch).hints += self.slots(batch);
         true
+    }
+
+    /// Reads the item or the rows with names of slots; false if that is throttled.
+    pub(super) fn read_names(&mut self, now: Micros) -> bool {
+        if !self.holds(Limit::AdmissionReads) {
+            return true;
+        }
+        let is_read = match self.design.claims {
+            Claims::OneByOne => self.admission.item.reads.take(now, read_units(self.ledger.used)),
+            Claims::BatchByName => {
+                let mut is_read = true;
+                for row in &mut self.admission.rows {
+                    is_read &= row.reads.take(now, read_units(row.used));
+                }
+                is_read
+            }
+            // A row has no names, and one unit reads it.
+            Claims::TenByToken => true,
+        };
+        if !is_read {
+            self.stops.add(Limit::AdmissionReads);
+        }
+        is_read
+    }
+
+    /// How many slots a batch gives back.
+    fn slots(&mut self, batch: usize) -> u32 {
+        self.records(batch).filter(|record| record.kind.frees()).count() as u32
     }
 
     /// Gives tokens back to the row of the shard of the stream, on condition of the watermark there; false after a
@@ -235,8 +269,14 @@ impl World {
             row.used -= records.len() as i64;
             records.iter().for_each(|record| self.freed(record));
         }
-        self.batches.of(batch).hints += 1;
-        is_free
+        // Of several rows the first one is read again: it says whether jobs wait, and all are read for that.
+        if !is_free || (self.admission.rows.len() > 1 && !self.read_names(now)) {
+            return false;
+        }
+        if self.left_at.is_some_and(|at| now - at < WAITED_FOR) {
+            self.batches.of(batch).hints += self.slots(batch);
+        }
+        true
     }
 
     fn freed(&mut self, record: &Record) {
@@ -247,15 +287,13 @@ impl World {
         self.fairness.holds(self.jobs[record.job as usize].owner, -1);
         self.ledger.used -= 1;
         self.ledger.unfreed -= 1;
-        let is_measured = (self.load.warm_up..self.load.last_submission()).contains(&self.agenda.now());
-        self.counts.finished += u64::from(is_measured && self.jobs[record.job as usize].state == State::Ended);
     }
 
     fn send_hints(&mut self, batch: usize) {
         let hints = self.batches.of(batch).hints;
         (0..hints).for_each(|_| self.hint());
-        let ended = self.records(batch).filter(|record| record.kind == Kind::Ended).count() as u32;
-        let webhooks = (ended * 4).div_ceil(WEBHOOK_BATCH);
+        let notified = self.records(batch).filter(|record| record.kind.notifies()).count() as u32;
+        let webhooks = (notified * self.design.fanout.messages).div_ceil(MESSAGES);
         if webhooks > 0 {
             self.agenda.after(SEND, Event::Dispatch(webhooks));
         }
@@ -269,7 +307,10 @@ impl World {
         self.batches.remove(batch);
         self.end(Function::Fanout, !succeeded);
         if succeeded {
-            self.cloud.stream.done(lane, count);
+            let ended = self.cloud.stream.done(lane, count) as u64;
+            let is_measured = (self.load.warm_up..self.load.last_submission()).contains(&self.agenda.now());
+            self.ledger.done += ended as i64;
+            self.counts.finished += if is_measured { ended } else { 0 };
         }
         self.agenda.after(SEND, Event::Poll(lane));
     }

@@ -15,6 +15,8 @@ pub enum State {
     Claimed,
     /// It runs at the external worker.
     Running,
+    /// The external worker has done its part; its slot is free.
+    Rendering,
     /// It has ended.
     Ended,
 }
@@ -26,6 +28,8 @@ pub struct Job {
     pub submitted: Micros,
     /// From when on it may start: its place in the queue.
     pub rank: Micros,
+    /// Since when it waits: from its rank on, or from the end of a claim that kept it.
+    pub since: Micros,
     /// When it first ran; 0 before.
     pub started: Micros,
     /// The end of the lease of its claim.
@@ -52,6 +56,7 @@ impl Job {
         Self {
             submitted: now,
             rank: 0,
+            since: 0,
             started: 0,
             lease: 0,
             owner,

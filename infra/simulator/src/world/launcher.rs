@@ -8,8 +8,10 @@ use crate::cloud::index::Waiting;
 pub enum Stage {
     /// It reads the admission item, or takes tokens of a row.
     Admit,
-    /// It reads the oldest waiting jobs.
+    /// It reads the oldest waiting jobs in the index.
     Heads,
+    /// It reads those jobs.
+    Load,
     /// It claims.
     Claim,
     /// It sends the claimed jobs to the external worker.
@@ -26,6 +28,8 @@ pub struct Launcher {
     pub began: Micros,
     /// Attempts at it.
     pub attempts: u32,
+    /// Calls in a row that were throttled.
+    pub calls: u32,
     /// Runs, or rounds of ten runs, that it has started.
     pub rounds: u32,
     /// The version of the admission item that it has read.
@@ -36,9 +40,11 @@ pub struct Launcher {
     pub bucket: u32,
     /// Tokens without a job.
     pub tokens: i64,
-    /// Waiting jobs that it may claim, in the order in which it will.
+    /// Whether it has read the rows after it was noted that jobs wait.
+    pub is_noted: bool,
+    /// Waiting jobs that it may claim, in the order in which it will: the last one first.
     pub heads: Vec<Waiting>,
-    /// Jobs that it has claimed.
+    /// Jobs that it claims, or has claimed.
     pub claimed: Vec<u32>,
 }
 
@@ -49,11 +55,13 @@ impl Launcher {
             stage: Stage::Admit,
             began: now,
             attempts: 0,
+            calls: 0,
             rounds: 0,
             version: 0,
             row,
             bucket: 0,
             tokens: 0,
+            is_noted: false,
             heads: Vec::new(),
             claimed: Vec::new(),
         }

@@ -6,13 +6,16 @@ use super::{CALL_AGAIN, CLAIM_LEASE, CODE, DUE_SHARDS, Event, LATE, RECEIVE, RET
 use crate::agenda::{Micros, SECOND};
 use crate::cloud::pool::Function;
 use crate::cloud::stream::Kind;
-use crate::design::{Change, ORDER, REPORTS};
+use crate::design::{Change, Claims, ORDER, RENDERING};
 use crate::limits::Limit;
 
-/// How long a hint is invisible whose launcher was killed: six times the function's timeout.
-const VISIBILITY: Micros = 360 * SECOND;
+/// How long a hint is invisible whose launcher was killed or has failed: six times the function's timeout.
+const VISIBILITY: Micros = 1_080 * SECOND;
 /// How often a queue is polled whose messages may not be handled yet.
 const POLL: Micros = SECOND / 5;
+/// Calls that the SDK makes for one that is throttled, the first bound of its waits, and the longest.
+const CALLS: u32 = 4;
+const SDK_RETRY: (Micros, Micros) = (SECOND, 20 * SECOND);
 
 impl World {
     /// Sends a hint to start jobs.
@@ -70,17 +73,43 @@ impl World {
         self.agenda.after(0, Event::Receive);
     }
 
+    /// Ends a launcher whose call was throttled for too long. Its hint becomes visible again.
+    pub(super) fn fail_launcher(&mut self, launcher: usize) {
+        self.agenda.after(VISIBILITY, Event::Hint);
+        self.end_launcher(launcher, false);
+    }
+
+    /// Reads the item or the rows with the names of slots, as often as the SDK calls; whether they were read now. If not, the
+    /// launcher goes on later, or has ended.
+    pub(super) fn reads_names(&mut self, launcher: usize) -> bool {
+        let now = self.agenda.now();
+        let is_read = self.read_names(now);
+        let reader = self.launchers.of(launcher);
+        reader.calls = if is_read { 0 } else { reader.calls + 1 };
+        let calls = reader.calls;
+        if calls == CALLS {
+            self.fail_launcher(launcher);
+        } else if calls > 0 {
+            let wait = self.random.backoff(SDK_RETRY.0, SDK_RETRY.1, calls - 1);
+            self.agenda.after(wait, Event::Launch(launcher));
+        }
+        is_read
+    }
+
     /// Notes that a waiting job was claimed.
     pub(super) fn claimed(&mut self, job: u32, appears: Micros) {
         let now = self.agenda.now();
-        let rank = self.jobs[job as usize].rank;
+        let (rank, since) = (self.jobs[job as usize].rank, self.jobs[job as usize].since);
         let place = shard(job, 1, self.cloud.active.len());
-        self.cloud.active[place].remove((rank, job), appears);
+        self.cloud.active[place].claim((since, job));
+        if self.design.claims != Claims::BatchByName {
+            self.cloud.active[place].remove((rank, job), appears);
+        }
         let oldest = self.cloud.active.iter().filter_map(|shard| shard.oldest()).min();
         let overtaken = oldest.map_or(0, |(oldest, _)| rank.saturating_sub(oldest));
         self.ledger.most_overtaken = self.ledger.most_overtaken.max(overtaken);
         // Among owners a place is no time.
-        if self.fairness.is_by_time() && overtaken > ORDER + LATE {
+        if self.design.keeps_order() && self.fairness.is_by_time() && overtaken > ORDER + LATE {
             self.ledger.violated(|| format!("job {job} started before one that is {overtaken} µs older"));
         }
         let claimed = &mut self.jobs[job as usize];
@@ -102,7 +131,7 @@ impl World {
     /// The external worker gets a run, and begins to report on it.
     pub(super) fn sent(&mut self, job: u32, at: Micros) {
         self.jobs[job as usize].is_sent = true;
-        self.agenda.at(at + self.load.run_time / Micros::from(REPORTS), Event::Report(job));
+        self.agenda.at(at + self.load.run_time / Micros::from(RENDERING), Event::Report(job));
     }
 
     /// Saves that the external worker has accepted a run, for a launcher that started ten.
@@ -115,15 +144,19 @@ impl World {
 
     /// Saves the start of a run.
     pub(super) fn started(&mut self, job: u32) -> Result<(), Limit> {
-        self.save(job, Change::Start).inspect_err(|limit| self.stops.add(*limit))?;
-        self.runs(job);
+        let appears = self.save(job, Change::Start).inspect_err(|limit| self.stops.add(*limit))?;
+        self.runs(job, appears);
         self.append(job, Kind::Changed);
         Ok(())
     }
 
-    /// Notes that a claimed job runs.
-    pub(super) fn runs(&mut self, job: u32) {
+    /// Notes that a claimed job runs. A claim that moved no entry of the index leaves that to the start.
+    pub(super) fn runs(&mut self, job: u32, appears: Micros) {
         let now = self.agenda.now();
+        if self.design.claims == Claims::BatchByName {
+            let place = shard(job, 1, self.cloud.active.len());
+            self.cloud.active[place].remove((self.jobs[job as usize].rank, job), appears);
+        }
         let due = &mut self.due[shard(job, 2, DUE_SHARDS)];
         let started = &mut self.jobs[job as usize];
         started.state = State::Running;

@@ -29,9 +29,13 @@ pub struct Ledger {
     pub waiting: i64,
     /// Jobs with a slot.
     pub holding: i64,
+    /// Jobs that render, and have no slot any more.
+    pub rendering: i64,
     /// Jobs that have ended.
     pub ended: i64,
-    /// Slots of jobs that have ended that were not given back yet.
+    /// Jobs whose end `fanout` has processed.
+    pub done: i64,
+    /// Slots of runs that are over that were not given back yet.
     pub unfreed: i64,
     /// Tokens of launchers that have no job yet.
     pub in_hand: i64,
@@ -73,18 +77,30 @@ impl Ledger {
         self.leaked -= tokens;
     }
 
+    /// No token is left whose lease has expired.
+    pub fn all_are_back(&mut self, is_expired: impl Fn(u32) -> bool) {
+        let late: i64 = self.leaks.iter().filter(|(bucket, _)| is_expired(**bucket)).map(|(_, tokens)| tokens).sum();
+        if late != 0 {
+            self.violated(|| format!("{late} tokens of killed launchers did not come back after their lease"));
+        }
+    }
+
     /// Checks every rule.
     ///
     /// # Errors
     /// The first [`Violation`].
     pub fn check(&mut self) -> Result<(), Violation> {
-        let Self { max, submitted, creating, waiting, holding, ended, unfreed, in_hand, leaked, used, .. } = *self;
+        let Self { max, submitted, creating, waiting, holding, rendering, ended, .. } = *self;
+        let Self { unfreed, in_hand, leaked, used, .. } = *self;
         if holding > max || used > max {
             self.violated(|| format!("{holding} jobs run and {used} slots are used, at most {max} may be"));
         }
-        if submitted != creating + waiting + holding + ended {
+        if submitted != creating + waiting + holding + rendering + ended {
             self.violated(|| {
-                format!("{submitted} jobs were submitted, but {creating} are created, {waiting} wait, {holding} run and {ended} have ended")
+                format!(
+                    "{submitted} jobs were submitted, but {creating} are created, {waiting} wait, {holding} run, \
+                     {rendering} render and {ended} have ended"
+                )
             });
         }
         if used != holding + unfreed + in_hand + leaked {
@@ -115,6 +131,21 @@ mod tests {
         check(|ledger| (ledger.max, ledger.used) = (1, 2), "at most 1 may be");
         check(|ledger| ledger.waiting = 0, "3 jobs were submitted");
         check(|ledger| ledger.used = 1, "1 slots are used, but 2 jobs run");
+        check(|ledger| ledger.rendering = 1, "1 render and 0 have ended");
         check(|ledger| ledger.violated(|| "job 1 was started twice".to_owned()), "started twice");
+    }
+
+    #[test]
+    fn a_token_must_come_back_when_its_lease_has_expired() {
+        let mut ledger = Ledger { max: 20, in_hand: 10, used: 10, ..Ledger::default() };
+        ledger.leak(10, 7);
+        ledger.all_are_back(|bucket| bucket < 7);
+        assert_eq!(ledger.check(), Ok(()));
+        let mut late = ledger.clone();
+        late.all_are_back(|bucket| bucket <= 7);
+        assert!(late.check().unwrap_err().0.contains("10 tokens of killed launchers"), "{late:?}");
+        ledger.reclaim(10, 7);
+        ledger.all_are_back(|bucket| bucket <= 7);
+        assert_eq!((ledger.check(), ledger.used), (Ok(()), 0));
     }
 }

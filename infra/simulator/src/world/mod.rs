@@ -131,6 +131,8 @@ pub struct World {
     due: Vec<BTreeSet<(Micros, u32)>>,
     /// Whether another poll of the queue is scheduled.
     is_polled: bool,
+    /// When a launcher last noted that it left jobs waiting.
+    left_at: Option<Micros>,
     ledger: Ledger,
     stops: Stops,
     counts: Counts,
@@ -157,7 +159,8 @@ impl World {
                 logs: indexes(design.fanout.day_shards),
                 deliveries: indexes(design.fanout.day_shards),
             },
-            admission: Admission::new(design.shards, load.max_workers),
+            admission: Admission::new(design.shards, load.max_workers, design.claims == Claims::BatchByName),
+            left_at: None,
             jobs: Vec::new(),
             launchers: Slab::default(),
             batches: Slab::default(),
@@ -182,10 +185,8 @@ impl World {
         self.agenda.at(0, Event::Submit);
         self.agenda.at(60 * SECOND, Event::Sweep);
         self.schedule_roll();
-        let last = self.load.last_submission();
         while let Some(event) = self.agenda.pop() {
-            let now = self.agenda.now();
-            if now > last + self.load.drain || (now > last && self.is_drained()) {
+            if self.is_over() {
                 break;
             }
             self.counts.events += 1;
@@ -277,9 +278,8 @@ impl World {
     fn status_entries(&self, job: u32, change: Change) -> [Option<usize>; 2] {
         let place = |status: usize| Some(status * self.design.status_shards + shard(job, 3, self.design.status_shards));
         match (self.design.status_of_active, change) {
-            (_, Change::Report | Change::Claim) | (false, Change::Create | Change::Start | Change::Render) => {
-                [None, None]
-            }
+            (_, Change::Report | Change::Claim | Change::Release)
+            | (false, Change::Create | Change::Start | Change::Render) => [None, None],
             (false, Change::End) => [place(3), None],
             (true, Change::Create) => [place(0), None],
             (true, Change::Start) => [place(0), place(1)],
@@ -293,10 +293,21 @@ impl World {
         let now = self.agenda.now();
         let rank = self.fairness.rank(self.jobs[job as usize].owner, now);
         let waiting = &mut self.jobs[job as usize];
-        (waiting.state, waiting.rank) = (State::Waiting, rank);
+        (waiting.state, waiting.rank, waiting.since) = (State::Waiting, rank, rank);
         self.ledger.waiting += 1;
         let shard = shard(job, 1, self.cloud.active.len());
+        self.cloud.active[shard].wait((rank, job));
         self.cloud.active[shard].add((rank, job), appears);
+    }
+
+    /// Lets a job wait again that has kept its entry in the index.
+    fn wait_again(&mut self, job: u32) {
+        let since = self.agenda.now();
+        let waiting = &mut self.jobs[job as usize];
+        (waiting.state, waiting.since) = (State::Waiting, since);
+        self.ledger.waiting += 1;
+        let shard = shard(job, 1, self.cloud.active.len());
+        self.cloud.active[shard].wait((since, job));
     }
 
     /// Adds a version to the stream.
@@ -313,17 +324,31 @@ impl World {
         }
     }
 
+    /// Whether the time is over. Launchers that find no job may be killed, too, so a run in which all jobs have ended goes on
+    /// until the leases of lost tokens have expired: a token that does not come back then is a violation.
+    fn is_over(&self) -> bool {
+        let (now, last) = (self.agenda.now(), self.load.last_submission());
+        let waits_for_tokens = self.ledger.ended == self.ledger.submitted && self.ledger.leaked > 0;
+        now > last && (self.is_drained() || (now > last + self.load.drain && !waits_for_tokens))
+    }
+
     fn is_drained(&self) -> bool {
-        let Ledger { submitted, ended, unfreed, leaked, in_hand, .. } = self.ledger;
-        submitted == ended && unfreed == 0 && leaked == 0 && in_hand == 0
+        let Ledger { submitted, done, unfreed, leaked, in_hand, .. } = self.ledger;
+        submitted == done && unfreed == 0 && leaked == 0 && in_hand == 0
     }
 
     fn outcome(mut self) -> Result<Outcome, Violation> {
         let (from, until, end) = (self.load.warm_up, self.load.last_submission(), self.agenda.now());
         let is_drained = self.is_drained();
         if self.ledger.ended == self.ledger.submitted && !is_drained {
-            let Ledger { unfreed, leaked, .. } = self.ledger;
-            self.ledger.violated(|| format!("all jobs have ended, but {} slots are lost", unfreed + leaked));
+            let Ledger { unfreed, leaked, in_hand, done, ended, .. } = self.ledger;
+            self.ledger.violated(|| {
+                format!(
+                    "all jobs have ended, but {} slots and {} ends are lost",
+                    unfreed + leaked + in_hand,
+                    ended - done
+                )
+            });
         }
         self.ledger.check()?;
         let wait = |job: &Job| if job.started > 0 { job.started - job.submitted } else { Micros::MAX };

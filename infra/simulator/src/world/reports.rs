@@ -15,7 +15,7 @@ impl World {
     /// The external worker reports.
     pub(super) fn report(&mut self, job: u32) {
         // A run that was claimed again, or has ended, is not reported on by the older one.
-        if !matches!(self.jobs[job as usize].state, State::Claimed | State::Running) {
+        if !matches!(self.jobs[job as usize].state, State::Claimed | State::Running | State::Rendering) {
             return;
         }
         let now = self.agenda.now();
@@ -37,38 +37,49 @@ impl World {
     pub(super) fn save_report(&mut self, job: u32) {
         let Self { jobs, load, .. } = self;
         let number = jobs[job as usize].reports + 1;
-        let gap = load.run_time / Micros::from(REPORTS);
+        let gap = load.run_time / Micros::from(RENDERING);
         let change = match number {
             REPORTS => Change::End,
             RENDERING => Change::Render,
             _ if jobs[job as usize].state == State::Claimed => Change::Start,
             _ => Change::Report,
         };
-        if let Err(limit) = self.save(job, change) {
-            self.stops.add(limit);
-            let wait = self.retry_of(job);
-            if !self.jobs[job as usize].throttled.is_multiple_of(ATTEMPTS) {
-                return self.agenda.after(wait, Event::Save(job));
+        let appears = match self.save(job, change) {
+            Ok(appears) => appears,
+            Err(limit) => {
+                self.stops.add(limit);
+                let wait = self.retry_of(job);
+                if !self.jobs[job as usize].throttled.is_multiple_of(ATTEMPTS) {
+                    return self.agenda.after(wait, Event::Save(job));
+                }
+                self.end(Function::StepWebhook, false);
+                return self.report_again(job);
             }
-            self.end(Function::StepWebhook, false);
-            return self.report_again(job);
-        }
+        };
         self.end(Function::StepWebhook, false);
         let reported = &mut self.jobs[job as usize];
         (reported.reports, reported.throttled) = (number, 0);
         // A launcher that was killed has not saved the start: the first report does.
         if reported.state == State::Claimed {
-            self.runs(job);
+            self.runs(job, appears);
         }
-        if number < REPORTS {
-            self.append(job, Kind::Changed);
-            let wait = self.random.about(gap);
-            return self.agenda.after(wait, Event::Report(job));
+        match number {
+            RENDERING => {
+                self.jobs[job as usize].state = State::Rendering;
+                self.ledger.holding -= 1;
+                self.ledger.rendering += 1;
+                self.ledger.unfreed += 1;
+                self.append(job, Kind::Rendering);
+            }
+            REPORTS => {
+                self.jobs[job as usize].state = State::Ended;
+                self.ledger.rendering -= 1;
+                self.ledger.ended += 1;
+                return self.append(job, Kind::Ended);
+            }
+            _ => self.append(job, Kind::Changed),
         }
-        self.jobs[job as usize].state = State::Ended;
-        self.ledger.holding -= 1;
-        self.ledger.unfreed += 1;
-        self.ledger.ended += 1;
-        self.append(job, Kind::Ended);
+        let wait = self.random.about(gap);
+        self.agenda.after(wait, Event::Report(job));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::admission::is_expired;
 use super::job::State;
 use super::{Event, QUERY, World};
 use crate::agenda::{Micros, SECOND};
@@ -12,6 +13,9 @@ use crate::design::{Change, Claims};
 const MINUTE: Micros = 60 * SECOND;
 /// Due jobs of a shard that one sweep handles.
 const PER_SHARD: usize = 200;
+/// Hints that one sweep sends at most, and jobs that one of them starts.
+const HINTS: usize = 10;
+const HINTED: usize = 64;
 
 impl World {
     /// Releases claims whose lease has expired, takes back tokens, and sends a hint if a job waits.
@@ -34,7 +38,11 @@ impl World {
         if self.design.claims == Claims::TenByToken {
             self.reclaim();
         }
-        if self.ledger.waiting > 0 {
+        let hints = match self.design.claims {
+            Claims::BatchByName => (self.ledger.waiting as usize).div_ceil(HINTED).min(HINTS),
+            Claims::OneByOne | Claims::TenByToken => usize::from(self.ledger.waiting > 0),
+        };
+        for _ in 0..hints {
             let wait = self.random.about(QUERY);
             self.agenda.after(wait, Event::Hint);
         }
@@ -46,13 +54,17 @@ impl World {
             // The run has begun, and its next report saves that.
             return self.jobs[job as usize].state != State::Claimed;
         }
-        let Ok(appears) = self.save(job, Change::Claim).inspect_err(|limit| self.stops.add(*limit)) else {
+        let Ok(appears) = self.save(job, Change::Release).inspect_err(|limit| self.stops.add(*limit)) else {
             return false;
         };
         self.ledger.holding -= 1;
         self.ledger.unfreed += 1;
         self.append(job, Kind::Released);
-        self.wait(job, appears);
+        if self.design.claims == Claims::BatchByName {
+            self.wait_again(job);
+        } else {
+            self.wait(job, appears);
+        }
         true
     }
 
@@ -69,6 +81,7 @@ impl World {
             self.ledger.reclaim(tokens, bucket);
             self.counts.reclaimed += tokens.unsigned_abs();
         }
+        self.ledger.all_are_back(|bucket| is_expired(bucket, now, lease));
     }
 
     /// Closes a shard of the stream.
