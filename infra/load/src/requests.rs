@@ -10,8 +10,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use reelhook_aws::jobs::item::to_item;
 use reelhook_domain::{
-    Decision, Event, Job, JobId, JobKind, Metadata, NewJob, Origin, Policy, Request, StepStatus, StepUpdate, Timestamp,
-    create, decide,
+    Decision, Event, Job, JobId, JobKind, Metadata, NewJob, Origin, Policy, Priority, Request, StepStatus, StepUpdate,
+    Timestamp, create, decide,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -107,7 +107,13 @@ fn running_job() -> anyhow::Result<Job> {
     let new = NewJob {
         id: JobId::parse(JOB).ok().context("parse the job's id")?,
         kind: JobKind::Workflow,
-        request: Request { input, pause_after_extraction: false, callback: None, metadata: Metadata::default() },
+        request: Request {
+            input,
+            pause_after_extraction: false,
+            callback: None,
+            metadata: Metadata::default(),
+            priority: Priority::default(),
+        },
         plan: None,
         origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
         usage: false,

@@ -5,10 +5,10 @@ mod lists;
 
 use std::sync::Arc;
 
-use reelhook_app::outbox::sweep::DueDeliveries;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
+use reelhook_app::outbox::sweep::DueDeliveries;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, SaveDeliveries};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
