@@ -8,11 +8,11 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, shard};
+use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS, hash};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedBatch, LoadedDelivery, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{
-    DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
+    DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, Subject, Timestamp};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::batch::{BATCH_WRITE, Read, STATEMENTS, Update, by_name, get_all, get_from, put, update_all, write_all};
 use crate::errors::store_error;
+use crate::items::shards::{EndedShards, MOST_ENDED_SHARDS};
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
 use crate::webhooks::endpoints::{EndpointTable, state, state_key};
 
@@ -33,12 +34,20 @@ pub struct DeliveryTable {
     pub(crate) table: String,
     /// The table whose states are read together with deliveries.
     endpoints: Option<String>,
+    /// The shards of the indexes by day and by due time.
+    shards: EndedShards,
 }
 
 impl DeliveryTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), endpoints: None }
+        Self { client, table: table.into(), endpoints: None, shards: EndedShards::default() }
+    }
+
+    /// The same, whose indexes by day and by due time have these shards.
+    #[must_use]
+    pub fn sharded(self, shards: EndedShards) -> Self {
+        Self { shards, ..self }
     }
 
     /// The same, which reads states of these endpoints together with deliveries.
@@ -72,7 +81,17 @@ impl DeliveryTable {
 
 #[async_trait]
 impl DueDeliveries for DeliveryTable {
-    async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+    /// The shards that are read, and each minute another one of all, so that deliveries are found that are in none of those.
+    fn parts(&self) -> u32 {
+        self.shards.read(SHARDS) + 1
+    }
+
+    async fn due_deliveries(&self, part: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+        let read = self.shards.read(SHARDS);
+        let shard = if part < read { part } else { minute_of(now) % (MOST_ENDED_SHARDS * SHARDS) };
+        if part >= read && shard < read {
+            return Ok(Vec::new());
+        }
         let query = self
             .client
             .query()
@@ -113,7 +132,7 @@ impl EventStore for DeliveryTable {
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.put_if_absent("put delivery", delivery_item(delivery, &new_write_id())).await
+        self.put_if_absent("put delivery", delivery_item(delivery, self.shards, &new_write_id())).await
     }
 }
 
@@ -139,7 +158,7 @@ impl SaveDeliveries for DeliveryTable {
         let operation = "save deliveries";
         // A call changes each delivery once, so its id distinguishes its writes from all others.
         let write_id = new_write_id();
-        let update = |delivery: &&Delivery| delivery_update(delivery, &write_id);
+        let update = |delivery: &&Delivery| delivery_update(delivery, self.shards, &write_id);
         let stored = |item: &Item| read(operation, item, "body");
         let calls = deliveries
             .chunks(STATEMENTS)
@@ -215,6 +234,10 @@ impl AttemptRecorder for DeliveryTable {
 
 #[async_trait]
 impl DeliveryQueries for DeliveryTable {
+    fn shards(&self) -> u32 {
+        self.shards.read(DELIVERY_SHARDS)
+    }
+
     async fn of_subject(
         &self,
         subject: &Subject,
@@ -300,7 +323,7 @@ fn key(pk: &str, sk: &str) -> Item {
     [("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))].into()
 }
 
-fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
+fn delivery_item(delivery: &Delivery, shards: EndedShards, write_id: &str) -> Item {
     let mut item = key(&delivery_partition(delivery.id), "delivery");
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set("schema", n(SCHEMA));
@@ -309,11 +332,12 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("event_id", s(delivery.event_id.as_str()));
     set("job_id", s(delivery.subject.as_str()));
     set("place", s(delivery_cursor(delivery)));
-    set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
+    let of_day = delivery_shard(delivery.id, shards.written(DELIVERY_SHARDS));
+    set("day_shard", s(format!("{}#{of_day}", delivery.created_at.day())));
     set("body", json(delivery));
     set("expires_at", expiry(delivery));
     if let Some(due) = delivery.due_at {
-        set("due_shard", due_shard(delivery.id));
+        set("due_shard", due_shard(delivery.id, shards));
         set("due_at", n(due.millis()));
     }
     item
@@ -325,7 +349,7 @@ fn new_write_id() -> String {
 }
 
 /// The attributes that change from one version of a delivery to the next.
-fn delivery_update(delivery: &Delivery, write_id: &str) -> Update {
+fn delivery_update(delivery: &Delivery, shards: EndedShards, write_id: &str) -> Update {
     let mut set = vec![
         ("version", n(delivery.version)),
         ("write_id", s(write_id)),
@@ -334,7 +358,8 @@ fn delivery_update(delivery: &Delivery, write_id: &str) -> Update {
     ];
     if let Some(due) = delivery.due_at {
         let event_id = s(delivery.event_id.as_str());
-        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.millis())), ("event_id", event_id)]);
+        let due_shard = due_shard(delivery.id, shards);
+        set.extend([("due_shard", due_shard), ("due_at", n(due.millis())), ("event_id", event_id)]);
     }
     Update {
         key: [s(delivery_partition(delivery.id)), s("delivery")],
@@ -352,8 +377,13 @@ fn expiry(delivery: &Delivery) -> AttributeValue {
     ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS)
 }
 
-fn due_shard(id: DeliveryId) -> AttributeValue {
-    s(format!("due#{}", shard(&id.to_string())))
+fn due_shard(id: DeliveryId, shards: EndedShards) -> AttributeValue {
+    s(format!("due#{}", hash(&id.to_string()) % shards.written(SHARDS)))
+}
+
+/// The number of a minute.
+fn minute_of(now: Timestamp) -> u32 {
+    u32::try_from(now.seconds() / 60).unwrap_or_default()
 }
 
 fn attempt_item(id: DeliveryId, attempt: &Attempt) -> Item {
