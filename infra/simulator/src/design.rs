@@ -65,6 +65,10 @@ pub struct Fanout {
     pub delivery_rows: u32,
     /// Whether ended jobs are counted by transactions on one row, and not with the slots that they give back.
     pub counts_by_transaction: bool,
+    /// Shards of that row.
+    pub counters: usize,
+    /// Ended jobs of a batch that one transaction counts, at most.
+    pub counted_together: u32,
     /// Shards of the indexes by day.
     pub day_shards: usize,
 }
@@ -119,6 +123,8 @@ impl Design {
                 log_rows: 20,
                 delivery_rows: 4,
                 counts_by_transaction: true,
+                counters: 1,
+                counted_together: 1,
                 day_shards: 4,
             },
             status_shards: 1,
@@ -148,6 +154,8 @@ impl Design {
                 log_rows: 1,
                 delivery_rows: 1,
                 counts_by_transaction: false,
+                counters: 1,
+                counted_together: 1,
                 day_shards: shards.max(4),
             },
             status_shards: shards,
@@ -166,6 +174,13 @@ impl Design {
             status_shards: 1,
             ..design
         }
+    }
+
+    /// The same with shards of the counters of ended jobs, which count many in one transaction, and of the indexes of what has
+    /// ended (ADR 62): as many as there can be.
+    pub fn ended_in_shards(self) -> Self {
+        let fanout = Fanout { counters: 64, counted_together: 32, day_shards: 16, ..self.fanout };
+        Self { name: if self.shards == 16 { "ended, N = 16" } else { "ended" }, fanout, status_shards: 4, ..self }
     }
 
     /// The write units of a change.

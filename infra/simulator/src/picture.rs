@@ -10,7 +10,7 @@ const MARGIN: (f64, f64) = (64.0, 48.0);
 /// The rates that the axis shows.
 const RATES: (f64, f64) = (10.0, 5_000.0);
 /// A colour for each design, distinguishable for the colour-blind and on light and dark pages.
-const COLOURS: [&str; 5] = ["#d55e00", "#b8860b", "#cc79a7", "#009e73", "#0072b2"];
+const COLOURS: [&str; 6] = ["#d55e00", "#b8860b", "#444444", "#cc79a7", "#009e73", "#0072b2"];
 
 /// A logarithmic axis.
 struct Axis {

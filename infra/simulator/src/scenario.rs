@@ -89,7 +89,9 @@ impl Extent {
     pub fn designs(self) -> Vec<Design> {
         match self {
             Self::Full => {
-                vec![Design::of_today(), Design::named(16), Design::sharded(1), Design::sharded(4), Design::sharded(16)]
+                let named = Design::named(16);
+                let sharded = [1, 4, 16].map(Design::sharded);
+                [Design::of_today(), named, named.ended_in_shards()].into_iter().chain(sharded).collect()
             }
             Self::Quick => vec![Design::of_today(), Design::sharded(4)],
         }

@@ -157,7 +157,7 @@ impl World {
                 logs: indexes(design.fanout.day_shards),
                 deliveries: indexes(design.fanout.day_shards),
             },
-            admission: Admission::new(design.shards, load.max_workers),
+            admission: Admission::new(design.shards, load.max_workers).counting(design.fanout.counters),
             jobs: Vec::new(),
             launchers: Slab::default(),
             batches: Slab::default(),

@@ -15,9 +15,7 @@ use crate::idempotency::{IdempotencyKey, check};
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::deliveries::{
-    DAY, DeliveryQueries, ListedDelivery, MILLISECOND, RETENTION, time_of,
-};
+use crate::webhooks::deliveries::{DAY, DeliveryQueries, ListedDelivery, MILLISECOND, RETENTION, time_of};
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
 use crate::webhooks::events::hint;
 use crate::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryOrigin, RecoveryStatus};

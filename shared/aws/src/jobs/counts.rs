@@ -116,7 +116,8 @@ impl CounterTable {
             let shard = partition(self.shards.of(first.id.as_str(), conflicts));
             let markers = left.iter().map(|step| self.marker(step, now));
             let counters = sums(&left).into_iter().map(|sum| self.add(&shard, &sum, now));
-            let write = self.client().transact_write_items().set_transact_items(Some(markers.chain(counters).collect()));
+            let write =
+                self.client().transact_write_items().set_transact_items(Some(markers.chain(counters).collect()));
             let Err(error) = write.send().await else { return Ok(()) };
             let counted = unmet(&error);
             match cancelled(operation, error) {
@@ -261,8 +262,7 @@ mod tests {
             adds: vec![("count", 1), ("log_info", 4), ("log_bytes", 60)],
             days: COUNTER_DAYS,
         };
-        let archived =
-            Sum { row: "2024-01-01#archived".to_owned(), adds: vec![(ARCHIVED, 2)], days: ARCHIVE_DAYS };
+        let archived = Sum { row: "2024-01-01#archived".to_owned(), adds: vec![(ARCHIVED, 2)], days: ARCHIVE_DAYS };
         assert_eq!(sums(&steps.iter().collect::<Vec<_>>()), [failed, archived]);
     }
 

@@ -157,13 +157,7 @@ impl JobTable {
     }
 
     /// A query of the ended jobs of a family and status in a shard that were created on a day.
-    fn of_day(
-        &self,
-        family: JobKind,
-        shard: u32,
-        status: Status,
-        day: &str,
-    ) -> Result<QueryFluentBuilder, StoreError> {
+    fn of_day(&self, family: JobKind, shard: u32, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
         let first = Timestamp::parse_day(day).ok_or_else(|| StoreError::Unreadable {
             operation: "list jobs",
             reason: format!("`{day}` is not a day such as `2024-01-31`"),

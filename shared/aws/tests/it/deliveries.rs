@@ -1,13 +1,16 @@
 //! The Deliveries table: rows that are put once, and batches of loads, changes and attempts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use reelhook_app::outbox::sweep::DueDeliveries;
+use reelhook_app::outbox::sweep::{DueDeliveries, hash};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
@@ -111,6 +114,40 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     save(&deliveries, &ended).await.unwrap();
     let statement = calls.only().at("/Statements/0/Statement").as_str().unwrap().to_owned();
     assert!(statement.contains(" REMOVE \"due_shard\" REMOVE \"due_at\" REMOVE \"event_id\" WHERE "), "{statement}");
+}
+
+#[tokio::test]
+async fn deliveries_are_in_their_shards_and_all_that_may_have_some_are_read() {
+    let delivery = rows(1).0;
+    let hash = hash(&delivery.id.to_string());
+    for (shards, of_day, of_due) in [(EndedShards::default(), 4, 16), (EndedShards::new(4, 1), 16, 64)] {
+        let (deliveries, calls) = table(|_, _| ok());
+        let deliveries = deliveries.sharded(shards);
+        deliveries.put_delivery(&delivery).await.unwrap();
+        let item = calls.only().at("/Item").clone();
+        assert_eq!(item["day_shard"], json!({ "S": format!("2024-01-01#{}", hash % of_day) }));
+        assert_eq!(item["due_shard"], json!({ "S": format!("due#{}", hash % of_due) }));
+        assert_eq!((DeliveryQueries::shards(&deliveries), deliveries.parts()), (of_day, of_due + 1));
+        let lowered = table(|_, _| ok()).0.sharded(EndedShards::new(1, 4));
+        assert_eq!((DeliveryQueries::shards(&lowered), lowered.parts()), (16, 65));
+    }
+}
+
+#[tokio::test]
+async fn due_deliveries_of_a_shard_that_is_no_longer_read_are_found_within_64_minutes() {
+    let read = async |shards: EndedShards| {
+        let (deliveries, calls) = table(|_, _| ok());
+        let deliveries = deliveries.sharded(shards);
+        for minute in 0..64 {
+            let now = NOON.after(Duration::from_secs(60 * minute));
+            assert!(deliveries.due_deliveries(deliveries.parts() - 1, now).await.unwrap().is_empty());
+        }
+        let shard = |call: &Call| call.at("/ExpressionAttributeValues/:shard/S").as_str().unwrap().to_owned();
+        calls.all().iter().map(shard).collect::<BTreeSet<String>>()
+    };
+    let all: BTreeSet<String> = (16..64).map(|shard| format!("due#{shard}")).collect();
+    assert_eq!(read(EndedShards::default()).await, all);
+    assert!(read(EndedShards::new(4, 1)).await.is_empty(), "the sweep reads them anyway");
 }
 
 #[tokio::test]
