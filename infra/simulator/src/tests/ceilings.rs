@@ -23,6 +23,20 @@ fn each_ceiling_of_today_is_what_follows_from_the_code() {
 }
 
 #[test]
+fn counters_in_shards_keep_up_where_one_row_does_not() {
+    let load = Load {
+        limits: Limits::only(&[Limit::EndedConflicts, Limit::EndedCounts]),
+        warm_up: 30 * SECOND,
+        measured: 20 * SECOND,
+        drain: 0,
+        ..Load::steady(1_000.0, 2 * SECOND)
+    };
+    let one_row = run(Design::named(16), load).throughput;
+    let sharded = run(Design::named(16).ended_in_shards(), load).throughput;
+    assert!(one_row < 100.0 && sharded > 900.0, "{one_row} and {sharded}");
+}
+
+#[test]
 fn a_sweep_releases_3200_claims_a_minute() {
     let faults = Faults { kill_after_claim: 1.0, ..Faults::default() };
     let load = Load {
