@@ -79,7 +79,7 @@ impl CounterTable {
     /// The rows of a counter, one of each shard; empty where there is none. Strongly consistent.
     pub(super) async fn counter_rows(&self, sk: &str) -> Result<Vec<Item>, StoreError> {
         let shards = self.get("read counters", FINALS, SHARDS).await?.as_ref().map_or(1, most);
-        let rows = (0..shards).map(async |shard| self.get("read counter", &partition(shard), sk).await);
+        let rows = (0..shards).map(|shard| async move { self.get("read counter", &partition(shard), sk).await });
         Ok(try_join_all(rows).await?.into_iter().map(Option::unwrap_or_default).collect())
     }
 
@@ -228,7 +228,7 @@ fn sums(steps: &[&CountStep]) -> Vec<Sum> {
         let of_log = LOG_COUNTERS.into_iter().zip(<[i64; 6]>::from(step.log)).filter(|(_, added)| *added != 0);
         let (archived, lines): (Vec<_>, Vec<_>) = of_log.partition(|(name, _)| *name == ARCHIVED);
         let jobs = [("count", jobs)].into_iter().chain(lines);
-        let rows = [(name, COUNTER_DAYS, jobs.collect()), ("archived", ARCHIVE_DAYS, archived)];
+        let rows = [(name, COUNTER_DAYS, jobs.collect::<Vec<_>>()), ("archived", ARCHIVE_DAYS, archived)];
         for (name, days, adds) in rows.into_iter().filter(|(_, _, adds)| !adds.is_empty()) {
             let row = format!("{}#{name}", step.day);
             let known = sums.iter().position(|sum| sum.row == row);
