@@ -11,9 +11,7 @@ use reelhook_app::outbox::messages::{Delayed, Hints, LiveMessage};
 use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{
-    Admission, Delivery, DeliveryId, EventId, LogTally, SlotRow, Slots, Status, Subject, Timestamp,
-};
+use reelhook_domain::{Admission, Delivery, DeliveryId, EventId, LogTally, SlotRow, Slots, Status, Subject, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -105,18 +103,21 @@ impl FanoutStore for MemoryFanout {
         done.answer(())
     }
 
-    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
+    async fn count(&self, steps: &[CountStep]) -> Vec<Result<(), StoreError>> {
         tokio::task::yield_now().await;
-        let done = self.faults.check_about("count", &step.id)?;
-        let mut state = self.state();
-        if state.counted.insert(step.id.clone()) {
-            state.log = state.log + step.log;
-            if let Some((status, entered)) = step.status {
-                let counter = state.counters.entry((step.day.clone(), status)).or_default();
-                counter.value += if entered { 1 } else { -1 };
+        let count = |step: &CountStep| {
+            let done = self.faults.check_about("count", &step.id)?;
+            let mut state = self.state();
+            if state.counted.insert(step.id.clone()) {
+                state.log = state.log + step.log;
+                if let Some((status, entered)) = step.status {
+                    let counter = state.counters.entry((step.day.clone(), status)).or_default();
+                    counter.value += if entered { 1 } else { -1 };
+                }
             }
-        }
-        done.answer(())
+            done.answer(())
+        };
+        steps.iter().map(count).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use reelhook_app::views::captions::CAPTIONS;
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{FairShares, Policy};
 
+use crate::items::shards::{CounterShards, EndedShards};
 use crate::jobs::active::shards::ActiveShards;
 
 /// Missing and invalid variables.
@@ -159,6 +160,16 @@ impl Environment {
     /// ACTIVE_SHARDS and ACTIVE_SHARDS_BEFORE: the shards of the index of jobs under way, now and before.
     pub fn active_shards(&mut self) -> ActiveShards {
         ActiveShards::new(self.parsed("ACTIVE_SHARDS", 1), self.parsed("ACTIVE_SHARDS_BEFORE", 1))
+    }
+
+    /// ENDED_SHARDS and ENDED_SHARDS_BEFORE: the shards of the indexes of what has ended, now and before.
+    pub fn ended_shards(&mut self) -> EndedShards {
+        EndedShards::new(self.parsed("ENDED_SHARDS", 1), self.parsed("ENDED_SHARDS_BEFORE", 1))
+    }
+
+    /// COUNTER_SHARDS: the shards of the counters of ended jobs.
+    pub fn counter_shards(&mut self) -> CounterShards {
+        CounterShards::new(self.parsed("COUNTER_SHARDS", 1))
     }
 
     /// ADMISSION_SHARDS: the rows that grant slots to runs.
