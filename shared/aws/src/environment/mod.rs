@@ -8,8 +8,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reelhook_app::views::captions::CAPTIONS;
+use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{FairShares, Policy};
 
 use crate::items::shards::{CounterShards, EndedShards};
 use crate::jobs::active::shards::ActiveShards;
@@ -149,12 +149,9 @@ impl Environment {
         self.parsed("MAX_WORKERS", 3)
     }
 
-    /// FAIR_SHARES and FAIR_SHARE_PERCENT: the parts of the slots that owners and keys get.
-    pub fn fair_shares(&mut self) -> FairShares {
-        let weights = self.optional("FAIR_SHARES").unwrap_or_default();
-        let percent = self.parsed("FAIR_SHARE_PERCENT", 100);
-        let read = FairShares::parse(&weights, percent).map_err(|error| format!("FAIR_SHARES: {error}"));
-        self.checked(read, FairShares::default())
+    /// FAIR_SHARE_PERCENT: the part of the slots that one owner or key holds at most.
+    pub fn fair_share_percent(&mut self) -> usize {
+        self.parsed("FAIR_SHARE_PERCENT", 100)
     }
 
     /// ACTIVE_SHARDS and ACTIVE_SHARDS_BEFORE: the shards of the index of jobs under way, now and before.
