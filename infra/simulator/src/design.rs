@@ -63,9 +63,9 @@ pub struct Fanout {
     pub parallelization: usize,
     /// Log rows of a job, each with an entry in an index by day.
     pub log_rows: u32,
-    /// Deliveries of an event, each with an entry in an index by day.
-    pub deliveries: u32,
-    /// Messages that name them.
+    /// Entries of an event in an index by day: one of each delivery, or one that names them.
+    pub entries: u32,
+    /// Messages that name the deliveries of an event.
     pub messages: u32,
     /// Whether ended jobs are counted by transactions on one row, and not with the slots that they give back.
     pub counts_by_transaction: bool,
@@ -127,7 +127,7 @@ impl Design {
                 every_version: true,
                 parallelization: 2,
                 log_rows: 20,
-                deliveries: 2,
+                entries: 2,
                 messages: 2,
                 counts_by_transaction: true,
                 counters: 1,
@@ -160,7 +160,7 @@ impl Design {
                 every_version: false,
                 parallelization: 2,
                 log_rows: 1,
-                deliveries: 2,
+                entries: 1,
                 messages: 1,
                 counts_by_transaction: true,
                 counters: 1,

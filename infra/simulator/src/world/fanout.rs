@@ -51,7 +51,7 @@ impl World {
             began: self.agenda.now(),
             attempts: 0,
             logs: if fanout.every_version { count as u32 } else { ended * fanout.log_rows },
-            deliveries: notified * fanout.deliveries,
+            deliveries: notified * fanout.entries,
             uncounted: if fanout.counts_by_transaction { ended } else { 0 },
             version: 0,
             hints,
