@@ -98,6 +98,7 @@ impl Deps {
             live: queues.live(),
         };
         let failures = queues.named("FAILURES_QUEUE_URL");
+        let shards = resources.environment.counter_shards();
         Ok(Self {
             jobs: resources.jobs(),
             projects: resources.projects(),
@@ -107,7 +108,7 @@ impl Deps {
             tables: FanoutTables {
                 log: resources.job_events(),
                 deliveries: resources.deliveries(),
-                counters: resources.counters(),
+                counters: resources.counters().sharded(shards),
                 now: || SystemClock.now(),
             },
             hints,

@@ -9,6 +9,7 @@ use reelhook_app::webhooks::endpoints::endpoint_id;
 use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::wire::StreamGankEnvelope;
 use reelhook_aws::items::packed::StoredForm;
+use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::webhooks::rows::{delivery_item, event_items};
 use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Subject, Timestamp};
 use reelhook_signing::js_json;
@@ -71,13 +72,14 @@ impl Webhooks {
 
     fn delivery_item(&self, number: u64) -> Option<Value> {
         let delivery: Delivery = serde_json::from_value(self.delivery(number)).ok()?;
-        Some(stored(&delivery_item(&delivery, WRITE_ID, StoredForm::Compressed)))
+        let (form, shards) = (StoredForm::Compressed, EndedShards::default());
+        Some(stored(&delivery_item(&delivery, WRITE_ID, form, shards)))
     }
 
     fn event_item(&self, job: &str, number: &str) -> Option<Value> {
         let event = serde_json::from_value(self.event(&format!("{job}.{number}"), job).ok()?).ok()?;
         // The dispatcher does not read which deliveries it names.
-        event_items(&event, &[DeliveryId(Uuid::nil())]).first().map(stored)
+        event_items(&event, &[DeliveryId(Uuid::nil())], EndedShards::default()).first().map(stored)
     }
 
     /// A due delivery without attempts.

@@ -63,12 +63,16 @@ pub struct Fanout {
     pub parallelization: usize,
     /// Log rows of a job, each with an entry in an index by day.
     pub log_rows: u32,
-    /// Deliveries of an event, each with an entry in an index by day.
-    pub deliveries: u32,
-    /// Messages that name them.
+    /// Entries of an event in an index by day: one of each delivery, or one that names them.
+    pub entries: u32,
+    /// Messages that name the deliveries of an event.
     pub messages: u32,
     /// Whether ended jobs are counted by transactions on one row, and not with the slots that they give back.
     pub counts_by_transaction: bool,
+    /// Shards of that row.
+    pub counters: usize,
+    /// Ended jobs of a batch that one transaction counts, at most.
+    pub counted_together: u32,
     /// Shards of the indexes by day.
     pub day_shards: usize,
 }
@@ -123,9 +127,11 @@ impl Design {
                 every_version: true,
                 parallelization: 2,
                 log_rows: 20,
-                deliveries: 2,
+                entries: 2,
                 messages: 2,
                 counts_by_transaction: true,
+                counters: 1,
+                counted_together: 1,
                 day_shards: 4,
             },
             status_shards: 1,
@@ -134,8 +140,8 @@ impl Design {
         }
     }
 
-    /// What is built, with `shards` shards of active jobs and as many rows with the names of slots (ADR 50 to 55), and reports
-    /// at a Function URL.
+    /// What is built, with `shards` shards of active jobs and as many rows with the names of slots (ADR 50 to 55), reports at
+    /// a Function URL, and one shard of what has ended.
     pub fn as_built(shards: usize) -> Self {
         let name = match shards {
             1 => "as built, 1",
@@ -154,9 +160,11 @@ impl Design {
                 every_version: false,
                 parallelization: 2,
                 log_rows: 1,
-                deliveries: 2,
+                entries: 1,
                 messages: 1,
                 counts_by_transaction: true,
+                counters: 1,
+                counted_together: 32,
                 day_shards: 4,
             },
             status_shards: 1,
@@ -205,6 +213,13 @@ impl Design {
             Claims::OneByOne | Claims::TenByToken => true,
             Claims::BatchByName => false,
         }
+    }
+
+    /// The same with shards of the counters of ended jobs, and of the indexes of what has ended (ADR 62): as many as there can
+    /// be.
+    pub fn ended_in_shards(self) -> Self {
+        let fanout = Fanout { counters: 64, day_shards: 16, ..self.fanout };
+        Self { name: if self.shards == 16 { "ended, 16" } else { "ended" }, fanout, status_shards: 4, ..self }
     }
 
     /// The write units of a change. An entry of an index that moves is two writes.

@@ -10,9 +10,9 @@ const MARGIN: (f64, f64) = (64.0, 48.0);
 /// The rates that the axis shows.
 const RATES: (f64, f64) = (10.0, 5_000.0);
 /// A colour for each design, distinguishable for the colour-blind. A design that is not built has a dashed line, too.
-const COLOURS: [&str; 6] = ["#6e6e6e", "#e69f00", "#d55e00", "#cc79a7", "#009e73", "#0072b2"];
+const COLOURS: [&str; 7] = ["#6e6e6e", "#e69f00", "#d55e00", "#000000", "#cc79a7", "#009e73", "#0072b2"];
 /// The width of an entry of the legend.
-const ENTRY: f64 = 150.0;
+const ENTRY: f64 = 130.0;
 
 /// A logarithmic axis.
 struct Axis {

@@ -90,8 +90,9 @@ impl Extent {
         match self {
             Self::Full => {
                 let built = [1, 16].map(Design::as_built);
+                let ended = Design::as_built(16).ended_in_shards();
                 let tokens = [1, 4, 16].map(Design::tokens);
-                [Design::before()].into_iter().chain(built).chain(tokens).collect()
+                [Design::before()].into_iter().chain(built).chain([ended]).chain(tokens).collect()
             }
             Self::Quick => vec![Design::before(), Design::as_built(4), Design::tokens(4)],
         }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::conditional::failed_put;
 use crate::errors::store_error;
 use crate::items::packed::{StoredForm, as_texts};
+use crate::items::shards::EndedShards;
 use crate::items::{Item, OUTBOX, is_expired, n, s, text};
 use crate::jobs::active::shards::ActiveShards;
 use crate::jobs::counters::CounterTable;
@@ -87,6 +88,8 @@ pub(crate) struct AggregateTable<A> {
     pub clock: Arc<dyn ClockAndRandom>,
     /// The shards of the index of those that are under way, if the table has one.
     pub shards: ActiveShards,
+    /// The shards of the index of those that have ended, if the table has one.
+    pub ended: EndedShards,
     table: String,
     form: StoredForm,
     kind: PhantomData<fn() -> A>,
@@ -105,6 +108,7 @@ impl<A: Stored> AggregateTable<A> {
             counters,
             clock,
             shards: ActiveShards::default(),
+            ended: EndedShards::default(),
             table: table.into(),
             form: StoredForm::default(),
             kind: PhantomData,
@@ -301,7 +305,9 @@ impl<A: Stored> AggregateTable<A> {
             StoredForm::Compressed => aggregate.to_item(write_id),
             StoredForm::Text => aggregate.to_older_item(write_id),
         };
-        self.shards.place(&mut item, &aggregate.id().to_string());
+        let id = aggregate.id().to_string();
+        self.shards.place(&mut item, &id);
+        self.ended.place(&mut item, &id);
         aggregate.bill(&mut item, times);
         item
     }

@@ -3,6 +3,7 @@
 pub(crate) mod origin;
 pub mod packed;
 pub(crate) mod pieces;
+pub mod shards;
 
 use std::collections::HashMap;
 

@@ -51,8 +51,9 @@ impl Resources {
     /// The table in JOBS_TABLE, with the one in COUNTERS_TABLE.
     pub fn jobs(&mut self) -> JobTable {
         let (table, counters) = (self.environment.required("JOBS_TABLE"), self.counters());
-        let (shards, form) = (self.environment.active_shards(), self.stored_form());
-        JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).sharded(shards).storing(form)
+        let (shards, ended) = (self.environment.active_shards(), self.environment.ended_shards());
+        let jobs = JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock));
+        jobs.sharded(shards).ended_in_shards(ended).storing(self.stored_form())
     }
 
     /// The table in PROJECTS_TABLE, with the one in COUNTERS_TABLE.
@@ -106,13 +107,15 @@ impl Resources {
 
     /// The table in JOB_EVENTS_TABLE.
     pub fn job_events(&mut self) -> JobEventTable {
-        JobEventTable::new(self.dynamodb.clone(), self.environment.required("JOB_EVENTS_TABLE"))
+        let shards = self.environment.ended_shards();
+        JobEventTable::new(self.dynamodb.clone(), self.environment.required("JOB_EVENTS_TABLE")).sharded(shards)
     }
 
     /// The table in DELIVERIES_TABLE.
     pub fn deliveries(&mut self) -> DeliveryTable {
+        let shards = self.environment.ended_shards();
         let table = DeliveryTable::new(self.dynamodb.clone(), self.environment.required("DELIVERIES_TABLE"));
-        table.storing(self.stored_form())
+        table.storing(self.stored_form()).sharded(shards)
     }
 
     /// The table in ENDPOINTS_TABLE.

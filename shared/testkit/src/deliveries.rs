@@ -10,7 +10,7 @@ use reelhook_app::webhooks::deliver::{
     AttemptRecorder, DeliveryRows, EndpointAdmission, EndpointHealthStore, LoadedBatch, SaveDeliveries,
 };
 use reelhook_app::webhooks::deliveries::{
-    DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
+    DELIVERY_SHARDS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::registrations::Registration;
@@ -320,7 +320,7 @@ fn time_of(place: &str) -> Timestamp {
 }
 
 fn in_shard(delivery: &Delivery, day: &str, shard: u32) -> bool {
-    delivery.created_at.day() == day && delivery_shard(delivery.id) == shard
+    delivery.created_at.day() == day && delivery_shard(delivery.id, DELIVERY_SHARDS) == shard
 }
 
 #[async_trait]

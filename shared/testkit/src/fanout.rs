@@ -103,18 +103,21 @@ impl FanoutStore for MemoryFanout {
         done.answer(())
     }
 
-    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
+    async fn count(&self, steps: &[CountStep]) -> Vec<Result<(), StoreError>> {
         tokio::task::yield_now().await;
-        let done = self.faults.check_about("count", &step.id)?;
-        let mut state = self.state();
-        if state.counted.insert(step.id.clone()) {
-            state.log = state.log + step.log;
-            if let Some((status, entered)) = step.status {
-                let counter = state.counters.entry((step.day.clone(), status)).or_default();
-                counter.value += if entered { 1 } else { -1 };
+        let count = |step: &CountStep| {
+            let done = self.faults.check_about("count", &step.id)?;
+            let mut state = self.state();
+            if state.counted.insert(step.id.clone()) {
+                state.log = state.log + step.log;
+                if let Some((status, entered)) = step.status {
+                    let counter = state.counters.entry((step.day.clone(), status)).or_default();
+                    counter.value += if entered { 1 } else { -1 };
+                }
             }
-        }
-        done.answer(())
+            done.answer(())
+        };
+        steps.iter().map(count).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::run;
 use crate::agenda::SECOND;
-use crate::design::Design;
+use crate::design::{Design, Fanout};
 use crate::limits::{Limit, Limits};
 use crate::load::{Arrivals, Faults, Load};
 use crate::scenario::CEILINGS;
@@ -20,6 +20,22 @@ fn each_ceiling_of_version_0_2_is_what_follows_from_the_code() {
         })
         .collect();
     assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn counters_in_shards_keep_up_where_one_row_does_not() {
+    let load = Load {
+        limits: Limits::only(&[Limit::EndedConflicts, Limit::EndedCounts]),
+        warm_up: 30 * SECOND,
+        measured: 20 * SECOND,
+        drain: 0,
+        ..Load::steady(1_000.0, 2 * SECOND)
+    };
+    let built = Design::as_built(16);
+    let one_by_one = Fanout { counted_together: 1, ..built.fanout };
+    let one_row = run(Design { fanout: one_by_one, ..built }, load).throughput;
+    let sharded = run(built.ended_in_shards(), load).throughput;
+    assert!(one_row < 100.0 && sharded > 900.0, "{one_row} and {sharded}");
 }
 
 #[test]

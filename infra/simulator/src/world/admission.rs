@@ -20,8 +20,8 @@ pub struct Admission {
     pub item: Item,
     /// The rows.
     pub rows: Vec<Row>,
-    /// The row that counts ended jobs, where each is a transaction.
-    pub ended: Item,
+    /// The rows that count ended jobs, where that is a transaction.
+    pub ended: Vec<Item>,
 }
 
 /// An item that is read, and written on condition of its version.
@@ -78,7 +78,12 @@ impl Admission {
             writes: Bucket::writes(),
             reads: Bucket::reads(),
         };
-        Self { item: Item::new(), rows: (0..rows).map(row).collect(), ended: Item::new() }
+        Self { item: Item::new(), rows: (0..rows).map(row).collect(), ended: vec![Item::new()] }
+    }
+
+    /// The same, with so many rows that count ended jobs.
+    pub fn counting(self, rows: usize) -> Self {
+        Self { ended: std::iter::repeat_with(Item::new).take(rows).collect(), ..self }
     }
 }
 

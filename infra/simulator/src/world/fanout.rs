@@ -51,7 +51,7 @@ impl World {
             began: self.agenda.now(),
             attempts: 0,
             logs: if fanout.every_version { count as u32 } else { ended * fanout.log_rows },
-            deliveries: notified * fanout.deliveries,
+            deliveries: notified * fanout.entries,
             uncounted: if fanout.counts_by_transaction { ended } else { 0 },
             version: 0,
             hints,
@@ -106,22 +106,28 @@ impl World {
         left
     }
 
-    /// Counts ended jobs, one transaction after the other.
+    /// Counts ended jobs, one transaction after the other; each attempt is at another row, if there are several.
     fn count_ended(&mut self, batch: usize) {
         if self.batches.of(batch).uncounted == 0 {
             return self.next_stage(batch, Stage::ReadSlots, 0);
         }
         let (now, took) = (self.agenda.now(), self.random.about(TRANSACTION));
-        if self.holds(Limit::EndedConflicts) && now < self.admission.ended.locked_until {
+        let row = match self.design.fanout.counters {
+            1 => 0,
+            several => self.random.below(several),
+        };
+        if self.holds(Limit::EndedConflicts) && now < self.admission.ended[row].locked_until {
             self.stops.add(Limit::EndedConflicts);
             return self.retry_batch(batch, took);
         }
-        if self.holds(Limit::EndedCounts) && !self.admission.ended.writes.take(now, 2.0) {
+        if self.holds(Limit::EndedCounts) && !self.admission.ended[row].writes.take(now, 2.0) {
             self.stops.add(Limit::EndedCounts);
             return self.retry_batch(batch, took);
         }
-        self.admission.ended.locked_until = now + took;
-        self.batches.of(batch).uncounted -= 1;
+        self.admission.ended[row].locked_until = now + took;
+        let together = self.design.fanout.counted_together;
+        let batch_of = self.batches.of(batch);
+        batch_of.uncounted -= batch_of.uncounted.min(together);
         self.next_stage(batch, Stage::Counts, took);
     }
 

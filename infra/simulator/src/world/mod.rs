@@ -159,7 +159,8 @@ impl World {
                 logs: indexes(design.fanout.day_shards),
                 deliveries: indexes(design.fanout.day_shards),
             },
-            admission: Admission::new(design.shards, load.max_workers, design.claims == Claims::BatchByName),
+            admission: Admission::new(design.shards, load.max_workers, design.claims == Claims::BatchByName)
+                .counting(design.fanout.counters),
             left_at: None,
             jobs: Vec::new(),
             launchers: Slab::default(),

@@ -56,11 +56,16 @@ pub trait DueIndex<A: Aggregate>: Send + Sync {
 /// Finds due deliveries.
 #[async_trait]
 pub trait DueDeliveries: Send + Sync {
-    /// Deliveries of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
+    /// The parts of the index, which are read apart: shards, unless there is more to read.
+    fn parts(&self) -> u32 {
+        SHARDS
+    }
+
+    /// Deliveries of a part that are due, the longest overdue first, at most [`PER_SHARD`].
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
+    async fn due_deliveries(&self, part: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
 }
 
 /// One kind of things that may be due, as the sweep sees it.
@@ -163,8 +168,8 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     for aggregates in ports.aggregates {
         aggregates.sweep(ports.clock, &mut swept).await;
     }
-    let deliveries: Vec<_> = futures_util::stream::iter(0..SHARDS)
-        .map(|shard| ports.due_deliveries.due_deliveries(shard, now))
+    let deliveries: Vec<_> = futures_util::stream::iter(0..ports.due_deliveries.parts())
+        .map(|part| ports.due_deliveries.due_deliveries(part, now))
         .buffer_unordered(READS_AT_ONCE)
         .collect()
         .await;

@@ -12,14 +12,14 @@ use reelhook_domain::{
 use crate::clock::ClockAndRandom;
 use crate::digest::sha256_hex;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
-use crate::outbox::sweep::shard;
+use crate::outbox::sweep::hash;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::deliver::SaveDeliveries;
 use crate::webhooks::endpoints::EndpointStateStore;
 use crate::webhooks::events::{EventRow, hint};
 
-/// The number of partitions of a day's deliveries.
+/// The number of partitions of a day's deliveries, unless a store has more.
 pub const DELIVERY_SHARDS: u32 = 4;
 /// Days that deliveries are kept.
 pub const DELIVERY_DAYS: i64 = 30;
@@ -38,9 +38,9 @@ pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long deliveries are kept.
 pub(crate) const RETENTION: Duration = Duration::from_secs(DELIVERY_DAYS as u64 * DAY.as_secs());
 
-/// The partition of a delivery among those of its day.
-pub fn delivery_shard(id: DeliveryId) -> u32 {
-    shard(&id.to_string()) % DELIVERY_SHARDS
+/// The partition of a delivery among those of its day, which has so many.
+pub fn delivery_shard(id: DeliveryId, shards: u32) -> u32 {
+    hash(&id.to_string()) % shards
 }
 
 /// The cursor of a delivery: lists sort by time, then by id.
@@ -65,6 +65,11 @@ pub struct DeliveryDetails {
 /// Reads deliveries.
 #[async_trait]
 pub trait DeliveryQueries: SaveDeliveries {
+    /// The number of partitions of a day's deliveries that may have some.
+    fn shards(&self) -> u32 {
+        DELIVERY_SHARDS
+    }
+
     /// Deliveries about a subject before a cursor, newest first; eventually consistent.
     ///
     /// # Errors
@@ -241,7 +246,7 @@ async fn of_day(
     before: &str,
 ) -> Result<Vec<ListedDelivery>, StoreError> {
     let day = day.day();
-    let shards = (0..DELIVERY_SHARDS).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
+    let shards = (0..deliveries.shards()).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
     let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort_by(|one, other| other.cmp(one));
     // One that an older version created may be in two shards: in its own, and in that of its event.

@@ -57,7 +57,7 @@ impl Lines {
         let place = |(seq, line): &(String, LogLine)| day_place(line.at, &line.subject, seq);
         let lines: Row = lines.into_iter().map(|line| (place(&line), line.1)).collect();
         if let Some((place, line)) = lines.last().cloned() {
-            self.of_days.insert((line.at.day(), log_shard(&line.subject), place), lines);
+            self.of_days.insert((line.at.day(), log_shard(&line.subject, LOG_SHARDS), place), lines);
         }
     }
 

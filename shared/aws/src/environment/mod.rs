@@ -8,9 +8,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reelhook_app::views::captions::CAPTIONS;
+use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{FairShares, Policy};
 
+use crate::items::shards::{CounterShards, EndedShards};
 use crate::jobs::active::shards::ActiveShards;
 
 /// Missing and invalid variables.
@@ -148,17 +149,24 @@ impl Environment {
         self.parsed("MAX_WORKERS", 3)
     }
 
-    /// FAIR_SHARES and FAIR_SHARE_PERCENT: the parts of the slots that owners and keys get.
-    pub fn fair_shares(&mut self) -> FairShares {
-        let weights = self.optional("FAIR_SHARES").unwrap_or_default();
-        let percent = self.parsed("FAIR_SHARE_PERCENT", 100);
-        let read = FairShares::parse(&weights, percent).map_err(|error| format!("FAIR_SHARES: {error}"));
-        self.checked(read, FairShares::default())
+    /// FAIR_SHARE_PERCENT: the part of the slots that one owner or key holds at most.
+    pub fn fair_share_percent(&mut self) -> usize {
+        self.parsed("FAIR_SHARE_PERCENT", 100)
     }
 
     /// ACTIVE_SHARDS and ACTIVE_SHARDS_BEFORE: the shards of the index of jobs under way, now and before.
     pub fn active_shards(&mut self) -> ActiveShards {
         ActiveShards::new(self.parsed("ACTIVE_SHARDS", 1), self.parsed("ACTIVE_SHARDS_BEFORE", 1))
+    }
+
+    /// ENDED_SHARDS and ENDED_SHARDS_BEFORE: the shards of the indexes of what has ended, now and before.
+    pub fn ended_shards(&mut self) -> EndedShards {
+        EndedShards::new(self.parsed("ENDED_SHARDS", 1), self.parsed("ENDED_SHARDS_BEFORE", 1))
+    }
+
+    /// COUNTER_SHARDS: the shards of the counters of ended jobs.
+    pub fn counter_shards(&mut self) -> CounterShards {
+        CounterShards::new(self.parsed("COUNTER_SHARDS", 1))
     }
 
     /// ADMISSION_SHARDS: the rows that grant slots to runs.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
+use reelhook_app::jobs::logs::{LOG_DAYS, LOG_SHARDS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
 use reelhook_app::outbox::rows::{LogLine, LogRow, StoredLive, sort_key};
 use reelhook_app::store::{Saved, StoreError};
@@ -14,6 +14,7 @@ use reelhook_domain::{Admission, Delivery, DeliveryId, SlotRow, Slots, Subject, 
 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;
+use crate::items::shards::EndedShards;
 use crate::items::{Item, s, text, ttl};
 use crate::jobs::counters::CounterTable;
 use crate::jobs::event_rows::{self, LINE, LIVE_ATTRIBUTES};
@@ -24,12 +25,20 @@ use crate::webhooks::deliveries::DeliveryTable;
 pub struct JobEventTable {
     client: aws_sdk_dynamodb::Client,
     table: String,
+    /// The shards of the index by day.
+    shards: EndedShards,
 }
 
 impl JobEventTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), shards: EndedShards::default() }
+    }
+
+    /// The same table, whose index by day has these shards.
+    #[must_use]
+    pub fn sharded(self, shards: EndedShards) -> Self {
+        Self { shards, ..self }
     }
 
     fn of_subject_query(&self, subject: &Subject, condition: &str, place: Option<&str>) -> QueryFluentBuilder {
@@ -92,7 +101,8 @@ impl JobEventTable {
     }
 
     async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
-        let requests = chunk.iter().map(|row| put(log_item(row))).collect();
+        let shards = self.shards.written(LOG_SHARDS);
+        let requests = chunk.iter().map(|row| put(log_item(row, shards))).collect();
         write_all("write log", &self.client, &self.table, requests).await
     }
 }
@@ -121,6 +131,10 @@ async fn page(
 
 #[async_trait]
 impl LogStore for JobEventTable {
+    fn shards(&self) -> u32 {
+        self.shards.read(LOG_SHARDS)
+    }
+
     async fn of_subject(&self, subject: &Subject, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
         let query = self.of_subject_query(subject, "seq < :place", before).scan_index_forward(false);
         page(query, "seq", |_, seq| seq, rows).await
@@ -160,13 +174,14 @@ impl LiveStore for JobEventTable {
     }
 }
 
-fn log_item(row: &LogRow) -> Item {
+/// The item of a row, whose day has so many partitions in the index.
+fn log_item(row: &LogRow, shards: u32) -> Item {
     let seq = sort_key(row.version, row.index);
     let mut item: Item = [("job_id", s(row.subject.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, LOG_DAYS))]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
     if row.entry.is_some() {
-        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.subject))));
+        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.subject, shards))));
         item.insert("place".to_owned(), s(day_place(row.at, &row.subject, &seq)));
     }
     item.extend(event_rows::attributes(row).into_iter().map(|(name, value)| (name.to_owned(), value)));
@@ -213,8 +228,8 @@ impl FanoutStore for FanoutTables {
         self.log.remove(subject).await
     }
 
-    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
-        self.counters.count(step, (self.now)()).await
+    async fn count(&self, steps: &[CountStep]) -> Vec<Result<(), StoreError>> {
+        self.counters.count(steps, (self.now)()).await
     }
 }
 

@@ -16,6 +16,7 @@ use reelhook_domain::{Job, JobId, JobKind, OwnerId, Status, Timestamp};
 
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
+use crate::items::shards::month_shard;
 use crate::items::{Item, n, number, s, text};
 use crate::jobs::active::{self, Entry, Stage};
 use crate::jobs::item::status_month;
@@ -56,12 +57,13 @@ impl QueueStore for JobTable {
             found.truncate(limit);
             return Ok(found);
         }
-        let read = |family: JobKind| {
-            let values = [(":month", s(status_month(family, status, month))), (":until", n(until.millis()))];
+        let read = |(family, shard): (JobKind, u32)| {
+            let month = s(month_shard(&status_month(family, status, month), shard));
+            let values = [(":month", month), (":until", n(until.millis()))];
             let query = self.items.query("by-status", "status_month = :month AND created_at <= :until", &values);
             listed(query.scan_index_forward(false), limit)
         };
-        let mut found = try_join_all(partitions(family).iter().copied().map(read)).await?.concat();
+        let mut found = try_join_all(self.ended_in(partitions(family)).into_iter().map(read)).await?.concat();
         found.sort_by(|(a, _), (b, _)| b.cmp(a));
         found.truncate(limit);
         Ok(found)
@@ -98,13 +100,13 @@ impl QueueStore for JobTable {
             found.truncate(limit);
             return Ok(found);
         }
-        let read = |family: JobKind| {
-            let month = s(status_month(family, status, month));
+        let read = |(family, shard): (JobKind, u32)| {
+            let month = s(month_shard(&status_month(family, status, month), shard));
             let values = [(":month", month), (":from", n(from.millis())), (":until", n(until.millis()))];
             let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
             listed(self.items.query("by-status", condition, &values), limit)
         };
-        let mut found = try_join_all(JobKind::ALL.iter().copied().map(read)).await?.concat();
+        let mut found = try_join_all(self.ended_in(JobKind::ALL).into_iter().map(read)).await?.concat();
         found.sort_by_key(|(at, _)| *at);
         found.truncate(limit);
         Ok(found)

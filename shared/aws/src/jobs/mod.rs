@@ -4,6 +4,7 @@ pub mod active;
 pub mod admission;
 mod circuits;
 pub mod counters;
+pub(crate) mod counts;
 pub(crate) mod event_rows;
 pub mod events;
 pub(crate) mod idempotency;

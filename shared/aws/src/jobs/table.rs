@@ -25,6 +25,7 @@ use tokio::sync::Mutex;
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
 use crate::items::packed::StoredForm;
+use crate::items::shards::{EndedShards, month_shard};
 use crate::items::{n, s, text};
 use crate::jobs::active::shards::ActiveShards;
 use crate::jobs::active::{self, Stage, ready};
@@ -72,6 +73,13 @@ impl JobTable {
     #[must_use]
     pub fn sharded(mut self, shards: ActiveShards) -> Self {
         self.items.shards = shards;
+        self
+    }
+
+    /// The same table, whose index by status has these shards.
+    #[must_use]
+    pub fn ended_in_shards(mut self, shards: EndedShards) -> Self {
+        self.items.ended = shards;
         self
     }
 
@@ -125,10 +133,10 @@ impl JobTable {
     /// [`StoreError`].
     pub async fn count(&self, status: Status, day: &str) -> Result<i64, StoreError> {
         let mut total = 0;
-        for &family in JobKind::ALL {
+        for (family, shard) in self.ended_in(JobKind::ALL) {
             let mut start = None;
             loop {
-                let query = self.of_day(family, status, day)?.select(Select::Count);
+                let query = self.of_day(family, shard, status, day)?.select(Select::Count);
                 let answer = query.set_exclusive_start_key(start).send().await;
                 let answer = answer.map_err(|error| store_error("count jobs", error))?;
                 total += i64::from(answer.count());
@@ -141,13 +149,20 @@ impl JobTable {
         Ok(total)
     }
 
-    /// A query of the ended jobs of a family and status that were created on a day.
-    fn of_day(&self, family: JobKind, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
+    /// The partitions of the index by status, for a status and a month, that have the ended jobs of these families: each in
+    /// each shard.
+    pub(super) fn ended_in(&self, families: &[JobKind]) -> Vec<(JobKind, u32)> {
+        let shards = self.items.ended.read(1);
+        families.iter().flat_map(|family| (0..shards).map(move |shard| (*family, shard))).collect()
+    }
+
+    /// A query of the ended jobs of a family and status in a shard that were created on a day.
+    fn of_day(&self, family: JobKind, shard: u32, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
         let first = Timestamp::parse_day(day).ok_or_else(|| StoreError::Unreadable {
             operation: "list jobs",
             reason: format!("`{day}` is not a day such as `2024-01-31`"),
         })?;
-        let month = s(status_month(family, status, day));
+        let month = s(month_shard(&status_month(family, status, day), shard));
         let last = first.after(DAY).before(Duration::from_millis(1));
         let values = [(":month", month), (":first", n(first.millis())), (":last", n(last.millis()))];
         Ok(self.items.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
@@ -228,6 +243,29 @@ fn counted(ranks: &[String]) -> QueueCounts {
         }
     }
     counts
+}
+
+/// The partition that a cursor among ended jobs is in, and the rest of the cursor: `created/id`. It is the cursor itself in
+/// the first shard of workflows, as before there were others.
+fn partition_of(cursor: &str) -> ((JobKind, u32), &str) {
+    let (family, rest) = match cursor.strip_prefix(VIDEOS) {
+        Some(rest) => (JobKind::Video, rest),
+        None => (JobKind::Workflow, cursor),
+    };
+    let in_shard = rest.strip_prefix('#').and_then(|rest| rest.split_once('/'));
+    match in_shard.and_then(|(shard, rest)| Some((shard.parse().ok()?, rest))) {
+        Some((shard, rest)) => ((family, shard), rest),
+        None => ((family, 0), rest),
+    }
+}
+
+/// The prefix that names a partition in a cursor.
+fn cursor_prefix(family: JobKind, shard: u32) -> String {
+    let family = match family {
+        JobKind::Workflow => "",
+        JobKind::Video => VIDEOS,
+    };
+    if shard == 0 { family.to_owned() } else { format!("{family}#{shard}/") }
 }
 
 #[async_trait]
@@ -349,17 +387,22 @@ impl JobLister for JobTable {
         if !status.is_final() {
             return self.page_under_way(status, day, after).await;
         }
-        // The cursor is `created/id`; among VidBuilder's jobs it has the prefix `VIDEOS`.
-        let rest = after.and_then(|after| after.strip_prefix(VIDEOS));
-        let (mut cursor, mut found) = (rest.or(after), Vec::new());
-        for family in JobKind::ALL.iter().copied().skip(usize::from(rest.is_some())) {
+        let partitions = self.ended_in(JobKind::ALL);
+        // Where its partition is no longer read, the day begins anew: repairing a job again changes nothing.
+        let begun = after.map(partition_of).and_then(|(of, rest)| {
+            let skipped = partitions.iter().position(|partition| *partition == of)?;
+            Some((skipped, rest))
+        });
+        let (skipped, mut cursor) = begun.map_or((0, None), |(skipped, rest)| (skipped, Some(rest)));
+        let mut found = Vec::new();
+        for (family, shard) in partitions.into_iter().skip(skipped) {
             let start = cursor.take().and_then(|cursor| {
                 let (created, id) = cursor.split_once('/')?;
-                let month = s(status_month(family, status, day));
+                let month = s(month_shard(&status_month(family, status, day), shard));
                 let key = [("status_month", month), ("created_at", n(created)), ("id", s(id))];
                 Some(key.map(|(name, value)| (name.to_owned(), value)).into())
             });
-            let query = self.of_day(family, status, day)?.limit(PAGE);
+            let query = self.of_day(family, shard, status, day)?.limit(PAGE);
             let answer = query.set_exclusive_start_key(start).send().await;
             let answer = answer.map_err(|error| store_error("list jobs", error))?;
             found.extend(AggregateTable::<Job>::ids(answer.items()));
@@ -368,13 +411,29 @@ impl JobLister for JobTable {
                 Some(format!("{created}/{}", text(key, "id")?))
             });
             if let Some(last) = last {
-                let next = match family {
-                    JobKind::Workflow => last,
-                    JobKind::Video => format!("{VIDEOS}{last}"),
-                };
+                let next = format!("{}{last}", cursor_prefix(family, shard));
                 return Ok(Page { ids: found, next: Some(next) });
             }
         }
         Ok(Page { ids: found, next: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_names_its_partition() {
+        for (family, shard, prefix) in [
+            (JobKind::Workflow, 0, ""),
+            (JobKind::Video, 0, "vidbuilder/"),
+            (JobKind::Workflow, 2, "#2/"),
+            (JobKind::Video, 3, "vidbuilder/#3/"),
+        ] {
+            assert_eq!(cursor_prefix(family, shard), prefix);
+            let cursor = format!("{prefix}1704110400000/job_1");
+            assert_eq!(partition_of(&cursor), ((family, shard), "1704110400000/job_1"));
+        }
     }
 }

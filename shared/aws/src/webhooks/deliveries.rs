@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures_util::future::join_all;
-use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD};
+use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedBatch, LoadedDelivery, SaveDeliveries};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::batch::{BATCH_WRITE, Read, STATEMENTS, by_name, get_all, get_from, put, update_all, write_all};
 use crate::errors::store_error;
 use crate::items::packed::StoredForm;
+use crate::items::shards::{EndedShards, MOST_ENDED_SHARDS};
 use crate::items::{Item, n, s, text};
 use crate::webhooks::endpoints::{EndpointTable, state, state_key};
 use crate::webhooks::rows::{
@@ -33,6 +34,8 @@ pub struct DeliveryTable {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) table: String,
     form: StoredForm,
+    /// The shards of the indexes by day and by due time.
+    pub(crate) shards: EndedShards,
     /// The table whose states are read together with deliveries.
     endpoints: Option<String>,
 }
@@ -40,13 +43,20 @@ pub struct DeliveryTable {
 impl DeliveryTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), form: StoredForm::default(), endpoints: None }
+        let (form, shards) = (StoredForm::default(), EndedShards::default());
+        Self { client, table: table.into(), form, shards, endpoints: None }
     }
 
     /// The same, with events and deliveries written in this form.
     #[must_use]
     pub fn storing(self, form: StoredForm) -> Self {
         Self { form, ..self }
+    }
+
+    /// The same, whose indexes by day and by due time have these shards.
+    #[must_use]
+    pub fn sharded(self, shards: EndedShards) -> Self {
+        Self { shards, ..self }
     }
 
     /// The same, which reads states of these endpoints together with deliveries.
@@ -99,7 +109,17 @@ impl DeliveryTable {
 
 #[async_trait]
 impl DueDeliveries for DeliveryTable {
-    async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+    /// The shards that are read, and each minute another one of all, so that deliveries are found that are in none of those.
+    fn parts(&self) -> u32 {
+        self.shards.read(SHARDS) + 1
+    }
+
+    async fn due_deliveries(&self, part: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+        let read = self.shards.read(SHARDS);
+        let shard = if part < read { part } else { minute_of(now) % (MOST_ENDED_SHARDS * SHARDS) };
+        if part >= read && shard < read {
+            return Ok(Vec::new());
+        }
         let query = self
             .client
             .query()
@@ -136,13 +156,13 @@ impl EventStore for DeliveryTable {
         }
         let (first, _) = deliveries.split_at(deliveries.len().min(NAMED));
         let mut known = None;
-        for item in event_items(event, first) {
+        for item in event_items(event, first, self.shards) {
             known = self.put_new(operation, item).await?;
         }
         let mut left = unnamed(deliveries, first, known.as_ref());
         while let Some(next) = left.first().copied() {
             let (chunk, _) = left.split_at(left.len().min(NAMED));
-            let known = self.put_new(operation, further_item(event, chunk)).await?;
+            let known = self.put_new(operation, further_item(event, chunk, self.shards)).await?;
             left = unnamed(&left, chunk, known.as_ref());
             // The row has its key from this one.
             left.retain(|id| *id != next);
@@ -151,7 +171,8 @@ impl EventStore for DeliveryTable {
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.put_new("put delivery", delivery_item(delivery, &new_write_id(), self.form)).await.map(drop)
+        let item = delivery_item(delivery, &new_write_id(), self.form, self.shards);
+        self.put_new("put delivery", item).await.map(drop)
     }
 }
 
@@ -189,7 +210,7 @@ impl SaveDeliveries for DeliveryTable {
         let operation = "save deliveries";
         // A call changes each delivery once, so its id distinguishes its writes from all others.
         let write_id = new_write_id();
-        let update = |delivery: &&Delivery| delivery_update(delivery, &write_id, self.form);
+        let update = |delivery: &&Delivery| delivery_update(delivery, &write_id, self.form, self.shards);
         let stored = |item: &Item| read_row(operation, item);
         let calls = deliveries
             .chunks(STATEMENTS)
@@ -264,6 +285,11 @@ impl AttemptRecorder for DeliveryTable {
         }
         Ok(())
     }
+}
+
+/// The number of a minute.
+fn minute_of(now: Timestamp) -> u32 {
+    u32::try_from(now.seconds() / 60).unwrap_or_default()
 }
 
 /// A random id of one write: long enough to tell it from the one that was stored.

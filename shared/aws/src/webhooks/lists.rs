@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::future::try_join;
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::deliveries::{DeliveryDetails, DeliveryQueries, ListedDelivery};
+use reelhook_app::webhooks::deliveries::{DELIVERY_SHARDS, DeliveryDetails, DeliveryQueries, ListedDelivery};
 use reelhook_domain::{Delivery, DeliveryId, Subject};
 
 use crate::errors::store_error;
@@ -73,6 +73,10 @@ impl Order {
 
 #[async_trait]
 impl DeliveryQueries for DeliveryTable {
+    fn shards(&self) -> u32 {
+        self.shards.read(DELIVERY_SHARDS)
+    }
+
     async fn of_subject(
         &self,
         subject: &Subject,
@@ -155,13 +159,22 @@ impl DeliveryTable {
         cursor: &str,
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError> {
-        let query = self.beyond(index, attribute, partition, order, cursor).limit(count(limit));
-        let answer = query.send().await.map_err(|error| store_error("list deliveries", error))?;
         let entry = |item: &Item| {
             let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
             Some((text(item, "place")?.to_owned(), id))
         };
-        Ok(answer.items().iter().filter_map(entry).collect())
+        let (mut found, mut start) = (Vec::new(), None);
+        loop {
+            let query = self.beyond(index, attribute, partition, order, cursor).limit(count(limit - found.len()));
+            let answer = query.set_exclusive_start_key(start).send().await;
+            let answer = answer.map_err(|error| store_error("list deliveries", error))?;
+            found.extend(answer.items().iter().filter_map(entry));
+            start = answer.last_evaluated_key;
+            // A page may end early.
+            if start.is_none() || found.len() >= limit {
+                return Ok(found);
+            }
+        }
     }
 
     /// Deliveries that rows of a shard of a day name beyond a cursor: at least the first `limit`, if there are as many.

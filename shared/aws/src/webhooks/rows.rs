@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_app::outbox::sweep::shard;
+use reelhook_app::outbox::sweep::{SHARDS, hash};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::deliveries::{
     DELIVERY_DAYS, DELIVERY_SHARDS, ListedDelivery, delivery_cursor, delivery_shard,
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::batch::Update;
 use crate::items::packed::{StoredForm, body_of_webhook, read_item};
+use crate::items::shards::EndedShards;
 use crate::items::{Item, SCHEMA, json, n, s, text, ttl};
 
 /// Days that events are kept: longer than a delivery whose attempts span days.
@@ -79,38 +80,39 @@ pub(crate) fn day_of_events(day: &str, shard: u32) -> String {
 }
 
 /// The rows of an event. The last one names these deliveries, at most 30.
-pub fn event_items(event: &EventRow, deliveries: &[DeliveryId]) -> Vec<Item> {
+pub fn event_items(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards) -> Vec<Item> {
     let at = event_key(&event.id);
     let mut item = key(&at);
     item.insert("body".to_owned(), body_of_webhook(event));
     item.insert("expires_at".to_owned(), ttl(event.at, EVENT_DAYS));
     if at.0 == subject_partition(event.subject.as_str()) {
-        item.extend(naming(event, deliveries));
+        item.extend(naming(event, deliveries, shards));
         return vec![item];
     }
     // The id begins with another subject's, for example that of a webhook that is about a delivery.
-    vec![item, naming_item(event, event.id.to_string(), deliveries)]
+    vec![item, naming_item(event, event.id.to_string(), deliveries, shards)]
 }
 
 /// The row of further deliveries of an event: beyond those that its own row names, or of endpoints that were added later.
-pub(crate) fn further_item(event: &EventRow, deliveries: &[DeliveryId]) -> Item {
+pub(crate) fn further_item(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards) -> Item {
     let first = deliveries.first().map(ToString::to_string).unwrap_or_default();
-    naming_item(event, format!("{}#{first}", event.id), deliveries)
+    naming_item(event, format!("{}#{first}", event.id), deliveries, shards)
 }
 
 /// A row that only names deliveries of an event.
-fn naming_item(event: &EventRow, sk: String, deliveries: &[DeliveryId]) -> Item {
+fn naming_item(event: &EventRow, sk: String, deliveries: &[DeliveryId], shards: EndedShards) -> Item {
     let mut item = key(&(subject_partition(event.subject.as_str()), sk));
-    item.extend(naming(event, deliveries));
+    item.extend(naming(event, deliveries, shards));
     item.insert("expires_at".to_owned(), ttl(event.at, EVENT_DAYS));
     item
 }
 
 /// The attributes that name deliveries of an event, also in the index by day.
-fn naming(event: &EventRow, deliveries: &[DeliveryId]) -> [(String, AttributeValue); 2] {
+fn naming(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards) -> [(String, AttributeValue); 2] {
     let mut place = format!("{:013}.", event.at.millis());
     place.extend(deliveries.iter().map(|id| id.0.simple().to_string()));
-    let day = day_of_events(&event.at.day(), shard(event.id.as_str()) % DELIVERY_SHARDS);
+    let shard = hash(event.id.as_str()) % shards.written(DELIVERY_SHARDS);
+    let day = day_of_events(&event.at.day(), shard);
     [("place".to_owned(), s(place)), ("day_shard".to_owned(), s(day))]
 }
 
@@ -132,7 +134,7 @@ pub(crate) fn older_event_item(event: &EventRow) -> Item {
 }
 
 /// A new delivery; `write_id` identifies the write.
-pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm) -> Item {
+pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm, shards: EndedShards) -> Item {
     let mut item = key(&delivery_key(delivery.id));
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set("version", n(delivery.version));
@@ -141,20 +143,21 @@ pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm) -> I
     set("body", body(delivery, form));
     set("expires_at", expiry(delivery));
     if let Some(due) = delivery.due_at {
-        set("due_shard", due_shard(delivery.id));
+        set("due_shard", due_shard(delivery.id, shards));
         set("due_at", n(due.millis()));
     }
     if form == StoredForm::Text {
         set("schema", n(SCHEMA));
         set("job_id", s(delivery.subject.as_str()));
         set("place", s(delivery_cursor(delivery)));
-        set("day_shard", s(day_of_deliveries(&delivery.created_at.day(), delivery_shard(delivery.id))));
+        let shard = delivery_shard(delivery.id, shards.written(DELIVERY_SHARDS));
+        set("day_shard", s(day_of_deliveries(&delivery.created_at.day(), shard)));
     }
     item
 }
 
 /// The attributes that change from one version of a delivery to the next.
-pub(crate) fn delivery_update(delivery: &Delivery, write_id: &str, form: StoredForm) -> Update {
+pub(crate) fn delivery_update(delivery: &Delivery, write_id: &str, form: StoredForm, shards: EndedShards) -> Update {
     let mut set = vec![
         ("version", n(delivery.version)),
         ("write_id", s(write_id)),
@@ -163,7 +166,8 @@ pub(crate) fn delivery_update(delivery: &Delivery, write_id: &str, form: StoredF
     ];
     if let Some(due) = delivery.due_at {
         let event_id = s(delivery.event_id.as_str());
-        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.millis())), ("event_id", event_id)]);
+        let due_shard = due_shard(delivery.id, shards);
+        set.extend([("due_shard", due_shard), ("due_at", n(due.millis())), ("event_id", event_id)]);
     }
     Update {
         key: [s(delivery_partition(delivery.id)), s("delivery")],
@@ -245,8 +249,8 @@ fn expiry(delivery: &Delivery) -> AttributeValue {
     ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS)
 }
 
-fn due_shard(id: DeliveryId) -> AttributeValue {
-    s(format!("due#{}", shard(&id.to_string())))
+fn due_shard(id: DeliveryId, shards: EndedShards) -> AttributeValue {
+    s(format!("due#{}", hash(&id.to_string()) % shards.written(SHARDS)))
 }
 
 #[cfg(test)]
@@ -283,7 +287,7 @@ mod tests {
             data: Value::Null.into(),
             callback: None,
         };
-        let items = event_items(&event, &ids);
+        let items = event_items(&event, &ids, EndedShards::default());
         assert_eq!(items.len(), 1);
         assert!(text(&items[0], "place").unwrap().len() <= 1024);
         let expected: Vec<ListedDelivery> = ids.iter().map(|id| (format!("1704110400000.{id}"), *id)).collect();

@@ -11,6 +11,7 @@ use reelhook_app::views;
 use reelhook_app::views::Dialect;
 use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::subscriptions::Subscriptions;
+use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::table::JobTable;
@@ -140,10 +141,22 @@ async fn lines_are_written_in_batches_of_25() {
             r#""details":{"z":0,"a":"Série"}}"#,
         ) },
         "expires_at": { "N": (NOON.seconds() + 30 * 86_400).to_string() },
-        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job().into())) },
+        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job().into(), 4)) },
         "place": { "S": "1704110400000.job_1.0000000007.00" },
     });
     assert_eq!(first, expected);
+}
+
+#[tokio::test]
+async fn the_index_by_day_has_four_partitions_for_each_shard() {
+    for (shards, count) in [(EndedShards::default(), 4), (EndedShards::new(4, 1), 16)] {
+        let (mut tables, calls) = tables(|_, _| ok());
+        tables.log = tables.log.sharded(shards);
+        assert_eq!(LogStore::shards(&tables.log), count);
+        tables.put_logs(&lines(1)).await.remove(0).unwrap();
+        let row = calls.only().at("/RequestItems/JobEvents/0/PutRequest/Item/day_shard/S").clone();
+        assert_eq!(row, json!(format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job().into(), count))));
+    }
 }
 
 #[tokio::test]

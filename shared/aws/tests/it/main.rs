@@ -3,6 +3,7 @@
 mod catalog;
 mod clips;
 mod cloud_transport;
+mod counter_shards;
 mod counters;
 mod credits;
 mod deliveries;

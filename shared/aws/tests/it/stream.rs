@@ -147,9 +147,9 @@ fn an_effect_of_an_unknown_kind_waits_a_quarter_of_an_hour_for_a_newer_version_a
 #[test]
 fn a_body_with_the_dictionary_of_a_newer_version_waits_as_long() {
     let mut newer = image(&waiting());
-    newer["body"] = json!({ "B": aws_smithy_types::base64::encode([2, 3, 0]) });
+    newer["body"] = json!({ "B": aws_smithy_types::base64::encode([99, 3, 0]) });
     let record = record("INSERT", None, Some(&newer));
-    let reason = "the body names the unknown dictionary 2".to_owned();
+    let reason = "the body names the unknown dictionary 99".to_owned();
     assert_eq!(read(&record, Timestamp(WRITTEN.0 + 15 * MINUTE_MS - 1)), Record::TooNew(reason.clone()));
     assert_eq!(read(&record, Timestamp(WRITTEN.0 + 15 * MINUTE_MS)), Record::Poison(reason));
 }

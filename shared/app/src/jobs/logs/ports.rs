@@ -7,10 +7,10 @@ use reelhook_domain::{Job, JobId, LogLevel, Subject, Timestamp};
 
 use crate::jobs::store::JobStore;
 use crate::outbox::rows::LogLine;
-use crate::outbox::sweep::shard;
+use crate::outbox::sweep::hash;
 use crate::store::StoreError;
 
-/// The number of partitions of a day's lines.
+/// The number of partitions of a day's lines, unless a store has more.
 pub const LOG_SHARDS: u32 = 4;
 /// Days for which lines are kept; DynamoDB removes them late.
 pub const LOG_DAYS: i64 = 30;
@@ -25,9 +25,9 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long lines are kept.
 pub(super) const KEPT: Duration = Duration::from_secs(LOG_DAYS as u64 * DAY.as_secs());
 
-/// The partition of a day's lines that holds those of `subject`.
-pub fn log_shard(subject: &Subject) -> u32 {
-    shard(subject.as_str()) % LOG_SHARDS
+/// The partition of a day's lines, of so many, that holds those of `subject`.
+pub fn log_shard(subject: &Subject, shards: u32) -> u32 {
+    hash(subject.as_str()) % shards
 }
 
 /// The sort key of a line among a day's lines: they sort by time, then by subject and its log's sort key `seq`.
@@ -57,6 +57,11 @@ pub struct Page {
 /// Reads log lines.
 #[async_trait]
 pub trait LogStore: Send + Sync {
+    /// The number of partitions of a day's lines that may have some.
+    fn shards(&self) -> u32 {
+        LOG_SHARDS
+    }
+
     /// The rows of a job's log before a sort key, newest first; strongly consistent.
     ///
     /// # Errors

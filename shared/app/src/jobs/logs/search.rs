@@ -42,7 +42,7 @@ pub async fn search(of: LogSources<'_>, search: &Search, now: Timestamp) -> Resu
     let (mut found, mut bytes) = (Vec::new(), 0);
     let mut pages = PAGES.saturating_sub(items.pages);
     let mut before = search.before.clone();
-    for mut sources in sources(search, items.kept, now) {
+    for mut sources in sources(search, items.kept, of.lines.shards(), now) {
         let end = sources[0].end();
         loop {
             let unknown: Vec<&mut Source> = sources.iter_mut().filter(|source| source.is_unknown()).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reelhook_domain::{Job, Subject, Timestamp};
 
-use super::ports::{DAY, KEPT, LOG_SHARDS, LogStore, PACKED_SPAN, ROWS, Search, day_place};
+use super::ports::{DAY, KEPT, LogStore, PACKED_SPAN, ROWS, Search, day_place};
 use crate::outbox::rows::{LogLine, kept_lines};
 use crate::store::StoreError;
 use crate::webhooks::deliveries::time_of;
@@ -88,8 +88,8 @@ pub(super) fn start(search: &Search, now: Timestamp) -> Option<String> {
     Some(search.before.clone().filter(|before| *before < end).unwrap_or(end))
 }
 
-/// The sources of a search, day by day, the newest first.
-pub(super) fn sources(search: &Search, kept: Kept, now: Timestamp) -> Vec<Vec<Source>> {
+/// The sources of a search, day by day, the newest first. A day has so many shards.
+pub(super) fn sources(search: &Search, kept: Kept, shards: u32, now: Timestamp) -> Vec<Vec<Source>> {
     let Kept { before, lines: mut kept, is_whole } = kept;
     if let Some(job) = &search.job {
         let kept = Source::of_items(kept);
@@ -110,7 +110,7 @@ pub(super) fn sources(search: &Search, kept: Kept, now: Timestamp) -> Vec<Vec<So
         let begin = Timestamp::start_of_window(day, DAY);
         let from = format!("{:013}", from.max(begin).millis());
         let items = Source::of_items(kept.split_off(&from));
-        let shards = (0..LOG_SHARDS).map(|shard| Of::Day { day: begin.day(), shard, from: from.clone() });
+        let shards = (0..shards).map(|shard| Of::Day { day: begin.day(), shard, from: from.clone() });
         shards.map(|of| Source::new(of, before.clone(), Some(again.clone()))).chain([items]).collect()
     };
     days.map(of_day).collect()

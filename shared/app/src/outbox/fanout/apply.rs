@@ -49,8 +49,9 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
     log_events(&plans[..progress.until]);
 
-    for (index, step) in each(&plans[..progress.until], |plan| &plan.counts) {
-        progress.note(&[index], vec![ports.store.count(step).await]);
+    let counts = owned(&plans[..progress.until], |plan| plan.counts.clone());
+    if !counts.1.is_empty() {
+        progress.note(&counts.0, ports.store.count(&counts.1).await);
     }
 
     let mut jobs_wait = false;

@@ -7,6 +7,7 @@ use reelhook_app::webhooks::deliver::SaveDeliveries;
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, ListedDelivery, delivery_cursor};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_aws::items::packed::StoredForm;
+use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, Subject, Timestamp};
 use reelhook_testkit::NOON;
@@ -180,6 +181,30 @@ async fn a_day_s_deliveries_are_listed_once_in_either_order_for_any_page_size() 
             assert_eq!(unique, expected, "{limit} at a time");
         }
     }
+}
+
+#[tokio::test]
+async fn deliveries_from_before_and_after_there_were_more_shards_are_listed() {
+    let (mut stored, mut all) = (Vec::new(), Vec::new());
+    for n in 0..40_u32 {
+        let shards = if n < 20 { EndedShards::default() } else { EndedShards::new(4, 1) };
+        let (event, deliveries) = event(&format!("job_{n}"), 1, Timestamp(NOON.millis() + i64::from(n)), 2);
+        let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+        let (table, calls) = table(|_, _| ok());
+        table.sharded(shards).put_event(&event, &ids).await.unwrap();
+        stored.extend(calls.all().iter().map(|call| call.at("/Item").clone()));
+        all.extend(deliveries);
+    }
+    let deliveries = holding(stored).0.sharded(EndedShards::new(4, 1));
+    let (before, mut found, mut later) = (format!("{:013}", NOON.millis() + 1000), Vec::new(), 0);
+    for shard in 0..deliveries.shards() {
+        let of_shard = deliveries.of_day(DAY, shard, &before, 1000).await.unwrap();
+        later += if shard < 4 { 0 } else { of_shard.len() };
+        found.extend(of_shard);
+    }
+    found.sort();
+    assert_eq!(found, listed(all.iter()));
+    assert!(later > 0, "new ones are in all shards");
 }
 
 #[tokio::test]

@@ -3,17 +3,21 @@
 mod forms;
 mod lists;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
-use reelhook_app::outbox::sweep::DueDeliveries;
+use reelhook_app::outbox::sweep::{DueDeliveries, hash};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, SaveDeliveries};
+use reelhook_app::webhooks::deliveries::DeliveryQueries;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::items::packed::StoredForm;
+use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::rows::read_delivery;
@@ -134,6 +138,58 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     save(&deliveries, &ended).await.unwrap();
     let statement = calls.only().at("/Statements/0/Statement").as_str().unwrap().to_owned();
     assert!(statement.contains(" REMOVE \"due_shard\" REMOVE \"due_at\" REMOVE \"event_id\" WHERE "), "{statement}");
+}
+
+#[tokio::test]
+async fn deliveries_are_in_their_shards_and_all_that_may_have_some_are_read() {
+    let (delivery, event) = rows(1);
+    let (hash, hash_of_event) = (hash(&delivery.id.to_string()), hash(event.id.as_str()));
+    let day = |prefix: &str, shard: u32| json!({ "S": format!("{prefix}2024-01-01#{shard}") });
+    for (shards, of_day, of_due) in [(EndedShards::default(), 4, 16), (EndedShards::new(4, 1), 16, 64)] {
+        for form in [StoredForm::Compressed, StoredForm::Text] {
+            let (deliveries, calls) = table(|_, _| ok());
+            let deliveries = deliveries.storing(form).sharded(shards);
+            deliveries.put_delivery(&delivery).await.unwrap();
+            deliveries.put_event(&event, &[delivery.id]).await.unwrap();
+            let [row, of_event] = [0, 1].map(|call| calls.all()[call].at("/Item").clone());
+            assert_eq!(row["due_shard"], json!({ "S": format!("due#{}", hash % of_due) }));
+            let expected = match form {
+                StoredForm::Compressed => [Value::Null, day("events#", hash_of_event % of_day)],
+                StoredForm::Text => [day("", hash % of_day), Value::Null],
+            };
+            assert_eq!([&row["day_shard"], &of_event["day_shard"]], [&expected[0], &expected[1]], "{form:?}");
+            assert_eq!((DeliveryQueries::shards(&deliveries), deliveries.parts()), (of_day, of_due + 1));
+        }
+    }
+    let lowered = table(|_, _| ok()).0.sharded(EndedShards::new(1, 4));
+    assert_eq!((DeliveryQueries::shards(&lowered), lowered.parts()), (16, 65));
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_due_again_is_in_its_shard() {
+    let delivery = attempted(1);
+    let (deliveries, calls) = table(|_, _| statements(&[None]));
+    save(&deliveries.sharded(EndedShards::new(4, 1)), &delivery).await.unwrap();
+    let shard = json!({ "S": format!("due#{}", hash(&delivery.id.to_string()) % 64) });
+    let parameters = calls.only().at("/Statements/0/Parameters").as_array().unwrap().clone();
+    assert!(parameters.contains(&shard), "{parameters:?}");
+}
+
+#[tokio::test]
+async fn due_deliveries_of_a_shard_that_is_no_longer_read_are_found_within_64_minutes() {
+    let read = async |shards: EndedShards| {
+        let (deliveries, calls) = table(|_, _| ok());
+        let deliveries = deliveries.sharded(shards);
+        for minute in 0..64 {
+            let now = NOON.after(Duration::from_secs(60 * minute));
+            assert!(deliveries.due_deliveries(deliveries.parts() - 1, now).await.unwrap().is_empty());
+        }
+        let shard = |call: &Call| call.at("/ExpressionAttributeValues/:shard/S").as_str().unwrap().to_owned();
+        calls.all().iter().map(shard).collect::<BTreeSet<String>>()
+    };
+    let all: BTreeSet<String> = (16..64).map(|shard| format!("due#{shard}")).collect();
+    assert_eq!(read(EndedShards::default()).await, all);
+    assert!(read(EndedShards::new(4, 1)).await.is_empty(), "the sweep reads them anyway");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The Jobs table: conditional writes, items and their indexes, submissions, claims and lists.
 
+mod ended;
 mod items;
 mod lists;
 mod shards;
