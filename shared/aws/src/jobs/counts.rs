@@ -1,7 +1,7 @@
 //! The counters of ended jobs and of their logs: rows by day and status, in shards that transactions add to
 //! (docs/adr/0062-shards-of-what-has-ended.md).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
@@ -51,21 +51,20 @@ impl CounterTable {
         let first = self.counters_of(0).await?;
         let shards = first.iter().find(|item| text(item, "sk") == Some(SHARDS)).map_or(1, most);
         let others = try_join_all((1..shards).map(|shard| self.counters_of(shard))).await?;
-        let (mut completed, mut failed, mut cancelled, mut log) = (0, 0, 0, LogTally::default());
+        let (mut days, mut log) = (BTreeMap::<&str, i64>::new(), LogTally::default());
         for item in first.iter().chain(others.iter().flatten()) {
             log = log + LOG_COUNTERS.map(|name| number(item, name).unwrap_or_default()).into();
             // A job that leaves a status may be counted in another shard than when it entered, so that a shard alone may be
-            // below zero.
-            let value = number(item, "count").unwrap_or_default();
-            match text(item, "sk").and_then(|sk| sk.split_once('#')).map(|(_, status)| status) {
-                Some("completed") => completed += value,
-                Some("failed") => failed += value,
-                Some("cancelled") => cancelled += value,
-                _ => {}
+            // below zero. A day is not.
+            if let Some(counter) = text(item, "sk") {
+                *days.entry(counter).or_default() += number(item, "count").unwrap_or_default();
             }
         }
-        let [completed, failed, cancelled] =
-            [completed, failed, cancelled].map(|sum| u64::try_from(sum).unwrap_or_default());
+        let of_status = |wanted: &str| {
+            let days = days.iter().filter(|(sk, _)| sk.split_once('#').is_some_and(|(_, status)| status == wanted));
+            days.map(|(_, count)| u64::try_from(*count).unwrap_or_default()).sum()
+        };
+        let [completed, failed, cancelled] = ["completed", "failed", "cancelled"].map(of_status);
         Ok((QueueCounts { completed, failed, cancelled, ..QueueCounts::default() }, log))
     }
 
