@@ -77,11 +77,11 @@ fn variable(parameter: &str) -> String {
 /// The default of a parameter in template.yaml.
 fn default(parameter: &str) -> String {
     let template = include_str!("../../../template.yaml");
-    let (_, rest) = template.split_once(&format!("\n  {parameter}:\n")).expect("a parameter");
+    let (_, rest) = template.split_once(&format!("\n  {parameter}:")).expect("a parameter");
     let (_, rest) = rest.split_once("Default: ").expect("a default");
     match rest.strip_prefix('\'') {
         Some(quoted) => quoted.split('\'').next().expect("a text").to_owned(),
-        None => rest.split(',').next().expect("a number").to_owned(),
+        None => rest.split([',', ' ', '\n']).next().expect("a number").to_owned(),
     }
 }
 
