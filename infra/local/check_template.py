@@ -19,6 +19,7 @@ RULES = [
     access.managed_policies,
     access.environment_size,
     access.rate_limit,
+    access.public_url,
     access.reserved_concurrency,
     queues.dead_letter_queue,
     queues.visibility,
@@ -28,6 +29,7 @@ RULES = [
     storage.tables,
     storage.buckets,
     alarms.alarms,
+    alarms.failed_runs,
 ]
 
 

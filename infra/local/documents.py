@@ -79,6 +79,17 @@ def missing_paths(root, texts):
     return problems
 
 
+def missing_tests(root, text):
+    """Tests that a document names with their file, as `name` in `path`, and that the file does not have."""
+    problems = []
+    for name, path in re.findall(r"`(\w+)` in `([\w./-]+)`", text):
+        file = pathlib.Path(root) / path
+        source = file.read_text(encoding="utf-8") if file.is_file() else ""
+        if not re.search(rf"\b(?:fn|def) {name}\(", source):
+            problems.append(f"`{path}` has no test `{name}`")
+    return problems
+
+
 def commands(source):
     """The commands and the flags in a source of xtask: names as on the command line."""
     names = set()

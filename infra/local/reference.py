@@ -13,6 +13,7 @@ PAGES = {
     "RenderLayerArn": "deployment.md#the-layer-for-videos",
     "DeletionProtection": "deployment.md#steps",
     "LiveOverApi": "edge.md",
+    "CallbacksBy": "deployment.md#callbacks-at-a-function-url",
 }
 
 

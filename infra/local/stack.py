@@ -22,6 +22,7 @@ from commands import (
     retained,
     samconfig,
     secrets,
+    show,
     smoke,
 )
 from commands.cloud import Problem, Stack, is_local, say, visible
@@ -66,6 +67,8 @@ def parser():
     options = command("retained", run_retained, "find the resources that a deleted stack retained, to import them into a new one")
     options.add_argument("--resource", action="append", default=[], metavar="NAME=ID", help="resource that is not found automatically")
     options.add_argument("--directory", default=ROOT / ".local" / "retained", help="directory for the files")
+    options = command("show", lambda stack, given: show.show(stack, given.key), "print any item of any table, readable")
+    options.add_argument("key", help="TABLE/PARTITION, TABLE/PARTITION/SORT, or an id")
     command("env", lambda stack, _: functions.configuration(stack), "print the configuration of each function")
     command("queues", lambda stack, _: queues.depths(stack), "print the depth of each queue")
     command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their source queues")

@@ -23,6 +23,10 @@ class Documents(unittest.TestCase):
     def test_paths_exist(self):
         self.assertEqual(documents.missing_paths(ROOT, CURRENT), [])
 
+    def test_the_tests_of_guarantees_exist(self):
+        self.assertGreater(TEXTS["docs/guarantees.md"].count("` in `"), 50)
+        self.assertEqual(documents.missing_tests(ROOT, TEXTS["docs/guarantees.md"]), [])
+
     def test_commands_and_their_flags_exist(self):
         names, flags = documents.commands("\n".join(XTASK))
         self.assertLessEqual({"up", "retained", "import"}, names)
@@ -92,6 +96,13 @@ class Checks(unittest.TestCase):
             good=["`docs/a.md`", "see docs/a.md.", "`docs/<name>.md`", "`docs/*.md`", "`docs/`", "https://a.example/docs/b"],
             bad=["`docs/b.md`", "see docs/b.md.", "`docs/<name>.rs`", "`docs/c/*`", "node docs/b.mjs"],
         )
+
+    def test_tests_of_a_table(self):
+        (self.root / "docs/a.rs").write_text("fn one() {}\nfn onetwo() {}\n", encoding="utf-8")
+        find = lambda text: documents.missing_tests(self.root, text)
+        self.assertEqual(find("| `one` in `docs/a.rs`; `onetwo` in `docs/a.rs` | `x` |"), [])
+        self.assertEqual(find("`two` in `docs/a.rs`, `one` in `docs/b.rs`"), [
+            "`docs/a.rs` has no test `two`", "`docs/b.rs` has no test `one`"])
 
     def test_commands(self):
         source = """

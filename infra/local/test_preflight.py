@@ -144,6 +144,11 @@ class Preflight(unittest.TestCase):
         self.assertEqual((messages["stop"], len(messages["note"])), ([], 1))
         self.assertRegex(messages["note"][0], "14 executions run concurrently, but of this account's 10 only 10 are free")
 
+    def test_queues_without_limits_are_noted(self):
+        messages, _ = self.run_preflight(QueueLimits="off", RenderLayerArn=ARN)
+        self.assertEqual((messages["stop"], len(messages["note"])), ([], 1))
+        self.assertRegex(messages["note"][0], "QueueLimits=off .* may take all 1000 free executions")
+
     def test_an_account_in_between_gets_fitting_parameters(self):
         self.aws.executions, self.aws.unreserved = 1000, 80
         command = "--parameter-overrides RenderConcurrency=10 MaxViewers=20 MaxWaiters=20 DeliveryConcurrency=20`"

@@ -28,8 +28,21 @@ def allow(action, resource):
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
+def public(action):
+    properties = {"FunctionName": {"Ref": "Worker"}, "Action": action, "Principal": "*"}
+    return {"Type": "AWS::Lambda::Permission", "Properties": properties}
+
+
 def get(name, attribute="Arn"):
     return {"Fn::GetAtt": [name, attribute]}
+
+
+
+def failed_runs(logs):
+    pattern = '{ $.type = "platform.report" && $.record.status != "success" }'
+    metric = {"MetricNamespace": {"Fn::Sub": "Reelhook/${AWS::StackName}"}, "MetricName": "FailedRuns", "MetricValue": "1"}
+    properties = {"LogGroupName": {"Ref": logs}, "FilterPattern": pattern, "MetricTransformations": [metric]}
+    return {"Type": "AWS::Logs::MetricFilter", "Properties": properties}
 
 
 STREAM = {
@@ -50,6 +63,8 @@ GOOD = {
                 "Role": get("WorkerRole"),
                 "Timeout": 10,
                 "Environment": {"Variables": {"QUEUE_URL": {"Ref": "Work"}, "API_CALLS_PER_MINUTE": "100"}},
+                "ReservedConcurrentExecutions": {"Fn::If": ["Reserves", 2, {"Ref": "AWS::NoValue"}]},
+                "LoggingConfig": {"LogGroup": {"Ref": "WorkerLogs"}},
             },
         },
         "WorkerPermission": {
@@ -60,12 +75,18 @@ GOOD = {
                 "Principal": "apigateway.amazonaws.com",
             },
         },
+        "WorkerUrl": {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": get("Worker"), "AuthType": "NONE"}},
+        "WorkerUrlPermission": public("lambda:InvokeFunctionUrl"),
+        "WorkerUrlInvokePermission": public("lambda:InvokeFunction"),
         "WorkerRole": role(
             allow("dynamodb:PutItem", get("Jobs")),
             allow(["dynamodb:Query"], {"Fn::Sub": "${Jobs.Arn}/index/by-render"}),
             allow("s3:PutObject", {"Fn::Sub": "${Files.Arn}/details/*"}),
         ),
-        "Fanout": {"Type": "AWS::Lambda::Function", "Properties": {"Role": get("FanoutRole")}},
+        "Fanout": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {"Role": get("FanoutRole"), "LoggingConfig": {"LogGroup": {"Ref": "FanoutLogs"}}},
+        },
         "FanoutRole": role(allow("sqs:SendMessage", get("Work"))),
         "Work": {
             "Type": "AWS::SQS::Queue",
@@ -126,6 +147,9 @@ GOOD = {
         "WorkerErrorAlarm": alarm("Errors", {"Ref": "Worker"}, "AWS/Lambda"),
         "FanoutErrorAlarm": alarm("Errors", {"Ref": "Fanout"}, "AWS/Lambda"),
         "RecursionAlarm": alarm("RecursiveInvocationsDropped", namespace="AWS/Lambda"),
+        "WorkerFailedRuns": failed_runs("WorkerLogs"),
+        "FanoutFailedRuns": failed_runs("FanoutLogs"),
+        "FailedRunsAlarm": alarm("FailedRuns", namespace={"Fn::Sub": "Reelhook/${AWS::StackName}"}),
     },
 }
 REMOVED = object()
@@ -165,6 +189,9 @@ BAD = {
     "a large environment": ("Worker.Properties.Environment.Variables.TEXT", "x" * 4000, "environment-size: Worker"),
     "no rate limit": ("Worker.Properties.Environment.Variables.API_CALLS_PER_MINUTE", REMOVED, "rate-limit: Worker"),
     "reserved concurrency": ("Worker.Properties.ReservedConcurrentExecutions", 5, "reserved-concurrency: Worker"),
+    "a public address without a limit": ("Worker.Properties.ReservedConcurrentExecutions", REMOVED, "public-url: WorkerUrl"),
+    "a public address that nobody may call": ("WorkerUrlPermission", REMOVED, "public-url: WorkerUrl"),
+    "a public address with one of its permissions": ("WorkerUrlInvokePermission", REMOVED, "public-url: WorkerUrl"),
     "no dead-letter queue": ("Work.Properties.RedrivePolicy", REMOVED, "dead-letter-queue: Work"),
     "few receives": ("Work.Properties.RedrivePolicy.maxReceiveCount", 3, "dead-letter-queue: Work"),
     "short retention": ("WorkDlq.Properties.MessageRetentionPeriod", REMOVED, "dead-letter-queue: WorkDlq"),
@@ -194,6 +221,20 @@ BAD = {
     "no alarm on dropped recursive invocations": ("RecursionAlarm", REMOVED, "alarm: stack"),
     "no alarm on errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
     "no alarm on a function's errors": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),
+    "no filter for a function's failed runs": ("WorkerFailedRuns", REMOVED, "failed-runs: Worker"),
+    "a filter for another function's log": (
+        "FanoutFailedRuns.Properties.LogGroupName",
+        {"Ref": "WorkerLogs"},
+        "failed-runs: Fanout",
+    ),
+    "a filter for other lines": ("WorkerFailedRuns.Properties.FilterPattern", "error", "failed-runs: Worker"),
+    "a metric that is made every hour": (
+        "WorkerFailedRuns.Properties.MetricTransformations.0.DefaultValue",
+        0,
+        "failed-runs: Worker",
+    ),
+    "no alarm on failed runs": ("FailedRunsAlarm", REMOVED, "failed-runs: Worker"),
+    "an alarm on another stack's failed runs": ("FailedRunsAlarm.Properties.Namespace", "Reelhook", "failed-runs: Worker"),
     "an alarm on another function's errors": (
         "FanoutErrorAlarm.Properties.Dimensions.0.Value",
         {"Ref": "Worker"},

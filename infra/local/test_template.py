@@ -39,7 +39,7 @@ class Questions(unittest.TestCase):
             if r["Type"] == "AWS::Lambda::Permission"
         }
         urls = [r["Properties"]["TargetFunctionArn"]["Ref"] for r in resources if r["Type"] == "AWS::Lambda::Url"]
-        self.assertEqual(sorted(urls), ["JobStream", "VideosWait"])
+        self.assertEqual(sorted(urls), ["Callbacks", "JobStream", "VideosWait"])
         for function in urls:
             for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
                 self.assertIn((function, action), granted)
@@ -70,6 +70,19 @@ class Names(unittest.TestCase):
             self.assertEqual(given, {"LogGroupName": {"Fn::Sub": text}, "RetentionInDays": name["LogDays"]})
 
 
+class Logs(unittest.TestCase):
+    """Lambda keeps every line of ours, whatever their level, and few of its own."""
+
+    def test_only_the_level_of_lambdas_own_lines_is_set(self):
+        given = TEMPLATE.data["Globals"]["Function"]["LoggingConfig"]
+        self.assertEqual(given, {"LogFormat": "JSON", "SystemLogLevel": {"Ref": "PlatformLogLevel"}})
+        self.assertEqual(TEMPLATE.parameters()["PlatformLogLevel"]["Default"], "WARN")
+
+    def test_our_lines_have_no_time_by_which_lambda_would_know_their_level(self):
+        start = (ROOT / "shared/aws/src/start.rs").read_text(encoding="utf-8")
+        self.assertIn(".without_time()", start)
+
+
 class FailedDeployments(unittest.TestCase):
     """A failed first deployment retains nothing, so that the next one can start again."""
 
@@ -88,11 +101,55 @@ class Alarms(unittest.TestCase):
     """docs/cost.md contains the cost of the alarms."""
 
     def test_the_document_contains_their_number_and_price(self):
-        alarms = [r["Properties"] for r in TEMPLATE.resources().values() if r["Type"] == "AWS::CloudWatch::Alarm"]
-        errors = [alarm for alarm in alarms if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")]
-        self.assertEqual(len(errors), len(TEMPLATE.functions()), "one for each function")
+        resources = [r for r in TEMPLATE.resources().values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+        metrics = [(r["Properties"]["Namespace"], r["Properties"]["MetricName"]) for r in resources]
+        self.assertEqual(metrics.count(("AWS/Lambda", "Errors")), len(TEMPLATE.functions()), "one for each function")
+        # Those of a stack with the default parameters.
+        self.assertEqual(TEMPLATE.parameters()["Alarms"]["Default"], "few")
+        alarms = [r for r in resources if r["Condition"] in ("HasAlarms", "HasOneErrorAlarm")]
         row = f"| alarms | {len(alarms)} × 0.10 | {len(alarms) / 10:.3f} |"
         self.assertIn(row, (ROOT / "docs/cost.md").read_text(encoding="utf-8"))
+
+
+    def test_a_stack_without_alarms_has_no_filter_for_one_either(self):
+        for kind in ("AWS::CloudWatch::Alarm", "AWS::Logs::MetricFilter"):
+            for name, resource in TEMPLATE.resources().items():
+                if resource["Type"] == kind:
+                    self.assertIn("Condition", resource, name)
+
+    def test_the_filter_reads_lines_that_lambda_writes_as_json(self):
+        """Lambda writes `platform.report` of a failed run at WARN (System log level event mapping)."""
+        self.assertEqual(TEMPLATE.data["Globals"]["Function"]["LoggingConfig"]["LogFormat"], "JSON")
+        self.assertEqual(TEMPLATE.parameters()["PlatformLogLevel"]["AllowedValues"], ["INFO", "WARN"])
+        patterns = {r["Properties"]["FilterPattern"] for r in TEMPLATE.resources().values() if r["Type"] == "AWS::Logs::MetricFilter"}
+        self.assertEqual(patterns, {'{ $.type = "platform.report" && $.record.status != "success" }'})
+
+
+class Encryption(unittest.TestCase):
+    """Tables are always encrypted: by a key that AWS owns, or by the account's."""
+
+    def test_one_parameter_chooses_the_key_of_every_table(self):
+        tables = [r["Properties"] for r in TEMPLATE.resources().values() if r["Type"] == "AWS::DynamoDB::Table"]
+        self.assertGreater(len(tables), 10)
+        for table in tables:
+            self.assertEqual(table["SSESpecification"], {"SSEEnabled": {"Fn::If": ["HasManagedKey", True, False]}})
+
+
+class Polling(unittest.TestCase):
+    """Lambda polls an idle queue with as few as two pollers only where no maximum concurrency is set."""
+
+    def test_renderers_keep_their_limit_and_the_others_may_do_without(self):
+        limits = {}
+        for resource in TEMPLATE.transformed()["Resources"].values():
+            if resource["Type"] == "AWS::Lambda::EventSourceMapping" and "ScalingConfig" in resource["Properties"]:
+                limits[resource["Properties"]["FunctionName"]["Ref"]] = resource["Properties"]["ScalingConfig"]
+        self.assertEqual(limits.pop("Render"), {"MaximumConcurrency": {"Ref": "RenderConcurrency"}})
+        self.assertEqual(sorted(limits), ["Dispatcher", "Live", "Worker"])
+        for limit in limits.values():
+            condition, value, without = limit["Fn::If"]
+            self.assertEqual((condition, without), ("HasQueueLimits", {"Ref": "AWS::NoValue"}))
+            self.assertIn("MaximumConcurrency", value)
+        self.assertEqual(TEMPLATE.parameters()["QueueLimits"]["Default"], "on")
 
 
 class AccessLog(unittest.TestCase):

@@ -13,19 +13,23 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use reelhook_app::change::change;
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::effects::KeptLive;
 use reelhook_app::outbox::fanout::FanoutStore;
-use reelhook_app::outbox::rows::{LiveRow, LogRow};
+use reelhook_app::outbox::rows::{LogRow, StoredLive};
 use reelhook_app::views;
 use reelhook_app::views::Dialect;
+use reelhook_app::watch::LiveStore;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::rows::read_delivery;
 use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Subject, Timestamp};
 use serde_json::{Value, json};
 
 pub use self::functions::kill;
+pub use self::queues::DEAD_LETTERS;
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
@@ -213,10 +217,10 @@ impl Aws {
     pub async fn delivery(&self, id: &str) -> Option<Delivery> {
         let id = DeliveryId::parse(id)?;
         let item = self.item("DeliveriesTable", &[("pk", &format!("delivery#{id}")), ("sk", "delivery")]).await?;
-        Some(serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery"))
+        Some(read_delivery("read delivery", &item).expect("a delivery"))
     }
 
-    /// Puts a row into the Deliveries table, as fanout would.
+    /// Puts a row into the Deliveries table, as an older version would.
     pub async fn put_delivery(&self, pk: &str, sk: &str, body: &Value) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = self.dynamodb.put_item().table_name(self.output("DeliveriesTable"));
@@ -265,11 +269,9 @@ impl Aws {
                 .expression_attribute_values(":delivery", AttributeValue::S("delivery".to_owned()))
                 .set_exclusive_start_key(start);
             let page = scan.send().await.expect("deliveries");
-            let of = |item: &&Item| jobs.iter().any(|job| item["job_id"].as_s() == Ok(job));
-            let read = |item: &Item| -> Delivery {
-                serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery")
-            };
-            found.extend(page.items().iter().filter(of).map(read));
+            let read = |item: &Item| read_delivery("read delivery", item).expect("a delivery");
+            let of = |delivery: &Delivery| jobs.iter().any(|job| delivery.subject.as_str() == job);
+            found.extend(page.items().iter().map(read).filter(of));
             start = page.last_evaluated_key;
             if start.is_none() {
                 return found;
@@ -291,7 +293,12 @@ impl Aws {
 
     /// The address at which the emulator serves the Function URL of the streams.
     pub fn stream_url(&self) -> String {
-        let url = self.output("StreamUrl");
+        self.function_url("StreamUrl")
+    }
+
+    /// The address at which the emulator serves the Function URL in an output.
+    pub fn function_url(&self, output: &str) -> String {
+        let url = self.output(output);
         let id = url.split("//").nth(1).and_then(|rest| rest.split(['.', '/']).next()).expect("a Function URL");
         format!("{}/_aws/lambda-url/{id}", self.endpoint)
     }
@@ -303,25 +310,31 @@ impl Aws {
 
     /// Those of a job, a project or a clip job, by its stored id, in a dialect.
     pub async fn live_events_of(&self, dialect: Dialect, id: &str) -> Vec<(String, Value)> {
-        let query = self
-            .dynamodb
-            .query()
-            .table_name(self.output("JobEventsTable"))
-            .key_condition_expression("job_id = :job")
-            .filter_expression("attribute_exists(live_events)")
-            .expression_attribute_values(":job", AttributeValue::S(id.to_owned()));
-        let items = query.send().await.expect("rows").items.unwrap_or_default();
         let (view, subject) = (views::of(dialect), Subject::parse(id).expect("an id"));
-        let events = |item: &Item| -> Vec<(String, Value)> {
-            let version = item["seq"].as_s().expect("text").split('.').next().and_then(|text| text.parse::<u64>().ok());
-            let version = version.expect("a version");
-            let row: LiveRow = serde_json::from_str(item["live_events"].as_s().expect("text")).expect("JSON");
-            let events = row.events.iter().enumerate();
-            events
-                .map(|(index, event)| (format!("{version}.{index}"), view.live_event(&subject, &row, event)))
-                .collect()
-        };
-        items.iter().flat_map(events).collect()
+        let counters = CounterTable::new(self.dynamodb.clone(), self.output("CountersTable"));
+        let jobs = JobTable::new(self.dynamodb.clone(), self.output("JobsTable"), counters, Arc::new(SystemClock));
+        let live = KeptLive { rows: JobEventTable::new(self.dynamodb.clone(), self.output("JobEventsTable")), jobs };
+        let (mut after, mut found) = (0, Vec::new());
+        loop {
+            let page = live.live_since(&subject, after, 1_000).await.expect("live events");
+            let Some((last, _)) = page.last() else { return found };
+            after = *last;
+            for (version, stored) in page {
+                let StoredLive::Events(row) = stored else { panic!("not written by this version: {stored:?}") };
+                let events = row.events.iter().enumerate();
+                found.extend(
+                    events.map(|(index, event)| (format!("{version}.{index}"), view.live_event(&subject, &row, event))),
+                );
+            }
+        }
+    }
+
+    /// The number of rows that a job's log has.
+    pub async fn log_rows(&self, job: &str) -> usize {
+        let query = self.dynamodb.query().table_name(self.output("JobEventsTable"));
+        let query = query.key_condition_expression("job_id = :job");
+        let query = query.expression_attribute_values(":job", AttributeValue::S(job.to_owned()));
+        query.send().await.expect("rows").items().len()
     }
 
     /// Whether the stack's bucket has an object.
@@ -398,7 +411,11 @@ impl Aws {
 
     /// Whether a job is not final or a delivery not finished.
     pub async fn is_busy(&self) -> bool {
-        self.has_rows("JobsTable", "by-active").await || self.has_rows("DeliveriesTable", "by-due").await
+        // Ended jobs whose video is being confirmed are in another partition.
+        let scan = self.dynamodb.scan().table_name(self.output("JobsTable")).index_name("by-active");
+        let jobs = scan.filter_expression("begins_with(active, :active)").select(Select::Count);
+        let jobs = jobs.expression_attribute_values(":active", AttributeValue::S("active".to_owned()));
+        jobs.send().await.expect("a count").count > 0 || self.has_rows("DeliveriesTable", "by-due").await
     }
 
     /// Whether an index has rows.

@@ -14,6 +14,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("pages", &["dynamodb", "ssm"]),
     ("step-webhook", &["dynamodb", "s3", "ssm"]),
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
+    ("callbacks", &["dynamodb", "s3", "sqs", "ssm"]),
     ("scene-webhooks", &["dynamodb", "s3", "sqs", "ssm"]),
     ("clipping-webhook", &["dynamodb", "sqs", "ssm"]),
     ("projects", &["dynamodb", "s3", "ssm"]),

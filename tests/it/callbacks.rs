@@ -162,3 +162,54 @@ async fn tokens_and_signatures_authorize_only_their_purpose() {
     standard("Standard Webhooks signature", &older, 200, 200).await;
     assert_eq!(stack.job(&other).await["currentStepNumber"], 0);
 }
+
+#[tokio::test]
+async fn the_function_url_takes_tokens_of_runs_and_nothing_else() {
+    let stack = Stack::open().await;
+    let (job, base) = unreported(&stack).await;
+    let (other, other_base) = unreported(&stack).await;
+    let token = |base: &str| base.rsplit('/').next().expect("a token").to_owned();
+    let (own, foreign, url) = (token(&base), token(&other_base), stack.aws.function_url("CallbacksUrl"));
+    let given = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
+    assert!(!given["runs"].as_array().expect("runs").is_empty(), "{given}");
+    let step = json!({ "job_id": job, "step_number": 1, "status": "started", "sequence": 10 });
+    let render = json!({ "id": "render-1", "status": "failed" });
+    let secret = stack.aws.secret("STEP_WEBHOOK_SECRET").await;
+    let keys = reelhook_signing::SigningKeys::parse(&secret).expect("a secret");
+    let signature = reelhook_signing::streamgank::signature(step.to_string().as_bytes(), &keys);
+    let operator = stack.aws.secret("OPERATOR_CALLBACK_TOKEN").await;
+    let call = async |path: &str, body: &Value, header: Option<(&str, &str)>| {
+        let request = stack.http.post(format!("{url}{path}")).header("content-type", "application/json");
+        let request = header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        read(request.body(body.to_string()).send().await.expect("an answer")).await
+    };
+    let (steps, renders) = ("/api/webhooks/step-update", "/api/webhooks/creatomate");
+    for (what, path, body, header) in [
+        ("no token", steps.to_owned(), &step, None),
+        ("a key", steps.to_owned(), &step, Some(("x-api-key", stack.key.as_str()))),
+        ("a signature", steps.to_owned(), &step, Some(("x-streamgank-signature", signature.as_str()))),
+        ("the token of another job", format!("/w/{foreign}{steps}"), &step, None),
+        ("a cut token", format!("/w/{}{steps}", &own[..own.len() - 2]), &step, None),
+        ("a hint about a render", renders.to_owned(), &render, None),
+        ("the token of the operator", format!("/w/{operator}{renders}"), &render, None),
+    ] {
+        let (status, answer) = call(&path, body, header).await;
+        assert_eq!(status, 401, "{what}: {answer}");
+    }
+    for path in ["/", "/api/generate", "/api/webhooks/video-complete", "/health"] {
+        let (status, answer) = call(&format!("/w/{own}{path}"), &step, None).await;
+        assert_eq!(status, 404, "{path}: {answer}");
+    }
+    for id in [&job, &other] {
+        assert_eq!(stack.job(id).await["currentStepNumber"], 0, "none of them changed a job");
+    }
+    let large = json!({ "job_id": job, "step_number": 1, "status": "started", "details": "x".repeat(1_100_000) });
+    let (status, answer) = call(&format!("/w/{own}{steps}"), &large, None).await;
+    assert_eq!((status, &answer["code"]), (413, &json!("body_too_large")), "{answer}");
+    let (status, answer) = call(&format!("/w/{own}{steps}"), &step, None).await;
+    assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
+    assert_eq!(stack.job(&job).await["currentStepNumber"], 1);
+    // A callback about a render that no report has named yet waits for that report.
+    let (status, answer) = call(&format!("/w/{own}{renders}"), &render, None).await;
+    assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
+}

@@ -1,8 +1,18 @@
 //! Receivers that fail, stall, answer with `Retry-After`, or are gone.
 
-use reelhook_domain::{DeliveryId, EventId, Timestamp};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reelhook_app::clock::ClockAndRandom as _;
+use reelhook_app::webhooks::events::{EventRow, EventStore as _, delivery_of};
+use reelhook_app::webhooks::subscriptions::Subscriber;
+use reelhook_aws::items::packed::StoredForm;
+use reelhook_aws::start::SystemClock;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_domain::{DeliveryId, EventFilter, EventId, OutboundEvent, Subject, Timestamp};
 use serde_json::{Value, json};
 
+use crate::isolation::trigger;
 use crate::stack::Stack;
 
 /// The webhook of a completed job at `second`, whose behaviour was set before, and its attempts.
@@ -183,4 +193,53 @@ async fn a_webhook_with_unusual_keys_and_text_verifies_in_every_language() {
     for library in ["standardwebhooks", "svix"] {
         assert_eq!(verification["python"]["checks"][library], true, "{verification:#}");
     }
+}
+
+#[tokio::test]
+async fn a_webhook_of_an_older_version_is_sent_and_listed_beside_new_ones() {
+    let stack = Stack::open().await;
+    let job = trigger(&stack, "beside", 1).await.remove(0);
+    let url = reelhook_app::Url::parse(&format!("{}/hooks/main", stack.studio)).expect("a URL");
+    let to = Subscriber {
+        id: reelhook_app::webhooks::endpoints::endpoint_id(&url),
+        name: "webhook_1".to_owned(),
+        events: EventFilter::default(),
+        since: Timestamp::EPOCH,
+    };
+    let event = EventRow {
+        id: EventId::parse(&format!("{job}.1.0")).expect("an id"),
+        event: OutboundEvent::Completed,
+        subject: Subject::parse(&job).expect("an id"),
+        at: SystemClock.now(),
+        data: json!({ "job_id": job }).into(),
+        callback: None,
+    };
+    let delivery = delivery_of(&event, &to, Duration::from_secs(60), None);
+    let older = DeliveryTable::new(stack.aws.dynamodb.clone(), stack.aws.output("DeliveriesTable"));
+    let older = older.storing(StoredForm::Text);
+    older.put_event(&event, &[delivery.id]).await.expect("written");
+    older.put_delivery(&delivery).await.expect("written");
+    stack.aws.hint(&json!({ "kind": "deliver.v1", "delivery_id": delivery.id, "event_id": event.id })).await;
+    let path = format!("/api/webhooks/deliveries?jobId={job}");
+    let all = stack
+        .eventually("three delivered webhooks", || async {
+            let (_, answer) = stack.get(&path).await;
+            let all = answer["deliveries"].as_array().expect("a list").clone();
+            (all.len() == 3 && all.iter().all(|one| one["status"] == "delivered")).then_some(all)
+        })
+        .await;
+    assert_eq!(all[0]["id"], json!(delivery.id), "it is the newest one");
+    let (mut paged, mut next) = (Vec::new(), path.clone() + "&limit=1");
+    loop {
+        let (_, page) = stack.get(&next).await;
+        paged.extend(page["deliveries"].as_array().expect("a list").clone());
+        let Some(cursor) = page["nextCursor"].as_str() else { break };
+        next = format!("{path}&limit=1&cursor={cursor}");
+    }
+    assert_eq!(paged, all);
+    // Lists of all jobs have them, too.
+    let (_, recent) = stack.get("/api/webhooks/deliveries?limit=100").await;
+    let recent: BTreeSet<&str> =
+        recent["deliveries"].as_array().expect("a list").iter().filter_map(|one| one["id"].as_str()).collect();
+    assert!(all.iter().all(|one| recent.contains(one["id"].as_str().expect("an id"))), "{recent:?}");
 }

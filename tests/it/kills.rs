@@ -19,7 +19,8 @@ use crate::stack::{API_FUNCTIONS, JsonText, Stack, read};
 use crate::videos::{HOOK, film};
 
 /// The other functions of the stack.
-const OTHER_FUNCTIONS: [&str; 7] = ["job-stream", "live", "fanout", "worker", "render", "dispatcher", "cleanup"];
+const OTHER_FUNCTIONS: [&str; 8] =
+    ["job-stream", "live", "callbacks", "fanout", "worker", "render", "dispatcher", "cleanup"];
 /// Timers that must be longer on a busy machine, where videos and heartbeats take longer.
 const LONG_TIMEOUTS: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
 /// The mock worker sends each report three times, so that one arrives.

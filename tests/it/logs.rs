@@ -106,9 +106,31 @@ async fn the_archive_has_the_log_after_the_table_lost_it() {
     let all = lines(&stack, &format!("/api/queue/job/{job}/logs")).await;
     let (status, _) = stack.post(&format!("/api/queue/job/{job}/logs/archive"), &json!({})).await;
     assert_eq!(status, 200);
+    stack
+        .eventually("fanout has packed the log", || async { (stack.aws.log_rows(&job).await > 0).then_some(()) })
+        .await;
     stack.aws.forget_lines(&job).await;
     let (_, answer) = stack.get(&format!("/api/queue/job/{job}/logs/persistent")).await;
     assert_eq!((&answer["data"]["source"], &answer["data"]["logs"]), (&json!("archive"), &json!(all)));
+}
+
+#[tokio::test]
+async fn a_search_over_all_jobs_finds_lines_of_a_running_job_and_its_end_is_one_row() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5&stall=3").await;
+    stack.until(&job, "in step 3", |job| job["currentStepNumber"] == 3).await;
+    let of_job = async || {
+        let mut found = lines(&stack, "/api/logs/search?eventType=webhook_received&limit=1000").await;
+        found.retain(|line| line["job_id"] == json!(job));
+        found
+    };
+    let running = stack.eventually("its lines", || async { Some(of_job().await).filter(|of| of.len() >= 3) }).await;
+    assert_eq!(stack.aws.log_rows(&job).await, 0, "they are on its item");
+    let (status, answer) = stack.post(&format!("/api/job/{job}/cancel"), &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    let ended = stack.eventually("its row", || async { Some(of_job().await).filter(|of| !of.is_empty()) }).await;
+    assert_eq!(ended[..running.len()], running[..]);
+    assert_eq!(stack.aws.log_rows(&job).await, 1);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use reelhook_domain::{Delivery, DeliveryStatus};
 use serde_json::{Value, json};
 
-use crate::aws::Item;
+use crate::aws::{DEAD_LETTERS, Item};
 use crate::stack::Stack;
 
 /// The number of jobs in one burst.
@@ -53,10 +53,14 @@ async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
     loop {
         let scan = stack.aws.dynamodb.scan().table_name(stack.aws.output("JobsTable")).set_exclusive_start_key(start);
         let page = scan.send().await.expect("jobs");
-        // A deleted job's tombstone is in no list.
-        let counts_for = |item: &&Item| item.contains_key("expires_at") && item.contains_key("status_month");
-        for item in page.items().iter().filter(counts_for) {
-            *counts.entry(item["status"].as_s().expect("text").clone()).or_default() += 1;
+        // A deleted job's tombstone is in no list, and jobs under way are in another one. `vidbuilder.failed#2026-11` is a
+        // key of a failed video.
+        let ended = |item: &Item| {
+            let (status, _) = item.get("status_month")?.as_s().ok()?.split_once('#')?;
+            item.contains_key("expires_at").then(|| status.trim_start_matches("vidbuilder.").to_owned())
+        };
+        for status in page.items().iter().filter_map(ended) {
+            *counts.entry(status).or_default() += 1;
         }
         start = page.last_evaluated_key;
         if start.is_none() {
@@ -224,10 +228,10 @@ async fn dead_letters_are_redriven_and_processed() {
     stack.control("worker", json!({ "answer": 503 })).await;
     let job = stack.submit("step_ms=5").await;
     stack.aws.purge_all().await;
-    stack.aws.send("WorkDlqUrl", &json!({ "kind": "start.v1" })).await;
+    stack.aws.dead_letter(&json!({ "kind": "start.v1" })).await;
     stack.control("worker", json!({})).await;
     let moved = stack.operate(&["redrive"]).await;
-    assert_eq!(moved["WorkDlq"], 1, "{moved}");
+    assert_eq!(moved["Work"], 1, "{moved}");
     stack.until_status(&job, "completed").await;
     stack.assert_queues_empty().await;
 }
@@ -344,7 +348,7 @@ async fn two_hundred_dispatchers_killed_in_two_thousand_deliveries_lose_none() {
     let delivered = done(&all);
     let due = all.iter().filter(|one| one.due_at.is_some()).count();
     let dead: u64 =
-        stack.aws.depths().await.iter().filter(|(name, _)| name.contains("Dlq")).map(|(_, depth)| depth).sum();
+        stack.aws.depths().await.iter().filter(|(name, _)| *name == DEAD_LETTERS).map(|(_, depth)| depth).sum();
     let attempts: u32 = all.iter().map(|one| one.attempts).sum();
     println!(
         "{kills} dispatchers killed; {} sent = {delivered} delivered + {due} due + {dead} dead-lettered; {attempts} attempts",

@@ -17,6 +17,7 @@ mod edge;
 mod endpoints;
 mod errors;
 mod examples;
+mod fair;
 mod gui;
 mod hooks;
 mod input;

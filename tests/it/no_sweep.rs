@@ -11,6 +11,8 @@ use crate::stack::Stack;
 
 /// The deadline of every wait; exceeding it fails the test.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// More jobs than infra/local/test-profile.json has slots (`MaxWorkers`).
+const MORE_THAN_SLOTS: usize = 16;
 /// The interval at which conditions are polled.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -69,13 +71,29 @@ async fn everything_moves(stack: &Stack) {
     .await;
 }
 
+/// More jobs than slots complete: each slot that is freed starts the next one.
+async fn slots_pass_on(stack: &Stack) {
+    let mut jobs = Vec::new();
+    for _ in 0..MORE_THAN_SLOTS {
+        jobs.push(stack.submit("step_ms=10&no_render").await);
+    }
+    for job in &jobs {
+        let completed = || async { (stack.job(job).await["status"] == "completed").then_some(()) };
+        without_sweeps("the end of a job that waited for a slot", completed).await;
+    }
+}
+
 #[tokio::test]
 async fn jobs_and_webhooks_need_no_sweep() {
     let stack = Stack::open().await;
     let rule = schedule(&stack).await;
     let rule = json!({ "Name": rule });
     events(&stack, "DisableRule", &rule).await;
-    let outcome = AssertUnwindSafe(everything_moves(&stack)).catch_unwind().await;
+    let moves = async {
+        everything_moves(&stack).await;
+        slots_pass_on(&stack).await;
+    };
+    let outcome = AssertUnwindSafe(moves).catch_unwind().await;
     events(&stack, "EnableRule", &rule).await;
     if let Err(panic) = outcome {
         resume_unwind(panic);

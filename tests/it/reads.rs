@@ -73,6 +73,7 @@ async fn add_jobs(stack: &Stack, from: u32, to: u32) {
                 details: Value::Null,
             }),
             live: None,
+            packed: Vec::new(),
         };
         lines.extend((0..3).map(row));
     }

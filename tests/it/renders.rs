@@ -37,6 +37,35 @@ async fn a_callback_before_its_render_is_known_is_applied_later() {
     stack.webhook("main", &job, "job.completed").await;
 }
 
+/// Whether a poll had to confirm the end of a job's render.
+async fn was_polled(stack: &Stack, job: &str) -> bool {
+    let (_, log) = stack.get(&format!("/api/queue/job/{job}/logs")).await;
+    let lines = log["data"]["logs"].as_array().expect("lines");
+    assert!(!lines.is_empty());
+    lines.iter().any(|line| line["message"] == "Render reported as ended, confirming")
+}
+
+#[tokio::test]
+async fn a_callback_confirms_the_end_of_its_render_itself() {
+    let stack = Stack::open().await;
+    // The render ends after the worker has named it, so that its callback is not an early one.
+    let job = stack.submit("step_ms=5&render_ms=800").await;
+    let done = stack.until_status(&job, "completed").await;
+    assert!(done["videoUrl"].is_string(), "{done:#}");
+    assert!(!was_polled(&stack, &job).await, "the callback left the confirmation to a poll");
+}
+
+#[tokio::test]
+async fn an_end_that_creatomate_confirms_too_late_for_its_callback_is_polled() {
+    let stack = Stack::open().await;
+    // Longer than a callback waits, and shorter than a poll does.
+    stack.control("creatomate", json!({ "get_ms": 4000 })).await;
+    let job = stack.submit("step_ms=5&render_ms=800").await;
+    let done = stack.until_status(&job, "completed").await;
+    assert!(done["videoUrl"].is_string(), "{done:#}");
+    assert!(was_polled(&stack, &job).await, "nothing confirmed the end");
+}
+
 #[tokio::test]
 async fn a_failed_render_fails_the_job_and_is_not_retried() {
     let stack = Stack::open().await;
@@ -106,8 +135,7 @@ async fn long_texts_in_a_callback_are_accepted_and_shortened_in_the_log() {
         assert_eq!((status, &answer["code"]), (400, &json!("bad_field")), "{:.300}", answer.to_string());
     }
     let log = std::fs::read_to_string(crate::cost::log_path()).expect("the functions' log");
-    let lines =
-        log.lines().filter(|line| line.contains("received a render callback") || line.contains("callback received"));
+    let lines = log.lines().filter(|line| line.contains("received a render callback"));
     let longest = lines.map(str::len).max().unwrap_or_default();
     // The emulator wraps each log line in another one.
     assert!((1..=3000).contains(&longest), "{longest} bytes");

@@ -49,9 +49,15 @@ pub struct Deps {
     registrations: RegistrationTable,
     settings: Settings<WebhookSettings>,
     tables: Vec<String>,
-    policy: Policy,
-    project_policy: ProjectPolicy,
-    clip_policy: ClipPolicy,
+    slot_rows: usize,
+    policies: Policies,
+}
+
+/// The times and limits of aggregates.
+struct Policies {
+    jobs: Policy,
+    projects: ProjectPolicy,
+    clips: ClipPolicy,
 }
 
 impl Deps {
@@ -78,9 +84,12 @@ impl Deps {
             clips: resources.clips(),
             work,
             deliveries,
-            policy: resources.environment.policy(),
-            project_policy: resources.environment.project_policy(),
-            clip_policy: resources.environment.clip_policy(),
+            slot_rows: resources.environment.admission_shards(),
+            policies: Policies {
+                jobs: resources.environment.policy(),
+                projects: resources.environment.project_policy(),
+                clips: resources.environment.clip_policy(),
+            },
             settings: resources
                 .settings(SETTINGS, move |raw| Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?))?
                 .await?,
@@ -101,9 +110,9 @@ pub struct Call {
 /// # Errors
 /// When a part failed: the error raises an alarm, and the next sweep retries.
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupReport, lambda_runtime::Error> {
-    let jobs = Due { index: &deps.jobs, store: &deps.jobs, policy: &deps.policy };
-    let projects = Due { index: &deps.projects, store: &deps.projects, policy: &deps.project_policy };
-    let clips = Due { index: &deps.clips, store: &deps.clips, policy: &deps.clip_policy };
+    let jobs = Due { index: &deps.jobs, store: &deps.jobs, policy: &deps.policies.jobs };
+    let projects = Due { index: &deps.projects, store: &deps.projects, policy: &deps.policies.projects };
+    let clips = Due { index: &deps.clips, store: &deps.clips, policy: &deps.policies.clips };
     let scenes = WaitingScenes { slots: &deps.projects, work: &deps.work };
     let table = &deps.deliveries_table;
     let ports = CleanupPorts {
@@ -115,7 +124,8 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
             deliveries: &deps.deliveries,
             clock: &SystemClock,
         },
-        removal: RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, clock: &SystemClock, policy: &deps.policy },
+        removal: RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, clock: &SystemClock, policy: &deps.policies.jobs },
+        slot_rows: deps.slot_rows,
         counters: &deps.counters,
         recoveries: RecoverPorts {
             store: table,
@@ -123,7 +133,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
             endpoints: &deps.endpoints,
             hints: &deps.deliveries,
             clock: &SystemClock,
-            grace: deps.policy.hint_grace,
+            grace: deps.policies.jobs.hint_grace,
         },
     };
     let mut report = clean_up(&ports, event.payload.reconcile, deadline(&event.context)).await;
@@ -141,7 +151,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
 /// Raises errors about dead letters and about services that are down, and resolves those whose cause is gone.
 async fn check_faults(deps: &Deps) -> Result<(), StoreError> {
     let settings = deps.settings.get().await;
-    let grace = deps.policy.hint_grace;
+    let grace = deps.policies.jobs.hint_grace;
     let steps = RaisePorts {
         errors: &deps.errors,
         notify: NotifyPorts { store: &deps.deliveries_table, hints: &deps.deliveries, grace },
@@ -159,6 +169,6 @@ async fn check_faults(deps: &Deps) -> Result<(), StoreError> {
     .await?;
     let ports =
         ServicePorts { circuits: &deps.counters.counters, errors: &deps.errors, steps: &steps, clock: &SystemClock };
-    service_down::check(&ports, &services::watched(&deps.project_policy)).await?;
-    service_down::check(&ports, &[worker::watched(&deps.clip_policy)]).await
+    service_down::check(&ports, &services::watched(&deps.policies.projects)).await?;
+    service_down::check(&ports, &[worker::watched(&deps.policies.clips)]).await
 }

@@ -1,8 +1,10 @@
-//! POST /api/webhooks/creatomate: receives render callbacks. A callback without a token is only a hint.
+//! POST /api/webhooks/creatomate: receives render callbacks, and confirms the ends that they report at Creatomate. A
+//! callback without a token is only a hint.
 
-use reelhook_api::{Api, SettingsReader};
-use reelhook_app::jobs::renders::{CallbackAuth, RenderPorts, receive};
-use reelhook_app::outbox::messages::{Hints, WorkMessage};
+use reelhook_api::{Api, SettingsReader, apply_render};
+use reelhook_app::jobs::renders::{CallbackAuth, CallbackPorts, Creatomate, RenderPorts};
+use reelhook_app::outbound::user_agent;
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::outbox::queues::Queue;
@@ -11,17 +13,20 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
-use reelhook_http::jobs::creatomate::{answer, authenticate, note, read};
+use reelhook_http::jobs::callbacks::Route;
+use reelhook_http::jobs::creatomate::authenticate;
+use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
+use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
-/// The keys that authenticate callbacks, whether Creatomate can confirm them, and the secret of the domain in front of
-/// the API.
+/// The keys that authenticate callbacks, the access to Creatomate, which confirms them, and the secret of the domain in
+/// front of the API.
 pub struct Secrets {
     tokens: SigningKeys,
     operator: Option<SigningKeys>,
-    confirmable: bool,
+    creatomate: Creatomate,
     edge: Edge,
 }
 
@@ -34,6 +39,7 @@ pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
     work: Queue<WorkMessage>,
+    http: GuardedClient,
     policy: Policy,
 }
 
@@ -43,18 +49,22 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let (jobs, work) = (resources.jobs(), resources.queues().work());
-        let settings = SettingsReader::new(SETTINGS, |raw, _| {
+        let jobs = resources.jobs().with_viewers(resources.viewers());
+        let work = resources.queues().work();
+        let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
+        let agent = user_agent(resources.environment.public_base().as_ref());
+        let settings = SettingsReader::new(SETTINGS, move |raw, _| {
             Ok(Secrets {
                 tokens: raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?,
                 operator: raw.get("OPERATOR_CALLBACK_TOKEN").and_then(SigningKeys::parse),
-                confirmable: raw.get("CREATOMATE_API_KEY").is_some(),
+                creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
                 edge: Edge::read(&|name| raw.text(name)),
             })
         });
         Ok(Self {
             renders: RenderTable { counters: resources.counters(), jobs: jobs.clone() },
             work,
+            http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
             policy: resources.environment.policy(),
             api: Api::for_reports(resources, settings, jobs.first_call()).await?,
             jobs,
@@ -67,12 +77,20 @@ impl Deps {
 /// # Errors
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let mut line = ReportLine::default();
+    let answer = take(deps, request, &mut line).await;
     // The audit log has every caller, admitted or refused.
-    deps.api.settings.get().await.edge.audit(request, "render callback received");
+    let secrets = deps.api.settings.get().await;
+    line.write(&secrets.edge, request, &answer, Route::Render.received());
+    answer
+}
+
+async fn take(deps: &Deps, request: &ApiRequest, line: &mut ReportLine) -> Result<ApiAnswer, Problem> {
     let check = |secrets: &Secrets| authenticate(request, &secrets.tokens, secrets.operator.as_ref());
     let auth = deps.api.settings.check(check).await?;
     let secrets = deps.api.settings.get().await;
-    if auth == CallbackAuth::Anonymous && !secrets.confirmable {
+    let confirmable = secrets.creatomate.key.is_some();
+    if auth == CallbackAuth::Anonymous && !confirmable {
         return Err(Problem::Request(RequestProblem::Unauthorized));
     }
     match &auth {
@@ -81,28 +99,17 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         CallbackAuth::Anonymous => deps.api.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
         CallbackAuth::Operator => {}
     }
-    let ports = RenderPorts {
-        jobs: &deps.jobs,
-        renders: &deps.renders,
-        clock: &SystemClock,
-        policy: &deps.policy,
-        confirmable: secrets.confirmable,
+    let ports = CallbackPorts {
+        renders: RenderPorts {
+            jobs: &deps.jobs,
+            renders: &deps.renders,
+            clock: &SystemClock,
+            policy: &deps.policy,
+            confirmable,
+        },
+        http: &deps.http,
+        creatomate: &secrets.creatomate,
+        work: &deps.work,
     };
-    apply(&ports, &deps.work, &auth, request).await
-}
-
-/// Reads a callback that was counted, and applies it. One without a token only sends a hint to `work`, the Work queue.
-///
-/// # Errors
-/// [`Problem`].
-pub async fn apply(
-    ports: &RenderPorts<'_>,
-    work: &dyn Hints<WorkMessage>,
-    auth: &CallbackAuth,
-    request: &ApiRequest,
-) -> Result<ApiAnswer, Problem> {
-    let (render, callback) = read(request)?;
-    let received = receive(ports, work, auth, &render, &callback).await?;
-    note(&received, &render, &callback);
-    answer(&received, &render, &callback)
+    apply_render(&ports, &auth, request, line).await
 }

@@ -6,7 +6,7 @@ use reelhook_aws::resources::Resources;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    reelhook_aws::start::logs();
-    let deps = Deps::new(Resources::of_process()).await?;
+    let log = reelhook_aws::start::collected_logs();
+    let deps = Deps::new(Resources::of_process(), log).await?;
     run(service_fn(|event| handle(&deps, event))).await
 }

@@ -98,6 +98,7 @@ impl Deps {
             live: queues.live(),
         };
         let failures = queues.named("FAILURES_QUEUE_URL");
+        let shards = resources.environment.counter_shards();
         Ok(Self {
             jobs: resources.jobs(),
             projects: resources.projects(),
@@ -107,7 +108,7 @@ impl Deps {
             tables: FanoutTables {
                 log: resources.job_events(),
                 deliveries: resources.deliveries(),
-                counters: resources.counters(),
+                counters: resources.counters().sharded(shards),
                 now: || SystemClock.now(),
             },
             hints,
@@ -377,6 +378,16 @@ mod tests {
         let arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/reelhook-Jobs-1A/stream/2024-01-01T00:00:00.000";
         assert_eq!(table_of(arn), Some("reelhook-Jobs-1A"));
         assert_eq!(table_of("arn:aws:sqs:eu-central-1:123456789012:Work"), None);
+    }
+
+    #[test]
+    fn a_sample_of_the_stream_is_a_version_with_effects() {
+        let Record::Version(version) = read(&records(1)[0]) else { panic!("it is a version") };
+        let (links, grace) =
+            (SigningKeys::parse("a key of 32 bytes for these tests").unwrap(), Policy::default().hint_grace);
+        let base = Url::parse("https://api.example").unwrap();
+        let plan = version.plan(&Subscriptions::default(), FileLinks { base: &base, keys: &links }, grace);
+        assert_eq!((plan.work.len(), plan.logs.len()), (1, 1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::logs::{self, LogPorts};
+use reelhook_app::jobs::logs::{self, LogPorts, LogSources};
 use reelhook_app::jobs::store;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::JobEventTable;
@@ -53,18 +53,13 @@ impl Deps {
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.api.admit(request).await?;
-    let ports = LogPorts {
-        lines: &deps.lines,
-        archive: &deps.archive,
-        jobs: &deps.jobs,
-        clock: &SystemClock,
-        policy: &deps.policy,
-    };
+    let sources = LogSources { lines: &deps.lines, jobs: &deps.jobs, active: &deps.jobs };
+    let ports = LogPorts { sources, archive: &deps.archive, clock: &SystemClock, policy: &deps.policy };
     let now = SystemClock.now();
     Ok(match Route::read(request)? {
         Route::Log(id) => {
             check(deps, &caller, &id).await?;
-            let found = logs::search(&deps.lines, &shown(&id), now).await?;
+            let found = logs::search(sources, &shown(&id), now).await?;
             log_answer(&id, &found.lines, None, now)
         }
         Route::StoredLog(id, limit) => {
@@ -79,7 +74,7 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
             }
             archive_answer(&id, SystemClock.now())
         }
-        Route::Search(search, filters) => search_answer(&filters, &logs::search(&deps.lines, &search, now).await?, now),
+        Route::Search(search, filters) => search_answer(&filters, &logs::search(sources, &search, now).await?, now),
         Route::Stats => {
             let (totals, active) = tokio::try_join!(deps.counters.totals(), deps.jobs.active_counts())?;
             let (ended, log) = totals;

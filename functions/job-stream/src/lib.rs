@@ -10,6 +10,7 @@ mod wait;
 use std::time::Duration;
 
 use reelhook_api::{Api, SettingsReader, WithAccess};
+use reelhook_app::jobs::effects::KeptLive;
 use reelhook_aws::clips::table::ClipTable;
 use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::jobs::events::JobEventTable;
@@ -56,7 +57,7 @@ pub struct Deps {
     jobs: JobTable,
     projects: ProjectTable,
     clips: ClipTable,
-    live: JobEventTable,
+    live: KeptLive<JobEventTable, JobTable>,
     errors: ErrorTable,
     viewers: SlotTable,
     max_workers: usize,
@@ -77,7 +78,7 @@ impl Deps {
             transport: resources.environment.parsed("TRANSPORT", Transport::Wait),
             projects: resources.projects(),
             clips: resources.clips(),
-            live: resources.job_events(),
+            live: KeptLive { rows: resources.job_events(), jobs: jobs.clone() },
             errors: resources.errors(),
             viewers: SlotTable::viewers(resources.counters(), resources.environment.parsed("MAX_VIEWERS", 100)),
             max_workers: resources.environment.max_workers(),

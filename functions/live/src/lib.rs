@@ -5,6 +5,7 @@ mod event;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Context, LambdaEvent};
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::effects::KeptLive;
 use reelhook_app::live::connections::{Opened, close, connect};
 use reelhook_app::live::follow::answer;
 use reelhook_app::live::ports::{Connection, LivePorts, last_start};
@@ -38,7 +39,7 @@ pub struct Deps {
     jobs: JobTable,
     projects: ProjectTable,
     clips: ClipTable,
-    live: JobEventTable,
+    live: KeptLive<JobEventTable, JobTable>,
     connections: ConnectionTable,
     sockets: Gateway,
     viewers: ViewerFlag,
@@ -54,7 +55,8 @@ impl Deps {
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
         let hints = resources.queues().live();
         let (jobs, projects, clips) = (resources.jobs(), resources.projects(), resources.clips());
-        let (live, connections) = (resources.job_events(), resources.connections());
+        let live = KeptLive { rows: resources.job_events(), jobs: jobs.clone() };
+        let connections = resources.connections();
         let (sockets, viewers) = (resources.sockets(), resources.viewers());
         let tokens = resources.settings(SETTINGS, |raw| raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse))?;
         let (tokens, ()) = tokio::join!(tokens, warm_up(jobs.first_call()));

@@ -83,7 +83,7 @@ impl Deps {
             })
         };
         Ok(Self {
-            jobs: resources.jobs(),
+            jobs: resources.jobs().with_viewers(resources.viewers()),
             projects: resources.projects(),
             clips: resources.clip_attempts(),
             counters: resources.counters(),

@@ -1,8 +1,9 @@
 //! POST /api/webhooks/step-update: external workers report their steps. Reports are authenticated on their raw bytes.
 
-use reelhook_api::{Api, SettingsReader, WithAccess};
+use reelhook_api::{Api, SettingsReader, WithAccess, apply_step};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::steps::{StepPorts, report};
+use reelhook_app::jobs::steps::StepPorts;
+use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::resources::Resources;
@@ -10,7 +11,9 @@ use reelhook_aws::start::SystemClock;
 use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
-use reelhook_http::jobs::step::{Credentials, Report, answer, read, reporter};
+use reelhook_http::jobs::callbacks::Route;
+use reelhook_http::jobs::report_line::ReportLine;
+use reelhook_http::jobs::step::{Credentials, read, reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_signing::SigningKeys;
@@ -29,6 +32,7 @@ pub struct Deps {
     /// What it has in common with the other functions behind the API.
     pub api: Api<WithAccess<Secrets>>,
     jobs: JobTable,
+    renders: RenderTable,
     bucket: Bucket,
     policy: Policy,
 }
@@ -39,7 +43,7 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let jobs = resources.jobs();
+        let jobs = resources.jobs().with_viewers(resources.viewers());
         let settings = SettingsReader::new(SETTINGS, |raw, _| {
             Ok(Secrets {
                 tokens: raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?,
@@ -48,6 +52,7 @@ impl Deps {
             })
         });
         Ok(Self {
+            renders: RenderTable { counters: resources.counters(), jobs: jobs.clone() },
             bucket: resources.bucket(),
             policy: resources.environment.policy(),
             api: Api::for_reports(resources, settings.with_access(), jobs.first_call()).await?,
@@ -61,8 +66,15 @@ impl Deps {
 /// # Errors
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let mut line = ReportLine::default();
+    let answer = take(deps, request, &mut line).await;
     // The audit log has every caller, admitted or refused.
-    deps.api.settings.get().await.own.edge.audit(request, "step update received");
+    let settings = deps.api.settings.get().await;
+    line.write(&settings.own.edge, request, &answer, Route::Step.received());
+    answer
+}
+
+async fn take(deps: &Deps, request: &ApiRequest, line: &mut ReportLine) -> Result<ApiAnswer, Problem> {
     let now = SystemClock.now();
     let authenticate = |settings: &WithAccess<Secrets>| {
         let WithAccess { access, own: Secrets { tokens, secret, .. } } = settings;
@@ -70,19 +82,14 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     };
     let reporter = deps.api.settings.check(authenticate).await?;
     let step = read(request, &reporter, now)?;
+    line.job_id = Some(step.job_id.clone());
     deps.api.limits.admit_report(&step.job_id).await?;
-    let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, clock: &SystemClock, policy: &deps.policy };
-    apply(&ports, step, &request.request_id).await
-}
-
-/// Applies a report that was read and counted.
-///
-/// # Errors
-/// [`Problem`].
-pub async fn apply(ports: &StepPorts<'_>, step: Report, request_id: &str) -> Result<ApiAnswer, Problem> {
-    let (number, status) = (step.update.number, step.update.status);
-    let changed = report(ports, &step.job_id, step.attempt, step.update).await?;
-    tracing::info!(job_id = %step.job_id, attempt = step.attempt, step = number, ?status, outcome = changed.name(),
-        "received a step update");
-    answer(&changed, request_id)
+    let ports = StepPorts {
+        jobs: &deps.jobs,
+        renders: &deps.renders,
+        details: &deps.bucket,
+        clock: &SystemClock,
+        policy: &deps.policy,
+    };
+    apply_step(&ports, step, &request.request_id, line).await
 }

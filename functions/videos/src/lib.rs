@@ -6,7 +6,7 @@ use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::Url;
 use reelhook_app::change::{Changed, change};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::starts::StartStore;
+use reelhook_app::jobs::claims::oldest_ready;
 use reelhook_app::jobs::waiting::{WaitOutcome, WaitPorts, wait_for_end};
 use reelhook_app::jobs::{queue, store};
 use reelhook_app::videos::requests::{self, VideoRequestPorts, VideoSubmitted};
@@ -146,7 +146,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
         }
         Route::Queue => {
             let status = queue::status(&deps.jobs, now).await?;
-            let waiting = deps.jobs.oldest_ready(now, routes::QUEUED_SHOWN).await?;
+            let waiting = oldest_ready(&deps.jobs, now, routes::QUEUED_SHOWN).await?;
             Ok(routes::queue_answer(&status, &waiting, deps.max_workers))
         }
         Route::Tracks => {

@@ -116,7 +116,7 @@ pub async fn answer(
         Route::Rotate(name, rotation) => handler.rotate(&name, *rotation, caller).await,
         Route::EventTypes => {
             let endpoint = example_endpoint(handler.settings);
-            Ok(event_types_answer(|event| example(&endpoint, event, now).data))
+            Ok(event_types_answer(|event| example(&endpoint, event, now).data.into_value()))
         }
     }
 }

@@ -11,7 +11,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::DeliveryMessage;
-use reelhook_app::webhooks::deliveries::{DeliveryQueries, ReplayPorts, Replayed, list, replay};
+use reelhook_app::webhooks::deliveries::{ReplayPorts, Replayed, details, list, replay};
 use reelhook_app::webhooks::endpoints::registrations::RegistrationStore;
 use reelhook_app::webhooks::recover::{self, RecoverPorts, RecoveryStore, Started};
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
@@ -149,7 +149,8 @@ async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiA
     match route {
         deliveries::Route::List(wanted) => Ok(list_answer(&list(deliveries, &wanted, SystemClock.now()).await?)),
         deliveries::Route::One(id) => {
-            let details = deliveries.details(id).await?.ok_or(Problem::Webhook(WebhookProblem::DeliveryNotFound))?;
+            let found = details(deliveries, &deps.endpoints, id).await?;
+            let details = found.ok_or(Problem::Webhook(WebhookProblem::DeliveryNotFound))?;
             Ok(delivery_answer(&details))
         }
         deliveries::Route::Replay(id) => {

@@ -25,11 +25,12 @@ use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::{Raw, Settings, required};
 use reelhook_aws::start::{SystemClock, Verdict, batch, deadline};
 use reelhook_domain::projects::policy::ProjectPolicy;
-use reelhook_domain::{ClipPolicy, Policy, Timestamp};
+use reelhook_domain::{ClipPolicy, FairShares, Policy, Timestamp};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
-/// The settings of requests to the external worker, to Creatomate, to the services of projects, and to the clipping worker.
+/// The settings of requests to the external worker, to Creatomate, to the services of projects, and to the clipping worker, and
+/// of the parts that owners and keys get of the slots.
 struct Secrets {
     worker: WorkerSettings,
     creatomate: Creatomate,
@@ -44,6 +45,7 @@ const SETTINGS: &[&str] = &[
     "TASK_API_KEY",
     "LAST_FRAME_API_KEY",
     "GENESIS_API_KEY",
+    "FAIR_SHARES",
 ];
 
 /// How often a cancellation is sent to a worker or a service that does not confirm it, one visibility timeout apart: far
@@ -72,10 +74,14 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let (jobs, counters) = (resources.jobs(), resources.counters());
+        let jobs = resources.jobs().with_viewers(resources.viewers());
+        let counters = resources.counters();
         let (url, base) =
             (resources.environment.optional_url("WORKER_URL"), resources.environment.required_public_base());
+        // Workers report to another address than that of the API if there is one.
+        let callbacks = resources.environment.optional_url("CALLBACKS_BASE_URL").unwrap_or_else(|| base.clone());
         let (renderer, max) = (resources.environment.renderer(), resources.environment.max_workers());
+        let share_percent = resources.environment.fair_share_percent();
         let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
         let (video, frame, stitch) = (
             resources.environment.video_service(),
@@ -90,6 +96,9 @@ impl Deps {
             let secret = raw.get("WEBHOOK_SECRET_KEY").and_then(SigningKeys::parse);
             required(&[("WEBHOOK_SECRET_KEY", unsigned || secret.is_some())])?;
             let tokens = raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?;
+            let weights = raw.get("FAIR_SHARES").unwrap_or_default();
+            let shares = FairShares::parse(weights, share_percent)
+                .map_err(|error| anyhow::anyhow!("FAIR_SHARES or FAIR_SHARE_PERCENT: {error}"))?;
             let service = |url: &Option<Url>, key: &str| url.clone().map(|url| Service { url, key: raw.secret(key) });
             let clipping = clipping.clone().map(|url| ClippingWorker {
                 key: raw.secret("GENESIS_API_KEY"),
@@ -107,7 +116,15 @@ impl Deps {
                     base: base.clone(),
                     tokens: tokens.clone(),
                 },
-                worker: WorkerSettings { url: url.clone(), renderer, max, base: base.clone(), tokens, secret },
+                worker: WorkerSettings {
+                    url: url.clone(),
+                    renderer,
+                    max,
+                    shares,
+                    base: callbacks.clone(),
+                    tokens,
+                    secret,
+                },
                 creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
             })
         };

@@ -1,6 +1,8 @@
-//! The operations of DynamoDB, SQS and SSM that the dispatcher calls: every condition holds, and only counts are kept.
+//! The operations of DynamoDB, SQS and SSM that the measured functions call: every condition holds, and only counts and
+//! the calls of one event are kept.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -12,17 +14,35 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::webhooks::Webhooks;
+use crate::items;
+use crate::rows::Rows;
 
 /// Settings in SSM by name; all others are unset.
 pub type Parameters = BTreeMap<&'static str, String>;
 
+/// Finds the item with a key.
+type Items = Box<dyn Fn(&Value) -> Option<Value> + Send + Sync>;
+
 /// The stand-in of AWS.
-#[derive(Debug)]
 pub struct Aws {
-    webhooks: Webhooks,
+    items: Items,
     parameters: Parameters,
+    endpoints: Rows,
     counts: Mutex<Counts>,
+    calls: Mutex<Vec<Call>>,
+}
+
+/// A call of DynamoDB, as it came.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Call {
+    operation: String,
+    request: Value,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Aws").field("counts", &self.counts).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -53,9 +73,30 @@ pub struct Stored {
 }
 
 impl Aws {
-    /// AWS with the items of these webhooks and with these settings.
-    pub fn new(webhooks: Webhooks, parameters: Parameters) -> Self {
-        Self { webhooks, parameters, counts: Mutex::default() }
+    /// AWS with these items and settings.
+    pub fn new(items: impl Fn(&Value) -> Option<Value> + Send + Sync + 'static, parameters: Parameters) -> Self {
+        Self {
+            items: Box::new(items),
+            parameters,
+            endpoints: Rows::default(),
+            counts: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    /// Forgets the calls of the event before.
+    pub fn begin(&self) {
+        self.calls.lock().expect("no thread panics while it holds the lock").clear();
+    }
+
+    /// The calls of DynamoDB since the last event began.
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.lock().expect("no thread panics while it holds the lock").clone()
+    }
+
+    /// The item with a key, as it was given or as it was updated.
+    fn item(&self, key: &Value) -> Option<Value> {
+        (self.items)(key).or_else(|| self.endpoints.row(key))
     }
 
     /// The numbers so far.
@@ -113,21 +154,31 @@ async fn call(State(aws): State<Arc<Aws>>, headers: HeaderMap, body: Bytes) -> R
     let mut rows = Vec::new();
     aggregates(&request, &mut rows);
     aws.counts().add(name, body.len(), text.len(), rows);
+    if target.starts_with("DynamoDB") {
+        let call = Call { operation: name.to_owned(), request };
+        aws.calls.lock().expect("no thread panics while it holds the lock").push(call);
+    }
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], text).into_response()
 }
 
 fn response(aws: &Aws, name: &str, request: &Value) -> Option<Value> {
     Some(match name {
         "BatchGetItem" => batch_get_item(aws, &request["RequestItems"]),
-        "GetItem" => match aws.webhooks.item(&request["Key"]) {
+        "GetItem" => match aws.item(&request["Key"]) {
             Some(item) => json!({ "Item": item }),
             None => json!({}),
         },
-        // Endpoint health is always that of an endpoint without deliveries.
-        "UpdateItem" => match request["ReturnValues"].as_str() {
-            None | Some("NONE") => json!({}),
-            Some(_) => json!({ "Attributes": request["Key"] }),
-        },
+        "UpdateItem" => {
+            let row = match request["TableName"].as_str() {
+                Some("Endpoints") => aws.endpoints.update(request),
+                _ => request["Key"].clone(),
+            };
+            match request["ReturnValues"].as_str() {
+                None | Some("NONE") => json!({}),
+                Some(_) => json!({ "Attributes": row }),
+            }
+        }
+        "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
         "PutItem" | "TransactWriteItems" => json!({}),
         "BatchWriteItem" => json!({ "UnprocessedItems": {} }),
         "BatchExecuteStatement" => {
@@ -151,9 +202,20 @@ fn batch_get_item(aws: &Aws, requested: &Value) -> Value {
     let mut responses = Map::new();
     for (table, query) in requested.as_object().into_iter().flatten() {
         let keys = query["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-        responses.insert(table.clone(), keys.iter().filter_map(|key| aws.webhooks.item(key)).collect());
+        let found = keys.iter().filter_map(|key| aws.item(key)).map(|item| projected(item, query));
+        responses.insert(table.clone(), found.collect());
     }
     json!({ "Responses": responses, "UnprocessedKeys": {} })
+}
+
+/// The attributes of an item that a query asks for.
+fn projected(mut item: Value, query: &Value) -> Value {
+    if let (Some(expression), Some(attributes)) = (query["ProjectionExpression"].as_str(), item.as_object_mut()) {
+        let names = &query["ExpressionAttributeNames"];
+        let wanted: Vec<&str> = expression.split(", ").map(|part| names[part].as_str().unwrap_or(part)).collect();
+        attributes.retain(|name, _| wanted.contains(&name.as_str()));
+    }
+    item
 }
 
 fn get_parameters(aws: &Aws, names: &Value) -> Value {
@@ -173,12 +235,15 @@ fn table_of(statement: &Value) -> &str {
     statement["Statement"].as_str().and_then(|text| text.split('"').nth(1)).unwrap_or_default()
 }
 
-/// Every aggregate in a request, in any kind of write: aggregates are JSON in strings.
+/// Every aggregate in a request, in any kind of write: aggregates are JSON in strings, and deliveries are compressed.
 fn aggregates(request: &Value, found: &mut Vec<Value>) {
     match request {
         Value::String(text) if text.starts_with('{') => found.extend(serde_json::from_str::<Value>(text)),
         Value::Array(values) => values.iter().for_each(|value| aggregates(value, found)),
-        Value::Object(fields) => fields.values().for_each(|value| aggregates(value, found)),
+        Value::Object(fields) => match fields.get("B").and_then(Value::as_str) {
+            Some(body) => found.extend(items::delivery(body)),
+            None => fields.values().for_each(|value| aggregates(value, found)),
+        },
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -1,5 +1,6 @@
-//! Lambda's Runtime API: hands out batches of messages one after the other, first for the warm-up, then to measure.
+//! Lambda's Runtime API: hands out events one after the other, first for the warm-up, then to measure.
 
+use std::fmt;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,36 +12,42 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::webhooks::{Webhooks, now};
+use crate::webhooks::now;
 
-const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:reelhook-dispatcher";
-const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:123456789012:reelhook-DeliveryHints";
+const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:reelhook-measured";
 /// The function's timeout, in milliseconds.
 const TIMEOUT: i64 = 60_000;
 
-/// The number and size of batches.
+/// The number of events.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Batches before `POST /go`.
+    /// Events before `POST /go`.
     pub warm_up: u64,
-    /// Batches after `POST /go`.
-    pub batches: u64,
-    /// Messages per batch.
-    pub batch: u64,
+    /// Events after `POST /go`.
+    pub measured: u64,
 }
 
+/// Makes the event with a number.
+type MakeEvent = Box<dyn Fn(u64) -> Value + Send + Sync>;
+
 /// The invocations of the function.
-#[derive(Debug)]
 pub struct Invocations {
     plan: Plan,
-    webhooks: Webhooks,
+    event: MakeEvent,
     go: watch::Sender<bool>,
     started: AtomicU64,
     handled: AtomicU64,
     failures: Mutex<Failures>,
+    answer: Mutex<Value>,
+}
+
+impl fmt::Debug for Invocations {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Invocations").field("plan", &self.plan).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -50,14 +57,14 @@ struct Failures {
     first: Option<String>,
 }
 
-/// Numbers of handled batches and failures.
+/// Numbers of handled events and failures.
 #[derive(Debug, Serialize)]
 pub struct Handled {
-    /// Batches that the function responded to, including the warm-up.
-    batches: u64,
+    /// Events that the function responded to, including the warm-up.
+    events: u64,
     /// Messages that the function reported as failed.
     failed_messages: u64,
-    /// Batches and initialisations that failed as a whole.
+    /// Events that failed as a whole or were answered with another status than 200, and initialisations that failed.
     errors: u64,
     /// The function's report of the first.
     first_error: Option<String>,
@@ -65,22 +72,28 @@ pub struct Handled {
 
 impl Invocations {
     /// No invocation has started yet.
-    pub fn new(plan: Plan, webhooks: Webhooks) -> Self {
+    pub fn new(plan: Plan, event: impl Fn(u64) -> Value + Send + Sync + 'static) -> Self {
         Self {
             plan,
-            webhooks,
+            event: Box::new(event),
             go: watch::Sender::new(false),
             started: AtomicU64::default(),
             handled: AtomicU64::default(),
             failures: Mutex::default(),
+            answer: Mutex::default(),
         }
+    }
+
+    /// The last response of the function.
+    pub fn answer(&self) -> Value {
+        self.answer.lock().expect("no thread panics while it holds the lock").clone()
     }
 
     /// The numbers so far.
     pub fn handled(&self) -> Handled {
         let failures = self.failures();
         Handled {
-            batches: self.handled.load(Ordering::Relaxed),
+            events: self.handled.load(Ordering::Relaxed),
             failed_messages: failures.messages,
             errors: failures.errors,
             first_error: failures.first.clone(),
@@ -110,45 +123,22 @@ pub fn routes(invocations: Arc<Invocations>) -> Router {
 }
 
 async fn next(State(invocations): State<Arc<Invocations>>) -> Response {
-    let Invocations { plan, webhooks, go, started, .. } = &*invocations;
+    let Invocations { plan, event, go, started, .. } = &*invocations;
     let number = started.fetch_add(1, Ordering::Relaxed);
     if number >= plan.warm_up {
         // The sender lives as long as the state, so this cannot fail.
         let _ = go.subscribe().wait_for(|go| *go).await;
     }
-    if number >= plan.warm_up + plan.batches {
+    if number >= plan.warm_up + plan.measured {
         return pending().await;
     }
-    let records: Vec<Value> =
-        (number * plan.batch..(number + 1) * plan.batch).map(|one| record(webhooks, one)).collect();
     let headers = [
         ("lambda-runtime-aws-request-id", format!("00000000-0000-4000-8000-{number:012x}")),
         ("lambda-runtime-deadline-ms", (now().0 + TIMEOUT).to_string()),
         ("lambda-runtime-invoked-function-arn", ARN.to_owned()),
         ("lambda-runtime-trace-id", "Root=1-65929e80-000000000000000000000000;Sampled=0".to_owned()),
     ];
-    (headers, Json(json!({ "Records": records }))).into_response()
-}
-
-fn record(webhooks: &Webhooks, number: u64) -> Value {
-    let body = serde_json::to_string(&webhooks.message(number)).expect("our own messages are JSON");
-    let sent = now().0.to_string();
-    json!({
-        "messageId": format!("00000000-0000-4000-9000-{number:012x}"),
-        "receiptHandle": "sample-receipt-handle",
-        "body": body,
-        "attributes": {
-            "ApproximateReceiveCount": "1",
-            "SentTimestamp": sent,
-            "SenderId": "AROASAMPLESAMPLESAMPL:reelhook-fanout",
-            "ApproximateFirstReceiveTimestamp": sent,
-        },
-        "messageAttributes": {},
-        "md5OfBody": "5143fbd31d93f66b3a9628c4e845720d",
-        "eventSource": "aws:sqs",
-        "eventSourceARN": QUEUE_ARN,
-        "awsRegion": "us-east-1",
-    })
+    (headers, Json(event(number))).into_response()
 }
 
 async fn response(State(invocations): State<Arc<Invocations>>, Path(_): Path<String>, body: Bytes) -> StatusCode {
@@ -156,6 +146,10 @@ async fn response(State(invocations): State<Arc<Invocations>>, Path(_): Path<Str
         Ok(response) => {
             let failed = response["batchItemFailures"].as_array().map_or(0, Vec::len);
             invocations.failures().messages += failed as u64;
+            if response["statusCode"].as_u64().is_some_and(|status| status != 200) {
+                invocations.failed(&body);
+            }
+            *invocations.answer.lock().expect("no thread panics while it holds the lock") = response;
         }
         Err(_) => invocations.failed(&body),
     }

@@ -11,13 +11,15 @@ use axum::{Json, Router};
 use reelhook_app::Url;
 use reelhook_signing::SigningKeys;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::aws::{self, Aws, Stored};
 use crate::runtime_api::{self, Handled, Invocations, Plan};
 use crate::sink::{self, Received, Sink};
-use crate::webhooks::{SECRET, Webhooks};
+use crate::webhooks::{SECRET, Webhooks, now};
+
+const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:123456789012:reelhook-DeliveryHints";
 
 /// The deliveries of a run.
 #[derive(Debug, clap::Args)]
@@ -72,9 +74,14 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         ("WEBHOOK_RATE_LIMIT_WINDOW", "1000".to_owned()),
     ];
     let webhooks = Webhooks::new(&url, body_bytes)?;
+    let (messages, items) = (webhooks.clone(), webhooks);
+    let event = move |number: u64| {
+        let records = (number * batch..(number + 1) * batch).map(|one| record(&messages, one));
+        json!({ "Records": records.collect::<Vec<Value>>() })
+    };
     let stand_ins = StandIns {
-        invocations: Arc::new(Invocations::new(Plan { warm_up, batches, batch }, webhooks.clone())),
-        aws: Arc::new(Aws::new(webhooks, parameters.into())),
+        invocations: Arc::new(Invocations::new(Plan { warm_up, measured: batches }, event)),
+        aws: Arc::new(Aws::new(move |key| items.item(key), parameters.into())),
         sink: Arc::new(Sink::new(keys, body_bytes)),
     };
     let addresses = json!({
@@ -94,13 +101,21 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
+/// Binds a free port.
+///
+/// # Errors
+/// When there is none.
+pub async fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("bind a free port of 127.0.0.1")?;
     let address = listener.local_addr().context("read the bound address")?;
     Ok((listener, address))
 }
 
-async fn serve_routes(
+/// Serves routes until the process is killed; each connection is noted.
+///
+/// # Errors
+/// When serving fails.
+pub async fn serve_routes(
     listener: TcpListener,
     routes: Router,
     mut connected: impl FnMut() + Send + 'static,
@@ -120,4 +135,25 @@ fn report_route(stand_ins: StandIns) -> Router {
 async fn report(State(stand_ins): State<StandIns>) -> Json<Report> {
     let StandIns { invocations, aws, sink } = stand_ins;
     Json(Report { handled: invocations.handled(), received: sink.received(), stored: aws.stored() })
+}
+
+fn record(webhooks: &Webhooks, number: u64) -> Value {
+    let body = serde_json::to_string(&webhooks.message(number)).expect("our own messages are JSON");
+    let sent = now().0.to_string();
+    json!({
+        "messageId": format!("00000000-0000-4000-9000-{number:012x}"),
+        "receiptHandle": "sample-receipt-handle",
+        "body": body,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": sent,
+            "SenderId": "AROASAMPLESAMPLESAMPL:reelhook-fanout",
+            "ApproximateFirstReceiveTimestamp": sent,
+        },
+        "messageAttributes": {},
+        "md5OfBody": "5143fbd31d93f66b3a9628c4e845720d",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": QUEUE_ARN,
+        "awsRegion": "us-east-1",
+    })
 }

@@ -8,10 +8,15 @@ use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::webhooks::endpoints::endpoint_id;
 use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::wire::StreamGankEnvelope;
-use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Timestamp};
+use reelhook_aws::items::packed::StoredForm;
+use reelhook_aws::items::shards::EndedShards;
+use reelhook_aws::webhooks::rows::{delivery_item, event_items};
+use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Subject, Timestamp};
 use reelhook_signing::js_json;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::items::stored;
 
 /// Secret of the signatures, used only on loopback.
 pub const SECRET: &str = "the-secret-of-a-benchmark-on-loopback";
@@ -19,6 +24,7 @@ pub const SECRET: &str = "the-secret-of-a-benchmark-on-loopback";
 pub const EVENT: OutboundEvent = OutboundEvent::Completed;
 
 const ENDPOINT_NAME: &str = "webhook_1";
+const WRITE_ID: &str = "5f0c2b7e9d134a66";
 /// A version 8 UUID, whose bits are free to use (RFC 9562), with room for a number.
 const FIRST: u128 = 0x7265_656c_686f_8b00_8000_0000_0000_0000;
 
@@ -51,7 +57,7 @@ impl Webhooks {
 
     /// The queue message of a delivery.
     pub fn message(&self, number: u64) -> DeliveryMessage {
-        DeliveryMessage::Deliver { delivery_id: delivery_id(number), event_id: event_id(number) }
+        DeliveryMessage::of(delivery_id(number), event_id(number))
     }
 
     /// The item of the Deliveries table with this key, if there is one.
@@ -59,41 +65,21 @@ impl Webhooks {
         let (kind, id) = key["pk"]["S"].as_str()?.split_once('#')?;
         match (kind, key["sk"]["S"].as_str()?) {
             ("delivery", "delivery") => self.delivery_item(number_of(DeliveryId::parse(id)?)?),
-            ("event", "event") => Some(self.event_item(id)),
+            ("events", number) => self.event_item(id, number),
             _ => None,
         }
     }
 
     fn delivery_item(&self, number: u64) -> Option<Value> {
-        let (id, event) = (delivery_id(number), event_id(number));
-        let due = self.made_at.0 + 60_000;
-        Some(json!({
-            "pk": { "S": format!("delivery#{id}") },
-            "sk": { "S": "delivery" },
-            "schema": { "N": "1" },
-            "version": { "N": "1" },
-            "write_id": { "S": id.0.simple().to_string() },
-            "event_id": { "S": event.as_str() },
-            "job_id": { "S": job_id(number).as_str() },
-            "place": { "S": format!("{:013}.{id}", self.made_at.0) },
-            "day_shard": { "S": format!("{}#0", self.made_at.day()) },
-            "body": { "S": self.delivery(number).to_string() },
-            "expires_at": { "N": (self.made_at.seconds() + 90 * 86_400).to_string() },
-            "due_shard": { "S": "due#0" },
-            "due_at": { "N": due.to_string() },
-        }))
+        let delivery: Delivery = serde_json::from_value(self.delivery(number)).ok()?;
+        let (form, shards) = (StoredForm::Compressed, EndedShards::default());
+        Some(stored(&delivery_item(&delivery, WRITE_ID, form, shards)))
     }
 
-    fn event_item(&self, id: &str) -> Value {
-        let job = id.split('.').next().unwrap_or_default();
-        json!({
-            "pk": { "S": format!("event#{id}") },
-            "sk": { "S": "event" },
-            "schema": { "N": "1" },
-            "job_id": { "S": job },
-            "body": { "S": self.event(id, job).to_string() },
-            "expires_at": { "N": (self.made_at.seconds() + 95 * 86_400).to_string() },
-        })
+    fn event_item(&self, job: &str, number: &str) -> Option<Value> {
+        let event = serde_json::from_value(self.event(&format!("{job}.{number}"), job).ok()?).ok()?;
+        // The dispatcher does not read which deliveries it names.
+        event_items(&event, &[DeliveryId(Uuid::nil())], EndedShards::default()).first().map(stored)
     }
 
     /// A due delivery without attempts.
@@ -114,20 +100,23 @@ impl Webhooks {
         })
     }
 
-    fn event(&self, id: &str, job: &str) -> Value {
-        json!({ "id": id, "event": EVENT.name(), "job_id": job, "at": self.made_at.0, "data": self.data })
+    fn event(&self, id: &str, job: &str) -> anyhow::Result<Value> {
+        let id = EventId::parse(id).ok().context("an event's id")?;
+        let subject = Subject::parse(job).ok().context("a job's id")?;
+        let data = self.data.clone().into();
+        Ok(json!(EventRow { id, event: EVENT, subject, at: self.made_at, data, callback: None }))
     }
 
     fn check(&self) -> anyhow::Result<()> {
         let id = event_id(0);
         let delivery: Delivery = serde_json::from_value(self.delivery(0)).context("parse a delivery")?;
         let event: EventRow =
-            serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())).context("parse an event")?;
+            serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())?).context("parse an event")?;
         ensure!(delivery.check(now()).is_ok(), "the delivery cannot be sent now");
         ensure!(delivery.event_id == event.id && delivery.subject == event.subject, "delivery and event do not match");
         let item = |key: Value| self.item(&key).with_context(|| format!("there is no item {key}"));
         item(json!({ "pk": { "S": format!("delivery#{}", delivery.id) }, "sk": { "S": "delivery" } }))?;
-        item(json!({ "pk": { "S": format!("event#{}", event.id) }, "sk": { "S": "event" } }))?;
+        item(json!({ "pk": { "S": format!("events#{}", event.subject) }, "sk": { "S": "21.1" } }))?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ from commands.cloud import client
 
 # Lambda requires this many of an account's executions to stay unreserved.
 UNRESERVED = 100
-RESERVED = ("StreamReserved", "WaitReserved", "VideosWaitReserved", "FanoutReserved", "CleanupReserved")
+RESERVED = ("StreamReserved", "WaitReserved", "VideosWaitReserved", "CallbacksReserved", "FanoutReserved", "CleanupReserved")
 # Parameters whose work occupies an execution for minutes.
 HOLDING = ("RenderConcurrency", "MaxViewers", "MaxWaiters")
 # Parameters whose work takes seconds, and waits in its queue if no execution is free.
@@ -40,6 +40,7 @@ def concurrency(deployment):
     holding = [name for name in HOLDING if not (name == "MaxViewers" and both)]
     held = sum(deployment.number(name) for name in holding)
     at_once = held + REST + sum(deployment.number(name) for name in PASSING)
+    unlimited = deployment.parameters.get("QueueLimits") == "off"
     if held + REST > free:
         named = ", ".join(f"{name}={deployment.number(name)}" for name in holding)
         yield (
@@ -47,6 +48,12 @@ def concurrency(deployment):
             f"{named} may occupy {held} executions for minutes, but of this account's {most} concurrent executions only "
             f"{free} are free: requests and webhooks would be throttled. Deploy with {fitting(free, deployment)}, "
             f"or request a higher quota first, which is free and takes some hours (`{MORE}`)",
+        )
+    elif unlimited:
+        yield (
+            "note",
+            f"with QueueLimits=off a burst of messages may take all {free} free executions of this account, and requests "
+            f"are throttled meanwhile. A higher quota is free: `{MORE}`",
         )
     elif at_once > free:
         yield (

@@ -183,8 +183,11 @@ def update_code(stack, packages):
     functions, changed = client("lambda"), []
     names = stack.template.functions()
     deployed = stack.of_type("AWS::Lambda::Function")
+    # A condition may leave out a function.
     for logical, made in packages.items():
-        name = deployed[logical]
+        name = deployed.get(logical)
+        if name is None:
+            continue
         if functions.get_function_configuration(FunctionName=name)["CodeSha256"] != made.code_sha256:
             functions.update_function_code(FunctionName=name, S3Bucket=BUCKET, S3Key=made.key)
             changed.append(names[logical])

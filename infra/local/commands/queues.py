@@ -2,13 +2,15 @@
 
 import json
 
-from commands.cloud import client
+from commands.cloud import client, say
 
 COUNTS = {
     "waiting": "ApproximateNumberOfMessages",
     "delayed": "ApproximateNumberOfMessagesDelayed",
     "in_flight": "ApproximateNumberOfMessagesNotVisible",
 }
+# SQS gives it to a message that it moves into a dead-letter queue.
+SOURCE = "DeadLetterQueueSourceArn"
 
 
 def queues(stack):
@@ -28,27 +30,37 @@ def depths(stack):
 
 
 def redrive(stack):
-    """Moves the messages of each dead-letter queue to its source queue. A message is sent before it is deleted, so it
-    may be duplicated but never lost. Returns the numbers of messages by dead-letter queue."""
+    """Moves each dead letter to the queue that it was in. A message is sent before it is deleted, so it may be duplicated
+    but never lost. Returns the numbers of messages by source queue."""
     found = queues(stack)
     by_arn = {attributes["QueueArn"]: logical for logical, attributes in found.items()}
-    moved = {}
-    for source in found.values():
-        policy = json.loads(source.get("RedrivePolicy") or "{}")
-        dead = by_arn.get(policy.get("deadLetterTargetArn"))
+    sources = {}
+    for logical, attributes in found.items():
+        dead = by_arn.get(json.loads(attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn"))
         if dead:
-            moved[dead] = moved.get(dead, 0) + move(found[dead], source)
+            sources.setdefault(dead, {})[attributes["QueueArn"]] = logical
+    moved = {logical: 0 for queue in sources.values() for logical in queue.values()}
+    for dead, known in sorted(sources.items()):
+        urls = {arn: found[logical]["QueueUrl"] for arn, logical in known.items()}
+        for arn, count in move(found[dead], urls).items():
+            if arn in known:
+                moved[known[arn]] += count
+            else:
+                say(f"{count} messages stay in {dead}: they name no queue of this stack that they were in")
     return moved
 
 
-def move(dead, source):
+def move(dead, urls):
+    """Moves the messages of a dead-letter queue; returns their numbers by the ARN of their source queue. Those with another
+    source than these stay."""
     # At most the initial number of messages, so that messages that fail again are not moved in a loop.
-    sqs, left, moved = client("sqs"), int(dead["ApproximateNumberOfMessages"]), 0
+    sqs, left, moved = client("sqs"), int(dead["ApproximateNumberOfMessages"]), {}
     while left > 0:
         response = sqs.receive_message(
             QueueUrl=dead["QueueUrl"],
             MaxNumberOfMessages=min(10, left),
             MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=[SOURCE],
             VisibilityTimeout=60,
             WaitTimeSeconds=1,
         )
@@ -56,11 +68,15 @@ def move(dead, source):
         if not messages:
             break
         for message in messages:
+            source = message.get("Attributes", {}).get(SOURCE)
+            moved[source] = moved.get(source, 0) + 1
+            if source not in urls:
+                continue
             sqs.send_message(
-                QueueUrl=source["QueueUrl"],
+                QueueUrl=urls[source],
                 MessageBody=message["Body"],
                 MessageAttributes=message.get("MessageAttributes", {}),
             )
             sqs.delete_message(QueueUrl=dead["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
-        left, moved = left - len(messages), moved + len(messages)
+        left -= len(messages)
     return moved

@@ -14,7 +14,7 @@ import pathlib
 import re
 import time
 
-from commands import journey, processes, secrets, tokens
+from commands import items, journey, processes, secrets, tokens
 from commands.cloud import Problem, client, is_local, say
 from commands.settings import MEMBERS, OPTIONS
 
@@ -36,6 +36,8 @@ SECONDS = re.compile(r"(?<![\w.])1\d{9}(?!\w)")
 # shared/app/src/errors/store.rs).
 RANK = re.compile(r"\d{14}")
 LAST_MS = 9_999_999_999_999
+# The lines that are packed into the row of another one.
+EARLIER = re.compile(r'"earlier":"([A-Za-z0-9+/]+)"')
 
 
 def now_ms():
@@ -192,16 +194,22 @@ class Move:
         return f"#{self.day[:7]}" if text[1:] == iso(self.ended)[:7] else text
 
     def item(self, line):
-        """An item of a line. Bytes are texts that gzip compressed (shared/aws/src/projects/item.rs)."""
+        """An item of a line. Bytes are compressed texts (commands/items.py)."""
         item = json.loads(line)
         packed = {name: base64.b64decode(of["B"]) for name, of in item.items() if "B" in of}
         plain = self.value({name: of for name, of in item.items() if "B" not in of})
         rank = plain.get("rank", {}).get("S", "")
         if RANK.fullmatch(rank):
             plain["rank"] = {"S": f"{rank[0]}{LAST_MS - self.ms(LAST_MS - int(rank[1:])):013}"}
+        earlier = EARLIER.search(plain.get("line", {}).get("S", ""))
+        if earlier:
+            moved = items.packed_text(base64.b64decode(earlier[1][:4])[0], self.text(items.unpacked_text(earlier[1])))
+            plain["line"] = {"S": plain["line"]["S"].replace(earlier[1], moved)}
         for name, data in packed.items():
-            text = gzip.decompress(data).decode()
-            plain[name] = {"B": gzip.compress(self.text(text).encode())}
+            if name in ("body", "packed_live"):
+                plain[name] = {"B": items.packed(data[0], self.text(items.unpacked(data)))}
+            else:
+                plain[name] = {"B": gzip.compress(self.text(gzip.decompress(data).decode()).encode())}
         return plain
 
     def value(self, value):

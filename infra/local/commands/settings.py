@@ -98,6 +98,11 @@ SETTINGS = (
     Setting("GENESIS_API_KEY", "the key for `ClippingWorkerUrl`", secret=True),
     Setting("LAST_FRAME_API_KEY", "the key for `LastFrameServiceUrl` and `StitchServiceUrl`", secret=True),
     Setting(
+        "FAIR_SHARES",
+        "weights by which owners and keys share the slots, such as `owner:acme=4,key:1f2e=2`: up to 100 of 1 to 100; the "
+        "others have 1",
+    ),
+    Setting(
         "EDGE_SECRET",
         "*list*; the secret with which [the domain in front](edge.md) of the stack proves that the caller's address is right",
         secret=True,

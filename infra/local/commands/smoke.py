@@ -119,6 +119,9 @@ def check_responses(api, outputs):
         stream, wait = outputs["StreamUrl"].rstrip("/"), outputs["VideosWaitUrl"].rstrip("/")
         api.expect("the stream, without a key", 401, f"{stream}/api/queue/status/stream", key=False)
         api.expect("a synchronous video, without a key", 401, f"{wait}/api/generate-flexible-video", body={}, key=False)
+        if callbacks := outputs.get("CallbacksUrl", "").rstrip("/"):
+            step = "/api/webhooks/step-update"
+            api.expect("a report at the Function URL, without a token", 401, f"{callbacks}{step}", body={}, key=False)
         found = api.expect("a public page, requested by a function", 200, "/api/validate-url", body={"url": f"{api.base}/health"})
         if found.get("valid") is not True:
             raise Problem(f"functions can't reach {api.base}/health, so they can't reach receivers: {json.dumps(found)[:300]}")

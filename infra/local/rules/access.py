@@ -84,6 +84,25 @@ def rate_limit(model):
             yield "rate-limit", function, None, f"API Gateway calls it, and it has none of {', '.join(limits)}"
 
 
+def public_url(model):
+    """Nothing limits the calls of a public Function URL but its function's reserved concurrency, so that can be set. Since
+    October 2025 Lambda requires two permissions for such a URL."""
+    granted = {
+        (model.target(properties["FunctionName"]), properties["Action"])
+        for _, properties in model.of_type("AWS::Lambda::Permission")
+        if properties["Principal"] == "*"
+    }
+    for url, properties in model.of_type("AWS::Lambda::Url"):
+        if properties["AuthType"] != "NONE":
+            continue
+        function = model.target(properties["TargetFunctionArn"])
+        if "ReservedConcurrentExecutions" not in model.properties(function):
+            yield "public-url", url, function, f"makes {function} public, whose concurrency no parameter limits"
+        for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+            if (function, action) not in granted:
+                yield "public-url", url, action, f"answers 403 to everyone: nobody may use {action} on {function}"
+
+
 def reserved_concurrency(model):
     """Reserved concurrency is optional, since new accounts have only ten concurrent executions."""
     for function, properties in model.of_type("AWS::Lambda::Function"):

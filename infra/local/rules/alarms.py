@@ -17,6 +17,22 @@ def alarmed_metrics(model):
     return found
 
 
+def failed_runs(model):
+    """A filter counts the failed runs in the log group of each function, and an alarm is on its metric."""
+    present = [(namespace, metric) for namespace, metric, _ in alarmed_metrics(model)]
+    counted = {}
+    for _, properties in model.of_type("AWS::Logs::MetricFilter"):
+        for made in properties.get("MetricTransformations", []):
+            # A default value would make the metric, and its price, one of every hour.
+            if "platform.report" in properties["FilterPattern"] and "DefaultValue" not in made:
+                metric = (made["MetricNamespace"], made["MetricName"])
+                counted.setdefault(model.target(properties["LogGroupName"]), []).append(metric)
+    for name, properties in model.of_type("AWS::Lambda::Function"):
+        logs = model.target((properties.get("LoggingConfig") or {}).get("LogGroup"))
+        if not any(metric in present for metric in counted.get(logs, [])):
+            yield "failed-runs", name, None, "has no filter that counts its failed runs for an alarm"
+
+
 def alarms(model):
     """Each metric in the settings has an alarm, for each resource of its kind."""
     present = alarmed_metrics(model)

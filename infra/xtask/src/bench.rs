@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
+use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::up::{self, Options};
@@ -17,7 +18,11 @@ use crate::{interrupt, process, setup, ui};
 use statistics::{median, ratio_of_medians};
 
 pub mod dispatcher;
+mod document;
+mod flame;
+mod stand_ins;
 mod statistics;
+pub mod warm;
 
 /// The baseline: infra/hello.
 const HELLO: &str = "hello";
@@ -25,6 +30,9 @@ const HELLO: &str = "hello";
 const HELLO_WITH_READ: &str = "hello, one read";
 /// Target: a function's INIT takes at most this many times as long as the baseline's.
 const TARGET_RATIO: f64 = 1.3;
+
+/// The document of cold starts, and the name of its markers.
+const DOCUMENT: (&str, &str) = ("docs/cold-starts.md", "cold");
 
 /// One measured binary.
 struct Subject {
@@ -62,7 +70,8 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
         profile: Profile::Release,
         speed: 1.0,
         shared_video: true,
-        parameters: Vec::new(),
+        // Every function is deployed.
+        parameters: vec![Pair("CallbacksBy".to_owned(), "FunctionUrl".to_owned())],
         secrets: Vec::new(),
         detach: false,
     };
@@ -108,7 +117,39 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
             }
         }
     }
-    report(&subjects)
+    report(&subjects)?;
+    if only.is_empty() {
+        let document = workspace.root.join(DOCUMENT.0);
+        document::write(&document, DOCUMENT.1, &table(&subjects)?)?;
+    }
+    Ok(())
+}
+
+/// The rows of docs/cold-starts.md: the baselines first, then the functions, the fastest first.
+fn table(subjects: &[Subject]) -> anyhow::Result<String> {
+    let (baseline, hello_with_read) = (&subjects[0], &subjects[1]);
+    let mut functions: Vec<&Subject> = subjects[2..].iter().collect();
+    functions.sort_by(|one, other| median(&one.init_ms).total_cmp(&median(&other.init_ms)));
+    let mut text = String::from(
+        "| function | INIT | × hello | × one read | size | peak memory |\n|---|---:|---:|---:|---:|---:|\n",
+    );
+    for subject in [baseline, hello_with_read].into_iter().chain(functions) {
+        let size = fs::metadata(&subject.binary).context("measure the binary")?.len();
+        text.push_str(&format!(
+            "| {} | {:.1} ms | {} | {} | {} | {} |\n",
+            subject.name,
+            median(&subject.init_ms),
+            ratio_of_medians(&subject.init_ms, &baseline.init_ms),
+            ratio_of_medians(&subject.init_ms, &hello_with_read.init_ms),
+            ui::bytes(size),
+            ui::bytes(median(&subject.peak_memory) as u64),
+        ));
+    }
+    text.push_str(&format!(
+        "\nMedians of {} cold starts of each function, in turns, after one round that is not counted.\n",
+        baseline.init_ms.len()
+    ));
+    Ok(text)
 }
 
 fn report(subjects: &[Subject]) -> anyhow::Result<()> {
@@ -146,4 +187,19 @@ fn report(subjects: &[Subject]) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_of_the_template_has_its_cold_start_in_the_document() {
+        let workspace = Workspace::find().unwrap();
+        let page = fs::read_to_string(workspace.root.join(DOCUMENT.0)).unwrap();
+        let rows = document::section(&page, DOCUMENT.1).unwrap();
+        let mut functions = workspace.functions().unwrap();
+        functions.retain(|name| !rows.contains(&format!("| {name} | ")));
+        assert_eq!(functions, Vec::<String>::new(), "`cargo xtask bench` writes {}", DOCUMENT.0);
+    }
 }

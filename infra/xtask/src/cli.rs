@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, listen, logs, openapi, rules, setup, upgrade};
+use crate::{bench, checks, demo, deployment, listen, logs, openapi, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -88,6 +88,14 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Print any item of any table, readable: stored forms are expanded, secrets are hidden
+    #[command(after_help = operate::SHOW)]
+    Show {
+        /// An id, for example of a job, a project, a clip job or a delivery; or TABLE/PARTITION or TABLE/PARTITION/SORT
+        key: String,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Show the depth of each queue
     Queues {
         #[command(flatten)]
@@ -139,6 +147,16 @@ enum Command {
         only: Vec<String>,
         #[command(subcommand)]
         other: Option<Bench>,
+    },
+    /// Simulate how many jobs a second a stack takes and how long they wait, and write docs/scale.md
+    #[command(after_help = simulate::ABOUT)]
+    Simulate {
+        /// Simulate few jobs of short runs, and write nothing
+        #[arg(long)]
+        quick: bool,
+        /// Seed of all random numbers
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Build the functions for AWS into target/lambda/<name>/bootstrap, where `sam deploy` finds them
     Package {
@@ -206,6 +224,20 @@ enum Bench {
         /// Deliveries per round, in whole batches of ten
         #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..))]
         deliveries: u64,
+        /// Instead of measuring, draw where the processor time of one round goes, as an SVG. Requires `perf`
+        #[arg(long, value_name = "FILE")]
+        flame: Option<PathBuf>,
+    },
+    /// Measure processor time and allocations of a request to `generate`, `job-status` and `step-webhook`, compared with
+    /// a bare handler that makes the same calls, and write docs/warm-requests.md
+    #[command(after_help = bench::warm::ABOUT)]
+    Warm {
+        /// Rounds; each measures every function and its baseline
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..))]
+        runs: u64,
+        /// Requests per round
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(500..))]
+        requests: u64,
     },
     /// Measure how much video is drawn and encoded per CPU-second, compared with an ffmpeg that only encodes the same
     /// cards, and what one changed scene costs
@@ -298,17 +330,23 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Edge { instance, port } => operate::edge(workspace, &instance, port),
         Command::Listen(options) => listen::run(workspace, &options),
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
+        Command::Show { key, target } => operate::show(workspace, &target, &key),
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
         Command::Openapi { check } => openapi::run(workspace, check),
         Command::Rules { top } => rules::run(workspace, top),
-        Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries }), .. } => {
-            bench::dispatcher::run(workspace, runs, deliveries)
+        Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries, flame }), .. } => match flame {
+            Some(file) => bench::dispatcher::draw(workspace, deliveries, &file),
+            None => bench::dispatcher::run(workspace, runs, deliveries),
+        },
+        Command::Bench { other: Some(Bench::Warm { runs, requests }), .. } => {
+            bench::warm::run(workspace, runs, requests)
         }
         Command::Bench { other: Some(Bench::Render), .. } => bench::render(workspace),
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
+        Command::Simulate { quick, seed } => simulate::run(workspace, quick, seed),
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),

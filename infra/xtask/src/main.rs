@@ -26,6 +26,7 @@ mod rie;
 mod rules;
 mod screen;
 mod setup;
+mod simulate;
 mod stack;
 mod ui;
 mod up;

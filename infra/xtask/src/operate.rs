@@ -1,4 +1,4 @@
-//! Commands on a running stack, local or on AWS (`--aws-stack`): sample events, queues, dead letters, repair.
+//! Commands on a running stack, local or on AWS (`--aws-stack`): sample events, items, queues, dead letters, repair.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,13 @@ pub const EDGE: &str = "\
 Pages and links contain the address that the stack was deployed with. To use them through this one:
   cargo xtask up --detach --parameter PublicBaseUrl=http://127.0.0.1:3001
   cargo xtask edge";
+
+/// Additional help for `cargo xtask show`.
+pub const SHOW: &str = "\
+Examples:
+  cargo xtask show job_1795900134477_3d6bc8b9fb08e0c164172e4b181d2b9c
+  cargo xtask show Counters/admission
+  cargo xtask show JobEvents/job_1795900134477_3d6bc8b9fb08e0c164172e4b181d2b9c --aws-stack reelhook";
 
 /// The stack that a command works on.
 #[derive(Clone, Debug, clap::Args)]
@@ -75,6 +82,16 @@ pub fn import(workspace: &Workspace, target: &Target, file: &Path) -> anyhow::Re
     let file = file.to_str().context("the file's path is not UTF-8")?;
     let done = target.stack(workspace)?.call("the import", &["catalog", file], "")?;
     println!("{} movies imported into {} rows", done["movies"], done["rows"]);
+    Ok(())
+}
+
+/// Prints the items with a key.
+pub fn show(workspace: &Workspace, target: &Target, key: &str) -> anyhow::Result<()> {
+    let found = target.stack(workspace)?.call("reading the item", &["show", key], "")?;
+    for one in found.as_array().into_iter().flatten() {
+        println!("{}", visible::line(one["table"].as_str().unwrap_or_default()));
+        print(&one["item"]);
+    }
     Ok(())
 }
 

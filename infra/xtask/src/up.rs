@@ -427,6 +427,8 @@ fn deploy(
         ("LiveOverApi", "true".to_owned()),
         // The emulator serves the WebSocket API at the same port, below its stage.
         ("LiveBaseUrl", format!("http://127.0.0.1:{}/live", run.ports.api)),
+        // The emulator serves Function URLs at the same port, by the logical id of their function.
+        ("CallbacksBaseUrl", format!("http://127.0.0.1:{}/_fn/Callbacks", run.ports.api)),
         // All tools on this machine count as one caller.
         ("ApiCallsPerMinute", "100000".to_owned()),
         ("StreamRecordAgeSeconds", "60".to_owned()),

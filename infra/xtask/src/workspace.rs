@@ -17,6 +17,8 @@ pub enum Profile {
     Debug,
     /// Optimised: deployed to AWS.
     Release,
+    /// As released, with symbols.
+    Profiling,
 }
 
 impl Profile {
@@ -24,6 +26,7 @@ impl Profile {
         match self {
             Self::Debug => "debug",
             Self::Release => "release",
+            Self::Profiling => "profiling",
         }
     }
 }
@@ -94,8 +97,8 @@ impl Workspace {
     pub fn build(&self, binaries: &[String], profile: Profile) -> anyhow::Result<()> {
         let mut command = self.cargo();
         command.args(["build", "--workspace"]);
-        if profile == Profile::Release {
-            command.arg("--release");
+        if profile != Profile::Debug {
+            command.args(["--profile", profile.directory()]);
         }
         for binary in binaries {
             command.args(["--bin", binary]);

@@ -2,7 +2,9 @@
 //! settings and its routes.
 
 mod api;
+mod reports;
 mod settings;
 
 pub use api::Api;
+pub use reports::{apply_render, apply_step};
 pub use settings::{SettingsReader, WithAccess};

@@ -18,6 +18,9 @@ use crate::views;
 pub(crate) const ROWS: i32 = 200;
 /// How long a missing row holds back the rows after it.
 pub(crate) const GAP: Duration = Duration::from_secs(5);
+/// How long the stream keeps a record (DynamoDB Streams, "Change data capture for DynamoDB Streams"): rows that fanout has
+/// not written by then never come.
+pub(crate) const STREAM_KEEPS: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads live events.
 #[async_trait]

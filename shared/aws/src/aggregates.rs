@@ -10,21 +10,28 @@ use aws_sdk_dynamodb::types::{
 };
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyRecord;
-use reelhook_app::jobs::starts::Claimed;
-use reelhook_app::outbox::sweep::PER_SHARD;
+use reelhook_app::jobs::claims::Claimed;
+use reelhook_app::outbox::sweep::{PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Aggregate, Timestamp};
 use uuid::Uuid;
 
 use crate::conditional::failed_put;
 use crate::errors::store_error;
-use crate::items::{Item, is_expired, n, s, text};
+use crate::items::packed::{StoredForm, as_texts};
+use crate::items::shards::EndedShards;
+use crate::items::{Item, OUTBOX, is_expired, n, s, text};
+use crate::jobs::active::shards::ActiveShards;
 use crate::jobs::counters::CounterTable;
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
+
+/// Milliseconds to which a key of a due time is rounded down, so that a timer that moves a little moves no index entry: the
+/// sweep comes as often. It finds some things early, asks them, and finds them again.
+const DUE_STEP_MS: i64 = 60_000;
 
 /// The names of the operations on aggregates of one kind, for errors.
 pub(crate) struct Operations {
@@ -57,11 +64,20 @@ pub(crate) trait Stored: Aggregate {
     /// The item of an aggregate; `write_id` identifies the write.
     fn to_item(&self, write_id: &str) -> Item;
 
+    /// Its item as functions of versions before 0.3 read and find it.
+    fn to_older_item(&self, write_id: &str) -> Item {
+        as_texts(self.to_item(write_id))
+    }
+
     /// Reads an aggregate from its item.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`] names the unreadable attribute.
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError>;
+
+    /// Adds to the item what the aggregate has used, this write included, if its kind counts that; `times` is 2 in a
+    /// transaction, whose units count twice.
+    fn bill(&self, _item: &mut Item, _times: u64) {}
 }
 
 /// A table of aggregates, with the Counters table, which has their idempotency records and admission items.
@@ -70,7 +86,12 @@ pub(crate) struct AggregateTable<A> {
     pub client: aws_sdk_dynamodb::Client,
     pub counters: CounterTable,
     pub clock: Arc<dyn ClockAndRandom>,
+    /// The shards of the index of those that are under way, if the table has one.
+    pub shards: ActiveShards,
+    /// The shards of the index of those that have ended, if the table has one.
+    pub ended: EndedShards,
     table: String,
+    form: StoredForm,
     kind: PhantomData<fn() -> A>,
 }
 
@@ -82,7 +103,22 @@ impl<A: Stored> AggregateTable<A> {
         counters: CounterTable,
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { client, counters, clock, table: table.into(), kind: PhantomData }
+        Self {
+            client,
+            counters,
+            clock,
+            shards: ActiveShards::default(),
+            ended: EndedShards::default(),
+            table: table.into(),
+            form: StoredForm::default(),
+            kind: PhantomData,
+        }
+    }
+
+    /// The same table, with items written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { form, ..self }
     }
 
     /// Reads an aggregate that does not exist: a first call, which opens the connection.
@@ -149,7 +185,7 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn insert(&self, new: &A) -> Result<Saved<A>, StoreError> {
-        self.write(A::OPERATIONS.insert, new, None).await
+        self.write(A::OPERATIONS.insert, self.to_item(new, &write_id(), 1), None).await
     }
 
     /// Replaces an aggregate if the stored version is the one before.
@@ -157,7 +193,20 @@ impl<A: Stored> AggregateTable<A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn save(&self, next: &A) -> Result<Saved<A>, StoreError> {
-        self.write(A::OPERATIONS.save, next, Some(next.version() - 1)).await
+        self.write(A::OPERATIONS.save, self.to_item(next, &write_id(), 1), Some(next.version() - 1)).await
+    }
+
+    /// [`Self::save`] for a version that needs no fanout: the filter of the stream drops its record.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save_quietly(&self, next: &A) -> Result<Saved<A>, StoreError> {
+        let mut item = self.to_item(next, &write_id(), 1);
+        if self.form == StoredForm::Compressed {
+            // The body has the effects, too.
+            item.remove(OUTBOX);
+        }
+        self.write(A::OPERATIONS.save, item, Some(next.version() - 1)).await
     }
 
     /// Creates an aggregate with its idempotency record, in one transaction; a conflict has the record that is there, and none
@@ -199,13 +248,14 @@ impl<A: Stored> AggregateTable<A> {
         Err(StoreError::Busy { operation, source: "other requests used the same key during each attempt".into() })
     }
 
-    /// Replaces an aggregate and an admission item in one transaction; `slots` writes the admission item.
+    /// Replaces aggregates and rows of slots in one transaction; `slots` writes the rows.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn claim(&self, next: &A, slots: TransactWriteItem) -> Result<Claimed, StoreError> {
-        let put = self.part(next, Some(next.version() - 1));
-        match self.client.transact_write_items().transact_items(slots).transact_items(put).send().await {
+    pub async fn claim(&self, next: &[A], slots: Vec<TransactWriteItem>) -> Result<Claimed, StoreError> {
+        let puts = next.iter().map(|next| self.part(next, Some(next.version() - 1)));
+        let items = slots.into_iter().chain(puts).collect();
+        match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Claimed::Done),
             Err(error) => match cancelled(A::OPERATIONS.claim, error) {
                 // Another claim is in progress, or was first.
@@ -215,7 +265,7 @@ impl<A: Stored> AggregateTable<A> {
         }
     }
 
-    /// The aggregates of a shard that are due, the longest overdue first.
+    /// The aggregates of a shard of `by-due` that are due, the longest overdue first.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -241,18 +291,25 @@ impl<A: Stored> AggregateTable<A> {
         items.iter().filter_map(|item| A::parse_id(text(item, "id")?)).collect()
     }
 
-    /// Writes an aggregate on condition that its item has the `expected` version, or does not exist.
-    async fn write(
-        &self,
-        operation: &'static str,
-        aggregate: &A,
-        expected: Option<u64>,
-    ) -> Result<Saved<A>, StoreError> {
-        let write_id = write_id();
-        match self.put(aggregate.to_item(&write_id), expected).send().await {
+    /// Writes the item of an aggregate on condition that there is one of the `expected` version, or none.
+    async fn write(&self, operation: &'static str, item: Item, expected: Option<u64>) -> Result<Saved<A>, StoreError> {
+        let write_id = text(&item, "write_id").unwrap_or_default().to_owned();
+        match self.put(item, expected).send().await {
             Ok(_) => Ok(Saved::Done),
             Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
         }
+    }
+
+    fn to_item(&self, aggregate: &A, write_id: &str, times: u64) -> Item {
+        let mut item = match self.form {
+            StoredForm::Compressed => aggregate.to_item(write_id),
+            StoredForm::Text => aggregate.to_older_item(write_id),
+        };
+        let id = aggregate.id().to_string();
+        self.shards.place(&mut item, &id);
+        self.ended.place(&mut item, &id);
+        aggregate.bill(&mut item, times);
+        item
     }
 
     fn put(&self, item: Item, expected: Option<u64>) -> PutItemFluentBuilder {
@@ -274,7 +331,7 @@ impl<A: Stored> AggregateTable<A> {
     /// The write of an aggregate as a part of a transaction, on condition that its item has the `expected` version, or does
     /// not exist.
     pub fn part(&self, aggregate: &A, expected: Option<u64>) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table).set_item(Some(aggregate.to_item(&write_id())));
+        let put = Put::builder().table_name(&self.table).set_item(Some(self.to_item(aggregate, &write_id(), 2)));
         let put = match expected {
             Some(version) => put
                 .condition_expression("#version = :version")
@@ -286,7 +343,19 @@ impl<A: Stored> AggregateTable<A> {
     }
 }
 
+/// The time under which the sweep finds what is due at a time: never later.
+pub(crate) fn found_at(due: Timestamp) -> Timestamp {
+    Timestamp(due.millis() - due.millis().rem_euclid(DUE_STEP_MS))
+}
+
+/// The key in `by-due` of what is due at a time.
+pub(crate) fn due_key(id: &str, due: Timestamp) -> [(&'static str, AttributeValue); 2] {
+    [("due_shard", s(format!("due#{}", shard(id)))), ("due_at", n(found_at(due).millis()))]
+}
+
 /// An id that tells one write from another of the same version.
 fn write_id() -> String {
-    Uuid::new_v4().simple().to_string()
+    let mut id = Uuid::new_v4().simple().to_string();
+    id.truncate(16);
+    id
 }

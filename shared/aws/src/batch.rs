@@ -22,6 +22,70 @@ pub(crate) const BATCH_WRITE: usize = 25;
 /// Statements per BatchExecuteStatement.
 pub(crate) const STATEMENTS: usize = 25;
 
+/// Keys of one table that are read.
+pub(crate) struct Read<'a> {
+    /// The table.
+    pub table: &'a str,
+    /// The attributes that are read; all if there are none.
+    pub attributes: &'static [&'static str],
+    /// The keys, without repetitions.
+    pub keys: Vec<Item>,
+}
+
+impl Read<'_> {
+    /// A request for some of the keys.
+    fn request(&self, keys: Vec<Item>) -> KeysAndAttributes {
+        let mut request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+        if !self.attributes.is_empty() {
+            let placeholders: Vec<String> = (0..self.attributes.len()).map(|n| format!("#a{n}")).collect();
+            request = request.projection_expression(placeholders.join(", "));
+            for (placeholder, name) in placeholders.into_iter().zip(self.attributes) {
+                request = request.expression_attribute_names(placeholder, *name);
+            }
+        }
+        request.build().expect("keys are set")
+    }
+}
+
+/// The existing items with these keys, by table; read consistently, in as few calls as possible.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn get_from(
+    operation: &'static str,
+    client: &aws_sdk_dynamodb::Client,
+    mut reads: Vec<Read<'_>>,
+) -> Result<HashMap<String, Vec<Item>>, StoreError> {
+    let mut found: HashMap<String, Vec<Item>> = HashMap::new();
+    let waits = RetryClock::of(client);
+    while reads.iter().any(|read| !read.keys.is_empty()) {
+        let mut room = BATCH_GET;
+        let mut wanted = HashMap::new();
+        for read in reads.iter_mut().filter(|read| !read.keys.is_empty()) {
+            let rest = read.keys.split_off(read.keys.len().min(room));
+            let keys = std::mem::replace(&mut read.keys, rest);
+            room -= keys.len();
+            if !keys.is_empty() {
+                wanted.insert(read.table.to_owned(), read.request(keys));
+            }
+        }
+        // Unprocessed keys are read again; the SDK's own retries cover throttling of whole calls.
+        let mut retry = waits.retry();
+        while !wanted.is_empty() {
+            if !retry.attempt().await {
+                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
+            }
+            let answer = client.batch_get_item().set_request_items(Some(wanted)).send().await;
+            let answer = answer.map_err(|error| store_error(operation, error))?;
+            for (table, items) in answer.responses.unwrap_or_default() {
+                found.entry(table).or_default().extend(items);
+            }
+            wanted = answer.unprocessed_keys.unwrap_or_default();
+        }
+    }
+    Ok(found)
+}
+
 /// The existing items with these keys, by the text of their attribute `name`; read consistently.
 ///
 /// # Errors
@@ -33,26 +97,13 @@ pub(crate) async fn get_all(
     name: &str,
     keys: &[Item],
 ) -> Result<HashMap<String, Item>, StoreError> {
-    let mut found: HashMap<String, Item> = HashMap::new();
-    let waits = RetryClock::of(client);
-    for chunk in keys.chunks(BATCH_GET) {
-        let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
-        let mut wanted = Some(wanted.expect("keys are set"));
-        // Unprocessed keys are read again; the SDK's own retries cover throttling of whole calls.
-        let mut retry = waits.retry();
-        while let Some(next) = wanted.take() {
-            if !retry.attempt().await {
-                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
-            }
-            let answer = client.batch_get_item().request_items(table, next).send().await;
-            let answer = answer.map_err(|error| store_error(operation, error))?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                found.insert(text(&item, name).unwrap_or_default().to_owned(), item);
-            }
-            wanted = answer.unprocessed_keys.unwrap_or_default().remove(table);
-        }
-    }
-    Ok(found)
+    let found = get_from(operation, client, vec![Read { table, attributes: &[], keys: keys.to_vec() }]).await?;
+    Ok(by_name(found.into_values().flatten(), name))
+}
+
+/// Items by the text of their attribute `name`.
+pub(crate) fn by_name(items: impl Iterator<Item = Item>, name: &str) -> HashMap<String, Item> {
+    items.map(|item| (text(&item, name).unwrap_or_default().to_owned(), item)).collect()
 }
 
 /// A request that writes an item as a whole.
@@ -95,18 +146,17 @@ pub(crate) struct Update {
     pub remove: &'static [&'static str],
     /// The version that the item must have.
     pub version: AttributeValue,
-    /// The id of this write, which is also among the attributes.
-    pub write_id: String,
 }
 
 impl Update {
     fn request(self, table: &str) -> BatchStatementRequest {
-        let mut statement = format!("UPDATE \"{table}\"");
+        let mut statement = String::with_capacity(256);
+        statement.extend(["UPDATE \"", table, "\""]);
         for (name, _) in &self.set {
-            statement.push_str(&format!(" SET \"{name}\"=?"));
+            statement.extend([" SET \"", *name, "\"=?"]);
         }
         for name in self.remove {
-            statement.push_str(&format!(" REMOVE \"{name}\""));
+            statement.extend([" REMOVE \"", *name, "\""]);
         }
         statement.push_str(" WHERE \"pk\"=? AND \"sk\"=? AND \"version\"=?");
         let values = self.set.into_iter().map(|(_, value)| value).chain(self.key).chain([self.version]);
@@ -119,24 +169,24 @@ impl Update {
     }
 }
 
-/// Makes at most [`STATEMENTS`] updates; one answer for each, in order. If an item has another version, `theirs` reads
-/// it. Throttled updates are retried under the same `write_id`.
-pub(crate) async fn update_all<T>(
+/// Makes at most [`STATEMENTS`] updates, one of each of `changed`; one answer for each, in order. If an item has another
+/// version, `theirs` reads it. Throttled updates are retried under the same `write_id`, which each update sets.
+pub(crate) async fn update_all<C, T>(
     operation: &'static str,
     client: &aws_sdk_dynamodb::Client,
     table: &str,
-    updates: Vec<Update>,
+    changed: &[C],
+    write_id: &str,
+    update: impl Fn(&C) -> Update,
     theirs: impl Fn(&Item) -> Result<T, StoreError>,
 ) -> Vec<Result<Saved<T>, StoreError>> {
-    let write_ids: Vec<String> = updates.iter().map(|update| update.write_id.clone()).collect();
-    let requests: Vec<BatchStatementRequest> = updates.into_iter().map(|update| update.request(table)).collect();
     let missing = || StoreError::Busy { operation, source: "a statement has no answer".into() };
-    let mut results: Vec<Result<Saved<T>, StoreError>> = write_ids.iter().map(|_| Err(missing())).collect();
-    let mut left: Vec<usize> = (0..requests.len()).collect();
+    let mut results: Vec<Result<Saved<T>, StoreError>> = changed.iter().map(|_| Err(missing())).collect();
+    let mut left: Vec<usize> = (0..changed.len()).collect();
     let waits = RetryClock::of(client);
     let mut retry = waits.retry();
     while retry.attempt().await {
-        let statements = left.iter().map(|index| requests[*index].clone()).collect();
+        let statements = left.iter().map(|index| update(&changed[*index]).request(table)).collect();
         let answer = match client.batch_execute_statement().set_statements(Some(statements)).send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -149,7 +199,7 @@ pub(crate) async fn update_all<T>(
         for (index, answer) in left.iter().zip(answer.responses.unwrap_or_default()) {
             results[*index] = match answer.error {
                 None => Ok(Saved::Done),
-                Some(error) => failed(operation, &error, &write_ids[*index], &theirs),
+                Some(error) => failed(operation, &error, write_id, &theirs),
             };
         }
         left.retain(|index| results[*index].as_ref().is_err_and(StoreError::is_busy));

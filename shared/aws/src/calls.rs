@@ -6,13 +6,14 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{Level, debug, enabled};
 
 /// Longer texts are logged as their length: keys are shorter, and contents do not belong in a log.
 const LONGEST: usize = 100;
 
-/// Writes one line for each attempt of a call: service, operation and, for DynamoDB, keys and sizes of the request.
+/// Writes one line for each attempt of a call: service, operation, for DynamoDB keys and sizes of the request, and for SQS
+/// the queue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Calls;
 
@@ -32,8 +33,13 @@ impl Intercept for Calls {
         }
         let Some(call) = config.load::<Metadata>() else { return Ok(()) };
         let (service, operation) = (call.service(), call.name());
-        let body = context.request().body().bytes().filter(|_| service == "DynamoDB");
-        let request = body.and_then(outline).map(|request| request.to_string());
+        let body = context.request().body().bytes();
+        let request = match service {
+            "DynamoDB" => body.and_then(outline),
+            "SQS" => body.and_then(queue),
+            _ => None,
+        };
+        let request = request.map(|request| request.to_string());
         debug!(target: "aws_calls", service, operation, request, "AWS call");
         Ok(())
     }
@@ -44,6 +50,12 @@ fn outline(body: &[u8]) -> Option<Value> {
     let mut request = serde_json::from_slice(body).ok()?;
     shorten(&mut request);
     Some(request)
+}
+
+/// Only the queue of a request to SQS.
+fn queue(body: &[u8]) -> Option<Value> {
+    let request: Value = serde_json::from_slice(body).ok()?;
+    Some(json!({ "QueueUrl": request.get("QueueUrl")? }))
 }
 
 fn shorten(value: &mut Value) {
@@ -65,7 +77,14 @@ mod tests {
     #[test]
     fn long_texts_leave_only_their_length() {
         let body = format!(r#"{{"TableName":"Jobs","Item":{{"id":{{"S":"j"}},"body":{{"S":"{}"}}}}}}"#, "é".repeat(51));
-        let expected = serde_json::json!({ "TableName": "Jobs", "Item": { "id": { "S": "j" }, "body": { "S": 102 } } });
+        let expected = json!({ "TableName": "Jobs", "Item": { "id": { "S": "j" }, "body": { "S": 102 } } });
         assert_eq!(outline(body.as_bytes()), Some(expected));
+    }
+
+    #[test]
+    fn a_message_leaves_only_its_queue() {
+        let body = br#"{"QueueUrl":"https://sqs.example/1/Work","Entries":[{"Id":"0","MessageBody":"{}"}]}"#;
+        assert_eq!(queue(body), Some(json!({ "QueueUrl": "https://sqs.example/1/Work" })));
+        assert_eq!(queue(b"{}"), None);
     }
 }

@@ -1,8 +1,9 @@
 //! Conversions between DynamoDB attributes and values.
 
 pub(crate) mod origin;
-pub(crate) mod packed;
+pub mod packed;
 pub(crate) mod pieces;
+pub mod shards;
 
 use std::collections::HashMap;
 
@@ -18,7 +19,11 @@ pub type Item = HashMap<String, AttributeValue>;
 
 /// The version of the items' schema.
 pub(crate) const SCHEMA: i64 = 1;
+/// The version of the schema of items that keep a history. The filter of the stream in the template names it.
+pub(crate) const SCHEMA_WITH_HISTORY: i64 = 2;
 
+/// The attribute of an outbox. The filter of the stream lets records that have it through.
+pub(crate) const OUTBOX: &str = "outbox";
 pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }

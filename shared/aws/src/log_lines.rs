@@ -2,14 +2,17 @@
 //! that is still too long is cut here and gets the field `line_bytes`, so that callers cannot fill the log.
 
 use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reelhook_domain::brief;
 use serde_json::{Map, Value, json};
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Bytes of a line, at most.
 const LINE: usize = 2048;
+/// Bytes of collected lines that are written together.
+const TOGETHER: usize = 32 * 1024;
 
 /// Writes lines of JSON of at most 2 KB.
 pub(crate) struct Bounded<M>(pub(crate) M);
@@ -46,6 +49,62 @@ impl<W: io::Write> io::Write for BoundedWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Collects lines until they are flushed, 32 KB together, or a warning or an error is among them.
+#[derive(Debug, Clone, Default)]
+pub struct LogBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl LogBuffer {
+    /// Writes all collected lines to the standard output.
+    pub fn flush(&self) {
+        let mut lines = self.lines();
+        // The log is the only place that could report it.
+        let _ = write_out(&mut io::stdout(), &mut lines);
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogBuffer {
+    type Writer = CollectingWriter<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        CollectingWriter { buffer: self, is_urgent: true }
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        CollectingWriter { buffer: self, is_urgent: *metadata.level() <= Level::WARN }
+    }
+}
+
+/// A writer that adds to a [`LogBuffer`].
+pub struct CollectingWriter<'a> {
+    buffer: &'a LogBuffer,
+    is_urgent: bool,
+}
+
+impl io::Write for CollectingWriter<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut lines = self.buffer.lines();
+        lines.extend_from_slice(line);
+        if self.is_urgent || lines.len() >= TOGETHER {
+            write_out(&mut io::stdout(), &mut lines)?;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_out(to: &mut impl io::Write, lines: &mut Vec<u8>) -> io::Result<()> {
+    let written = to.write_all(lines).and_then(|()| to.flush());
+    lines.clear();
+    written
 }
 
 /// The line with each text cut; if that is too long too, only its level, message and size.
@@ -115,6 +174,26 @@ mod tests {
         assert!(lines.len() == 1 && lines[0].len() < LINE, "{lines:?}");
         let read: Value = serde_json::from_str(&lines[0]).unwrap();
         assert!(read["message"].as_str().unwrap().starts_with("\\\\") && read["level"] == "ERROR", "{read}");
+    }
+
+    #[test]
+    fn collected_lines_wait_for_a_flush_and_urgent_ones_do_not() {
+        use io::Write as _;
+        let buffer = LogBuffer::default();
+        let writer = |is_urgent| CollectingWriter { buffer: &buffer, is_urgent };
+        writer(false).write_all(b"one\n").unwrap();
+        writer(false).write_all(b"two\n").unwrap();
+        assert_eq!(*buffer.lines(), b"one\ntwo\n");
+        writer(true).write_all(b"three\n").unwrap();
+        assert!(buffer.lines().is_empty(), "a warning is written with the lines before it");
+        writer(false).write_all(&[b'x'; TOGETHER]).unwrap();
+        assert!(buffer.lines().is_empty());
+        writer(false).write_all(b"four\n").unwrap();
+        buffer.flush();
+        assert!(buffer.lines().is_empty());
+        let mut out = Vec::new();
+        write_out(&mut out, &mut b"five\n".to_vec()).unwrap();
+        assert_eq!(out, b"five\n");
     }
 
     #[test]

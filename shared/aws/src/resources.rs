@@ -15,6 +15,7 @@ use crate::credits::table::CreditTable;
 use crate::environment::{BadEnvironment, Environment};
 use crate::errors::faults::LeftBehindQueues;
 use crate::errors::table::ErrorTable;
+use crate::items::packed::StoredForm;
 use crate::jobs::counters::CounterTable;
 use crate::jobs::events::JobEventTable;
 use crate::jobs::table::JobTable;
@@ -50,19 +51,26 @@ impl Resources {
     /// The table in JOBS_TABLE, with the one in COUNTERS_TABLE.
     pub fn jobs(&mut self) -> JobTable {
         let (table, counters) = (self.environment.required("JOBS_TABLE"), self.counters());
-        JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
+        let (shards, ended) = (self.environment.active_shards(), self.environment.ended_shards());
+        let jobs = JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock));
+        jobs.sharded(shards).ended_in_shards(ended).storing(self.stored_form())
     }
 
     /// The table in PROJECTS_TABLE, with the one in COUNTERS_TABLE.
     pub fn projects(&mut self) -> ProjectTable {
         let (table, counters) = (self.environment.required("PROJECTS_TABLE"), self.counters());
-        ProjectTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
+        ProjectTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).storing(self.stored_form())
     }
 
     /// The table in CLIPS_TABLE, with the one in COUNTERS_TABLE.
     pub fn clips(&mut self) -> ClipTable {
         let (table, counters) = (self.environment.required("CLIPS_TABLE"), self.counters());
-        ClipTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock))
+        ClipTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).storing(self.stored_form())
+    }
+
+    /// STORED_FORM: how jobs, projects, clip jobs, events and deliveries are written.
+    fn stored_form(&mut self) -> StoredForm {
+        self.environment.parsed("STORED_FORM", StoredForm::default())
     }
 
     /// The table in CREDITS_TABLE.
@@ -99,12 +107,15 @@ impl Resources {
 
     /// The table in JOB_EVENTS_TABLE.
     pub fn job_events(&mut self) -> JobEventTable {
-        JobEventTable::new(self.dynamodb.clone(), self.environment.required("JOB_EVENTS_TABLE"))
+        let shards = self.environment.ended_shards();
+        JobEventTable::new(self.dynamodb.clone(), self.environment.required("JOB_EVENTS_TABLE")).sharded(shards)
     }
 
     /// The table in DELIVERIES_TABLE.
     pub fn deliveries(&mut self) -> DeliveryTable {
-        DeliveryTable::new(self.dynamodb.clone(), self.environment.required("DELIVERIES_TABLE"))
+        let shards = self.environment.ended_shards();
+        let table = DeliveryTable::new(self.dynamodb.clone(), self.environment.required("DELIVERIES_TABLE"));
+        table.storing(self.stored_form()).sharded(shards)
     }
 
     /// The table in ENDPOINTS_TABLE.

@@ -1,23 +1,39 @@
 //! What every function starts with: logs, clock and random source, and the loop over a batch of messages.
 
 use std::future::Future;
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::Context;
 use reelhook_app::clock::{ClockAndRandom, Timer};
 use reelhook_app::store::StoreError;
 use reelhook_domain::Timestamp;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use uuid::Uuid;
 
 use crate::log_lines::Bounded;
+pub use crate::log_lines::LogBuffer;
 
 /// Starts logging: JSON lines of at most 2 KB. LOG_LEVEL is a `tracing` filter, `info` by default; the audit log is
 /// written at any level.
 pub fn logs() {
+    subscribe(io::stdout);
+}
+
+/// Starts logging as [`logs`] does, but collects lines: a batch logs many, and each one that is written alone is a system
+/// call. The function flushes them when a batch ends; warnings and errors are written at once, with all lines before them.
+pub fn collected_logs() -> LogBuffer {
+    let buffer = LogBuffer::default();
+    subscribe(buffer.clone());
+    buffer
+}
+
+fn subscribe(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     let audit = "audit=info".parse().expect("a directive");
     tracing_subscriber::fmt()
@@ -27,7 +43,7 @@ pub fn logs() {
         .with_span_list(false)
         .with_target(false)
         .without_time()
-        .with_writer(Bounded(std::io::stdout))
+        .with_writer(Bounded(writer))
         .with_env_filter(filter.add_directive(audit))
         .init();
 }
@@ -92,19 +108,56 @@ impl<E: Into<StoreError>> From<Result<(), E>> for Verdict {
     }
 }
 
+/// A batch of messages of a queue: no more of each than is used.
+#[derive(Debug, Deserialize)]
+pub struct QueueBatch {
+    #[serde(rename = "Records")]
+    records: Vec<QueueRecord>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QueueRecord {
+    #[serde(default)]
+    message_id: String,
+    #[serde(default)]
+    body: String,
+    #[serde(default)]
+    attributes: QueueAttributes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct QueueAttributes {
+    approximate_receive_count: Option<String>,
+}
+
+impl From<SqsEvent> for QueueBatch {
+    fn from(event: SqsEvent) -> Self {
+        let record = |record: SqsMessage| QueueRecord {
+            message_id: record.message_id.unwrap_or_default(),
+            body: record.body.unwrap_or_default(),
+            attributes: QueueAttributes {
+                approximate_receive_count: record.attributes.get("ApproximateReceiveCount").cloned(),
+            },
+        };
+        Self { records: event.records.into_iter().map(record).collect() }
+    }
+}
+
 /// Answers an SQS batch: unreadable messages are dropped with an error line, `work` gives a verdict on each of the
 /// others.
-pub async fn batch<M, F>(event: SqsEvent, work: impl FnOnce(Vec<M>) -> F) -> SqsBatchResponse
+pub async fn batch<M, F>(event: impl Into<QueueBatch>, work: impl FnOnce(Vec<M>) -> F) -> SqsBatchResponse
 where
     M: DeserializeOwned,
     F: Future<Output = Vec<Verdict>>,
 {
-    let mut received = Vec::with_capacity(event.records.len());
-    let mut messages = Vec::with_capacity(event.records.len());
-    for record in event.records {
-        let id = record.message_id.unwrap_or_default();
-        let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse::<u32>().ok());
-        match serde_json::from_str(record.body.as_deref().unwrap_or_default()) {
+    let QueueBatch { records } = event.into();
+    let mut received = Vec::with_capacity(records.len());
+    let mut messages = Vec::with_capacity(records.len());
+    for QueueRecord { message_id: id, body, attributes } in records {
+        let receives = attributes.approximate_receive_count.and_then(|count| count.parse::<u32>().ok());
+        match serde_json::from_str(&body) {
             Ok(message) => {
                 received.push((id, receives.unwrap_or(1)));
                 messages.push(message);

@@ -39,3 +39,13 @@ pub(crate) fn cancelled(operation: &'static str, error: SdkError<TransactWriteIt
         StoreError::Refused { operation, source }
     })
 }
+
+/// The places of the items of a cancelled transaction whose conditions do not hold.
+pub(crate) fn unmet(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Vec<usize> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(exception)) = error.as_service_error() else {
+        return Vec::new();
+    };
+    let reasons = exception.cancellation_reasons().iter().enumerate();
+    let unmet = reasons.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+    unmet.map(|(place, _)| place).collect()
+}

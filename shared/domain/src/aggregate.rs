@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Effect, Emitted, Job, Subject, Timestamp};
+use crate::{Effect, Emitted, Job, Recorded, Subject, Timestamp};
 
 /// What an event does to an aggregate.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,4 +57,22 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Decides what `event` does at `now`; pure.
     fn decide(&self, event: &Self::Event, now: Timestamp, policy: &Self::Policy) -> Decision<Self>;
+}
+
+/// An aggregate whose item may keep what its versions logged and showed, until it is packed into rows. If it does not, the
+/// lines and live events of each version become rows.
+pub trait HistorySource: Aggregate {
+    /// Whether the item keeps it.
+    fn keeps_history(&self) -> bool {
+        false
+    }
+
+    /// What the item keeps and no version has packed yet, by versions, the oldest first.
+    fn unpacked(&self) -> Vec<Recorded> {
+        Vec::new()
+    }
+
+    /// An older function has written this version without the history of the version `before`: takes it from there, and
+    /// packs it.
+    fn restore_history(&mut self, _before: &Self) {}
 }

@@ -20,7 +20,7 @@ pub mod videos;
 mod web_url;
 pub mod webhooks;
 
-pub use aggregate::{Aggregate, Decision};
+pub use aggregate::{Aggregate, Decision, HistorySource};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use clips::decide::NewClipJob;
 pub use clips::effect::ClipEffect;
@@ -30,7 +30,7 @@ pub use clips::status::ClipStatus;
 pub use credits::effect::CreditEffect;
 pub use ids::{ClipJobId, DeliveryId, EndpointId, EventId, IdError, JobId, OwnerId, ProjectId, RenderId, SceneId};
 pub use jobs::activity::{Activity, Captions, Incomplete};
-pub use jobs::admission::{Admission, ClearCutoffs, NoSlot};
+pub use jobs::admission::{Admission, ClearCutoffs, Layout, NoSlot};
 pub use jobs::decide::{NewJob, create, decide};
 pub use jobs::effect::JobEffect;
 pub use jobs::event::{Event, StepUpdate};
@@ -40,10 +40,14 @@ pub use jobs::kind::JobKind;
 pub use jobs::policy::{Policy, PolicyError};
 pub use jobs::reasons::{Ignored, Rejected};
 pub use jobs::run::{Claim, Engine, ExternalRun, NoRetry, PiecesRun, Run, RunTimes, Start, StepRecord, Steps, Worker};
+pub use jobs::slots::fair::{FairShares, FairSharesError, Lane, Priority};
+pub use jobs::slots::{SlotRow, Slots, TornRows};
 pub use jobs::status::{Status, StepStatus};
 pub use jobs::task::{ExternalTask, Polls, RenderState, RenderStatus, Service};
+pub use jobs::usage::{Footprint, Usage};
 pub use metadata::{InvalidMetadata, Metadata};
 pub use outbox::effect::{Effect, Emitted, Recipients};
+pub use outbox::history::{History, Recorded, RecordedLine, RecordedLive};
 pub use outbox::live::{ClipsSnapshot, JobSnapshot, Live, LiveSnapshot, ProjectSnapshot, SceneSnapshot};
 pub use outbox::log::{LogEvent, LogLevel, LogTally};
 pub use projects::decide::NewProject;
@@ -59,10 +63,11 @@ pub use webhooks::attempt::{Attempt, AttemptResult};
 pub use webhooks::delivery::{Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable};
 pub use webhooks::endpoint::{
     ATTEMPT_MARGIN, BatchOutcome, Circuit, CircuitState, Concurrency, ConcurrencyChange, DisablePolicy, EndpointPolicy,
-    EndpointReport, EndpointState, HealthVerdict, Slot,
+    EndpointReport, EndpointState, HealthVerdict,
 };
 pub use webhooks::outage::{OutageStage, WarningLevel};
 pub use webhooks::outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};
 pub use webhooks::outcome::{Outcome, ResponseClass};
 pub use webhooks::rate::{RateLimit, RateWindow};
 pub use webhooks::schedule::{Schedule, retry_after};
+pub use webhooks::slot::{AttemptClaim, ClaimedAttempt, Slot};

@@ -59,8 +59,9 @@ impl ApiRequest {
             _ => Default::default(),
         };
         let (path, token) = split_token(request.raw_http_path());
-        let query = request.query_string_parameters();
-        let query = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let query = request.query_string_parameters_ref();
+        let query = query.into_iter().flat_map(|query| query.iter());
+        let query = query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (parts, body) = request.into_parts();
         let (body, is_text) = match body {
             Body::Text(text) => (text.into_bytes(), true),

@@ -27,6 +27,8 @@ use crate::resolver::{AddressRule, FilteringResolver, Lookup, SystemLookup};
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// A batch may send this many webhooks to one host at once. Connections that stay open save a handshake the next time.
 const POOL_IDLE_PER_HOST: usize = 16;
+/// Room for the headers of a request is made at once for up to this many.
+const USUAL_HEADERS: usize = 32;
 /// The maximum number of headers of a response.
 const HEADERS: usize = 512;
 
@@ -226,7 +228,7 @@ fn assemble(
 
 /// Errors identify a header by its position until its name is parsed, and never contain its value.
 fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OutboundError> {
-    let mut map = HeaderMap::new();
+    let mut map = HeaderMap::with_capacity(headers.len().min(USUAL_HEADERS));
     for (index, (name, value)) in headers.into_iter().enumerate() {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_invalid| OutboundError::BadRequest(format!("name of header {} is not valid", index + 1)))?;
@@ -234,7 +236,7 @@ fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OutboundError
             let reason = format!("header `{name}` is set by the client");
             return Err(OutboundError::BadRequest(reason));
         }
-        let value = HeaderValue::from_str(&value)
+        let value = HeaderValue::try_from(value)
             .map_err(|_invalid| OutboundError::BadRequest(format!("value of header `{name}` is not valid")))?;
         map.try_append(name, value).map_err(|_full| OutboundError::BadRequest("too many headers".into()))?;
     }

@@ -1,19 +1,26 @@
-//! Measures how many seconds of 1080p video are drawn and encoded in a second of processor time, compared with an
-//! ffmpeg that only encodes finished cards with the same x264 settings; the cost after one scene changed; and the
-//! layout time of scenes full of text in each script. Usage: `speed FONTS FFMPEG`.
+//! Measures how many seconds of 1080p video are drawn and encoded in a second of processor time; the cost after one scene
+//! changed; and the layout time of scenes full of text in each script. With the same x264 settings an ffmpeg encodes the
+//! same frames from files, and one encodes the finished cards, which do not move. Size and similarity (SSIM) are those of
+//! the settings of scenes and those of takes. Usage: `speed FONTS FFMPEG [ROUNDS]`.
 
 mod samples;
 
 use std::future::pending;
+use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use reelhook_app::videos::ports::PartFile;
 use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{ENCODER_ARGUMENTS, Ffmpeg, Fonts, Images, LaidOutScene, SceneInput};
+use reelhook_render::{
+    ENCODER_ARGUMENTS, Ffmpeg, Fonts, Images, LaidOutScene, SCENE_ARGUMENTS, SCENE_PARAMETERS, SceneInput, Yuv, parts,
+};
 
 const SIZE: (u32, u32) = (1920, 1080);
-const RUNS: usize = 3;
+/// The rounds, unless an argument says otherwise.
+const ROUNDS: usize = 3;
 /// The index of the edited scene.
 const EDITED: usize = 3;
 
@@ -31,7 +38,7 @@ fn processor_seconds() -> Result<f64, Failure> {
     Ok(ticks as f64 / 100.0)
 }
 
-/// Prints the second layout time of twelve texts of 500 characters, when every face is loaded.
+/// Prints the layout time of twelve texts of 500 characters, when every face is loaded.
 fn crowded(fonts: &mut Fonts) -> Result<(), Failure> {
     for (script, word) in samples::WORDS {
         for kind in [SceneKind::FeatureList, SceneKind::Comparison] {
@@ -39,6 +46,9 @@ fn crowded(fonts: &mut Fonts) -> Result<(), Failure> {
             let theme = Theme::Corporate;
             let input = SceneInput { scene: &scene, before: None, theme, size: SIZE, rendition: Rendition::Landscape };
             LaidOutScene::new(fonts, &input, &Images::new())?;
+            // The last card is kept: another one takes its place.
+            let empty = samples::scene(kind, Default::default());
+            LaidOutScene::new(fonts, &SceneInput { scene: &empty, ..input }, &Images::new())?;
             let (before, start) = (fonts.cost(), Instant::now());
             LaidOutScene::new(fonts, &input, &Images::new())?;
             let (taken, after) = (start.elapsed().as_secs_f64() * 1000.0, fonts.cost());
@@ -76,113 +86,260 @@ fn film() -> Vec<Scene> {
         .collect()
 }
 
+/// What is measured.
+struct Film {
+    ffmpeg: Ffmpeg,
+    scenes: Vec<Scene>,
+    images: Images,
+    directory: PathBuf,
+}
+
+/// A measured quantity, once for each round.
+#[derive(Default)]
+struct Measured(Vec<f64>);
+
+impl Measured {
+    fn mean(&self) -> f64 {
+        self.0.iter().sum::<f64>() / self.0.len().max(1) as f64
+    }
+
+    /// The mean with the lowest and the highest value.
+    fn text(&self) -> String {
+        let (low, high) =
+            self.0.iter().fold((f64::MAX, 0.0_f64), |(low, high), value| (low.min(*value), high.max(*value)));
+        format!("{:.2} ({low:.2} to {high:.2})", self.mean())
+    }
+
+    /// The ratio to another quantity in each round.
+    fn ratio(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(own, other)| own / other).collect())
+    }
+}
+
+impl Film {
+    fn input(&self, index: usize) -> SceneInput<'_> {
+        SceneInput {
+            scene: &self.scenes[index],
+            before: index.checked_sub(1).map(|before| &self.scenes[before]),
+            theme: Theme::Corporate,
+            size: SIZE,
+            rendition: Rendition::Landscape,
+        }
+    }
+
+    fn frames(&self) -> u32 {
+        self.scenes.iter().map(|scene| scene.frames).sum()
+    }
+
+    /// The parts of a scene with their files.
+    fn files(&self, index: usize) -> Vec<PartFile> {
+        let file = |frames: Range<u32>| PartFile { to: self.file(&format!("{index}-{}.mp4", frames.start)), frames };
+        parts(&self.input(index)).into_iter().map(file).collect()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Draws and encodes these parts of a scene; returns the seconds of layout.
+    async fn draw(&self, fonts: &mut Fonts, index: usize, files: &[PartFile]) -> Result<f64, Failure> {
+        let frames = files[0].frames.start..files[files.len() - 1].frames.end;
+        let start = Instant::now();
+        let laid_out = LaidOutScene::part(fonts, &self.input(index), &self.images, frames)?;
+        let layout = start.elapsed().as_secs_f64();
+        self.ffmpeg.encode_parts(laid_out, files, |_| {}, pending()).await?;
+        Ok(layout)
+    }
+
+    async fn join(&self, files: &[PathBuf], name: &str) -> Result<u64, Failure> {
+        let film = self.file(name);
+        self.ffmpeg.join(files, self.frames(), None, &film, &self.directory).await?;
+        Ok(std::fs::metadata(film)?.len() / 1024)
+    }
+
+    /// Draws the film, and returns the processor seconds.
+    async fn drawn(&self, fonts: &mut Fonts) -> Result<f64, Failure> {
+        let (before, clock) = (processor_seconds()?, Instant::now());
+        let mut layout = 0.0;
+        for index in 0..self.scenes.len() {
+            layout += self.draw(fonts, index, &self.files(index)).await?;
+        }
+        let size = self.join(&self.all_files(), "film.mp4").await?;
+        let used = processor_seconds()? - before;
+        let clock = clock.elapsed().as_secs_f64();
+        println!(
+            "  drawn and encoded: {used:.2} processor seconds, {clock:.2} s on the clock, {layout:.2} s of layout, {size} KB"
+        );
+        Ok(used)
+    }
+
+    fn all_files(&self) -> Vec<PathBuf> {
+        (0..self.scenes.len()).flat_map(|index| self.files(index)).map(|part| part.to).collect()
+    }
+
+    /// Draws what differs after one scene changed: its parts, and the transition over its last frame.
+    async fn changed(&self, fonts: &mut Fonts) -> Result<f64, Failure> {
+        let (before, clock) = (processor_seconds()?, Instant::now());
+        self.draw(fonts, EDITED, &self.files(EDITED)).await?;
+        self.draw(fonts, EDITED + 1, &self.files(EDITED + 1)[..1]).await?;
+        self.join(&self.all_files(), "film.mp4").await?;
+        let used = processor_seconds()? - before;
+        println!(
+            "  one scene changed: {used:.2} processor seconds, {:.2} s on the clock",
+            clock.elapsed().as_secs_f64()
+        );
+        Ok(used)
+    }
+
+    /// Writes the raw frames of a scene to a file.
+    fn record(&self, fonts: &mut Fonts, index: usize) -> Result<PathBuf, Failure> {
+        let raw = self.file("frames.yuv");
+        let mut laid_out = LaidOutScene::new(fonts, &self.input(index), &self.images)?;
+        let (mut frame, mut recording) = (Yuv::new(SIZE.0, SIZE.1), std::fs::File::create(&raw)?);
+        for at in 0..laid_out.frames() {
+            laid_out.draw(at, &mut frame);
+            recording.write_all(frame.bytes())?;
+        }
+        Ok(raw)
+    }
+
+    /// An ffmpeg that reads recorded frames of a scene, and begins its parts with key frames.
+    fn reading(&self, index: usize, raw: &Path) -> Command {
+        let mut command = self.command();
+        command.args(raw_input(raw));
+        for part in self.files(index).iter().skip(1) {
+            command.arg("-force_key_frames").arg(format!("expr:eq(n,{})", part.frames.start));
+        }
+        command
+    }
+
+    /// Has ffmpeg encode the same frames from files of raw frames, which are written before and not measured.
+    async fn recorded(&self, fonts: &mut Fonts) -> Result<f64, Failure> {
+        let (mut used, mut files) = (0.0, Vec::new());
+        for index in 0..self.scenes.len() {
+            let (raw, file) = (self.record(fonts, index)?, self.file(&format!("{index}.recorded.mp4")));
+            let command = self.reading(index, &raw);
+            let before = processor_seconds()?;
+            encode(command, &file)?;
+            used += processor_seconds()? - before;
+            files.push(file);
+        }
+        let before = processor_seconds()?;
+        let size = self.join(&files, "recorded.mp4").await?;
+        used += processor_seconds()? - before;
+        println!("  the same frames encoded by ffmpeg: {used:.2} processor seconds, {size} KB");
+        Ok(used)
+    }
+
+    /// Prints size and similarity with the settings of scenes and with those of takes.
+    fn compare(&self, fonts: &mut Fonts) -> Result<(), Failure> {
+        let settings = [
+            ("settings of scenes", [&SCENE_ARGUMENTS[..], &["-x264-params", SCENE_PARAMETERS]].concat()),
+            ("settings of takes", ENCODER_ARGUMENTS.to_vec()),
+        ];
+        let mut sums = [(0, Measured::default()), (0, Measured::default())];
+        for index in 0..self.scenes.len() {
+            let (raw, file) = (self.record(fonts, index)?, self.file("compared.mp4"));
+            for ((_, arguments), (size, similarity)) in settings.iter().zip(&mut sums) {
+                let encoded = self.reading(index, &raw).arg("-an").args(arguments).arg(&file).status()?;
+                let mut command = Command::new(&self.ffmpeg.program);
+                command.args(["-hide_banner", "-nostdin", "-nostats", "-i"]).arg(&file).args(raw_input(&raw));
+                command.args(["-lavfi", "[0:v]setpts=N/30/TB[a];[1:v]setpts=N/30/TB[b];[a][b]ssim", "-f", "null", "-"]);
+                let output = String::from_utf8(command.output()?.stderr)?;
+                let decibels = output.rsplit_once("All:").and_then(|(_, all)| all.split(['(', ')']).nth(1));
+                let decibels = decibels.filter(|_| encoded.success()).ok_or("ffmpeg can't compare")?;
+                similarity.0.push(decibels.parse()?);
+                *size += std::fs::metadata(&file)?.len() / 1024;
+            }
+        }
+        for ((name, _), (size, similarity)) in settings.iter().zip(&sums) {
+            println!("{name}: {size} KB, SSIM of the scenes {} dB", similarity.text());
+        }
+        Ok(())
+    }
+
+    /// Has ffmpeg repeat and encode the finished cards, which do not move.
+    async fn stills(&self) -> Result<f64, Failure> {
+        let (before, mut files) = (processor_seconds()?, Vec::new());
+        for (index, scene) in self.scenes.iter().enumerate() {
+            let file = self.file(&format!("{index}.still.mp4"));
+            let mut command = self.command();
+            command.arg("-i").arg(self.file(&format!("{index}.png")));
+            // Decode one image and repeat it.
+            command.args(["-vf", "format=yuv420p,loop=loop=-1:size=1:start=0,setpts=N/30/TB", "-r", "30"]);
+            command.arg("-frames:v").arg(scene.frames.to_string());
+            encode(command, &file)?;
+            files.push(file);
+        }
+        let size = self.join(&files, "stills.mp4").await?;
+        let used = processor_seconds()? - before;
+        println!("  stills looped by ffmpeg: {used:.2} processor seconds, {size} KB");
+        Ok(used)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.ffmpeg.program);
+        command.args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"]);
+        command
+    }
+}
+
+/// The arguments that read raw frames.
+fn raw_input(raw: &Path) -> Vec<std::ffi::OsString> {
+    let size = format!("{}x{}", SIZE.0, SIZE.1);
+    let mut arguments: Vec<std::ffi::OsString> =
+        ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", &size, "-r", "30", "-i"].map(Into::into).to_vec();
+    arguments.push(raw.into());
+    arguments
+}
+
+/// Encodes with the settings of drawn scenes.
+fn encode(mut command: Command, to: &Path) -> Result<(), Failure> {
+    command.arg("-an").args(SCENE_ARGUMENTS).args([
+        "-x264-params",
+        SCENE_PARAMETERS,
+        "-video_track_timescale",
+        "15360",
+    ]);
+    if command.arg(to).status()?.success() { Ok(()) } else { Err("ffmpeg failed".into()) }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let (Some(fonts), Some(program)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: speed FONTS FFMPEG".into());
+        return Err("usage: speed FONTS FFMPEG [ROUNDS]".into());
     };
-    let ffmpeg = Ffmpeg { program: program.into() };
+    let rounds = arguments.next().map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
     let mut fonts = Fonts::load(Path::new(&fonts))?;
     crowded(&mut fonts)?;
-    let images = samples::images();
-    let scenes = film();
-    let frames: u32 = scenes.iter().map(|scene| scene.frames).sum();
-    let seconds = f64::from(frames) / 30.0;
     let directory = std::env::temp_dir().join(format!("reelhook-speed-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
-    let input = |index: usize| SceneInput {
-        scene: &scenes[index],
-        before: index.checked_sub(1).map(|index| &scenes[index]),
-        theme: Theme::Corporate,
-        size: SIZE,
-        rendition: Rendition::Landscape,
-    };
-    for (index, scene) in scenes.iter().enumerate() {
-        let mut laid_out = LaidOutScene::new(&mut fonts, &input(index), &images)?;
-        laid_out.still(scene.frames - 1).save(directory.join(format!("{index}.png")))?;
+    let film =
+        Film { ffmpeg: Ffmpeg { program: program.into() }, scenes: film(), images: samples::images(), directory };
+    let seconds = f64::from(film.frames()) / 30.0;
+    for (index, scene) in film.scenes.iter().enumerate() {
+        let mut laid_out = LaidOutScene::new(&mut fonts, &film.input(index), &film.images)?;
+        laid_out.still(scene.frames - 1).save(film.file(&format!("{index}.png")))?;
     }
-    let (mut ours, mut plain, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    for run in 0..RUNS {
-        let (before, clock) = (processor_seconds()?, Instant::now());
-        let mut layout_seconds = 0.0;
-        let mut files = Vec::new();
-        for index in 0..scenes.len() {
-            let start = Instant::now();
-            let laid_out = LaidOutScene::new(&mut fonts, &input(index), &images)?;
-            layout_seconds += start.elapsed().as_secs_f64();
-            let file = directory.join(format!("{index}.mp4"));
-            ffmpeg.encode(laid_out, &file, |_| {}, pending()).await?;
-            files.push(file);
-        }
-        let film = directory.join("film.mp4");
-        ffmpeg.join(&files, frames, None, &film, &directory).await?;
-        let used = processor_seconds()? - before;
-        println!(
-            "run {run}: drawn and encoded: {used:.2} processor seconds, {:.2} s on the clock, {layout_seconds:.2} s of layout, {} KB",
-            clock.elapsed().as_secs_f64(),
-            std::fs::metadata(&film)?.len() / 1024
-        );
-        ours.push(seconds / used);
-        // After an edit, two scenes are drawn again: the edited one, and the next one, whose transition shows the
-        // edited one's last frame.
-        let (before, clock) = (processor_seconds()?, Instant::now());
-        for index in EDITED..EDITED + 2 {
-            let laid_out = LaidOutScene::new(&mut fonts, &input(index), &images)?;
-            ffmpeg.encode(laid_out, &directory.join(format!("{index}.mp4")), |_| {}, pending()).await?;
-        }
-        ffmpeg.join(&files, frames, None, &film, &directory).await?;
-        let edited = processor_seconds()? - before;
-        println!(
-            "run {run}: one scene changed: {edited:.2} processor seconds, {:.2} s on the clock",
-            clock.elapsed().as_secs_f64()
-        );
-        again.push(edited / used);
-        let before = processor_seconds()?;
-        for (index, scene) in scenes.iter().enumerate() {
-            loop_card(&ffmpeg.program, &directory, index, scene.frames)?;
-        }
-        ffmpeg.join(&plain_files(&directory, scenes.len()), frames, None, &film, &directory).await?;
-        let used = processor_seconds()? - before;
-        println!(
-            "run {run}: stills looped by ffmpeg: {used:.2} processor seconds, {} KB",
-            std::fs::metadata(&film)?.len() / 1024
-        );
-        plain.push(seconds / used);
+    film.compare(&mut fonts)?;
+    let [mut drawn, mut changed, mut recorded, mut stills] = [(); 4].map(|()| Measured::default());
+    for round in 0..rounds {
+        println!("round {round}");
+        let used = film.drawn(&mut fonts).await?;
+        drawn.0.push(seconds / used);
+        changed.0.push(100.0 * film.changed(&mut fonts).await? / used);
+        recorded.0.push(seconds / film.recorded(&mut fonts).await?);
+        stills.0.push(seconds / film.stills().await?);
     }
-    std::fs::remove_dir_all(&directory)?;
-    let line = |name: &str, values: &[f64]| {
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let (low, high) =
-            values.iter().fold((f64::MAX, 0.0_f64), |(low, high), value| (low.min(*value), high.max(*value)));
-        println!("{name}: {mean:.2} seconds of video per processor second ({low:.2} to {high:.2})");
-        mean
-    };
-    println!("{seconds:.0} s of video, {} scenes, {}x{}", scenes.len(), SIZE.0, SIZE.1);
-    let ours = line("drawn and encoded", &ours);
-    let plain = line("stills looped by ffmpeg", &plain);
-    println!("ratio: {:.2}", ours / plain);
-    let share = again.iter().sum::<f64>() / again.len() as f64;
-    println!("after one scene of {} changed: {:.0} % of the total processor time", scenes.len(), share * 100.0);
+    std::fs::remove_dir_all(&film.directory)?;
+    println!("{seconds:.0} s of video, {} scenes, {}x{}, {rounds} rounds", film.scenes.len(), SIZE.0, SIZE.1);
+    println!("seconds of video per processor second:");
+    println!("  drawn and encoded: {}", drawn.text());
+    println!("  the same frames encoded by ffmpeg: {}", recorded.text());
+    println!("  stills looped by ffmpeg: {}", stills.text());
+    println!("ratio to the same frames: {}", drawn.ratio(&recorded).text());
+    println!("ratio to stills: {}", drawn.ratio(&stills).text());
+    println!("after one scene of {} changed: {} % of the processor time", film.scenes.len(), changed.text());
     Ok(())
-}
-
-fn plain_files(directory: &Path, count: usize) -> Vec<PathBuf> {
-    (0..count).map(|index| directory.join(format!("{index}.plain.mp4"))).collect()
-}
-
-fn loop_card(program: &Path, directory: &Path, index: usize, frames: u32) -> Result<(), Failure> {
-    let status = Command::new(program)
-        .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-i"])
-        .arg(directory.join(format!("{index}.png")))
-        // Decode one image and repeat it.
-        .args(["-vf", "format=yuv420p,loop=loop=-1:size=1:start=0,setpts=N/30/TB", "-r", "30"])
-        .arg("-an")
-        .args(ENCODER_ARGUMENTS)
-        .arg("-frames:v")
-        .arg(frames.to_string())
-        .arg("-y")
-        .arg(directory.join(format!("{index}.plain.mp4")))
-        .status()?;
-    if status.success() { Ok(()) } else { Err("ffmpeg failed".into()) }
 }

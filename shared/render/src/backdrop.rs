@@ -135,7 +135,7 @@ fn fill_below(pixmap: &mut Pixmap, gradient: &Gradient, rtl: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yuv::{Patch, Yuv};
+    use crate::frames::Yuv;
 
     #[test]
     fn no_theme_has_bands() {
@@ -147,7 +147,7 @@ mod tests {
             let mut pixmap = Pixmap::new(size.0, size.1).expect("a size");
             fill_below(&mut pixmap, &gradient, false);
             let mut frame = Yuv::new(size.0, size.1);
-            frame.copy_patch(&pixmap, Patch { left: 0, top: 0, right: 1280, bottom: 720 });
+            frame.copy_all(&pixmap);
             let luma = &frame.bytes()[..width * height];
             // White has no step above it, so it can't be dithered.
             let bright = |[r, g, b]: [f32; 3]| r.min(g).min(b) > 253.0;

@@ -1,44 +1,49 @@
 //! Composites the layers of a card; only the parts that changed since the last frame are drawn again.
 
+use std::sync::Arc;
+
 use tiny_skia::Pixmap;
 
+use crate::frames::{Patch, Tiles, Yuv};
+use crate::kept::{Backdrop, CardParts};
 use crate::layer::{Layer, LayerKind, Sprite};
 use crate::motion::{FULL_SCALE, Pose, Timeline};
-use crate::yuv::Patch;
 
 /// The state in which a layer was drawn: the index of its sprite and its pose. `None` if it was invisible.
 type LayerState = Option<(usize, Pose)>;
 
 /// A card, ready to be shown frame by frame.
 pub(crate) struct Card {
-    base: Pixmap,
-    layers: Vec<Layer>,
+    base: Arc<Backdrop>,
+    layers: Arc<[Layer]>,
     timeline: Timeline,
     states: Vec<LayerState>,
+    tiles: Tiles,
+    /// The present frame, as it is composited.
     pub canvas: Pixmap,
+    /// The present frame, as it is encoded.
+    pub yuv: Yuv,
 }
 
 impl Card {
-    pub fn new(base: Pixmap, layers: Vec<Layer>, timeline: Timeline) -> Self {
+    pub fn new(parts: CardParts, timeline: Timeline) -> Self {
+        let CardParts { base, layers, .. } = parts;
         let states = vec![None; layers.len()];
-        Self { canvas: base.clone(), base, layers, timeline, states }
+        let (canvas, yuv) = (base.pixmap.clone(), base.yuv.clone());
+        let tiles = Tiles::new(canvas.width(), canvas.height());
+        Self { base, layers, timeline, states, tiles, canvas, yuv }
     }
 
-    /// Draws a frame on the canvas and returns the patches that changed.
+    /// Draws a frame and returns the patches that changed.
     pub fn draw_frame(&mut self, frame: u32) -> Vec<Patch> {
         let next: Vec<LayerState> = self.layers.iter().map(|layer| state_of(layer, &self.timeline, frame)).collect();
-        let mut dirty: Vec<Patch> = Vec::new();
         for ((layer, old), new) in self.layers.iter().zip(&self.states).zip(&next) {
-            if old == new {
-                continue;
-            }
-            for state in [old, new] {
-                let patch = bounds(layer, state).clamped(self.canvas.width(), self.canvas.height());
-                if !patch.is_empty() {
-                    add_patch(&mut dirty, patch);
-                }
+            if old != new {
+                self.tiles.mark(bounds(layer, old));
+                self.tiles.mark(bounds(layer, new));
             }
         }
+        let dirty = self.tiles.take();
         for &patch in &dirty {
             self.restore(patch);
             for (layer, state) in self.layers.iter().zip(&next) {
@@ -54,13 +59,16 @@ impl Card {
                 }
             }
         }
+        for &patch in &dirty {
+            self.yuv.copy_patch(&self.canvas, patch);
+        }
         self.states = next;
         dirty
     }
 
     fn restore(&mut self, patch: Patch) {
         let width = self.canvas.width() as usize;
-        let (base, canvas) = (self.base.data(), self.canvas.data_mut());
+        let (base, canvas) = (self.base.pixmap.data(), self.canvas.data_mut());
         for y in patch.top as usize..patch.bottom as usize {
             let row = (y * width + patch.left as usize) * 4..(y * width + patch.right as usize) * 4;
             canvas[row.clone()].copy_from_slice(&base[row]);
@@ -96,14 +104,6 @@ fn state_of(layer: &Layer, timeline: &Timeline, frame: u32) -> LayerState {
     }
 }
 
-/// Adds a patch, merged with the patches that it overlaps.
-fn add_patch(dirty: &mut Vec<Patch>, mut patch: Patch) {
-    while let Some(at) = dirty.iter().position(|other| !other.intersection(patch).is_empty()) {
-        patch = patch.union(dirty.swap_remove(at));
-    }
-    dirty.push(patch);
-}
-
 fn bounds(layer: &Layer, state: &LayerState) -> Patch {
     let nothing = Patch { left: 0, top: 0, right: 0, bottom: 0 };
     let Some((index, pose)) = state else { return nothing };
@@ -133,20 +133,26 @@ fn draw_sprite(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
         return;
     }
     let (across, from) = (canvas.width() as usize, sprite.pixmap.width() as usize);
-    let out = canvas.data_mut();
-    let alpha = u32::from(pose.alpha);
+    let columns = (seen.left - patch.left) as usize..(seen.right - patch.left) as usize;
+    let (pixels, out) = (sprite.pixmap.data(), canvas.data_mut());
     for y in seen.top..seen.bottom {
-        let source = ((y - patch.top) as usize * from + (seen.left - patch.left) as usize) * 4;
-        let length = (seen.right - seen.left) as usize * 4;
-        let source = &sprite.pixmap.data()[source..source + length];
-        let at = (y as usize * across + seen.left as usize) * 4;
-        for (below, above) in out[at..at + length].chunks_exact_mut(4).zip(source.chunks_exact(4)) {
-            if above[3] != 0 {
-                blend(
-                    below,
-                    [u32::from(above[0]), u32::from(above[1]), u32::from(above[2]), u32::from(above[3])],
-                    alpha,
-                );
+        let row = (y - patch.top) as usize;
+        let source = &pixels[row * from * 4..(row + 1) * from * 4];
+        let at = y as usize * across + seen.left as usize;
+        let out = &mut out[at * 4..(at + columns.len()) * 4];
+        for span in sprite.spans(row) {
+            let (start, end) = (span.start.max(columns.start), span.end.min(columns.end));
+            if start >= end {
+                continue;
+            }
+            let source = &source[start * 4..end * 4];
+            let out = &mut out[(start - columns.start) * 4..(end - columns.start) * 4];
+            if span.opaque && pose.alpha == 255 {
+                out.copy_from_slice(source);
+                continue;
+            }
+            for (below, above) in out.chunks_exact_mut(4).zip(source.chunks_exact(4)) {
+                blend(below, [above[0], above[1], above[2], above[3]].map(u16::from), pose.alpha.into());
             }
         }
     }
@@ -164,21 +170,28 @@ fn draw_scaled_sprite(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Pa
             let above = sample(&sprite.pixmap, u, v);
             let at = (y as usize * across + x as usize) * 4;
             if above[3] != 0 {
-                blend(&mut out[at..at + 4], above, u32::from(pose.alpha));
+                blend(&mut out[at..at + 4], above, pose.alpha.into());
             }
         }
     }
 }
 
-fn blend(below: &mut [u8], above: [u32; 4], alpha: u32) {
-    let keep = 255 - (above[3] * alpha + 127) / 255;
-    for (below, above) in below.iter_mut().zip(above).take(3) {
-        *below = ((above * alpha + u32::from(*below) * keep + 127) / 255).min(255) as u8;
+/// Composites a premultiplied pixel with this opacity over an opaque one, and rounds to the nearest step.
+fn blend(below: &mut [u8], above: [u16; 4], alpha: u16) {
+    let keep = 255 - divided(above[3] * alpha);
+    for (below, above) in below.iter_mut().zip(above) {
+        *below = divided(above * alpha + u16::from(*below) * keep).min(255) as u8;
     }
 }
 
+/// A product of two values from 0 to 255 (or a little more, by rounding) over 255, to the nearest whole number.
+fn divided(product: u16) -> u16 {
+    let more = product + 128;
+    (more + (more >> 8)) >> 8
+}
+
 /// The bilinear sample of a pixmap at a position; outside it is transparent.
-fn sample(pixmap: &Pixmap, u: f32, v: f32) -> [u32; 4] {
+fn sample(pixmap: &Pixmap, u: f32, v: f32) -> [u16; 4] {
     let (x, y) = (u.floor(), v.floor());
     let (part_x, part_y) = (((u - x) * 256.0) as u32, ((v - y) * 256.0) as u32);
     let (width, height) = (pixmap.width() as i32, pixmap.height() as i32);
@@ -196,7 +209,31 @@ fn sample(pixmap: &Pixmap, u: f32, v: f32) -> [u32; 4] {
     for (channel, out) in out.iter_mut().enumerate() {
         let upper = a[channel] * (256 - part_x) + b[channel] * part_x;
         let lower = c[channel] * (256 - part_x) + d[channel] * part_x;
-        *out = (upper * (256 - part_y) + lower * part_y + (1 << 15)) >> 16;
+        *out = ((upper * (256 - part_y) + lower * part_y + (1 << 15)) >> 16) as u16;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_product_is_divided_exactly() {
+        for product in 0..=65_152_u32 {
+            assert_eq!(u32::from(divided(product as u16)), (product + 127) / 255, "{product}");
+        }
+    }
+
+    #[test]
+    fn a_pixel_over_another_stays_opaque_and_in_range() {
+        for (a, alpha) in (0..=255_u16).flat_map(|a| (0..=255_u16).map(move |alpha| (a, alpha))) {
+            let mut below = [255, 0, 255, 255];
+            blend(&mut below, [a, a, 0, a], alpha);
+            let part = u32::from(a) * u32::from(alpha);
+            let keep = 255 - (part + 127) / 255;
+            let over = |above: u32, below: u32| ((above * u32::from(alpha) + below * keep + 127) / 255).min(255) as u8;
+            assert_eq!(below, [over(a.into(), 255), over(a.into(), 0), over(0, 255), 255], "{a} at {alpha}");
+        }
+    }
 }

@@ -108,7 +108,7 @@ impl<'a> CardBuilder<'a> {
         let mut canvas =
             Canvas::new(across.min(8192), down.min(8192), (x, y), self.scale, self.rtl.then_some(self.width))?;
         draw(&mut canvas, self.fonts);
-        Sprite { pixmap: canvas.pixmap, x, y }.trimmed()
+        Sprite::new(&canvas.pixmap, x, y)
     }
 
     /// Adds a layer that enters at its index in the entrance sequence.

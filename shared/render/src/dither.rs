@@ -51,7 +51,7 @@ mod tests {
     use tiny_skia::{Pixmap, PremultipliedColorU8};
 
     use super::*;
-    use crate::yuv::{Patch, Yuv};
+    use crate::frames::Yuv;
 
     const SIDE: usize = PERIOD as usize;
 
@@ -64,7 +64,7 @@ mod tests {
             *pixel = PremultipliedColorU8::from_rgba(r, g, b, 255).expect("an opaque colour");
         }
         let mut frame = Yuv::new(SIDE as u32, SIDE as u32);
-        frame.copy_patch(&pixmap, Patch { left: 0, top: 0, right: PERIOD, bottom: PERIOD });
+        frame.copy_all(&pixmap);
         let (luma, chroma) = frame.bytes().split_at(SIDE * SIDE);
         let (blue, red) = chroma.split_at(SIDE * SIDE / 4);
         (luma.to_vec(), blue.to_vec(), red.to_vec())

@@ -1,19 +1,18 @@
-//! Encodes drawn scenes: one ffmpeg process per scene reads raw frames from its standard input.
+//! Encodes drawn scenes: one ffmpeg process per scene, or per part of it, reads frames from its standard input.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
 
+use reelhook_app::videos::ports::PartFile;
 use reelhook_domain::videos::film::FRAME_RATE;
 
 use crate::error::RenderError;
+use crate::frames::buffers::{Frames, buffers};
 use crate::scene::LaidOutScene;
-use crate::yuv::Yuv;
 
 /// The ffmpeg program that encodes and joins.
 #[derive(Debug, Clone)]
@@ -22,69 +21,50 @@ pub struct Ffmpeg {
     pub program: PathBuf,
 }
 
-/// The encoder arguments of every scene, so that scenes can be joined by stream copy: no B-frames, a key frame every
-/// two seconds and one time scale. The maximum rate bounds the file size; cards stay far below it.
-pub const ENCODER_ARGUMENTS: [&str; 28] = [
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-crf",
-    "20",
-    "-profile:v",
-    "high",
-    "-pix_fmt",
-    "yuv420p",
-    "-maxrate",
-    "40M",
-    "-bufsize",
-    "80M",
-    "-bf",
-    "0",
-    "-g",
-    "60",
-    "-color_range",
-    "tv",
-    "-colorspace",
-    "bt709",
-    "-color_primaries",
-    "bt709",
-    "-color_trc",
-    "bt709",
-    "-video_track_timescale",
-    "15360",
-];
+/// The time scale of every file of a film in ticks per second: a frame lasts a whole number of ticks.
+pub(crate) const TIME_SCALE: u32 = 15_360;
 
-/// Frames that are drawn one after the other.
-pub(crate) trait Frames: Send + 'static {
-    /// Width and height in pixels; both are even.
-    fn size(&self) -> (u32, u32);
+/// The encoder arguments of takes, prompt cards and clips, which are joined by stream copy: no B-frames, and a key frame
+/// every two seconds. The maximum rate bounds the file size.
+pub const ENCODER_ARGUMENTS: [&str; 26] = arguments("20");
 
-    /// The number of frames.
-    fn count(&self) -> u32;
+/// The encoder arguments of the scenes of films: as for takes, but x264 looks at no frame in advance. Most frames of a
+/// scene equal the one before, so there is little to see; another rate factor and [`SCENE_PARAMETERS`] give the same
+/// similarity in fewer bytes (ADR 56).
+pub const SCENE_ARGUMENTS: [&str; 26] = arguments("25");
 
-    /// Updates `into` from the frame before to this one; returns false if nothing changed.
-    fn draw(&mut self, frame: u32, into: &mut Yuv) -> bool;
-}
+/// What x264 gets beside [`SCENE_ARGUMENTS`], for `-x264-params`.
+pub const SCENE_PARAMETERS: &str = "rc-lookahead=0:mbtree=0:aq-strength=0.5";
 
-impl Frames for LaidOutScene {
-    fn size(&self) -> (u32, u32) {
-        self.size()
-    }
-
-    fn count(&self) -> u32 {
-        self.frames()
-    }
-
-    fn draw(&mut self, frame: u32, into: &mut Yuv) -> bool {
-        self.draw(frame, into)
-    }
-}
-
-/// A message from the drawing thread to the writing thread.
-enum Frame {
-    New(Vec<u8>),
-    Repeat,
+const fn arguments(rate_factor: &str) -> [&str; 26] {
+    [
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-crf",
+        rate_factor,
+        "-profile:v",
+        "high",
+        "-pix_fmt",
+        "yuv420p",
+        "-maxrate",
+        "40M",
+        "-bufsize",
+        "80M",
+        "-bf",
+        "0",
+        "-g",
+        "60",
+        "-color_range",
+        "tv",
+        "-colorspace",
+        "bt709",
+        "-color_primaries",
+        "bt709",
+        "-color_trc",
+        "bt709",
+    ]
 }
 
 impl Ffmpeg {
@@ -101,18 +81,61 @@ impl Ffmpeg {
         progress: impl FnMut(u32) + Send + 'static,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), RenderError> {
-        let mut command = self.command_for(&scene, FRAME_RATE);
-        command.arg("-an").args(ENCODER_ARGUMENTS);
-        command.args(["-frames:v"]).arg(scene.frames().to_string()).args(["-y", "-f", "mp4"]).arg(file_url(to));
-        feed(command, scene, progress, stop).await
+        let mut command = self.command_for_scene(&scene);
+        command.arg("-video_track_timescale").arg(TIME_SCALE.to_string());
+        command.args(["-y", "-f", "mp4"]).arg(file_url(to));
+        feed(command, scene, FRAME_RATE, progress, stop).await
     }
 
-    /// An ffmpeg command that reads drawn frames, so many per second, from its standard input.
-    pub(crate) fn command_for(&self, frames: &impl Frames, rate: u32) -> Command {
-        let (width, height) = frames.size();
+    /// As [`Self::encode`], for the parts of a scene that was laid out for their frames. One encode makes all files; each
+    /// begins with a key frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::encode`], and `RenderError::Io` if a file cannot be moved to its place.
+    pub async fn encode_parts(
+        &self,
+        scene: LaidOutScene,
+        parts: &[PartFile],
+        progress: impl FnMut(u32) + Send + 'static,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), RenderError> {
+        let [first, rest @ ..] = parts else { return Ok(()) };
+        if rest.is_empty() {
+            return self.encode(scene, &first.to, progress, stop).await;
+        }
+        let io = |source| RenderError::Io { action: "place the parts of a scene", source };
+        let below = first.to.parent().unwrap_or(Path::new("."));
+        let directory = tempfile::Builder::new().prefix("parts-").tempdir_in(below).map_err(io)?;
+        let cuts: Vec<String> = rest.iter().map(|part| (part.frames.start - first.frames.start).to_string()).collect();
+        let key_frames: Vec<String> = cuts.iter().map(|cut| format!("eq(n,{cut})")).collect();
+        let mut command = self.command_for_scene(&scene);
+        command.arg("-force_key_frames").arg(format!("expr:{}", key_frames.join("+")));
+        command.args(["-f", "segment", "-segment_format", "mp4", "-reset_timestamps", "1", "-segment_frames"]);
+        command.arg(cuts.join(",")).arg("-segment_format_options");
+        // The names have a place for their number: the directory's own name must not be read as one.
+        command.arg(format!("video_track_timescale={TIME_SCALE}")).args(["-y", "file:%d.mp4"]);
+        command.current_dir(directory.path());
+        feed(command, scene, FRAME_RATE, progress, stop).await?;
+        for (number, part) in parts.iter().enumerate() {
+            tokio::fs::rename(directory.path().join(format!("{number}.mp4")), &part.to).await.map_err(io)?;
+        }
+        Ok(())
+    }
+
+    /// An ffmpeg command that encodes drawn frames of a film.
+    fn command_for_scene(&self, frames: &impl Frames) -> Command {
+        let mut command = self.reading_frames();
+        command.arg("-an").arg("-vf").arg(every_frame(FRAME_RATE, frames.count()));
+        command.args(SCENE_ARGUMENTS).args(["-x264-params", SCENE_PARAMETERS]);
+        command
+    }
+
+    /// An ffmpeg command that reads drawn frames from its standard input.
+    pub(crate) fn reading_frames(&self) -> Command {
         let mut command = self.command();
-        command.args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s"]).arg(format!("{width}x{height}"));
-        command.arg("-r").arg(rate.to_string()).args(["-i", "pipe:0"]);
+        // The first frame says everything about the stream: nothing has to be guessed.
+        command.args(["-f", "matroska", "-fpsprobesize", "0", "-analyzeduration", "0", "-i", "pipe:0"]);
         command.stdin(Stdio::piped());
         command
     }
@@ -126,10 +149,16 @@ impl Ffmpeg {
     }
 }
 
-/// Draws frames and writes them to the standard input of an encoder.
+/// The filter that shows each frame until the next one begins, and ends after `count` frames.
+pub(crate) fn every_frame(rate: u32, count: u32) -> String {
+    format!("fps=fps={rate}:round=near,trim=end_frame={count}")
+}
+
+/// Draws frames, `rate` per second, and writes them to the standard input of an encoder.
 pub(crate) async fn feed(
     mut command: Command,
     frames: impl Frames,
+    rate: u32,
     progress: impl FnMut(u32) + Send + 'static,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RenderError> {
@@ -143,10 +172,9 @@ pub(crate) async fn feed(
     if let Err(error) = rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20) {
         tracing::debug!(%error, "failed to enlarge the pipe to ffmpeg, its default size is used");
     }
-    let (send, receive) = sync_channel(2);
-    let (returned, spare) = sync_channel(4);
-    let drawing = tokio::task::spawn_blocking(move || draw(frames, &send, &spare));
-    let writing = tokio::task::spawn_blocking(move || write(pipe, &receive, &returned, progress));
+    let (draw, write) = buffers(&frames);
+    let drawing = tokio::task::spawn_blocking(move || draw.run(frames));
+    let writing = tokio::task::spawn_blocking(move || write.run(pipe, rate, progress));
     finish(child, "encode a scene", stop, async {
         let written = writing.await.map_err(|_| RenderError::DrawingThread)?;
         drawing.await.map_err(|_| RenderError::DrawingThread)?;
@@ -205,42 +233,4 @@ async fn tail(stderr: Option<ChildStderr>) -> String {
     let output = String::from_utf8_lossy(&output);
     let skip = output.trim().chars().count().saturating_sub(400);
     output.trim().chars().skip(skip).collect()
-}
-
-fn draw(mut frames: impl Frames, send: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) {
-    let (width, height) = frames.size();
-    let mut yuv = Yuv::new(width, height);
-    for frame in 0..frames.count() {
-        let message = if frames.draw(frame, &mut yuv) {
-            let mut bytes = spare.try_recv().unwrap_or_default();
-            bytes.clear();
-            bytes.extend_from_slice(yuv.bytes());
-            Frame::New(bytes)
-        } else {
-            Frame::Repeat
-        };
-        if send.send(message).is_err() {
-            return;
-        }
-    }
-}
-
-fn write(
-    mut pipe: File,
-    receive: &Receiver<Frame>,
-    returned: &SyncSender<Vec<u8>>,
-    mut progress: impl FnMut(u32),
-) -> Result<(), RenderError> {
-    let mut shown = Vec::new();
-    let mut frames = 0;
-    while let Ok(frame) = receive.recv() {
-        if let Frame::New(bytes) = frame {
-            // If enough spare buffers are queued, this one is dropped.
-            drop(returned.try_send(std::mem::replace(&mut shown, bytes)));
-        }
-        pipe.write_all(&shown).map_err(|source| RenderError::Io { action: "write to ffmpeg", source })?;
-        frames += 1;
-        progress(frames);
-    }
-    Ok(())
 }

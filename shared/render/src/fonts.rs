@@ -1,4 +1,4 @@
-//! The fonts that we ship, with caches of drawn glyphs and shaped texts.
+//! The fonts that we ship, with caches of drawn glyphs and shaped texts, and of what scenes have in common.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,6 +9,7 @@ use tiny_skia::Pixmap;
 
 use crate::error::RenderError;
 use crate::faces::{EMOJI, Faces, TEXT};
+use crate::kept::Kept;
 use crate::shape::cost::LayoutCost;
 use crate::shape::{ShapedText, Shaper, ShapingStyle};
 
@@ -19,6 +20,7 @@ pub struct Fonts {
     pub(crate) faces: Faces,
     pub(crate) shaper: Shaper,
     pub(crate) emojis: HashMap<(u16, u32), Option<Pixmap>>,
+    pub(crate) kept: Kept,
 }
 
 impl Fonts {
@@ -40,7 +42,14 @@ impl Fonts {
         }
         db.set_sans_serif_family(TEXT);
         let system = FontSystem::new_with_locale_and_db("en-US".to_owned(), db);
-        Ok(Self { system, swash: SwashCache::new(), faces, shaper: Shaper::default(), emojis: HashMap::new() })
+        Ok(Self {
+            system,
+            swash: SwashCache::new(),
+            faces,
+            shaper: Shaper::default(),
+            emojis: HashMap::new(),
+            kept: Kept::default(),
+        })
     }
 
     /// The cost of text layout since the fonts were loaded.

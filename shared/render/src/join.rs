@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 
 use reelhook_domain::videos::film::FRAME_RATE;
 
-use crate::encode::{Ffmpeg, file_url, finish, start};
+use crate::encode::{Ffmpeg, TIME_SCALE, file_url, finish, start};
 use crate::error::RenderError;
 
-/// The time scale of every file in ticks per second: a frame lasts a whole number of ticks. `ENCODER_ARGUMENTS` sets it
-/// too.
-const TIME_SCALE: u32 = 15_360;
 /// The duration of a frame in ticks.
 const TICKS: u32 = TIME_SCALE / FRAME_RATE;
 

@@ -109,16 +109,9 @@ impl Timeline {
         ease_out(((frame as f32 + 1.0 - from) / over).clamp(0.0, 1.0))
     }
 
-    /// The scale of a button in 4096ths: it grows and shrinks twice to draw attention.
+    /// The scale of a button in 4096ths.
     pub fn button_scale(&self, frame: u32) -> i32 {
-        let length = FRAME_RATE as f32 * 0.7;
-        for moment in [0.5, 0.75] {
-            let part = (frame as f32 - self.frames as f32 * moment) / length;
-            if (0.0..1.0).contains(&part) && self.frames > 60 {
-                return FULL_SCALE + ((part * std::f32::consts::PI).sin().powi(2) * 0.045 * FULL_SCALE as f32) as i32;
-            }
-        }
-        FULL_SCALE
+        button_scale(self.frames, frame)
     }
 
     /// The progress of the glint that passes over a card's rule, 0 to 1; `None` when it is invisible.
@@ -128,6 +121,18 @@ impl Timeline {
         (self.frames > 75 && !matches!(self.entrance, Entrance::None) && (0.0..1.0).contains(&part))
             .then(|| ease_in_out(part))
     }
+}
+
+/// The scale of a button in 4096ths in a scene of so many frames: it grows and shrinks twice to draw attention.
+pub(crate) fn button_scale(frames: u32, frame: u32) -> i32 {
+    let length = FRAME_RATE as f32 * 0.7;
+    for moment in [0.5, 0.75] {
+        let part = (frame as f32 - frames as f32 * moment) / length;
+        if (0.0..1.0).contains(&part) && frames > 60 {
+            return FULL_SCALE + ((part * std::f32::consts::PI).sin().powi(2) * 0.045 * FULL_SCALE as f32) as i32;
+        }
+    }
+    FULL_SCALE
 }
 
 /// Starts fast and slows down.

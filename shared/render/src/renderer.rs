@@ -6,6 +6,7 @@ mod projects;
 mod scratch;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,11 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use reelhook_app::digest::sha256_hex;
 use reelhook_app::videos::draw_error::DrawError;
-use reelhook_app::videos::ports::{Assets as ImageFiles, FilmScene, SceneRenderer, ScratchDir};
+use reelhook_app::videos::ports::{Assets as ImageFiles, FilmScene, PartFile, ScenePart, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 
 use self::disk::{disk_error, write};
-use crate::{Ffmpeg, Fonts, Images, LaidOutScene, RenderError, SceneInput, Soundtrack, key};
+use crate::{Ffmpeg, Fonts, Images, LaidOutScene, RenderError, SceneInput, Soundtrack, key, parts};
 
 /// Draws and joins scenes on this machine.
 pub struct LocalRenderer {
@@ -44,7 +45,7 @@ impl LocalRenderer {
 
 #[async_trait]
 impl SceneRenderer for LocalRenderer {
-    fn hash(&self, scene: FilmScene<'_>, files: &ImageFiles) -> String {
+    fn parts(&self, scene: FilmScene<'_>, files: &ImageFiles) -> Vec<ScenePart> {
         let scene_input = scene_input(scene);
         // Hash images by content: their references may change.
         let digests: HashMap<&ImageRef, String> =
@@ -53,22 +54,28 @@ impl SceneRenderer for LocalRenderer {
             with_content_hashes(scene_input.scene, &digests),
             scene_input.before.map(|scene| with_content_hashes(scene, &digests)),
         );
-        sha256_hex(key(&SceneInput { scene: &scene, before: before.as_ref(), ..scene_input }))
+        let hashed = SceneInput { scene: &scene, before: before.as_ref(), ..scene_input };
+        let part = |frames: Range<u32>| ScenePart { hash: sha256_hex(key(&hashed, frames.start)), frames };
+        parts(&hashed).into_iter().map(part).collect()
     }
 
     async fn draw(
         &self,
         scene: FilmScene<'_>,
         files: ImageFiles,
-        to: &Path,
+        parts: &[PartFile],
         drawn: Arc<AtomicU32>,
     ) -> Result<(), DrawError> {
-        let laid_out = self.lay_out(scene, files).await?;
-        let progress = move |frames| drawn.store(frames, Ordering::Relaxed);
-        self.ffmpeg.encode(laid_out, to, progress, std::future::pending()).await.map_err(draw_error)
+        let [first, ..] = parts else { return Ok(()) };
+        let frames = first.frames.start..parts.last().map_or(first.frames.end, |last| last.frames.end);
+        let begun = frames.start;
+        let laid_out = self.lay_out(scene, files, frames).await?;
+        // What is stored before the first part counts as drawn.
+        let progress = move |frames| drawn.store(begun + frames, Ordering::Relaxed);
+        self.ffmpeg.encode_parts(laid_out, parts, progress, std::future::pending()).await.map_err(draw_error)
     }
 
-    async fn join(&self, scenes: &[PathBuf], music: Option<&Music>, frames: u32, to: &Path) -> Result<(), DrawError> {
+    async fn join(&self, parts: &[PathBuf], music: Option<&Music>, frames: u32, to: &Path) -> Result<(), DrawError> {
         let directory = to.parent().unwrap_or(Path::new("."));
         let mut soundtrack = None;
         if let Some((music, track)) = music.and_then(|music| Some((music, reelhook_music::find(&music.track)?))) {
@@ -81,7 +88,7 @@ impl SceneRenderer for LocalRenderer {
                 fade_out_ms: music.fade_out_ms,
             });
         }
-        self.ffmpeg.join(scenes, frames, soundtrack.as_ref(), to, directory).await.map_err(draw_error)
+        self.ffmpeg.join(parts, frames, soundtrack.as_ref(), to, directory).await.map_err(draw_error)
     }
 
     fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
@@ -96,8 +103,13 @@ impl LocalRenderer {
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// Lays a scene out on a blocking thread.
-    async fn lay_out(&self, scene: FilmScene<'_>, files: ImageFiles) -> Result<LaidOutScene, DrawError> {
+    /// Lays frames of a scene out on a blocking thread.
+    async fn lay_out(
+        &self,
+        scene: FilmScene<'_>,
+        files: ImageFiles,
+        frames: Range<u32>,
+    ) -> Result<LaidOutScene, DrawError> {
         let FilmScene { film, rendition, index } = scene;
         let scene = film.scenes[index].clone();
         let before = index.checked_sub(1).map(|before| film.scenes[before].clone());
@@ -109,7 +121,7 @@ impl LocalRenderer {
                 images.insert(image, &bytes)?;
             }
             let input = SceneInput { scene: &scene, before: before.as_ref(), theme, size, rendition };
-            with_fonts(&fonts, &directory, |fonts| LaidOutScene::new(fonts, &input, &images))
+            with_fonts(&fonts, &directory, |fonts| LaidOutScene::part(fonts, &input, &images, frames))
         });
         match laid_out.await {
             Ok(Err(RenderError::Image { image, reason })) => Err(DrawError::Asset {

@@ -1,20 +1,24 @@
 //! One scene, laid out once and then drawn frame by frame.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use image::RgbaImage;
 use reelhook_domain::videos::film::{ImageRef, Rendition, Scene, Theme, Transition};
-use tiny_skia::Pixmap;
 
 use crate::backdrop;
 use crate::card::Card;
 use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
 use crate::fonts::Fonts;
+use crate::frames::buffers::Frames;
+use crate::frames::{Change, Yuv};
 use crate::images::{Images, cover};
+use crate::kept::{Backdrop, CardParts, Frame};
 use crate::layout;
 use crate::motion::Timeline;
 use crate::theme;
 use crate::transition;
-use crate::yuv::{Patch, Yuv};
 
 /// The frames in which an image at the start fades into its scene.
 const FIRST_FRAME_FADE: u32 = 24;
@@ -34,22 +38,30 @@ pub struct SceneInput<'a> {
     pub rendition: Rendition,
 }
 
+/// The parts of a scene that are drawn and stored by themselves, as ranges of its frames: its transition, if it has one,
+/// and its body. The body looks the same whatever was before it.
+pub fn parts(input: &SceneInput<'_>) -> Vec<Range<u32>> {
+    let (frames, length) = (input.scene.frames.max(1), transition::length(input.scene, input.before));
+    [0..length, length..frames].into_iter().filter(|part| !part.is_empty()).collect()
+}
+
 /// A scene that is laid out and ready to be drawn.
 pub struct LaidOutScene {
     card: Card,
-    before: Option<(Pixmap, Transition, u32)>,
-    mixed: Option<Pixmap>,
+    start: Option<Start>,
     frames: u32,
+    /// The frames that are encoded.
+    part: Range<u32>,
     size: (u32, u32),
-    /// What the caller's frame currently contains.
-    shown: Shown,
+    /// The present frame.
+    now: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Nothing,
-    Mixed,
-    Card,
+/// What a scene begins with, and how it goes over from it.
+struct Start {
+    before: Yuv,
+    transition: Transition,
+    length: u32,
 }
 
 impl LaidOutScene {
@@ -59,19 +71,32 @@ impl LaidOutScene {
     ///
     /// `RenderError::Image` if an image is not among `images`, `RenderError::Size` if a side is odd or out of range.
     pub fn new(fonts: &mut Fonts, input: &SceneInput<'_>, images: &Images) -> Result<Self, RenderError> {
+        Self::part(fonts, input, images, 0..input.scene.frames.max(1))
+    }
+
+    /// Lays a scene out of which only these frames are drawn. Frames after the transition do not need the scene before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn part(
+        fonts: &mut Fonts,
+        input: &SceneInput<'_>,
+        images: &Images,
+        part: Range<u32>,
+    ) -> Result<Self, RenderError> {
         begin(fonts, input)?;
-        let frames = input.scene.frames.max(1);
-        let length = transition::FRAMES.min(frames / 2);
-        let taken = input.before.zip(input.scene.transition).filter(|_| length > 0);
-        let before = match taken {
+        let length = transition::length(input.scene, input.before);
+        let taken = input.before.zip(input.scene.transition).filter(|_| part.start < length);
+        let start = match taken {
             Some((scene, transition)) => {
                 let mut card = card(fonts, input, scene, 0, images)?;
                 card.draw_frame(scene.frames.max(1) - 1);
-                Some((card.canvas, transition, length))
+                Some((card.yuv, transition))
             }
             None => None,
         };
-        Self::after(fonts, input, images, before)
+        Self::after(fonts, input, images, start, (length, part))
     }
 
     /// Lays a scene out whose first frame is exactly an image, which fills it; the image fades into the scene.
@@ -86,23 +111,25 @@ impl LaidOutScene {
         first: &ImageRef,
     ) -> Result<Self, RenderError> {
         begin(fonts, input)?;
+        let frames = input.scene.frames.max(1);
         let picture = cover(images.get(first)?, input.size.0, input.size.1);
-        let length = FIRST_FRAME_FADE.min(input.scene.frames.max(1).div_ceil(2));
-        Self::after(fonts, input, images, Some((picture, Transition::Fade, length)))
+        let length = FIRST_FRAME_FADE.min(frames.div_ceil(2));
+        let mut first = Yuv::new(input.size.0, input.size.1);
+        first.copy_all(&picture);
+        Self::after(fonts, input, images, Some((first, Transition::Fade)), (length, 0..frames))
     }
 
-    /// Lays a scene out after what a transition starts from.
+    /// Lays a scene out after what a transition of so many frames starts from.
     fn after(
         fonts: &mut Fonts,
         input: &SceneInput<'_>,
         images: &Images,
-        before: Option<(Pixmap, Transition, u32)>,
+        start: Option<(Yuv, Transition)>,
+        (length, part): (u32, Range<u32>),
     ) -> Result<Self, RenderError> {
-        let frames = input.scene.frames.max(1);
-        let length = before.as_ref().map_or(0, |(_, _, length)| *length);
         let card = card(fonts, input, input.scene, length, images)?;
-        let mixed = before.as_ref().map(|(pixmap, _, _)| pixmap.clone());
-        Ok(Self { card, before, mixed, frames, size: input.size, shown: Shown::Nothing })
+        let start = start.map(|(before, transition)| Start { before, transition, length });
+        Ok(Self { card, start, frames: input.scene.frames.max(1), part, size: input.size, now: None })
     }
 
     /// The number of frames, at least one.
@@ -118,52 +145,82 @@ impl LaidOutScene {
     /// Updates `into` from the previously drawn frame to this one; returns false if nothing changed. Pass the same
     /// `Yuv` each time, because only the changes are written to it.
     pub fn draw(&mut self, frame: u32, into: &mut Yuv) -> bool {
-        let patches = self.card.draw_frame(frame);
-        let all = Patch { left: 0, top: 0, right: self.size.0 as i32, bottom: self.size.1 as i32 };
-        if self.mix(frame) {
-            if let Some(mixed) = &self.mixed {
-                into.copy_patch(mixed, all);
-            }
-            self.shown = Shown::Mixed;
-            return true;
+        let change = self.advance_to(frame);
+        if !change.is_nothing() {
+            self.paint_missing(&change, into);
         }
-        match self.shown {
-            Shown::Card => {
-                for &patch in &patches {
-                    into.copy_patch(&self.card.canvas, patch);
-                }
-                !patches.is_empty()
-            }
-            Shown::Nothing | Shown::Mixed => {
-                into.copy_patch(&self.card.canvas, all);
-                self.shown = Shown::Card;
-                true
-            }
-        }
+        !change.is_nothing()
     }
 
     /// Draws one frame as an RGBA image. The next `draw` then rewrites its `Yuv` completely.
     pub fn still(&mut self, frame: u32) -> RgbaImage {
-        self.card.draw_frame(frame);
-        let pixmap = if self.mix(frame) { self.mixed.as_ref().unwrap_or(&self.card.canvas) } else { &self.card.canvas };
-        self.shown = Shown::Nothing;
-        RgbaImage::from_raw(pixmap.width(), pixmap.height(), pixmap.data().to_vec()).unwrap_or_default()
+        self.now = None;
+        self.advance_to(frame);
+        let image = if self.within_transition(frame).is_some() {
+            let mut mixed = Yuv::new(self.size.0, self.size.1);
+            self.paint_missing(&Change::All, &mut mixed);
+            mixed.to_rgba()
+        } else {
+            let canvas = &self.card.canvas;
+            RgbaImage::from_raw(canvas.width(), canvas.height(), canvas.data().to_vec()).unwrap_or_default()
+        };
+        self.now = None;
+        image
     }
 
-    /// Blends a frame within the transition; returns false after the transition.
-    fn mix(&mut self, frame: u32) -> bool {
-        let (Some((before, transition, length)), Some(mixed)) = (&self.before, &mut self.mixed) else { return false };
-        if frame >= *length {
-            return false;
+    /// Goes to a frame, and returns what changed since the frame that was the present one.
+    fn advance_to(&mut self, frame: u32) -> Change {
+        let before = self.now.replace(frame);
+        if before == Some(frame) {
+            return Change::NOTHING;
         }
-        transition::mix(*transition, before, &self.card.canvas, frame as f32 / *length as f32, mixed);
-        true
+        let patches = Change::Patches(self.card.draw_frame(frame));
+        let mixes = |frame| self.within_transition(frame).is_some();
+        if before.is_none_or(mixes) || mixes(frame) { Change::All } else { patches }
+    }
+
+    /// Draws the present frame into a `Yuv` that lacks these changes.
+    fn paint_missing(&self, missing: &Change, into: &mut Yuv) {
+        let frame = self.now.unwrap_or_default();
+        match self.within_transition(frame) {
+            Some(Start { before, transition, length }) => {
+                transition::mix(*transition, before, &self.card.yuv, frame as f32 / *length as f32, into);
+            }
+            None => into.copy_from(&self.card.yuv, missing),
+        }
+    }
+
+    /// The start of the scene, if a frame still shows it.
+    fn within_transition(&self, frame: u32) -> Option<&Start> {
+        self.start.as_ref().filter(|start| frame < start.length)
+    }
+}
+
+impl Frames for LaidOutScene {
+    fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    fn count(&self) -> u32 {
+        self.part.end.saturating_sub(self.part.start)
+    }
+
+    fn advance(&mut self, frame: u32) -> Change {
+        self.advance_to(self.part.start + frame)
+    }
+
+    fn paint(&mut self, missing: &Change, into: &mut Yuv) {
+        self.paint_missing(missing, into);
     }
 }
 
 impl std::fmt::Debug for LaidOutScene {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Shot").field("frames", &self.frames).field("size", &self.size).finish_non_exhaustive()
+        formatter
+            .debug_struct("LaidOutScene")
+            .field("frames", &self.frames)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -195,9 +252,23 @@ fn card(
     transition: u32,
     images: &Images,
 ) -> Result<Card, RenderError> {
-    let (width, height) = input.size;
-    let (size, (left, top)) = placed(input.size, input.rendition);
-    let mut builder = CardBuilder::new(fonts, images, theme::look(input.theme), size, input.rendition, &scene.content);
+    let frame = Frame { theme: input.theme, size: input.size, rendition: input.rendition };
+    let parts = match fonts.kept.card(frame, scene) {
+        Some(kept) => kept,
+        None => {
+            let parts = card_parts(fonts, frame, scene, images)?;
+            fonts.kept.keep_card(frame, scene, &parts);
+            parts
+        }
+    };
+    let timeline = Timeline::new(scene.frames.max(1), scene.entrance, parts.orders, transition, parts.scale, parts.rtl);
+    Ok(Card::new(parts, timeline))
+}
+
+fn card_parts(fonts: &mut Fonts, frame: Frame, scene: &Scene, images: &Images) -> Result<CardParts, RenderError> {
+    let (width, height) = frame.size;
+    let (size, (left, top)) = placed(frame.size, frame.rendition);
+    let mut builder = CardBuilder::new(fonts, images, theme::look(frame.theme), size, frame.rendition, &scene.content);
     layout::lay_out(&mut builder, scene)?;
     let scale = builder.scale;
     let (mut layers, orders, rtl) = builder.finish();
@@ -205,8 +276,18 @@ fn card(
         sprite.x += left;
         sprite.y += top;
     }
-    let base = backdrop::draw(input.theme, input.size, input.rendition, layout::is_opening(scene.kind), rtl)
-        .ok_or(RenderError::Size { width, height })?;
-    let timeline = Timeline::new(scene.frames.max(1), scene.entrance, orders, transition, scale, rtl);
-    Ok(Card::new(base, layers, timeline))
+    let opening = layout::is_opening(scene.kind);
+    let base = match fonts.kept.backdrop(frame, opening, rtl) {
+        Some(kept) => kept,
+        None => {
+            let pixmap = backdrop::draw(frame.theme, frame.size, frame.rendition, opening, rtl);
+            let pixmap = pixmap.ok_or(RenderError::Size { width, height })?;
+            let mut yuv = Yuv::new(width, height);
+            yuv.copy_all(&pixmap);
+            let drawn = Arc::new(Backdrop { pixmap, yuv });
+            fonts.kept.keep_backdrop(frame, opening, rtl, &drawn);
+            drawn
+        }
+    };
+    Ok(CardParts { base, layers: Arc::from(layers), orders, scale, rtl })
 }

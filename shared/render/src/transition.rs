@@ -1,157 +1,175 @@
-//! Transitions: how the last frame of the scene before changes into the first frames of this scene.
+//! Transitions: how the last frame of the scene before changes into the first frames of this scene. They are mixed in the
+//! encoder's format: it has half as many values as red, green and blue, and nothing is converted afterwards.
 
-use reelhook_domain::videos::film::Transition;
-use tiny_skia::Pixmap;
+mod blur;
+mod mixing;
+mod turned;
 
+use reelhook_domain::videos::film::{Scene, Transition};
+
+use self::mixing::{between, weight};
+use crate::frames::Yuv;
 use crate::motion::ease_in_out;
 
 /// The duration of a transition in frames.
-pub(crate) const FRAMES: u32 = 18;
+const FRAMES: u32 = 18;
 
-/// Blends two frames of equal size: at 0 only `before` is visible, at 1 only `current`.
-pub(crate) fn mix(transition: Transition, before: &Pixmap, current: &Pixmap, progress: f32, out: &mut Pixmap) {
-    let eased = ease_in_out(progress.clamp(0.0, 1.0));
+/// The frames of the transition at the start of a scene: at most half of the scene, and none after a cut.
+pub(crate) fn length(scene: &Scene, before: Option<&Scene>) -> u32 {
+    before.zip(scene.transition).map_or(0, |_| FRAMES.min(scene.frames.max(1) / 2))
+}
+
+/// Mixes two frames of equal size: at 0 only `before` is visible, at 1 only `current`.
+pub(crate) fn mix(transition: Transition, before: &Yuv, current: &Yuv, progress: f32, out: &mut Yuv) {
+    let progress = progress.clamp(0.0, 1.0);
+    let eased = ease_in_out(progress);
+    // What turns or grows is opaque before it has its place.
+    let opacity = (eased * 1.6).min(1.0);
     match transition {
         Transition::Fade => fade(before, current, eased, out),
         Transition::Slide => slide(before, current, eased, out),
         Transition::Zoom => {
-            draw_transformed(before, 1.0 + 0.12 * eased, 0.0, None, out);
-            draw_transformed(current, 0.35 + 0.65 * eased, 0.0, Some((eased * 1.6).min(1.0)), out);
+            turned::draw(before, 1.0 + 0.12 * eased, 0.0, 1.0, out);
+            turned::draw(current, 0.35 + 0.65 * eased, 0.0, opacity, out);
         }
         Transition::Rotate => {
             fade(before, before, 0.0, out);
-            draw_transformed(current, 0.55 + 0.45 * eased, (1.0 - eased) * -0.5, Some((eased * 1.6).min(1.0)), out);
+            turned::draw(current, 0.55 + 0.45 * eased, (1.0 - eased) * -0.5, opacity, out);
         }
-        Transition::Blur => blur(before, current, eased, progress, out),
-    }
-}
-
-fn fade(before: &Pixmap, current: &Pixmap, part: f32, out: &mut Pixmap) {
-    let part = (part * 256.0).round() as u32;
-    let pixels = out.data_mut().iter_mut().zip(before.data()).zip(current.data());
-    for ((out, &a), &b) in pixels {
-        *out = ((u32::from(a) * (256 - part) + u32::from(b) * part + 128) >> 8) as u8;
-    }
-}
-
-fn slide(before: &Pixmap, current: &Pixmap, part: f32, out: &mut Pixmap) {
-    let line = current.width() as usize * 4;
-    let moved = (part * current.width() as f32).round() as usize * 4;
-    let rows = out
-        .data_mut()
-        .chunks_exact_mut(line)
-        .zip(before.data().chunks_exact(line))
-        .zip(current.data().chunks_exact(line));
-    for ((out, before), current) in rows {
-        out[..line - moved].copy_from_slice(&before[moved..]);
-        out[line - moved..].copy_from_slice(&current[..moved]);
-    }
-}
-
-/// Draws a frame scaled and rotated (in radians) around the centre, over the existing pixels.
-fn draw_transformed(source: &Pixmap, scale: f32, angle: f32, alpha: Option<f32>, out: &mut Pixmap) {
-    let (width, height) = (source.width() as i32, source.height() as i32);
-    let (middle_x, middle_y) = (width as f32 / 2.0, height as f32 / 2.0);
-    let (sin, cos) = (angle.sin() / scale, angle.cos() / scale);
-    let part = (alpha.unwrap_or(1.0) * 256.0).round() as u32;
-    let line = width as usize * 4;
-    let data = source.data();
-    for (y, row) in out.data_mut().chunks_exact_mut(line).enumerate() {
-        let v = y as f32 + 0.5 - middle_y;
-        for (x, below) in row.chunks_exact_mut(4).enumerate() {
-            let u = x as f32 + 0.5 - middle_x;
-            let from_x = u * cos + v * sin + middle_x - 0.5;
-            let from_y = v * cos - u * sin + middle_y - 0.5;
-            let (left, top) = (from_x.floor(), from_y.floor());
-            let (x0, y0) = (left as i32, top as i32);
-            if x0 < -1 || y0 < -1 || x0 >= width || y0 >= height {
-                continue;
-            }
-            let (px, py) = (((from_x - left) * 256.0) as u32, ((from_y - top) * 256.0) as u32);
-            let (x1, y1) = ((x0 + 1).min(width - 1) as usize * 4, (y0 + 1).min(height - 1) as usize * line);
-            let (x0, y0) = (x0.max(0) as usize * 4, y0.max(0) as usize * line);
-            for channel in 0..3 {
-                let at = |offset: usize| u32::from(data[offset + channel]);
-                let upper = at(y0 + x0) * (256 - px) + at(y0 + x1) * px;
-                let lower = at(y1 + x0) * (256 - px) + at(y1 + x1) * px;
-                let value = (upper * (256 - py) + lower * py) >> 16;
-                below[channel] = ((u32::from(below[channel]) * (256 - part) + value * part + 128) >> 8) as u8;
-            }
+        Transition::Blur => {
+            fade(before, current, eased, out);
+            blur::soften(out, progress);
         }
     }
 }
 
-/// The factor by which the blurred frame is smaller on each side.
-const BLUR_SCALE: usize = 4;
-
-fn blur(before: &Pixmap, current: &Pixmap, eased: f32, progress: f32, out: &mut Pixmap) {
-    fade(before, current, eased, out);
-    let strength = (progress.clamp(0.0, 1.0) * std::f32::consts::PI).sin();
-    let radius = (strength * out.width().min(out.height()) as f32 / 60.0 / BLUR_SCALE as f32 * 2.0).round() as usize;
-    if radius == 0 {
-        return;
+fn fade(before: &Yuv, current: &Yuv, part: f32, out: &mut Yuv) {
+    let part = weight(part);
+    for (((out, _), (before, _)), (current, _)) in
+        out.planes_mut().into_iter().zip(before.planes()).zip(current.planes())
+    {
+        if part == 0 {
+            out.copy_from_slice(before);
+            continue;
+        }
+        for ((out, &below), &above) in out.iter_mut().zip(before).zip(current) {
+            *out = between(below, above, part);
+        }
     }
-    let (width, height) = (out.width() as usize, out.height() as usize);
-    let (w, h) = (width.div_ceil(BLUR_SCALE), height.div_ceil(BLUR_SCALE));
-    let mut small = vec![[0_u16; 3]; w * h];
-    for (at, small) in small.iter_mut().enumerate() {
-        let (x, y) = (at % w * BLUR_SCALE, at / w * BLUR_SCALE);
-        let (right, bottom) = ((x + BLUR_SCALE).min(width), (y + BLUR_SCALE).min(height));
-        let count = ((right - x) * (bottom - y)) as u16;
-        let mut sum = [0_u16; 3];
-        for y in y..bottom {
-            for pixel in out.data()[(y * width + x) * 4..(y * width + right) * 4].chunks_exact(4) {
-                for (sum, &value) in sum.iter_mut().zip(pixel) {
-                    *sum += u16::from(value);
+}
+
+fn slide(before: &Yuv, current: &Yuv, part: f32, out: &mut Yuv) {
+    // Blocks of two pixels move, because they share a chroma.
+    let full = current.size().0;
+    let blocks = (part * (full / 2) as f32).round() as usize;
+    for (((out, width), (before, _)), (current, _)) in
+        out.planes_mut().into_iter().zip(before.planes()).zip(current.planes())
+    {
+        let moved = blocks * 2 * width / full;
+        let rows = out.chunks_exact_mut(width).zip(before.chunks_exact(width)).zip(current.chunks_exact(width));
+        for ((out, before), current) in rows {
+            out[..width - moved].copy_from_slice(&before[moved..]);
+            out[width - moved..].copy_from_slice(&current[..moved]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Transition; 5] =
+        [Transition::Fade, Transition::Slide, Transition::Zoom, Transition::Rotate, Transition::Blur];
+
+    /// A frame whose planes have these values everywhere.
+    fn flat(size: (u32, u32), values: [u8; 3]) -> Yuv {
+        let mut frame = Yuv::new(size.0, size.1);
+        for ((plane, _), value) in frame.planes_mut().into_iter().zip(values) {
+            plane.fill(value);
+        }
+        frame
+    }
+
+    #[test]
+    fn a_frame_mixed_with_itself_stays_as_it_is() {
+        // Sides that are no multiples of four, and a frame with a pattern.
+        let mut pattern = flat((70, 66), [90, 100, 140]);
+        for (plane, width) in pattern.planes_mut() {
+            for (at, value) in plane.iter_mut().enumerate() {
+                *value += (at % width / 8 + at / width / 8) as u8;
+            }
+        }
+        for frame in [flat((70, 66), [16, 128, 128]), flat((64, 64), [235, 90, 200]), pattern] {
+            for transition in ALL {
+                let mut out = flat((frame.size().0 as u32, frame.size().1 as u32), [0; 3]);
+                mix(transition, &frame, &frame, 0.0, &mut out);
+                assert!(out == frame, "{transition:?} starts with the frame before");
+                mix(transition, &frame, &frame, 1.0, &mut out);
+                assert!(out == frame, "{transition:?} ends with the frame itself");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fade_of_planes_is_within_a_step_of_a_fade_of_pixels() {
+        // Two cards with edges in all colours.
+        let pixmap = |seed: u32| {
+            let mut pixmap = tiny_skia::Pixmap::new(64, 64).expect("a size");
+            for (at, pixel) in (0_u32..).zip(pixmap.data_mut().chunks_exact_mut(4)) {
+                let square = (at % 64 / 5 + at / 64 / 3 * 7 + seed).wrapping_mul(2_654_435_761);
+                pixel.copy_from_slice(&[(square >> 8) as u8, (square >> 16) as u8, (square >> 24) as u8, 255]);
+            }
+            pixmap
+        };
+        let planes = |pixmap: &tiny_skia::Pixmap| {
+            let mut frame = Yuv::new(64, 64);
+            frame.copy_all(pixmap);
+            frame
+        };
+        let (before, current) = (pixmap(1), pixmap(5));
+        for step in 0..=18 {
+            let progress = step as f32 / 18.0;
+            let (mut of_planes, mut of_pixels, part) =
+                (Yuv::new(64, 64), before.clone(), weight(ease_in_out(progress)));
+            mix(Transition::Fade, &planes(&before), &planes(&current), progress, &mut of_planes);
+            for (below, above) in of_pixels.data_mut().iter_mut().zip(current.data()) {
+                *below = between(*below, *above, part);
+            }
+            let of_pixels = planes(&of_pixels);
+            let mut pairs = of_planes.bytes().iter().zip(of_pixels.bytes());
+            assert!(pairs.all(|(one, other)| one.abs_diff(*other) <= 1), "at {progress}");
+        }
+    }
+
+    #[test]
+    fn flat_colours_stay_between_both() {
+        let (dark, bright) = (flat((96, 64), [40, 110, 140]), flat((96, 64), [200, 150, 120]));
+        for transition in ALL {
+            for step in 0..=18 {
+                let mut out = flat((96, 64), [0; 3]);
+                mix(transition, &dark, &bright, step as f32 / 18.0, &mut out);
+                let [(luma, _), (blue, _), (red, _)] = out.planes();
+                for (plane, range) in [(luma, 40..=200), (blue, 110..=150), (red, 120..=140)] {
+                    assert!(plane.iter().all(|value| range.contains(value)), "{transition:?} at {step}");
                 }
             }
         }
-        *small = sum.map(|sum| sum * 16 / count);
     }
-    for _ in 0..2 {
-        small = box_blurred(&small, w, h, radius);
-        small = box_blurred(&small, h, w, radius);
-    }
-    let blurred = (strength * 3.0).min(1.0);
-    let part = (blurred * 256.0) as u32;
-    for (y, row) in out.data_mut().chunks_exact_mut(width * 4).enumerate() {
-        let v = ((y as f32 + 0.5) / BLUR_SCALE as f32 - 0.5).max(0.0);
-        let (top, py) = (v as usize, ((v - v.floor()) * 256.0) as u32);
-        let below = (top + 1).min(h - 1);
-        for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
-            let u = ((x as f32 + 0.5) / BLUR_SCALE as f32 - 0.5).max(0.0);
-            let (left, px) = (u as usize, ((u - u.floor()) * 256.0) as u32);
-            let right = (left + 1).min(w - 1);
-            for (channel, value) in pixel.iter_mut().enumerate().take(3) {
-                let at = |x: usize, y: usize| u32::from(small[y * w + x][channel]);
-                let upper = at(left, top) * (256 - px) + at(right, top) * px;
-                let lower = at(left, below) * (256 - px) + at(right, below) * px;
-                let soft = (upper * (256 - py) + lower * py) >> 20;
-                *value = ((u32::from(*value) * (256 - part) + soft * part + 128) >> 8) as u8;
-            }
-        }
-    }
-}
 
-/// Averages along the rows and transposes the result.
-fn box_blurred(source: &[[u16; 3]], width: usize, height: usize, radius: usize) -> Vec<[u16; 3]> {
-    let mut out = vec![[0_u16; 3]; source.len()];
-    let span = (2 * radius + 1) as u32;
-    for (y, row) in source.chunks_exact(width).enumerate() {
-        let at = |x: isize| row[x.clamp(0, width as isize - 1) as usize];
-        let mut sum = [0_u32; 3];
-        for x in -(radius as isize)..=radius as isize {
-            for (sum, value) in sum.iter_mut().zip(at(x)) {
-                *sum += u32::from(value);
-            }
+    #[test]
+    fn chroma_at_an_edge_has_the_part_of_the_pixels_that_are_covered() {
+        let (below, above) = (flat((128, 128), [40, 100, 100]), flat((128, 128), [240, 200, 200]));
+        let mut out = below.clone();
+        turned::draw(&above, 0.6, -0.3, 1.0, &mut out);
+        let [(luma, width), (blue, half), _] = out.planes();
+        let mut edges = 0;
+        for (at, blue) in blue.iter().enumerate() {
+            let (x, y) = (at % half * 2, at / half * 2);
+            let block = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| luma[(y + dy) * width + x + dx]);
+            let covered = block.iter().filter(|luma| **luma == 240).count();
+            edges += usize::from((1..4).contains(&covered));
+            assert!(blue.abs_diff((100 + 25 * covered) as u8) <= 1, "{block:?} has {blue}");
         }
-        for x in 0..width {
-            out[x * height + y] = sum.map(|sum| (sum / span) as u16);
-            let (gone, new) = (at(x as isize - radius as isize), at(x as isize + radius as isize + 1));
-            for ((sum, gone), new) in sum.iter_mut().zip(gone).zip(new) {
-                *sum = *sum + u32::from(new) - u32::from(gone);
-            }
-        }
+        assert!(edges > 50, "{edges} blocks are covered in part");
     }
-    out
 }

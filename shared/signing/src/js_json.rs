@@ -19,6 +19,13 @@ pub fn to_ascii_string(value: &Value) -> String {
     out
 }
 
+/// A text in quotation marks, as [`to_string`] writes it.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    write_text(&mut out, text, Style::JavaScript);
+    out
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
     JavaScript,

@@ -1,10 +1,12 @@
 //! Sets of secrets that are valid at the same time, for rotation, and comparisons in constant time.
 
+use std::sync::OnceLock;
+
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::mac;
+use crate::mac::{self, MacKey};
 
 /// The maximum number of secrets. A rotation needs two, and each one lengthens every `webhook-signature` header.
 const MAX_KEYS: usize = 8;
@@ -16,7 +18,27 @@ const FINGERPRINT_BYTES: usize = 8;
 
 /// One to eight secrets, newest first: the newest one signs, any of them verifies.
 #[derive(Debug, Clone)]
-pub struct SigningKeys(Vec<SecretString>);
+pub struct SigningKeys(Vec<SigningKey>);
+
+/// A secret, with the keys of signatures that were derived from it.
+#[derive(Debug, Clone)]
+pub(crate) struct SigningKey {
+    secret: SecretString,
+    by_text: OnceLock<MacKey>,
+    by_bytes: OnceLock<MacKey>,
+}
+
+impl SigningKey {
+    /// The key that is the UTF-8 text of the secret.
+    pub fn by_text(&self) -> &MacKey {
+        self.by_text.get_or_init(|| MacKey::new(self.secret.expose_secret().as_bytes()))
+    }
+
+    /// The key whose bytes `decode` reads from the text, always in the same way.
+    pub fn by_bytes(&self, decode: impl FnOnce(&str) -> Vec<u8>) -> &MacKey {
+        self.by_bytes.get_or_init(|| MacKey::new(&decode(self.secret.expose_secret())))
+    }
+}
 
 impl SigningKeys {
     /// Parses a comma-separated list, newest first. White space around an entry and empty entries are ignored, and so
@@ -27,18 +49,28 @@ impl SigningKeys {
 
     /// Takes secrets unchanged, newest first. Empty ones and the oldest ones beyond eight are ignored.
     pub fn new(secrets: Vec<String>) -> Option<Self> {
-        let kept: Vec<SecretString> =
-            secrets.into_iter().filter(|secret| !secret.is_empty()).take(MAX_KEYS).map(SecretString::from).collect();
+        let key = |secret| SigningKey {
+            secret: SecretString::from(secret),
+            by_text: OnceLock::new(),
+            by_bytes: OnceLock::new(),
+        };
+        let kept: Vec<SigningKey> =
+            secrets.into_iter().filter(|secret| !secret.is_empty()).take(MAX_KEYS).map(key).collect();
         if kept.is_empty() { None } else { Some(Self(kept)) }
     }
 
     /// The secret for signing.
     pub fn newest(&self) -> &SecretString {
-        &self.0[0]
+        &self.0[0].secret
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(ExposeSecret::expose_secret)
+        self.keys().map(|key| key.secret.expose_secret())
+    }
+
+    /// The keys, newest first.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &SigningKey> {
+        self.0.iter()
     }
 
     /// Whether any secret matches. All of them are tested, so that the time does not reveal which one matches.

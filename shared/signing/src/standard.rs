@@ -11,6 +11,8 @@ use crate::{SigningKeys, Verified, VerifyError};
 
 const SECRET_PREFIX: &str = "whsec_";
 const VERSION: &str = "v1";
+/// The bytes of one token: the version, a comma and the base64 of 32 bytes.
+const TOKEN_BYTES: usize = 3 + 44;
 const TOLERANCE_SECONDS: u64 = 300;
 
 /// Secrets are decoded as leniently as by the official libraries: padding is optional, left-over bits are ignored.
@@ -26,9 +28,16 @@ const SECRET_ENCODING: GeneralPurpose = GeneralPurpose::new(
 pub fn sign(id: &str, timestamp_seconds: i64, body: &[u8], keys: &SigningKeys) -> String {
     debug_assert!(is_message_id(id), "`{id}` is not a message id");
     let timestamp = timestamp_seconds.to_string();
-    let tokens: Vec<String> =
-        keys.iter().map(|secret| format!("{VERSION},{}", encoded_mac(secret, id, &timestamp, body))).collect();
-    tokens.join(" ")
+    let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+    let mut tokens = String::with_capacity(TOKEN_BYTES);
+    for key in keys.keys() {
+        if !tokens.is_empty() {
+            tokens.push(' ');
+        }
+        tokens.extend([VERSION, ","]);
+        STANDARD.encode_string(key.by_bytes(key_bytes).mac(&parts), &mut tokens);
+    }
+    tokens
 }
 
 /// Verifies the three headers with any of the secrets. `body` must be the received bytes, before any parsing; tokens of

@@ -1,6 +1,5 @@
 //! The hexadecimal HMAC-SHA256 over the exact body bytes, as seeds 001 to 004 send and verify it.
 
-use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
 use crate::mac::hmac_sha256;
@@ -17,7 +16,7 @@ pub fn signature(body: &[u8], keys: &SigningKeys) -> String {
 /// key is the UTF-8 text of the newest secret, even if it starts with `whsec_`: receivers of this header use the text
 /// unchanged.
 pub fn hex_signature(body: &[u8], keys: &SigningKeys) -> String {
-    hex::encode(hmac_sha256(keys.newest().expose_secret().as_bytes(), &[body]))
+    keys.keys().next().map(|key| hex::encode(key.by_text().mac(&[body]))).unwrap_or_default()
 }
 
 /// Verifies a header of either form, in upper or lower case, with any of the secrets. `raw` must be the received bytes,

@@ -9,8 +9,8 @@ use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_domain::videos::film::{Film, Quality, Scene, Theme};
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
-    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, Job, JobId, JobKind, Metadata, NewJob, Origin,
-    OutboundEvent, Policy, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
+    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, FairShares, Job, JobId, JobKind, Metadata, NewJob,
+    Origin, OutboundEvent, Policy, Priority, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
 };
 use reelhook_signing::SigningKeys;
 use serde_json::json;
@@ -49,6 +49,7 @@ pub fn worker_settings(max: usize) -> WorkerSettings {
         url: Some(Url::parse("https://worker.example/run").expect("a URL")),
         renderer: Renderer::Own,
         max,
+        shares: FairShares::default(),
         base: Url::parse("https://reelhook.example/").expect("a URL"),
         tokens: SigningKeys::parse("the secret of tokens").expect("a secret"),
         secret: Some(keys()),
@@ -76,6 +77,7 @@ pub fn a_new_job(n: u32) -> NewJob {
             pause_after_extraction: false,
             callback: None,
             metadata: Metadata::default(),
+            priority: Priority::default(),
         },
         plan: None,
         origin: Origin {
@@ -83,6 +85,7 @@ pub fn a_new_job(n: u32) -> NewJob {
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
             owner: None,
         },
+        usage: false,
     }
 }
 
@@ -169,7 +172,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
     };
     let data =
         json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });
-    (delivery, EventRow { id, event, subject: job_id.into(), at: now, data, callback: None })
+    (delivery, EventRow { id, event, subject: job_id.into(), at: now, data: data.into(), callback: None })
 }
 
 /// A film of these scenes: 720p in the theme `corporate`, without title, music or portrait rendition.

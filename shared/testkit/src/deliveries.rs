@@ -1,29 +1,28 @@
 //! The Deliveries and Endpoints tables in memory: events once, deliveries by version, a row for each attempt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{
-    AttemptRecorder, DeliveryRows, EndpointAdmission, EndpointHealthStore, LoadedDelivery, SaveDeliveries,
+    AttemptRecorder, DeliveryRows, EndpointAdmission, EndpointHealthStore, LoadedBatch, SaveDeliveries,
 };
 use reelhook_app::webhooks::deliveries::{
-    DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
+    DELIVERY_SHARDS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::registrations::Registration;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
     Attempt, Concurrency, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId,
-    JobId, Subject, Timestamp, WarningLevel,
+    JobId, Slot, Subject, Timestamp, WarningLevel,
 };
 
 use crate::faults::Faults;
 
-/// Deliveries and endpoints. Faults have the names of the ports' methods, except that a save that claims is `begin` and any
-/// other save is `save`.
+/// Deliveries and endpoints. Faults have the names of the ports' methods, except that a save is `save`.
 #[derive(Debug, Default)]
 pub struct MemoryDeliveries {
     state: Mutex<State>,
@@ -36,6 +35,7 @@ pub(crate) struct State {
     events: BTreeMap<EventId, EventRow>,
     deliveries: BTreeMap<DeliveryId, Delivery>,
     places: BTreeMap<String, DeliveryId>,
+    named: BTreeSet<DeliveryId>,
     attempts: BTreeMap<(DeliveryId, u32), Attempt>,
     pub(crate) endpoints: BTreeMap<EndpointId, EndpointState>,
     pub(crate) registrations: BTreeMap<EndpointId, Registration>,
@@ -58,6 +58,21 @@ impl MemoryDeliveries {
         state.deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
     }
 
+    /// Writes an event unless it exists, and the names of its deliveries.
+    pub fn put_event_of(&self, event: &EventRow, deliveries: &[DeliveryId]) {
+        self.put_event(event);
+        self.state().named.extend(deliveries);
+    }
+
+    /// Writes a delivery unless it exists.
+    ///
+    /// # Panics
+    /// When its event has not named it: no list would have it.
+    pub fn put_named(&self, delivery: &Delivery) {
+        assert!(self.state().named.contains(&delivery.id), "the event of delivery `{}` does not name it", delivery.id);
+        self.put_delivery(delivery);
+    }
+
     /// Writes a delivery over the stored one.
     pub fn overwrite(&self, delivery: &Delivery) {
         let mut state = self.state();
@@ -71,6 +86,7 @@ impl MemoryDeliveries {
         state.events.clear();
         state.deliveries.clear();
         state.places.clear();
+        state.named.clear();
         state.attempts.clear();
     }
 
@@ -119,16 +135,24 @@ impl MemoryDeliveries {
         self.state().events.values().cloned().collect()
     }
 
-    /// A delivery's attempts, in order.
+    /// A delivery's attempts, in order; those that are claimed and not recorded are among them.
     pub fn attempts(&self, id: DeliveryId) -> Vec<Attempt> {
         let state = self.state();
-        let rows = state.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect();
-        state.deliveries.get(&id).map(|delivery| delivery.all_attempts(rows)).unwrap_or_default()
+        let Some(mut details) = state.details(id) else { return Vec::new() };
+        if let Some(endpoint) = state.endpoints.get(&details.delivery.endpoint_id) {
+            details.add_claimed(endpoint);
+        }
+        details.attempts
     }
 
     /// The state of an endpoint.
     pub fn endpoint_state(&self, id: &EndpointId) -> EndpointState {
         self.state().endpoints.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Changes the state of an endpoint.
+    pub fn change_endpoint(&self, id: &EndpointId, change: impl FnOnce(&mut EndpointState)) {
+        change(self.state().endpoints.entry(id.clone()).or_default());
     }
 
     /// Why an endpoint is disabled.
@@ -154,6 +178,15 @@ impl State {
         found.take(limit).map(|(place, id)| (place.clone(), *id)).collect()
     }
 
+    fn details(&self, id: DeliveryId) -> Option<DeliveryDetails> {
+        let rows = self.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect();
+        self.deliveries.get(&id).map(|delivery| DeliveryDetails {
+            delivery: delivery.clone(),
+            event: self.events.get(&delivery.event_id).cloned(),
+            attempts: delivery.all_attempts(rows),
+        })
+    }
+
     fn replace(&mut self, delivery: &Delivery) -> Saved<Delivery> {
         match self.deliveries.get(&delivery.id) {
             Some(stored) if stored.version + 1 == delivery.version => {
@@ -168,11 +201,16 @@ impl State {
 
 #[async_trait]
 impl SaveDeliveries for MemoryDeliveries {
-    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let done = self.faults.check("load_all")?;
+        let state = self.state();
+        done.answer(ids.iter().filter_map(|id| state.deliveries.get(id).cloned()).collect())
+    }
+
+    async fn save_all(&self, deliveries: &[&Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
         tokio::task::yield_now().await;
-        let one = |delivery: &Delivery| {
-            let sort = if delivery.lease_until.is_some() { "begin" } else { "save" };
-            let done = self.faults.check_about(sort, &delivery.id)?;
+        let one = |delivery: &&Delivery| {
+            let done = self.faults.check_about("save", &delivery.id)?;
             let saved = self.state().replace(delivery);
             done.answer(saved)
         };
@@ -270,21 +308,9 @@ impl DeliveryQueries for MemoryDeliveries {
         done.answer(state.placed(of_day, |one| in_shard(one, day, shard), limit))
     }
 
-    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
-        let done = self.faults.check("load_all")?;
-        let state = self.state();
-        done.answer(ids.iter().filter_map(|id| state.deliveries.get(id).cloned()).collect())
-    }
-
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
         let done = self.faults.check("details")?;
-        let attempts = self.attempts(id);
-        let state = self.state();
-        let details = state.deliveries.get(&id).map(|delivery| DeliveryDetails {
-            delivery: delivery.clone(),
-            event: state.events.get(&delivery.event_id).cloned(),
-            attempts,
-        });
+        let details = self.state().details(id);
         done.answer(details)
     }
 }
@@ -294,19 +320,25 @@ fn time_of(place: &str) -> Timestamp {
 }
 
 fn in_shard(delivery: &Delivery, day: &str, shard: u32) -> bool {
-    delivery.created_at.day() == day && delivery_shard(delivery.id) == shard
+    delivery.created_at.day() == day && delivery_shard(delivery.id, DELIVERY_SHARDS) == shard
 }
 
 #[async_trait]
 impl DeliveryRows for MemoryDeliveries {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<LoadedDelivery>, StoreError> {
+    async fn load(&self, ids: &[(DeliveryId, EventId)], endpoints: &[EndpointId]) -> Result<LoadedBatch, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("load")?;
         let state = self.state();
         let read = |(id, event): &(DeliveryId, EventId)| {
-            Ok(state.deliveries.get(id).cloned().map(|delivery| (delivery, state.events.get(event).cloned())))
+            let event = || state.events.get(event).cloned().map(Arc::new);
+            Ok(state.deliveries.get(id).cloned().map(|delivery| (delivery, event())))
         };
-        done.answer(ids.iter().map(read).collect())
+        let standing = |id: &EndpointId| (id.clone(), state.endpoints.get(id).cloned().unwrap_or_default());
+        let loaded = LoadedBatch {
+            deliveries: ids.iter().map(read).collect(),
+            states: endpoints.iter().map(standing).collect(),
+        };
+        done.answer(loaded)
     }
 }
 
@@ -338,6 +370,16 @@ impl EndpointAdmission for MemoryDeliveries {
             endpoint.clone_from(next);
         }
         done.answer(stored)
+    }
+
+    async fn extend(&self, id: &EndpointId, slot: &Slot) -> Result<(), StoreError> {
+        let done = self.faults.check("extend")?;
+        let mut state = self.state();
+        let endpoint = state.endpoints.entry(id.clone()).or_default();
+        endpoint.revision += 1;
+        endpoint.concurrency.slots.retain(|held| held.holder != slot.holder);
+        endpoint.concurrency.slots.push(slot.clone());
+        done.answer(())
     }
 }
 
@@ -407,17 +449,17 @@ impl EndpointHealthStore for MemoryDeliveries {
 
 #[async_trait]
 impl EventStore for MemoryDeliveries {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("put_event")?;
-        Self::put_event(self, event);
+        self.put_event_of(event, deliveries);
         done.answer(())
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("put_delivery")?;
-        Self::put_delivery(self, delivery);
+        self.put_named(delivery);
         done.answer(())
     }
 }

@@ -1,4 +1,5 @@
-//! The due indexes of both tables in memory, with the shards of the real ones.
+//! The due indexes of both tables in memory, with the shards of the real ones. As in AWS, jobs that wait without a slot
+//! are in none.
 
 use std::sync::Arc;
 

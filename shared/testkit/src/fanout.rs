@@ -11,7 +11,7 @@ use reelhook_app::outbox::messages::{Delayed, Hints, LiveMessage};
 use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, EventId, LogTally, Status, Subject, Timestamp};
+use reelhook_domain::{Admission, Delivery, DeliveryId, EventId, LogTally, SlotRow, Slots, Status, Subject, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -103,38 +103,41 @@ impl FanoutStore for MemoryFanout {
         done.answer(())
     }
 
-    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
+    async fn count(&self, steps: &[CountStep]) -> Vec<Result<(), StoreError>> {
         tokio::task::yield_now().await;
-        let done = self.faults.check_about("count", &step.id)?;
-        let mut state = self.state();
-        if state.counted.insert(step.id.clone()) {
-            state.log = state.log + step.log;
-            if let Some((status, entered)) = step.status {
-                let counter = state.counters.entry((step.day.clone(), status)).or_default();
-                counter.value += if entered { 1 } else { -1 };
+        let count = |step: &CountStep| {
+            let done = self.faults.check_about("count", &step.id)?;
+            let mut state = self.state();
+            if state.counted.insert(step.id.clone()) {
+                state.log = state.log + step.log;
+                if let Some((status, entered)) = step.status {
+                    let counter = state.counters.entry((step.day.clone(), status)).or_default();
+                    counter.value += if entered { 1 } else { -1 };
+                }
             }
-        }
-        done.answer(())
+            done.answer(())
+        };
+        steps.iter().map(count).collect()
     }
 }
 
 #[async_trait]
 impl AdmissionStore for MemoryFanout {
-    async fn admission(&self) -> Result<Admission, StoreError> {
-        self.jobs.admission().await
+    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
+        self.jobs.admission_rows(at_least).await
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.jobs.save_admission(admission).await
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+        self.jobs.save_admission(changed).await
     }
 }
 
 #[async_trait]
 impl EventStore for MemoryFanout {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("put_event", &event.id)?;
-        self.deliveries.put_event(event);
+        self.deliveries.put_event_of(event, deliveries);
         done.answer(())
     }
 
@@ -142,7 +145,7 @@ impl EventStore for MemoryFanout {
         tokio::task::yield_now().await;
         let done =
             self.faults.check_about("put_delivery", &format!("{}/{}", delivery.event_id, delivery.endpoint_name))?;
-        self.deliveries.put_delivery(delivery);
+        self.deliveries.put_named(delivery);
         done.answer(())
     }
 }

@@ -12,13 +12,16 @@ use reelhook_app::clock::Timer;
 use reelhook_app::store::StoreError;
 use reelhook_app::videos::draw_error::DrawError;
 use reelhook_app::videos::films::{FilmStore, ImageStore, VideoStore, film_key};
-use reelhook_app::videos::ports::{Assets, FilmScene, SceneRenderer, ScratchDir};
+use reelhook_app::videos::ports::{Assets, FilmScene, PartFile, ScenePart, SceneRenderer, ScratchDir};
 use reelhook_app::videos::speeds::Speeds;
 use reelhook_app::videos::uploads::{Links, Upload};
 use reelhook_domain::JobId;
 use reelhook_domain::videos::film::{Film, Music, Rendition};
 
 use crate::faults::Faults;
+
+/// The frames of a transition.
+const TRANSITION: u32 = 18;
 
 type Files = Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>;
 
@@ -153,29 +156,51 @@ impl Speeds for MemoryObjectStore {
 
 #[async_trait]
 impl SceneRenderer for MemoryObjectStore {
-    fn hash(&self, scene: FilmScene<'_>, assets: &Assets) -> String {
-        let specification = serde_json::to_string(&scene.film.scenes[scene.index]).unwrap();
-        let text = format!("{specification}{:?}{:?}{}", scene.rendition, scene.film.theme, assets.len());
-        format!("{:016x}", text.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte))))
+    fn parts(&self, scene: FilmScene<'_>, assets: &Assets) -> Vec<ScenePart> {
+        let own = &scene.film.scenes[scene.index];
+        let before = scene.index.checked_sub(1).map(|before| &scene.film.scenes[before]);
+        let hash = |shown: &dyn std::fmt::Debug| {
+            let text = format!("{shown:?}{:?}{:?}{}", scene.rendition, scene.film.theme, assets.len());
+            let hash = text.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+            format!("{hash:016x}")
+        };
+        let whole = (own.kind, &own.content, own.entrance, own.frames);
+        match before.zip(own.transition).filter(|_| own.frames > 2 * TRANSITION) {
+            None => vec![ScenePart { frames: 0..own.frames, hash: hash(&whole) }],
+            Some((before, transition)) => vec![
+                ScenePart { frames: 0..TRANSITION, hash: hash(&(whole, transition, before.kind, &before.content)) },
+                ScenePart { frames: TRANSITION..own.frames, hash: hash(&(whole, TRANSITION)) },
+            ],
+        }
     }
 
-    async fn draw(&self, scene: FilmScene<'_>, _: Assets, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
+    async fn draw(
+        &self,
+        scene: FilmScene<'_>,
+        _: Assets,
+        parts: &[PartFile],
+        drawn: Arc<AtomicU32>,
+    ) -> Result<(), DrawError> {
         tokio::task::yield_now().await;
         if *self.deadly.lock().unwrap() == Some(scene.index) {
             std::future::pending::<()>().await;
         }
         let done = self.faults.check("draw").map_err(|error| DrawError::Renderer(error.to_string()))?;
         done.answer(()).map_err(|error| DrawError::Renderer(error.to_string()))?;
-        drawn.store(scene.film.scenes[scene.index].frames, Ordering::Relaxed);
-        let text = format!("[{:?} {}]", scene.rendition, scene.index);
-        self.disk.lock().unwrap().insert(to.to_owned(), text.into_bytes());
+        for part in parts {
+            drawn.store(part.frames.end, Ordering::Relaxed);
+            // The file of a scene's end names the scene: a joined video lists each scene once.
+            let ends = part.frames.end == scene.film.scenes[scene.index].frames;
+            let text = if ends { format!("[{:?} {}]", scene.rendition, scene.index) } else { String::new() };
+            self.disk.lock().unwrap().insert(part.to.clone(), text.into_bytes());
+        }
         self.drawn.lock().unwrap().push((scene.rendition, scene.index));
         Ok(())
     }
 
-    async fn join(&self, scenes: &[PathBuf], music: Option<&Music>, _: u32, to: &Path) -> Result<(), DrawError> {
+    async fn join(&self, parts: &[PathBuf], music: Option<&Music>, _: u32, to: &Path) -> Result<(), DrawError> {
         tokio::task::yield_now().await;
-        let mut whole: Vec<u8> = scenes.iter().flat_map(|scene| self.file(scene)).collect();
+        let mut whole: Vec<u8> = parts.iter().flat_map(|part| self.file(part)).collect();
         whole.extend(music.iter().flat_map(|music| music.track.bytes()));
         self.disk.lock().unwrap().insert(to.to_owned(), whole);
         Ok(())

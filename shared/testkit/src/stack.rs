@@ -7,7 +7,7 @@ use reelhook_app::Url;
 use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::RemovalPorts;
-use reelhook_app::jobs::renders::{Creatomate, RenderPorts};
+use reelhook_app::jobs::renders::Creatomate;
 use reelhook_app::jobs::starts::{StartPorts, WorkerSettings};
 use reelhook_app::jobs::work::{WorkPorts, work_on};
 use reelhook_app::outbox::cleanup::CleanupPorts;
@@ -191,6 +191,7 @@ impl Stack {
             vault: Some(&self.vault),
             transport: &self.http,
             clock: &*self.world,
+            timer: &NeverElapses,
             settings: &self.settings,
             grace: self.policy.hint_grace,
         }
@@ -265,6 +266,7 @@ impl Stack {
         CleanupPorts {
             sweep: self.sweep_ports(aggregates),
             removal: RemovalPorts { queue: &*self.jobs, jobs: &*self.jobs, clock: &*self.world, policy: &self.policy },
+            slot_rows: self.jobs.slots().rows(),
             counters: &self.fanout,
             recoveries: self.recover_ports(),
         }
@@ -290,14 +292,15 @@ impl Stack {
             warnings: Vec::new(),
             callback: callback.map(|url| WebUrl::parse(url).expect("an http URL")),
             metadata: Metadata::default(),
+            priority: Default::default(),
             uploads: Vec::new(),
             origin: Origin { caller: Some("caller".to_owned()), ..Origin::default() },
             key: None,
+            usage: false,
         };
-        match requests::submit_video(&ports, request).await.expect("a submitted video") {
-            VideoSubmitted::Answer { job_id, .. } => job_id,
-            VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
-        }
+        let submitted = requests::submit_video(&ports, request).await.expect("a submitted video");
+        let VideoSubmitted::Answer { job_id, .. } = submitted else { panic!("the request has no key") };
+        job_id
     }
 
     /// Runs a renderer on one message: it processes one piece.
@@ -360,17 +363,6 @@ impl Stack {
             self.process_pieces(message, last_start).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
         }
         messages.len()
-    }
-
-    /// The ports of render callbacks and render checks.
-    pub fn render_ports(&self) -> RenderPorts<'_> {
-        RenderPorts {
-            jobs: &*self.jobs,
-            renders: &*self.jobs,
-            clock: &*self.world,
-            policy: &self.policy,
-            confirmable: self.creatomate.key.is_some(),
-        }
     }
 
     /// The ports of a repair.
@@ -451,14 +443,14 @@ impl Stack {
     /// # Panics
     /// When one of them fails.
     pub async fn dispatch(&self) -> usize {
-        let ids = |DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id);
-        let hints: Vec<_> = self.hints.receive().into_iter().map(ids).collect();
-        for batch in hints.chunks(10) {
-            for result in deliver(&self.deliver_ports(), batch).await {
+        let messages = self.hints.receive();
+        for batch in messages.chunks(10) {
+            let named: Vec<_> = batch.iter().flat_map(DeliveryMessage::deliveries).collect();
+            for result in deliver(&self.deliver_ports(), &named).await {
                 result.expect("the dispatcher processes the delivery");
             }
         }
-        hints.len()
+        messages.len()
     }
 
     /// Runs the due sweep.

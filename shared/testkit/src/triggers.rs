@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Delivery, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -24,17 +24,17 @@ pub struct MemoryTriggers {
 
 #[async_trait]
 impl EventStore for MemoryTriggers {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("put_event", &event.id)?;
-        self.deliveries.put_event(event);
+        self.deliveries.put_event_of(event, deliveries);
         done.answer(())
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("put_delivery", &delivery.endpoint_name)?;
-        self.deliveries.put_delivery(delivery);
+        self.deliveries.put_named(delivery);
         done.answer(())
     }
 }

@@ -47,6 +47,16 @@ impl Aws {
         answer["EventSourceMappings"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Enables or disables the event source mappings of a function.
+    pub async fn set_mappings(&self, function: &str, enabled: bool) {
+        for mapping in self.mappings(function).await {
+            let path = format!("/2015-03-31/event-source-mappings/{}", mapping["UUID"].as_str().expect("an id"));
+            let body = json!({ "Enabled": enabled });
+            let (status, answer, _) = self.call("lambda", "PUT", &path, None, &body).await;
+            assert!(status < 300, "{answer}");
+        }
+    }
+
     /// Process ids of a function's running bootstraps on this emulator, and no others.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));

@@ -6,16 +6,13 @@ use serde_json::Value;
 use super::Aws;
 
 /// Every queue, dead letters and failures included.
-const QUEUES: [&str; 8] = [
-    "WorkQueueUrl",
-    "DeliveriesQueueUrl",
-    "RenderQueueUrl",
-    "WorkDlqUrl",
-    "DeliveriesDlqUrl",
-    "RenderDlqUrl",
-    "LiveDlqUrl",
-    "FailuresQueueUrl",
-];
+const QUEUES: [&str; 5] = ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl", DEAD_LETTERS, "FailuresQueueUrl"];
+
+/// The output of the dead-letter queue.
+pub const DEAD_LETTERS: &str = "DeadLettersUrl";
+
+/// `maxReceiveCount` of the queue of `worker`.
+const RECEIVES: u32 = 20;
 
 impl Aws {
     /// Sends a message to the queue of an output.
@@ -27,6 +24,25 @@ impl Aws {
     /// Sends a hint to the dispatcher.
     pub async fn hint(&self, message: &Value) {
         self.send("DeliveriesQueueUrl", message).await;
+    }
+
+    /// Makes a hint for `worker` a dead letter: while `worker` reads nothing, it is received as often as its queue allows.
+    pub async fn dead_letter(&self, message: &Value) {
+        self.set_mappings("worker", false).await;
+        let url = self.output("WorkQueueUrl");
+        let dead = async || self.depths().await.iter().any(|(queue, depth)| *queue == DEAD_LETTERS && *depth > 0);
+        // A poll that had begun may still take the first one.
+        for _ in 0..3 {
+            self.send("WorkQueueUrl", message).await;
+            for _ in 0..=RECEIVES {
+                self.sqs.receive_message().queue_url(url).visibility_timeout(0).send().await.expect("received");
+            }
+            if dead().await {
+                break;
+            }
+        }
+        assert!(dead().await, "no message is a dead letter");
+        self.set_mappings("worker", true).await;
     }
 
     /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::deployed::{CallbacksBy, deployed};
 use super::rows::{Row, share};
 use super::{Case, compare, log_at_rest, quietly};
 use crate::clips::backends::Backends;
@@ -30,6 +31,7 @@ const AT_WORKER: Case = Case {
     render_seconds: 7.0,
     exact: false,
     attempts: 3,
+    more: &[],
     notes: notes_on_worker,
 };
 
@@ -44,22 +46,29 @@ const OWN: Case = Case {
     render_seconds: 37.0,
     exact: false,
     attempts: 3,
+    more: &[],
     notes: notes_on_own,
 };
 
 #[tokio::test]
 async fn a_clip_job_at_a_worker_calls_aws_as_often_as_the_docs_say() {
     let stack = open(Backends::Worker).await;
-    run_at_worker(&stack, 0).await;
-    compare(&stack, &AT_WORKER, async || run_at_worker(&stack, WORK_MS).await).await;
+    deployed(&stack, CallbacksBy::Api, async {
+        run_at_worker(&stack, 0).await;
+        compare(&stack, &AT_WORKER, async || run_at_worker(&stack, WORK_MS).await).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_clip_job_of_our_own_renderers_calls_aws_as_often_as_the_docs_say() {
     let stack = open(Backends::Own).await;
     let source = film::upload(&stack, &film::film()).await;
-    run_own(&stack, &source).await;
-    compare(&stack, &OWN, async || run_own(&stack, &source).await).await;
+    deployed(&stack, CallbacksBy::Api, async {
+        run_own(&stack, &source).await;
+        compare(&stack, &OWN, async || run_own(&stack, &source).await).await;
+    })
+    .await;
 }
 
 /// A job at the worker from its creation to its end, with all copies.
@@ -118,9 +127,9 @@ const NOTES_ON_OWN: &str = "\
 ";
 
 const NOTES: &str = "\
-- Counted, priced and otherwise assumed as for a job, above. The table of tables is of the last of three jobs, without
-  the leases of calls; an item that is in a transaction counts twice in units. Left out: clients and pages that ask how
-  the job is, what the worker costs, traffic, and files ($0.023 per GB and month).
+- Counted, priced and otherwise assumed as for a job, above. The table of tables is of the same job, without the
+  leases of calls; an item that is in a transaction counts twice in units. Left out: clients and pages that ask how the
+  job is, what the worker costs, traffic, and files ($0.023 per GB and month).
 
 Written by `REELHOOK_UPDATE_DOCS=1 cargo xtask test --only e2e`; tests/it/cost/clips.rs fails where a job makes a fifth
 more of some calls, or where the sum is off by a fifth.

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value, json};
 
 use super::Call;
+use super::indexes::{self, Entry, Index, key_names};
+use super::sizes::{OVERHEAD, kilobytes, size};
 use crate::aws::{Aws, Item};
 
 /// The outputs that name the tables.
@@ -34,7 +36,7 @@ struct Keys {
     /// The output that names the table.
     output: &'static str,
     of_table: Vec<String>,
-    of_indexes: Vec<Vec<String>>,
+    of_indexes: Vec<Index>,
 }
 
 /// One write of one item.
@@ -64,8 +66,8 @@ struct Use {
 pub struct Consumed {
     /// The units of each call, in order; none where it is not DynamoDB's.
     pub units: Vec<Units>,
-    /// The bytes that the written items take in the end.
-    pub stored: f64,
+    /// The bytes that the written items take in the end with their entries in indexes: those of webhooks, and the others.
+    pub stored: [f64; 2],
     /// By the name of the table's output.
     of_tables: BTreeMap<&'static str, Use>,
 }
@@ -136,26 +138,29 @@ pub async fn measure(aws: &Aws, calls: &[Call]) -> Consumed {
         }
     }
     let mut sizes = BTreeMap::new();
-    let mut stored = 0.0;
+    let mut stored = [0.0; 2];
     for (name, (table, versions)) in &mut written {
         // Functions log at the end of their run, so that lines may come in another order than the versions.
         versions.sort_by_key(|write| write.version);
-        let indexes = &tables[table.as_str()].of_indexes;
-        let indexed = |item: &Map<String, Value>| -> Vec<Option<Vec<Value>>> {
-            indexes.iter().map(|names| names.iter().map(|name| item.get(name).cloned()).collect()).collect()
+        let Keys { output, of_indexes, .. } = &tables[table.as_str()];
+        let indexed = |item: &Map<String, Value>| -> Vec<Option<Entry>> {
+            of_indexes.iter().map(|index| index.entry(item)).collect()
         };
         let (mut before, mut largest) = (Map::new(), 0.0_f64);
         for write in versions.iter() {
             let item = if write.partial { changed(&before, &write.item) } else { write.item.clone() };
             let larger = size(&item).max(size(&before));
             let (old, new) = (indexed(&before), indexed(&item));
-            let moved: f64 = old.iter().zip(&new).map(|(old, new)| index_writes(old, new)).sum();
+            let moved: f64 = old.iter().zip(&new).map(|(old, new)| indexes::units(old.as_ref(), new.as_ref())).sum();
             tally.wrote(write.call, table, size(&item), write.factor * (kilobytes(larger, 1.0) + moved));
             largest = largest.max(size(&item));
             before = item;
         }
         sizes.insert(name.clone(), largest);
-        stored += if before.is_empty() { 0.0 } else { size(&before) + 100.0 };
+        if !before.is_empty() {
+            let entries: f64 = indexed(&before).iter().flatten().map(Entry::stored).sum();
+            stored[usize::from(!is_of_webhooks(output))] += size(&before) + OVERHEAD + entries;
+        }
     }
     for (index, call) in ours() {
         for (table, key) in updates(call) {
@@ -179,18 +184,16 @@ fn factor(call: &Call) -> f64 {
     if call.operation.starts_with("Transact") { 2.0 } else { 1.0 }
 }
 
-fn kilobytes(size: f64, unit: f64) -> f64 {
-    (size / (1024.0 * unit)).ceil().max(1.0)
+/// Whether a table is about webhooks and their endpoints.
+fn is_of_webhooks(output: &str) -> bool {
+    matches!(output, "DeliveriesTable" | "EndpointsTable")
 }
 
-/// An index entry that is added or removed is one write; one that moves is two.
-fn index_writes(old: &Option<Vec<Value>>, new: &Option<Vec<Value>>) -> f64 {
-    match (old, new) {
-        (None, None) => 0.0,
-        (Some(old), Some(new)) if old == new => 0.0,
-        (Some(_), Some(_)) => 2.0,
-        (None, Some(_)) | (Some(_), None) => 1.0,
-    }
+/// Whether a call is made for webhooks: on their tables, or to the queue of their hints.
+pub fn is_for_webhooks(aws: &Aws, call: &Call) -> bool {
+    let request = call.request.to_string();
+    let names = ["DeliveriesTable", "EndpointsTable", "DeliveriesQueueUrl"].map(|output| aws.output(output));
+    names.iter().any(|name| request.contains(&format!("\"{name}\"")))
 }
 
 async fn keys(aws: &Aws, output: &'static str) -> Keys {
@@ -199,13 +202,10 @@ async fn keys(aws: &Aws, output: &'static str) -> Keys {
     let target = Some("DynamoDB_20120810.DescribeTable");
     let (status, answer, _) = aws.call("dynamodb", "POST", "/", target, &json!({ "TableName": table })).await;
     assert_eq!(status, 200, "{answer}");
-    let names = |of: &Value| {
-        let keys = of["KeySchema"].as_array().expect("keys").iter();
-        keys.map(|key| key["AttributeName"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
-    };
-    let table = &answer["Table"];
-    let indexes = table["GlobalSecondaryIndexes"].as_array().map_or(&[][..], Vec::as_slice);
-    Keys { output, of_table: names(table), of_indexes: indexes.iter().map(names).collect() }
+    let (table, of_table) = (&answer["Table"], key_names(&answer["Table"]));
+    let described = table["GlobalSecondaryIndexes"].as_array().map_or(&[][..], Vec::as_slice);
+    let of_indexes = described.iter().map(|index| Index::of(index, &of_table)).collect();
+    Keys { output, of_table, of_indexes }
 }
 
 /// A name of an item that does not depend on the order of its key's attributes.
@@ -251,18 +251,6 @@ fn changed(before: &Map<String, Value>, change: &Map<String, Value>) -> Map<Stri
     item.extend(change.clone());
     item.retain(|_, value| !value.is_null());
     item
-}
-
-/// The size of an item in a logged request, where a number stands for a long text's length.
-fn size(item: &Map<String, Value>) -> f64 {
-    let length = |of: &Value| of.as_u64().or_else(|| Some(of.as_str()?.len() as u64));
-    let value = |value: &Value| match (&value["S"], &value["B"], &value["N"]) {
-        (Value::Null, Value::Null, Value::String(number)) => number.len() as u64 / 2 + 2,
-        // Bytes are sent as base64.
-        (Value::Null, bytes, _) => length(bytes).map_or(1, |base64| base64 / 4 * 3),
-        (text, ..) => length(text).expect("a text or its length"),
-    };
-    item.iter().map(|(name, of)| (name.len() as u64 + value(of)) as f64).sum()
 }
 
 /// Items that a call writes, with their tables, and whether only in part.

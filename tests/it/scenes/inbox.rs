@@ -231,7 +231,7 @@ async fn errors_are_dismissed_one_by_one_or_all_together() {
 #[tokio::test]
 async fn dead_letters_are_an_error_that_stays_until_they_are_gone() {
     let stack = open(Backends::Services).await;
-    stack.aws.send("WorkDlqUrl", &json!({ "kind": "start.v1" })).await;
+    stack.aws.dead_letter(&json!({ "kind": "start.v1" })).await;
     let find =
         async || errors(&stack, "&severity=critical").await.into_iter().find(|one| one["cause"] == "dead_letters");
     let raised = stack.eventually("an error about dead letters", || async { find().await }).await;
@@ -239,7 +239,7 @@ async fn dead_letters_are_an_error_that_stays_until_they_are_gone() {
     let (status, answer) = dismiss(&stack, json!({ "errorId": raised["id"] })).await;
     assert_eq!(status, 404, "{answer}");
     let moved = stack.operate(&["redrive"]).await;
-    assert_eq!(moved["WorkDlq"], 1, "{moved}");
+    assert_eq!(moved["Work"], 1, "{moved}");
     stack
         .eventually("the error is resolved", || async {
             error(&stack, &text(&raised["id"])).await["resolvedAt"].is_string().then_some(())

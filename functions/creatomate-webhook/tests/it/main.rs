@@ -3,20 +3,23 @@
 
 use std::sync::Arc;
 
-use creatomate_webhook::apply;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 use proptest::prelude::*;
-use reelhook_app::jobs::renders::RenderPorts;
+use reelhook_api::apply_render;
+use reelhook_app::Url;
+use reelhook_app::jobs::renders::{CallbackPorts, Creatomate, RenderPorts};
 use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_domain::{Event, Policy};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::creatomate::authenticate;
+use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_signing::{ClipClaims, RunClaims, SignedToken, SigningKeys};
 use reelhook_testkit::{
-    MemoryJobs, MemoryQueue, NOON, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, run, started,
+    MemoryJobs, MemoryQueue, NOON, ScriptedHttp, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, run,
+    started,
 };
 
 const PATH: &str = "/api/webhooks/creatomate";
@@ -45,6 +48,8 @@ struct Stack {
     world: World,
     jobs: MemoryJobs,
     work: MemoryQueue<WorkMessage>,
+    http: ScriptedHttp,
+    creatomate: Creatomate,
     policy: Policy,
     tokens: SigningKeys,
     operator: SigningKeys,
@@ -56,21 +61,36 @@ impl Default for Stack {
         let events = [vec![Event::Claim, started(1)], run(1, Some(RENDER))].concat();
         jobs.put(&lived(make_job(1, NOON, &policy), &events, NOON, &policy));
         let (tokens, operator) = (keys("tokens"), keys(OPERATOR));
-        Self { world: World::default(), jobs, work: MemoryQueue::new(Arc::default()), policy, tokens, operator }
+        let base = Url::parse("https://api.creatomate.example").unwrap();
+        Self {
+            world: World::default(),
+            jobs,
+            work: MemoryQueue::new(Arc::default()),
+            http: ScriptedHttp::always(503),
+            creatomate: Creatomate { base, key: Some("creatomate key".into()) },
+            policy,
+            tokens,
+            operator,
+        }
     }
 }
 
 impl Stack {
     async fn respond(&self, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
         let auth = authenticate(request, &self.tokens, Some(&self.operator))?;
-        let ports = RenderPorts {
-            jobs: &self.jobs,
-            renders: &self.jobs,
-            clock: &self.world,
-            policy: &self.policy,
-            confirmable: true,
+        let ports = CallbackPorts {
+            renders: RenderPorts {
+                jobs: &self.jobs,
+                renders: &self.jobs,
+                clock: &self.world,
+                policy: &self.policy,
+                confirmable: true,
+            },
+            http: &self.http,
+            creatomate: &self.creatomate,
+            work: &self.work,
         };
-        apply(&ports, &self.work, &auth, request).await
+        apply_render(&ports, &auth, request, &mut ReportLine::default()).await
     }
 }
 

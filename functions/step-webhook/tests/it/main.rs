@@ -4,10 +4,12 @@
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::{Body, Request, RequestExt};
 use proptest::prelude::*;
+use reelhook_api::apply_step;
 use reelhook_app::jobs::steps::StepPorts;
 use reelhook_domain::{Event, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::jobs::step::{Credentials, read, reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -16,7 +18,6 @@ use reelhook_signing::{ClipClaims, RunClaims, SignedToken, SigningKeys, streamga
 use reelhook_testkit::{
     MemoryDetails, MemoryJobs, NOON, World, a_new_job, fuzz, fuzz_bodies, lived, make_job, policy, started,
 };
-use step_webhook::apply;
 
 const PATH: &str = "/api/webhooks/step-update";
 const SECRET: &str = "a secret";
@@ -76,8 +77,14 @@ impl Stack {
     async fn respond(&self, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
         let credentials = Credentials { tokens: &self.tokens, secret: Some(&self.secret), access: &self.access };
         let step = read(request, &reporter(request, &credentials, NOON)?, NOON)?;
-        let ports = StepPorts { jobs: &self.jobs, details: &self.details, clock: &self.world, policy: &self.policy };
-        apply(&ports, step, "r-1").await
+        let ports = StepPorts {
+            jobs: &self.jobs,
+            renders: &self.jobs,
+            details: &self.details,
+            clock: &self.world,
+            policy: &self.policy,
+        };
+        apply_step(&ports, step, "r-1", &mut ReportLine::default()).await
     }
 }
 

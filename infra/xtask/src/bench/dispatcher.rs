@@ -1,20 +1,19 @@
 //! `cargo xtask bench dispatcher`: measures the cost of a delivery, compared with a loop that only signs and POSTs.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use serde::Deserialize;
-use serde_json::json;
 
-use super::statistics::{median, ratio_of_medians};
-use crate::http::Client;
+use super::flame::Flame;
+use super::stand_ins::{self, Addresses, Handled, LOAD, StandIns};
+use super::statistics::{median, ratio_of_medians, spread};
 use crate::process::{self, Group, ProcessId};
-use crate::stack::emulator_environment;
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{Profile, Workspace, on_path};
 use crate::{interrupt, ui};
 
 /// Additional help for `--help`.
@@ -31,10 +30,8 @@ The benchmark fails if a webhook did not arrive, was not stored as delivered or 
 because of slowness.";
 
 const FUNCTION: &str = "dispatcher";
-/// The binary with the stand-ins and the bare loop: infra/load.
-const LOAD: &str = "load";
-/// Target: the dispatcher's deliveries per CPU-second, as a part of the bare loop's.
-const TARGET_RATIO: f64 = 0.4;
+/// Target: the dispatcher's deliveries per CPU-second, and as a part of the bare loop's.
+const TARGET: (f64, f64) = (8500.0, 0.4);
 /// Deliveries per CPU-second and bytes of memory of Svix 1.100 with messages of the same size to one loopback endpoint.
 const SVIX: (f64, f64) = (980.0, 47e6);
 /// Target: multiple of Svix's deliveries per CPU-second, and part of its memory.
@@ -45,18 +42,11 @@ const BATCH: u64 = 10;
 const WARM_UP: u64 = 50;
 const BODY_BYTES: u64 = 1400;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one batch may take.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// Addresses of the stand-ins, as they print them.
-#[derive(Debug, Deserialize)]
-struct Addresses {
-    runtime_api: String,
-    aws_url: String,
-    sink_url: String,
-    sink: String,
-}
+/// How long perf may take to write what it recorded.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Samples per second of a flame graph.
+const FREQUENCY: &str = "997";
 
 /// The stand-ins' response to `GET /report`.
 #[derive(Debug, Deserialize)]
@@ -66,12 +56,10 @@ struct Report {
     stored: Stored,
 }
 
-#[derive(Debug, Deserialize)]
-struct Handled {
-    batches: u64,
-    failed_messages: u64,
-    errors: u64,
-    first_error: Option<String>,
+impl stand_ins::Report for Report {
+    fn handled(&self) -> &Handled {
+        &self.handled
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,14 +111,6 @@ impl Measured {
     }
 }
 
-/// The stand-ins of a round; dropping them stops their process.
-struct StandIns {
-    group: Group,
-    addresses: Addresses,
-    client: Client,
-    log: PathBuf,
-}
-
 /// Measures dispatcher and bare loop in turns, so that load on the machine affects both alike.
 pub fn run(workspace: &Workspace, runs: u64, deliveries: u64) -> anyhow::Result<()> {
     ui::say("Building the release binaries (thin LTO, about a minute each) ...");
@@ -141,7 +121,7 @@ pub fn run(workspace: &Workspace, runs: u64, deliveries: u64) -> anyhow::Result<
     let mut last = None;
     for round in 1..=runs {
         ui::say(format!("Round {round} of {runs}"));
-        let mut stand_ins = StandIns::start(workspace, batches)?;
+        let mut stand_ins = start(workspace, Profile::Release, batches)?;
         last = Some(measure_dispatcher(workspace, &mut stand_ins, batches, &mut dispatcher)?);
         measure_bare(workspace, &stand_ins, batches, &mut bare)?;
     }
@@ -150,71 +130,53 @@ pub fn run(workspace: &Workspace, runs: u64, deliveries: u64) -> anyhow::Result<
     Ok(())
 }
 
-impl StandIns {
-    fn start(workspace: &Workspace, batches: u64) -> anyhow::Result<Self> {
-        let log = workspace.local().join("bench-stand-ins.log");
-        let file = File::create(&log).with_context(|| format!("write {}", log.display()))?;
-        let mut command = workspace.command(workspace.binaries(Profile::Release).join(LOAD));
-        command
-            .arg("stand-ins")
-            .args(["--batches", &batches.to_string(), "--warm-up", &WARM_UP.to_string()])
-            .args(["--batch", &BATCH.to_string(), "--body-bytes", &BODY_BYTES.to_string()])
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().context("open the log a second time")?)
-            .stderr(file);
-        let mut group = Group::spawn(&mut command)?;
-        let ready = interrupt::wait_for(START_TIMEOUT, POLL_INTERVAL, || {
-            // Checked before the log is read: a process that has ended has written all of its output.
-            let ended = group.ended()?;
-            let text = fs::read_to_string(&log).with_context(|| format!("read {}", log.display()))?;
-            let line = text.split_inclusive('\n').find(|line| line.starts_with('{') && line.ends_with('\n'));
-            ensure!(ended.is_none(), "the stand-ins ended: {}", text.trim());
-            line.map(serde_json::from_str::<Addresses>).transpose().context("read the addresses of the stand-ins")
-        })?;
-        let addresses = ready.with_context(|| format!("the stand-ins did not start: see {}", log.display()))?;
-        let client = Client::new(&format!("http://{}", addresses.runtime_api), "");
-        Ok(Self { group, addresses, client, log })
+/// Draws the dispatcher's processor time in one round as a flame graph.
+pub fn draw(workspace: &Workspace, deliveries: u64, file: &Path) -> anyhow::Result<()> {
+    let perf = on_path("perf").context("`perf` is not on the PATH: it is in Debian's package linux-perf")?;
+    ui::say("Building the release binaries with symbols ...");
+    workspace.build(&[FUNCTION.to_owned(), LOAD.to_owned()], Profile::Profiling)?;
+    let local = workspace.local();
+    fs::create_dir_all(&local).context("create .local")?;
+    let batches = deliveries.div_ceil(BATCH);
+    let mut stand_ins = start(workspace, Profile::Profiling, batches)?;
+    let log = local.join("bench-dispatcher.log");
+    let variables = environment(&stand_ins.addresses);
+    let mut group = stand_ins.start_function(workspace, FUNCTION, &variables, &log)?;
+    let _: Report = stand_ins.wait_for(&mut group, WARM_UP, &log)?;
+    let data = local.join("bench-dispatcher.perf");
+    if data.exists() {
+        fs::remove_file(&data).context("remove the last recording")?;
     }
+    let mut record = workspace.command(&perf);
+    record.args(["record", "--quiet", "--freq", FREQUENCY, "--call-graph", "dwarf", "--pid"]);
+    record.arg(group.pid().to_string()).arg("--output").arg(&data).stdin(Stdio::null());
+    let mut recording = Group::spawn(&mut record)?;
+    let began = interrupt::wait_for(START_TIMEOUT, POLL_INTERVAL, || {
+        ensure!(recording.ended()?.is_none(), "perf ended: may it record? (kernel.perf_event_paranoid)");
+        Ok(data.metadata().is_ok_and(|data| data.len() > 0).then_some(()))
+    })?;
+    began.context("perf did not start to record")?;
+    stand_ins.go()?;
+    let _: Report = stand_ins.wait_for(&mut group, WARM_UP + batches, &log)?;
+    // The recording ends with its process.
+    drop(group);
+    let ended = interrupt::wait_for(RECORD_TIMEOUT, POLL_INTERVAL, || recording.ended())?;
+    ended.context("perf did not end")?;
+    let mut script = workspace.command(perf);
+    script.args(["script", "--fields", "comm,ip,sym", "--no-inline", "--input"]).arg(&data);
+    let flame = Flame::read(&process::output(&mut script, b"", "perf script")?);
+    ensure!(flame.samples() > 0, "perf recorded no stack");
+    let title = format!("The dispatcher sends {} webhooks: {} samples", batches * BATCH, flame.samples());
+    fs::write(file, flame.svg(&title)).with_context(|| format!("write {}", file.display()))?;
+    ui::say(format!("{} samples are drawn in {}", flame.samples(), file.display()));
+    Ok(())
+}
 
-    fn report(&self) -> anyhow::Result<Report> {
-        let response = self.client.get("/report", None)?;
-        ensure!(response.status == 200, "the stand-ins answered {}: see {}", response.status, self.log.display());
-        serde_json::from_value(response.body).context("read the stand-ins' report")
-    }
-
-    /// Ends the warm-up.
-    fn go(&self) -> anyhow::Result<()> {
-        let response = self.client.post("/go", &json!({}))?;
-        ensure!(response.status == 204, "the stand-ins answered POST /go with {}", response.status);
-        Ok(())
-    }
-
-    /// Waits until the dispatcher has handled this many batches.
-    fn wait_for_batches(&mut self, dispatcher: &mut Group, batches: u64, log: &Path) -> anyhow::Result<Report> {
-        let (mut last, mut since) = (0, Instant::now());
-        loop {
-            let report = self.report()?;
-            let Handled { batches: done, errors, ref first_error, .. } = report.handled;
-            let error = first_error.as_deref().unwrap_or_default();
-            ensure!(errors == 0, "the dispatcher failed: {error} (log: {})", log.display());
-            if done >= batches {
-                return Ok(report);
-            }
-            if done > last {
-                (last, since) = (done, Instant::now());
-            }
-            if let Some(status) = dispatcher.ended()? {
-                bail!("the dispatcher ended ({status}): see {}", log.display());
-            }
-            ensure!(self.group.ended()?.is_none(), "the stand-ins ended: see {}", self.log.display());
-            ensure!(
-                since.elapsed() < BATCH_TIMEOUT,
-                "the dispatcher stopped at batch {done} of {batches}: see {}",
-                log.display()
-            );
-            interrupt::pause(POLL_INTERVAL)?;
-        }
-    }
+fn start(workspace: &Workspace, profile: Profile, batches: u64) -> anyhow::Result<StandIns> {
+    let (batches, warm_up) = (batches.to_string(), WARM_UP.to_string());
+    let (batch, bytes) = (BATCH.to_string(), BODY_BYTES.to_string());
+    let numbers = ["--batches", &batches, "--warm-up", &warm_up, "--batch", &batch, "--body-bytes", &bytes];
+    StandIns::start(workspace, profile, &[&["stand-ins"], &numbers[..]].concat())
 }
 
 fn measure_dispatcher(
@@ -224,15 +186,16 @@ fn measure_dispatcher(
     measured: &mut Measured,
 ) -> anyhow::Result<Report> {
     let log = workspace.local().join("bench-dispatcher.log");
-    let mut group = start_dispatcher(workspace, &stand_ins.addresses, &log)?;
+    let variables = environment(&stand_ins.addresses);
+    let mut group = stand_ins.start_function(workspace, FUNCTION, &variables, &log)?;
     let process = group.id().with_context(|| format!("the dispatcher ended immediately: see {}", log.display()))?;
     let cpu = |process: ProcessId| process.cpu_seconds().context("read the dispatcher's processor time");
-    let warm = stand_ins.wait_for_batches(&mut group, WARM_UP, &log)?;
+    let warm: Report = stand_ins.wait_for(&mut group, WARM_UP, &log)?;
     let subject = || format!("the dispatcher (log: {})", log.display());
     check(&warm, WARM_UP * BATCH).with_context(subject)?;
     let before = cpu(process)?;
     stand_ins.go()?;
-    let report = stand_ins.wait_for_batches(&mut group, WARM_UP + batches, &log)?;
+    let report: Report = stand_ins.wait_for(&mut group, WARM_UP + batches, &log)?;
     let used = cpu(process)? - before;
     let peak = process.peak_memory().context("read the dispatcher's peak memory")?;
     drop(group);
@@ -241,27 +204,16 @@ fn measure_dispatcher(
     Ok(report)
 }
 
-fn start_dispatcher(workspace: &Workspace, addresses: &Addresses, log: &Path) -> anyhow::Result<Group> {
-    let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
-    let mut command = workspace.command(workspace.binaries(Profile::Release).join(FUNCTION));
-    command
-        .env_clear()
-        .envs(emulator_environment(&addresses.aws_url))
-        .env("AWS_LAMBDA_RUNTIME_API", &addresses.runtime_api)
-        .env("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-        .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "60")
-        .env("DELIVERIES_TABLE", "Deliveries")
-        .env("ENDPOINTS_TABLE", "Endpoints")
-        .env("DELIVERIES_QUEUE_URL", format!("{}/000000000000/DeliveryHints", addresses.aws_url))
-        .env("SETTINGS_PATH", "/reelhook/bench")
-        .env("ALLOW_HTTP_WEBHOOKS", "true")
-        .env("OUTBOUND_ALLOW", &addresses.sink)
-        .stdin(Stdio::null())
-        .stdout(file.try_clone().context("open the log a second time")?)
-        .stderr(file);
-    Group::spawn(&mut command)
+/// The variables of the dispatcher.
+fn environment(addresses: &Addresses) -> Vec<(&'static str, String)> {
+    vec![
+        ("DELIVERIES_TABLE", "Deliveries".to_owned()),
+        ("ENDPOINTS_TABLE", "Endpoints".to_owned()),
+        ("DELIVERIES_QUEUE_URL", format!("{}/000000000000/DeliveryHints", addresses.aws_url)),
+        ("SETTINGS_PATH", "/reelhook/bench".to_owned()),
+        ("ALLOW_HTTP_WEBHOOKS", "true".to_owned()),
+        ("OUTBOUND_ALLOW", addresses.sink.clone()),
+    ]
 }
 
 /// Checks that this many webhooks arrived, were signed, and were stored as delivered.
@@ -299,7 +251,8 @@ fn measure_bare(
     let text = process::output(&mut command, b"", "the bare loop")?;
     let bare: Bare = serde_json::from_str(&text).context("read the output of the bare loop")?;
     // Its webhook ids differ from the dispatcher's.
-    check_received(&stand_ins.report()?.received, (WARM_UP + batches) * BATCH * 2).context("the bare loop")?;
+    check_received(&stand_ins.report::<Report>()?.received, (WARM_UP + batches) * BATCH * 2)
+        .context("the bare loop")?;
     measured.add(bare.count, bare.cpu_seconds, bare.peak_memory)
 }
 
@@ -315,7 +268,9 @@ fn print(dispatcher: &Measured, bare: &Measured, last: &Report) {
         dispatcher.per_cpu_second.len()
     );
     let ratio = ratio_of_medians(&dispatcher.per_cpu_second, &bare.per_cpu_second);
-    println!("The dispatcher makes {ratio} times the deliveries of the bare loop (95 %; target: {TARGET_RATIO}).");
+    let (rate, part) = TARGET;
+    println!("Target: {rate:.0} deliveries per CPU-second.");
+    println!("The dispatcher makes {ratio} times the deliveries of the bare loop (95 %; target: {part}).");
     let sent = last.received.requests as f64;
     println!("\nPer delivery, warm-up included:");
     for (name, Operation { calls, bytes_in, bytes_out }) in &last.stored.operations {
@@ -343,13 +298,6 @@ fn print(dispatcher: &Measured, bare: &Measured, last: &Report) {
     );
 }
 
-/// The median with minimum and maximum.
-fn spread(values: &[f64], show: impl Fn(f64) -> String) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    format!("{} ({} to {})", show(median(values)), show(least), show(most))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,7 +305,7 @@ mod tests {
     fn report(received: u64, wrong: u64, delivered: u64) -> Report {
         let first_problem = (wrong > 0).then(|| "a webhook-signature is invalid".to_owned());
         Report {
-            handled: Handled { batches: 1, failed_messages: 0, errors: 0, first_error: None },
+            handled: Handled { events: 1, failed_messages: 0, errors: 0, first_error: None },
             received: Received {
                 requests: received,
                 connections: 4,
@@ -380,10 +328,5 @@ mod tests {
         check(report(9, 0, 10), Some("9 of 10 webhooks arrived"));
         check(report(10, 1, 10), Some("1 of 1 webhooks are wrong: a webhook-signature is invalid"));
         check(report(10, 0, 9), Some("9 of 10 deliveries were stored as delivered"));
-    }
-
-    #[test]
-    fn a_spread_shows_minimum_and_maximum() {
-        assert_eq!(spread(&[3.0, 1.0, 2.0], |value| format!("{value:.0}")), "2 (1 to 3)");
     }
 }

@@ -12,6 +12,13 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// The median with minimum and maximum.
+pub fn spread(values: &[f64], show: impl Fn(f64) -> String) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{} ({} to {})", show(median(values)), show(least), show(most))
+}
+
 /// A ratio of medians with its 95 % confidence interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Ratio {
@@ -68,6 +75,11 @@ mod tests {
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
         assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_spread_shows_minimum_and_maximum() {
+        assert_eq!(spread(&[3.0, 1.0, 2.0], |value| format!("{value:.0}")), "2 (1 to 3)");
     }
 
     #[test]

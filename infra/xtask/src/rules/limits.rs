@@ -35,7 +35,7 @@ pub static FIELDS: Limit = Limit {
     exceptions: &[
         Exception {
             what: "reelhook_aws::StoredJob",
-            most: 53,
+            most: 55,
             reason: "it is the stored form of a job, one flat object whose fields are its attributes",
         },
         Exception {
@@ -86,7 +86,7 @@ pub static FILES: Limit = Limit {
             most: 19,
             reason: "each mock service is a file, and so is what they share",
         },
-        Exception { what: "infra/xtask/src", most: 29, reason: "each command of `cargo xtask` is a file" },
+        Exception { what: "infra/xtask/src", most: 30, reason: "each command of `cargo xtask` is a file" },
         Exception {
             what: "shared/render/src",
             most: 28,

@@ -134,7 +134,7 @@ pub(crate) fn event(event: OutboundEvent, error: &ErrorRow, at: Timestamp, now: 
         event,
         subject: Subject::Error(error.id.clone()),
         at,
-        data: json!(ErrorEventData::new(error, now)),
+        data: json!(ErrorEventData::new(error, now)).into(),
         callback: None,
     }
 }

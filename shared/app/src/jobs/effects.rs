@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use reelhook_domain::{Job, JobEffect, JobId, JobSnapshot, Live, LiveSnapshot, OutboundEvent, OwnerId, Status};
+use async_trait::async_trait;
+use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, OwnerId, Status, Subject, Timestamp};
 
+use crate::change::AggregateStore;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
+use crate::outbox::rows::{StoredLive, live_of};
 use crate::outbox::source::{CreditSource, FanoutSource, Owned};
+use crate::store::StoreError;
 use crate::views;
 use crate::views::view::WebhookView;
-use crate::watch::Watched;
+use crate::watch::{LiveStore, STREAM_KEEPS, Watched};
 use crate::webhooks::events::Callback;
 
 impl Owned for Job {
@@ -31,28 +35,7 @@ impl FanoutSource for Job {
     }
 
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot {
-        let shows = |one: fn(&Live) -> bool| events.iter().any(one);
-        let shows_error = shows(|event| matches!(event, Live::Job | Live::RenderFailed));
-        let shows_video = shows(|event| matches!(event, Live::RenderCompleted));
-        let shows_render = shows(|event| matches!(event, Live::Step { .. }));
-        let steps = self.run.engine.steps();
-        let mut step_details = BTreeMap::new();
-        for event in events {
-            if let Live::Step { number, details: true, .. } = event
-                && let Some(details) = steps.and_then(|steps| steps.records.get(number)?.details.as_ref())
-            {
-                step_details.insert(*number, details.clone());
-            }
-        }
-        LiveSnapshot::Job(JobSnapshot {
-            status: self.status,
-            progress: self.run.progress,
-            current_step: self.run.caption.clone(),
-            video_url: self.run.video_url.clone().filter(|_| shows_video),
-            error: self.run.error.clone().filter(|_| shows_error),
-            render_id: self.render_id().cloned().filter(|_| shows_render),
-            step_details,
-        })
+        self.live_snapshot(events)
     }
 
     fn piece_hint(&self) -> Option<PieceMessage> {
@@ -85,6 +68,46 @@ impl Watched for Job {
 
     fn ending(&self) -> Live {
         Live::Job
+    }
+}
+
+/// Live events: those of a job are on its item until they are packed into rows, those of all others are in rows. Where rows
+/// lag, later events wait for them, as they do where each version has a row.
+pub struct KeptLive<R, J> {
+    /// The rows.
+    pub rows: R,
+    /// The jobs.
+    pub jobs: J,
+}
+
+#[async_trait]
+impl<R: LiveStore, J: AggregateStore<Job>> LiveStore for KeptLive<R, J> {
+    async fn live_since(
+        &self,
+        subject: &Subject,
+        after: u64,
+        limit: i32,
+    ) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        let job = match subject.job() {
+            Some(id) => self.jobs.load(id).await?,
+            None => None,
+        };
+        let Some(job) = job else { return self.rows.live_since(subject, after, limit).await };
+        let kept = live_of(&job.kept(), after);
+        let mut found: BTreeMap<u64, StoredLive> = BTreeMap::new();
+        if after < job.kept_since() {
+            // The item was read first, so that no version is missed that is packed meanwhile.
+            found.extend(self.rows.live_since(subject, after, limit).await?);
+            let reached = found.last_key_value().map_or(after, |(version, _)| *version);
+            let comes = |at: Timestamp| job.updated_at <= at.after(STREAM_KEEPS);
+            if kept.first().is_some_and(|(_, first)| first.after() > reached && first.at().is_some_and(comes)) {
+                // Fanout has not written yet what was packed before that: a viewer that saw the later events now would
+                // never see those between.
+                return Ok(found.into_iter().collect());
+            }
+        }
+        found.extend(kept);
+        Ok(found.into_iter().take(usize::try_from(limit).unwrap_or_default()).collect())
     }
 }
 

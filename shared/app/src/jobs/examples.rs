@@ -33,9 +33,11 @@ pub(crate) fn job(event: OutboundEvent, at: Timestamp) -> Job {
             pause_after_extraction: event == OutboundEvent::ExtractionCompleted,
             callback: None,
             metadata: Metadata::default(),
+            priority: Default::default(),
         },
         plan: of_video.then_some(film),
         origin: Origin::default(),
+        usage: false,
     };
     let job = create(new, at, &policy);
     let live = |job: Job, (minute, event): (u32, Event)| match decide(&job, &event, at.after(minute * MINUTE), &policy)

@@ -1,6 +1,7 @@
 //! Jobs: submission, starts, reports, renders, lists, logs and counters.
 
 pub mod admission;
+pub mod claims;
 pub mod effects;
 pub(crate) mod examples;
 pub mod logs;

@@ -10,7 +10,7 @@ use reelhook_domain::{Admission, ClearCutoffs, Event, Job, JobId, JobKind, Owner
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::starts::StartStore;
+use crate::jobs::claims::StartStore;
 use crate::jobs::store::JobStore;
 use crate::jobs::submit::SubmitStore;
 use crate::outbox::messages::{Delayed, Hints, WorkMessage, send_all};
@@ -168,7 +168,7 @@ pub async fn list(
     limit: usize,
     cursor: Option<Cursor>,
 ) -> Result<Listed, StoreError> {
-    let cleared = store.admission().await?.cleared;
+    let cleared = store.admission().await?.first().cleared.clone();
     let mut cursor = cursor.unwrap_or(Cursor { until: now, listed: BTreeSet::new() });
     let mut jobs = Vec::new();
     for _ in 0..PAGES {
@@ -264,7 +264,7 @@ pub struct QueueStatus {
 /// [`StoreError`].
 pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatus, StoreError> {
     let (counts, admission, active) = try_join3(store.queue_counts(), store.admission(), store.running()).await?;
-    let cleared = &admission.cleared;
+    let cleared = &admission.first().cleared;
     let counts = QueueCounts {
         pending: cleared.shown(Status::Pending, counts.pending),
         completed: cleared.shown(Status::Completed, counts.completed),
@@ -272,7 +272,7 @@ pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatu
         cancelled: cleared.shown(Status::Cancelled, counts.cancelled),
         ..counts
     };
-    Ok(QueueStatus { counts, active, running: admission.running(now), paused: admission.paused })
+    Ok(QueueStatus { counts, active, running: admission.running(now), paused: admission.first().paused })
 }
 
 /// Pauses or resumes the queue; `None` switches to the other. Returns whether it was processing and whether it now is.
@@ -334,8 +334,9 @@ async fn update(
 ) -> Result<(), StoreError> {
     let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
-        let Some(next) = next(&store.admission().await?) else { return Ok(()) };
-        if store.save_admission(&next).await? == Saved::Done {
+        let slots = store.admission().await?;
+        let Some(next) = next(slots.first()) else { return Ok(()) };
+        if store.save_admission(&slots.with_first(next)).await? == Saved::Done {
             return Ok(());
         }
     }
@@ -359,7 +360,14 @@ pub struct RemovalPorts<'a> {
 /// # Errors
 /// [`ChangeError`]; the next sweep continues.
 pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeError> {
-    let cleared = ports.queue.admission().await?.cleared;
+    remove_hidden(ports, ports.queue.admission().await?.first().cleared.clone()).await
+}
+
+/// Does as [`remove_cleared`], with the cutoffs that were read.
+///
+/// # Errors
+/// As [`remove_cleared`].
+pub async fn remove_hidden(ports: &RemovalPorts<'_>, cleared: ClearCutoffs) -> Result<usize, ChangeError> {
     if cleared.is_empty() {
         return Ok(0);
     }

@@ -1,33 +1,25 @@
-//! Starts of runs: claim a slot and a job in one transaction, send the job to the external worker, record its response
-//! (ARCHITECTURE.md, A generate request).
+//! Starts of runs: claim jobs and slots, send the jobs to the external worker, record its responses (ARCHITECTURE.md, A
+//! generate request).
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{
-    Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, WebUrl, cut, decide, retry_after,
-};
+use reelhook_domain::{Event, FairShares, Ignored, Job, JobId, Policy, Status, Timestamp, WebUrl, cut, retry_after};
 use reelhook_signing::{RunClaims, SignedToken, SigningKeys, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use crate::change::{ChangeError, Changed, change, change_loaded};
+use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::admission::AdmissionStore;
+use crate::jobs::claims::{BATCH, ClaimPorts, StartStore, claim_some, leave_waiting};
 use crate::jobs::store::JobStore;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
-use crate::retry::Retry;
-use crate::store::StoreError;
 
-/// The maximum number of starts for one hint.
-const STARTS: usize = 10;
-/// Attempts at a claim after conflicts, before the hint is dropped.
-const ATTEMPTS: u32 = 20;
-/// The maximum number of pages of hidden jobs that one claim removes.
-const REMOVED_PAGES: usize = 20;
+/// The maximum number of starts for one hint: seven rounds of requests to the worker, 105 s if each takes its time limit.
+pub(crate) const STARTS: usize = 64;
 /// The time limit of one request to the worker.
 const POST_DEADLINE: Duration = Duration::from_secs(15);
 /// The maximum size of the worker's response, in bytes.
@@ -36,35 +28,8 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 const WORKER_ID_LIMIT: usize = 128;
 /// The maximum size of a worker's reason for a refusal, in bytes.
 const ERROR_LIMIT: usize = 2048;
-/// How long after the time limit of a run the lease of its slot expires.
-const SLOT_MARGIN: Duration = Duration::from_secs(300);
 /// The namespace of the ids of signed requests to workers.
 const REQUESTS: Uuid = Uuid::from_u128(0x2c55_1f0a_93c5_5f7e_8d11_4bb0_3a39_90d2);
-
-/// The outcome of writing a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claimed {
-    /// The job and the admission item were written.
-    Done,
-    /// Another writer changed the job or the admission item first.
-    Conflict,
-}
-
-/// The queue of waiting jobs, and claims of them.
-#[async_trait]
-pub trait StartStore: AdmissionStore {
-    /// The oldest jobs that may start at `now`, at most `limit`; eventually consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError>;
-
-    /// Saves the next versions of the claimed job and of the admission item in one transaction.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError>;
-}
 
 /// The settings of the external worker.
 pub struct WorkerSettings {
@@ -74,7 +39,9 @@ pub struct WorkerSettings {
     pub renderer: Renderer,
     /// MAX_WORKERS: the concurrency limit of runs.
     pub max: usize,
-    /// PUBLIC_BASE_URL, the base of callback URLs.
+    /// FAIR_SHARES and FAIR_SHARE_PERCENT: the parts of the slots that owners and keys get.
+    pub shares: FairShares,
+    /// The base of callback URLs: CALLBACKS_BASE_URL, or else PUBLIC_BASE_URL.
     pub base: Url,
     /// CALLBACK_TOKEN_SECRET.
     pub tokens: SigningKeys,
@@ -110,112 +77,66 @@ enum StartResponse {
 
 /// Starts waiting jobs, up to a maximum; returns the number of runs that started.
 ///
+/// It begins with one job and doubles the number as long as the worker accepts them, so that a busy worker gets few requests
+/// and a free one many at once.
+///
 /// # Errors
 /// [`ChangeError`]; the lease of a claim that was made then expires.
 pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
-    let mut started = 0;
+    let claims = ClaimPorts {
+        jobs: ports.jobs,
+        starts: ports.starts,
+        clock: ports.clock,
+        policy: ports.policy,
+        max: ports.worker.max,
+        shares: &ports.worker.shares,
+    };
+    let (mut started, mut most) = (0, 1);
     while started < STARTS {
-        let Some(job) = claim_one(ports).await? else { break };
-        if !start(ports, &job).await? {
-            break;
+        let claimed = claim_some(&claims, most.min(STARTS - started)).await?;
+        let count = claimed.len();
+        if count == 0 {
+            return Ok(started);
         }
-        started += 1;
+        let mut runs = 0;
+        for result in join_all(claimed.into_iter().map(|job| start(ports, job))).await {
+            runs += usize::from(result?);
+        }
+        started += runs;
+        if runs < count {
+            // The hint for the next attempt of a deferred job starts what waits behind it too.
+            return Ok(started);
+        }
+        most = (2 * most).min(BATCH);
     }
+    leave_waiting(&claims).await?;
     Ok(started)
 }
 
-/// The outcome of one attempt at a claim.
-enum Attempt {
-    /// The job is claimed.
-    Claimed(Box<Job>),
-    /// No slot is free, or no job is ready.
-    Nothing,
-    /// Another writer changed the job or the slots first.
-    Conflict,
-    /// The ready jobs were hidden by a clear and are now cancelled.
-    Removed,
-}
-
-/// Claims the oldest ready job, if a slot is free.
-async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
-    let mut retry = Retry::new(ports.clock, ATTEMPTS);
-    let mut removed = 0;
-    while retry.attempt().await {
-        let mut attempt = try_claim(ports).await?;
-        while matches!(attempt, Attempt::Removed) && removed < REMOVED_PAGES {
-            removed += 1;
-            attempt = try_claim(ports).await?;
-        }
-        match attempt {
-            Attempt::Claimed(job) => return Ok(Some(*job)),
-            Attempt::Nothing | Attempt::Removed => return Ok(None),
-            Attempt::Conflict => {}
-        }
-    }
-    Ok(None)
-}
-
-async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
-    let admission = ports.starts.admission().await?;
-    let now = ports.clock.now();
-    if let Err(reason) = admission.check(now, ports.worker.max) {
-        tracing::info!(?reason, running = admission.running(now), "no slot is free, started no job");
-        return Ok(Attempt::Nothing);
-    }
-    let mut removed = false;
-    for id in ports.starts.oldest_ready(now, STARTS).await? {
-        let job = match ports.jobs.load(&id).await {
-            Ok(Some(job)) => job,
-            Ok(None) => continue,
-            // An unreadable job must not block the jobs behind it.
-            Err(error @ StoreError::Unreadable { .. }) => {
-                tracing::error!(job_id = %id, %error, "failed to read a waiting job, skipped it");
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(until) = admission.cleared.all.filter(|_| admission.cleared.hides(&job)) {
-            // The due sweep cancels hidden jobs too, but here they would block the jobs behind them.
-            change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::Clear { until }).await?;
-            removed = true;
-            continue;
-        }
-        let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
-        let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
-        let Ok(next) = admission.take(&job.next_slot(), now, lease, ports.worker.max) else {
-            return Ok(Attempt::Conflict);
-        };
-        return Ok(match ports.starts.claim(&claimed, &next).await? {
-            Claimed::Done => Attempt::Claimed(claimed),
-            Claimed::Conflict => Attempt::Conflict,
-        });
-    }
-    Ok(if removed { Attempt::Removed } else { Attempt::Nothing })
-}
-
 /// Sends a claimed job to the worker, or to our own renderers; returns whether more jobs may be started.
-async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
-    let attempt = job.run.attempt;
+async fn start(ports: &StartPorts<'_>, job: Job) -> Result<bool, ChangeError> {
+    let (id, attempt, traceparent) = (job.id.clone(), job.run.attempt, job.origin.traceparent.clone());
     let Some(url) = ports.worker.url.as_ref().filter(|_| job.plan().is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
-        change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
-        tracing::info!(job_id = %job.id, attempt, traceparent = job.origin.traceparent, "started a job on our own renderers");
+        change_loaded(ports.jobs, ports.clock, ports.policy, job, &event).await?;
+        tracing::info!(job_id = %id, attempt, traceparent, "started a job on our own renderers");
         return Ok(true);
     };
-    let response = request_start(ports, job, url).await;
+    let response = request_start(ports, &job, url).await;
     let (event, runs) = match response {
         StartResponse::Accepted { worker_id, cancel_url } => (Event::Started { attempt, worker_id, cancel_url }, true),
         StartResponse::Busy { wait, reason } => (Event::StartDeferred { attempt, wait, reason }, false),
         StartResponse::Refused { error } => (Event::RunFailed { attempt, error }, true),
     };
-    let changed = change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
+    // What was claimed is usually what is stored; after a conflict the change reads it.
+    let changed = change_loaded(ports.jobs, ports.clock, ports.policy, job, &event).await?;
     if let (Changed::Ignored(Ignored::FinalJob, now), Event::Started { cancel_url: Some(url), .. }) = (&changed, &event)
         && now.status == Status::Cancelled
     {
         // The job was cancelled while the request to the worker was in progress.
-        cancel_worker(ports.http, ports.worker, ports.clock.now(), &job.id, attempt, url).await;
+        cancel_worker(ports.http, ports.worker, ports.clock.now(), &id, attempt, url).await;
     }
-    tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.origin.traceparent, "sent a job to the worker");
+    tracing::info!(job_id = %id, attempt, runs, traceparent, "sent a job to the worker");
     Ok(runs)
 }
 

@@ -22,6 +22,8 @@ pub struct Submission {
     pub origin: Origin,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
+    /// Whether what the job uses is counted.
+    pub usage: bool,
 }
 
 /// Stores new jobs.
@@ -96,6 +98,7 @@ pub async fn submit_as(
         request: submission.request,
         plan: submission.plan,
         origin: submission.origin,
+        usage: submission.usage,
     };
     let job = create(new, now, policy);
     let text = answer(&job);

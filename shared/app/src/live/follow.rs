@@ -11,7 +11,7 @@ use super::subjects::Current;
 use super::topic::Topic;
 use crate::outbox::messages::{Delayed, LiveMessage, send_all};
 use crate::store::StoreError;
-use crate::watch::{Cursor, GAP};
+use crate::watch::{Cursor, GAP, STREAM_KEEPS};
 
 /// Subscriptions of a connection at most.
 const MOST: usize = 50;
@@ -213,7 +213,7 @@ fn from_now_on(current: &Current) -> Cursor {
 }
 
 /// Whether events after a position are not there any more, or the position was never reached. What is missing for some
-/// seconds may still come.
+/// seconds may still come, and so may what fanout has not written where the item keeps newer events.
 async fn is_lost(ports: &LivePorts<'_>, current: &Current, cursor: Cursor, now: Timestamp) -> Result<bool, StoreError> {
     if cursor.version >= current.live_version {
         return Ok(cursor.version > current.live_version);
@@ -221,6 +221,12 @@ async fn is_lost(ports: &LivePorts<'_>, current: &Current, cursor: Cursor, now: 
     let first = ports.live.live_since(&current.subject, cursor.version, 1).await?;
     Ok(match first.first() {
         Some((_, row)) => row.after() > cursor.version && row.at().is_none_or(|at| now > at.after(GAP)),
-        None => now > current.updated_at.after(GAP),
+        None => {
+            let newest = ports.live.live_since(&current.subject, current.live_version.saturating_sub(1), 1).await?;
+            match newest.first() {
+                Some((_, row)) => row.at().is_none_or(|at| now > at.after(STREAM_KEEPS)),
+                None => now > current.updated_at.after(GAP),
+            }
+        }
     })
 }

@@ -8,7 +8,8 @@ use reelhook_domain::Timestamp;
 use serde::Serialize;
 
 use crate::change::ChangeError;
-use crate::jobs::queue::{RemovalPorts, remove_cleared};
+use crate::jobs::admission::arrange;
+use crate::jobs::queue::{RemovalPorts, remove_cleared, remove_hidden};
 use crate::jobs::reconcile::{CounterStore, reconcile};
 use crate::outbox::sweep::{SweepPorts, sweep};
 use crate::store::StoreError;
@@ -27,6 +28,8 @@ pub struct CleanupPorts<'a> {
     pub sweep: SweepPorts<'a>,
     /// The removal of jobs that a clear has hidden.
     pub removal: RemovalPorts<'a>,
+    /// ADMISSION_SHARDS: the rows that grant slots to runs.
+    pub slot_rows: usize,
     /// The counters.
     pub counters: &'a dyn CounterStore,
     /// Recoveries.
@@ -58,7 +61,7 @@ pub struct CleanupReport {
 pub async fn clean_up(ports: &CleanupPorts<'_>, reconciles: bool, deadline: Option<Timestamp>) -> CleanupReport {
     let swept = sweep(&ports.sweep).await;
     let mut failed = swept.failed;
-    let removed = part(remove_cleared(&ports.removal).await, &mut failed);
+    let removed = part(arrange_and_remove(ports).await, &mut failed);
     let now = ports.sweep.clock.now();
     let reconciles = reconciles || begins_an_hour(now);
     let counters_mended = if reconciles { part(reconcile(ports.counters, now).await, &mut failed) } else { 0 };
@@ -72,6 +75,13 @@ pub async fn clean_up(ports: &CleanupPorts<'_>, reconciles: bool, deadline: Opti
         counters_mended,
         failed,
     }
+}
+
+/// Arranges the slots as the settings say, and removes hidden jobs: the slots' rows say which, so they are read once.
+async fn arrange_and_remove(ports: &CleanupPorts<'_>) -> Result<usize, ChangeError> {
+    let slots = ports.removal.queue.admission_rows(ports.slot_rows).await?;
+    arrange(ports.removal.queue, &slots, ports.slot_rows).await?;
+    remove_hidden(&ports.removal, slots.first().cleared.clone()).await
 }
 
 /// Sweeps and removes hidden jobs when a person requests it; returns the number of changed jobs and hinted deliveries.

@@ -117,14 +117,58 @@ pub enum PieceMessage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum DeliveryMessage {
-    /// Send a delivery.
+    /// Send a delivery, or several of one event.
     #[serde(rename = "deliver.v1")]
     Deliver {
         /// The delivery.
         delivery_id: DeliveryId,
         /// Its event, so that one call reads both rows.
         event_id: EventId,
+        /// Other deliveries of the event. Versions up to 0.2 ignore them, and the due sweep finds them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<DeliveryId>,
     },
+}
+
+/// Deliveries that one message names: as many as one batch has messages, so that a batch of them ends in time.
+const DELIVERIES: usize = 10;
+
+impl DeliveryMessage {
+    /// A hint for one delivery.
+    pub fn of(delivery_id: DeliveryId, event_id: EventId) -> Self {
+        Self::Deliver { delivery_id, event_id, others: Vec::new() }
+    }
+
+    /// Adds a delivery of the same event; returns whether there was room for it.
+    pub(crate) fn add(&mut self, delivery: DeliveryId, event: &EventId) -> bool {
+        let Self::Deliver { event_id, others, .. } = self;
+        let fits = event_id == event && others.len() + 1 < DELIVERIES;
+        if fits {
+            others.push(delivery);
+        }
+        fits
+    }
+
+    /// The deliveries that it names, with their event.
+    pub fn deliveries(&self) -> impl Iterator<Item = (DeliveryId, EventId)> {
+        let Self::Deliver { delivery_id, event_id, others } = self;
+        std::iter::once(delivery_id).chain(others).map(|delivery| (*delivery, event_id.clone()))
+    }
+}
+
+/// The results of messages, from those of the deliveries that they name, in order. A message comes again if one of its
+/// deliveries failed; those that were sent are not due then.
+pub fn of_messages(
+    messages: &[DeliveryMessage],
+    results: impl IntoIterator<Item = Result<(), StoreError>>,
+) -> Vec<Result<(), StoreError>> {
+    let mut results = results.into_iter();
+    let of_message = |message: &DeliveryMessage| {
+        // Each result is taken, so that the next message gets its own ones.
+        let named: Vec<_> = results.by_ref().take(message.deliveries().count()).collect();
+        named.into_iter().collect()
+    };
+    messages.iter().map(of_message).collect()
 }
 
 /// Hints for `live`, which sends live events over WebSocket connections.
@@ -226,6 +270,7 @@ pub(crate) async fn hint_at_deliveries(hints: &dyn Hints<DeliveryMessage>, messa
 
 #[cfg(test)]
 mod tests {
+    use reelhook_domain::EndpointId;
     use serde_json::json;
 
     use super::*;
@@ -278,5 +323,48 @@ mod tests {
             assert_eq!(json!(message), stored);
             assert_eq!(serde_json::from_value::<WorkMessage>(stored).unwrap(), message);
         }
+    }
+
+    fn event(version: u64) -> EventId {
+        EventId::parse(&format!("job_1.{version}.0")).unwrap()
+    }
+
+    fn delivery(number: usize) -> DeliveryId {
+        DeliveryId::of(&event(7), &EndpointId::parse(&format!("ep_{number:016x}")).unwrap())
+    }
+
+    #[test]
+    fn a_hint_for_deliveries_is_read_by_older_versions_as_one_for_the_first() {
+        let mut message = DeliveryMessage::of(delivery(0), event(7));
+        let one = json!({ "kind": "deliver.v1", "delivery_id": delivery(0).to_string(), "event_id": "job_1.7.0" });
+        assert_eq!(json!(message), one);
+        assert!(message.add(delivery(1), &event(7)));
+        let mut both = one;
+        both["others"] = json!([delivery(1).to_string()]);
+        assert_eq!(json!(message), both);
+        assert_eq!(serde_json::from_value::<DeliveryMessage>(both).unwrap(), message);
+        let named: Vec<_> = message.deliveries().collect();
+        assert_eq!(named, [(delivery(0), event(7)), (delivery(1), event(7))]);
+    }
+
+    #[test]
+    fn a_hint_names_ten_deliveries_of_one_event_at_most() {
+        let mut message = DeliveryMessage::of(delivery(0), event(7));
+        assert!(!message.add(delivery(1), &event(8)), "of another event");
+        assert_eq!((1..20).filter(|number| message.add(delivery(*number), &event(7))).count(), 9);
+        assert_eq!(message.deliveries().count(), 10);
+    }
+
+    #[test]
+    fn a_message_fails_if_one_of_its_deliveries_does() {
+        let mut two = DeliveryMessage::of(delivery(0), event(7));
+        assert!(two.add(delivery(1), &event(7)));
+        let one = DeliveryMessage::of(delivery(2), event(8));
+        let busy = || StoreError::Busy { operation: "test", source: "later".into() };
+        let results = of_messages(
+            &[two.clone(), one.clone(), two, one],
+            [Ok(()), Ok(()), Err(busy()), Err(busy()), Ok(()), Ok(())],
+        );
+        assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false, true]);
     }
 }

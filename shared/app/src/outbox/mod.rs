@@ -3,6 +3,7 @@
 pub mod cleanup;
 pub mod fanout;
 pub mod messages;
+pub mod need;
 pub mod repair;
 pub mod rows;
 pub mod source;

@@ -1,7 +1,7 @@
 //! Rows of logs and live events: they hold domain values, which a dialect's view renders when they are read.
 
 use crate::views::dialect::Dialect;
-use reelhook_domain::{Live, LiveSnapshot, LogLevel, Subject, Timestamp};
+use reelhook_domain::{Job, Live, LiveSnapshot, LogLevel, Recorded, RecordedLine, RecordedLive, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -31,7 +31,37 @@ pub struct LogLine {
     pub entry: LogEntry,
 }
 
-/// A row as fanout writes it: a log line, the live events of a version, or both.
+impl From<&RecordedLine> for LogEntry {
+    fn from(line: &RecordedLine) -> Self {
+        let RecordedLine { event, level, message, details, .. } = line.clone();
+        Self { event_type: event.into_owned(), level, message, details }
+    }
+}
+
+/// The sort key of a line in its subject's log: lines sort by version, then by the effect that wrote them.
+pub fn sort_key(version: u64, index: usize) -> String {
+    format!("{version:010}.{index:02}")
+}
+
+/// The log lines of recorded versions with their sort keys, in order.
+pub fn lines_of(subject: &Subject, dialect: Dialect, recorded: &[Recorded]) -> Vec<(String, LogLine)> {
+    let of_version = |of: &Recorded| {
+        let line = |line: &RecordedLine| {
+            let read = LogLine { subject: subject.clone(), dialect, at: of.at, entry: line.into() };
+            (sort_key(of.version, line.index), read)
+        };
+        of.lines.iter().map(line).collect::<Vec<_>>()
+    };
+    recorded.iter().flat_map(of_version).collect()
+}
+
+/// The log lines that a job's item keeps, with their sort keys, in order.
+pub fn kept_lines(job: &Job) -> Vec<(String, LogLine)> {
+    lines_of(&job.id.clone().into(), Dialect::of(job.kind), &job.kept())
+}
+
+/// A row as fanout writes it: a log line, the live events of a version, or both; and what earlier versions logged and
+/// showed, if the row is packed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRow {
     /// What the row belongs to.
@@ -48,6 +78,8 @@ pub struct LogRow {
     pub entry: Option<LogEntry>,
     /// The version's live events.
     pub live: Option<LiveRow>,
+    /// The lines before this one and the live events up to this version that are packed into the row, by versions.
+    pub packed: Vec<Recorded>,
 }
 
 /// The live events of one version.
@@ -61,6 +93,20 @@ pub struct LiveRow {
     pub events: Vec<Live>,
     /// The state that the events show.
     pub snapshot: LiveSnapshot,
+}
+
+impl LiveRow {
+    /// The live events of a recorded version.
+    pub fn of(at: Timestamp, live: &RecordedLive) -> Self {
+        let RecordedLive { after, events, snapshot } = live.clone();
+        Self { after, at, events, snapshot }
+    }
+}
+
+/// The live events of recorded versions after a version, by their versions.
+pub fn live_of(recorded: &[Recorded], after: u64) -> Vec<(u64, StoredLive)> {
+    let newer = recorded.iter().filter(|of| of.version > after);
+    newer.filter_map(|of| Some((of.version, StoredLive::Events(LiveRow::of(of.at, of.live.as_ref()?))))).collect()
 }
 
 /// The live events of one version in either of their stored forms.

@@ -1,6 +1,6 @@
 //! What fanout needs to know of an aggregate beside what all aggregates have in common.
 
-use reelhook_domain::{Aggregate, CreditEffect, Live, LiveSnapshot, OutboundEvent, OwnerId};
+use reelhook_domain::{Aggregate, CreditEffect, HistorySource, Live, LiveSnapshot, OutboundEvent, OwnerId};
 
 use crate::credits::ledger::Settlement;
 use crate::outbox::messages::PieceMessage;
@@ -27,7 +27,7 @@ pub trait CreditSource: Aggregate {
 }
 
 /// An aggregate whose outbox fanout processes.
-pub trait FanoutSource: Owned + CreditSource {
+pub trait FanoutSource: Owned + CreditSource + HistorySource {
     /// The view of its clients' dialect.
     fn view(&self) -> &'static dyn WebhookView<Self>;
 

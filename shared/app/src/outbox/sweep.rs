@@ -6,7 +6,8 @@ use reelhook_domain::{Aggregate, DeliveryId, EventId, Timestamp};
 
 use crate::change::{AggregateStore, Changed, change};
 use crate::clock::ClockAndRandom;
-use crate::jobs::starts::StartStore;
+use crate::jobs::claims::{StartStore, oldest_ready};
+use crate::jobs::starts::STARTS;
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
 use crate::projects::store::SceneSlots;
 use crate::store::StoreError;
@@ -19,31 +20,52 @@ const READS_AT_ONCE: usize = 8;
 const CHANGES_AT_ONCE: usize = 8;
 /// The maximum number of due things of a shard in one sweep; the next sweep continues.
 pub const PER_SHARD: i32 = 200;
+/// The maximum number of due things of an index without shards in one sweep.
+pub const PER_SWEEP: i32 = PER_SHARD * SHARDS as i32;
+/// Hints to start jobs that one sweep sends, at most; each starts up to [`STARTS`] of them.
+const HINTS: usize = 10;
 
 /// The shard of an id.
 pub fn shard(id: &str) -> u32 {
+    hash(id) % SHARDS
+}
+
+/// A hash of an id, by which things are spread.
+pub fn hash(id: &str) -> u32 {
     // FNV-1a spreads well and never changes.
-    id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
+    id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Finds due aggregates of one kind.
 #[async_trait]
 pub trait DueIndex<A: Aggregate>: Send + Sync {
-    /// Aggregates of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
+    /// The parts of the index, which are read apart: shards, unless it is arranged otherwise.
+    fn parts(&self) -> u32 {
+        SHARDS
+    }
+
+    /// Aggregates of a part that are due, the longest overdue first, at most [`PER_SHARD`] of a shard. Some may not be due
+    /// yet, and one may be in two parts; waiting jobs that are not claimed may be missing, since the sweep sends hints for
+    /// them.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<A::Id>, StoreError>;
+    async fn due(&self, part: u32, now: Timestamp) -> Result<Vec<A::Id>, StoreError>;
 }
 
 /// Finds due deliveries.
 #[async_trait]
 pub trait DueDeliveries: Send + Sync {
-    /// Deliveries of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
+    /// The parts of the index, which are read apart: shards, unless there is more to read.
+    fn parts(&self) -> u32 {
+        SHARDS
+    }
+
+    /// Deliveries of a part that are due, the longest overdue first, at most [`PER_SHARD`].
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
+    async fn due_deliveries(&self, part: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
 }
 
 /// One kind of things that may be due, as the sweep sees it.
@@ -67,7 +89,7 @@ pub struct Due<'a, A: Aggregate> {
 impl<A: Aggregate> Sweepable for Due<'_, A> {
     async fn sweep(&self, clock: &dyn ClockAndRandom, swept: &mut Swept) {
         let (now, tick) = (clock.now(), A::tick());
-        let reads = (0..SHARDS).map(|shard| self.index.due(shard, now));
+        let reads = (0..self.index.parts()).map(|part| self.index.due(part, now));
         let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
         let due: Vec<A::Id> = swept.keep(found);
         swept.jobs_due += due.len();
@@ -146,15 +168,15 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     for aggregates in ports.aggregates {
         aggregates.sweep(ports.clock, &mut swept).await;
     }
-    let deliveries: Vec<_> = futures_util::stream::iter(0..SHARDS)
-        .map(|shard| ports.due_deliveries.due_deliveries(shard, now))
+    let deliveries: Vec<_> = futures_util::stream::iter(0..ports.due_deliveries.parts())
+        .map(|part| ports.due_deliveries.due_deliveries(part, now))
         .buffer_unordered(READS_AT_ONCE)
         .collect()
         .await;
     let hints: Vec<Delayed<DeliveryMessage>> = swept
         .keep(deliveries)
         .into_iter()
-        .map(|(delivery_id, event_id)| Delayed::now(DeliveryMessage::Deliver { delivery_id, event_id }))
+        .map(|(delivery_id, event_id)| Delayed::now(DeliveryMessage::of(delivery_id, event_id)))
         .collect();
     let count = hints.len();
     match send_all(ports.deliveries, hints).await {
@@ -167,12 +189,14 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     swept
 }
 
-/// Sends a hint to start if a job is ready to: the hint that a slot is free may have been lost.
+/// Sends hints to start if jobs are ready to, as many as they take: the hint of a job, or that a slot is free, may have been
+/// lost. This is the timer of waiting jobs, whose due times are in no index.
 async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreError> {
-    if ports.starts.oldest_ready(now, 1).await?.is_empty() {
+    let ready = oldest_ready(ports.starts, now, HINTS * STARTS).await?.len();
+    if ready == 0 {
         return Ok(());
     }
-    send_all(ports.work, vec![Delayed::now(WorkMessage::Start)]).await
+    send_all(ports.work, vec![Delayed::now(WorkMessage::Start); ready.div_ceil(STARTS)]).await
 }
 
 impl Swept {

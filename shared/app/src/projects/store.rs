@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::change::AggregateStore;
 use crate::idempotency::{IdempotencyRecord, IdempotencyStore};
 use crate::jobs::admission::AdmissionStore;
-use crate::jobs::starts::Claimed;
+use crate::jobs::claims::Claimed;
 use crate::projects::lookup::{Lookup, SceneOwner};
 use crate::store::{Saved, StoreError};
 

@@ -29,22 +29,22 @@ pub trait FilmStore: Send + Sync {
     async fn film(&self, job: &JobId) -> Result<Film, StoreError>;
 }
 
-/// Stores rendered scenes and finished videos.
+/// Stores rendered parts of scenes and finished videos.
 #[async_trait]
 pub trait VideoStore: Send + Sync {
-    /// Whether a rendered scene is stored and will not expire while a job may need it.
+    /// Whether a rendered part of a scene is stored and will not expire while a job may need it.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn has_scene(&self, key: &str) -> Result<bool, StoreError>;
 
-    /// Stores a rendered scene.
+    /// Stores a rendered part of a scene.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn put_scene(&self, key: &str, from: &Path) -> Result<(), StoreError>;
 
-    /// Fetches a rendered scene into a file; false if it is not stored.
+    /// Fetches a rendered part of a scene into a file; false if it is not stored.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -83,7 +83,7 @@ pub fn copy_key(job: &JobId, url: &str) -> String {
     format!("films/{job}/pictures/{}", sha256_hex(url))
 }
 
-/// The key of a rendered scene, by the hash of everything that decides how it looks.
+/// The key of a rendered part of a scene, by the hash of everything that decides how it looks.
 pub fn scene_key(hash: &str) -> String {
     format!("scenes/{hash}.mp4")
 }

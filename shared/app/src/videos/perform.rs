@@ -13,7 +13,7 @@ use reelhook_signing::{SignedToken, SubjectClaims};
 use crate::videos::assets::check_all;
 use crate::videos::draw_error::DrawError;
 use crate::videos::films::{link_subject, scene_key, video_key};
-use crate::videos::ports::{Assets, DrawPorts, FilmScene, RemoteProgress};
+use crate::videos::ports::{Assets, DrawPorts, FilmScene, PartFile, RemoteProgress, ScenePart};
 use crate::views::vidbuilder::{LINK_LIFE, file_id};
 
 /// How long the link to a workflow's video is valid, in seconds: as long as the video is stored.
@@ -49,12 +49,16 @@ pub(super) async fn perform(
             let film = ports.films.film(&job.id).await?;
             let scene = film_scene(&film, *rendition, *scene)?;
             let assets = load_assets(ports, &job.id, scene).await?;
-            let key = scene_key(&ports.renderer.hash(scene, &assets));
-            if ports.videos.has_scene(&key).await? {
-                tracing::info!(job_id = %job.id, scene = scene.index, key, "reused a stored scene");
-                return Ok(TaskOutcome::Done(None));
+            let mut missing = Vec::new();
+            for part in ports.renderer.parts(scene, &assets) {
+                let key = scene_key(&part.hash);
+                if ports.videos.has_scene(&key).await? {
+                    tracing::info!(job_id = %job.id, scene = scene.index, key, "reused a stored part of a scene");
+                } else {
+                    missing.push(part);
+                }
             }
-            draw(ports, scene, assets, &key, drawn).await?;
+            draw(ports, scene, assets, missing, drawn).await?;
             Ok(TaskOutcome::Done(None))
         }
         RenderTask::Join { rendition } => {
@@ -93,40 +97,52 @@ async fn load_assets(ports: &DrawPorts<'_>, job: &JobId, scene: FilmScene<'_>) -
     Ok(assets)
 }
 
-/// Draws a scene and stores it under its key.
+/// Draws parts of a scene and stores each under its key.
 async fn draw(
     ports: &DrawPorts<'_>,
     scene: FilmScene<'_>,
     assets: Assets,
-    key: &str,
+    parts: Vec<ScenePart>,
     drawn: &Arc<AtomicU32>,
 ) -> Result<(), DrawError> {
+    if parts.is_empty() {
+        return Ok(());
+    }
     let scratch_dir = ports.renderer.scratch_dir()?;
-    let file = scratch_dir.path().join("scene.mp4");
-    ports.renderer.draw(scene, assets, &file, Arc::clone(drawn)).await?;
-    Ok(ports.videos.put_scene(key, &file).await?)
+    let file = |(number, part): (usize, &ScenePart)| PartFile {
+        frames: part.frames.clone(),
+        to: scratch_dir.path().join(format!("part-{number}.mp4")),
+    };
+    let files: Vec<PartFile> = parts.iter().enumerate().map(file).collect();
+    ports.renderer.draw(scene, assets, &files, Arc::clone(drawn)).await?;
+    for (part, file) in parts.iter().zip(&files) {
+        ports.videos.put_scene(&scene_key(&part.hash), &file.to).await?;
+    }
+    Ok(())
 }
 
-/// Joins the scenes of a rendition. A scene that is no longer stored is drawn again.
+/// Joins the scenes of a rendition. A part of a scene that is no longer stored is drawn again.
 async fn join(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition) -> Result<StoredVideo, DrawError> {
     let film = ports.films.film(&job.id).await?;
     let scratch_dir = ports.renderer.scratch_dir()?;
-    let mut scenes = Vec::with_capacity(film.scenes.len());
+    let mut files = Vec::with_capacity(2 * film.scenes.len());
     for index in 0..film.scenes.len() {
         let scene = film_scene(&film, rendition, index)?;
         let assets = load_assets(ports, &job.id, scene).await?;
-        let key = scene_key(&ports.renderer.hash(scene, &assets));
-        let file = scratch_dir.path().join(format!("{index}.mp4"));
-        if !ports.videos.fetch_scene(&key, &file).await? {
-            draw(ports, scene, assets, &key, &Arc::default()).await?;
+        for part in ports.renderer.parts(scene, &assets) {
+            let key = scene_key(&part.hash);
+            let file = scratch_dir.path().join(format!("{index}-{}.mp4", part.frames.start));
             if !ports.videos.fetch_scene(&key, &file).await? {
-                return Err(DrawError::Renderer("a drawn scene is missing from the object store".to_owned()));
+                draw(ports, scene, assets.clone(), vec![part], &Arc::default()).await?;
+                if !ports.videos.fetch_scene(&key, &file).await? {
+                    return Err(DrawError::Renderer("a drawn scene is missing from the object store".to_owned()));
+                }
             }
+            files.push(file);
         }
-        scenes.push(file);
     }
     let file = scratch_dir.path().join("video.mp4");
-    ports.renderer.join(&scenes, film.music.as_ref(), film.frames(), &file).await?;
+    ports.renderer.join(&files, film.music.as_ref(), film.frames(), &file).await?;
     store(ports, job, rendition, &file).await
 }
 

@@ -1,5 +1,6 @@
 //! The ports of rendering work: what composes films, draws and joins scenes, and renders elsewhere.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -46,13 +47,31 @@ impl FilmScene<'_> {
     }
 }
 
+/// Frames of a scene that are drawn and stored by themselves: its transition, or its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenePart {
+    /// The frames.
+    pub frames: Range<u32>,
+    /// A hash of everything that decides how they look.
+    pub hash: String,
+}
+
+/// A part of a scene that is to be drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartFile {
+    /// The frames.
+    pub frames: Range<u32>,
+    /// The file into which they are drawn.
+    pub to: PathBuf,
+}
+
 /// Draws scenes and joins them.
 #[async_trait]
 pub trait SceneRenderer: Send + Sync {
-    /// A hash of everything that decides how a scene looks.
-    fn hash(&self, scene: FilmScene<'_>, assets: &Assets) -> String;
+    /// The parts of a scene, in order.
+    fn parts(&self, scene: FilmScene<'_>, assets: &Assets) -> Vec<ScenePart>;
 
-    /// Draws a scene into a file, and keeps the number of drawn frames in `drawn`.
+    /// Draws parts of a scene that follow each other into files, and keeps the number of drawn frames in `drawn`.
     ///
     /// # Errors
     /// [`DrawError`].
@@ -60,15 +79,15 @@ pub trait SceneRenderer: Send + Sync {
         &self,
         scene: FilmScene<'_>,
         assets: Assets,
-        to: &Path,
+        parts: &[PartFile],
         drawn: Arc<AtomicU32>,
     ) -> Result<(), DrawError>;
 
-    /// Joins drawn scenes, which have `frames` frames together, and adds the music.
+    /// Joins drawn parts of scenes, which have `frames` frames together, and adds the music.
     ///
     /// # Errors
     /// [`DrawError`].
-    async fn join(&self, scenes: &[PathBuf], music: Option<&Music>, frames: u32, to: &Path) -> Result<(), DrawError>;
+    async fn join(&self, parts: &[PathBuf], music: Option<&Music>, frames: u32, to: &Path) -> Result<(), DrawError>;
 
     /// An empty directory for the files of one piece; dropping it removes them.
     ///

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use reelhook_domain::videos::film::{Film, Quality};
 use reelhook_domain::videos::render::{RenderPlan, Renderer};
-use reelhook_domain::{JobId, JobKind, Metadata, Origin, Policy, Request, WebUrl};
+use reelhook_domain::{JobId, JobKind, Metadata, Origin, Policy, Priority, Request, WebUrl};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
@@ -28,12 +28,16 @@ pub struct VideoRequest {
     pub callback: Option<WebUrl>,
     /// The caller's metadata.
     pub metadata: Metadata,
+    /// The priority among the caller's jobs.
+    pub priority: Priority,
     /// Images that came with the request.
     pub uploads: Vec<(Upload, Vec<u8>)>,
     /// Where it comes from.
     pub origin: Origin,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
+    /// Whether what the job uses is counted.
+    pub usage: bool,
 }
 
 /// The ports of [`submit_video`].
@@ -89,10 +93,12 @@ pub async fn submit_video(ports: &VideoRequestPorts<'_>, request: VideoRequest) 
             pause_after_extraction: false,
             callback: request.callback,
             metadata: request.metadata,
+            priority: request.priority,
         },
         plan: Some(plan),
         origin: request.origin,
         key: request.key,
+        usage: request.usage,
     };
     let warnings = request.warnings;
     let submitted = submit_as(ports.jobs, now, ports.policy, id, submission, |job| {

@@ -5,6 +5,7 @@ pub mod clips;
 pub mod dialect;
 pub mod scenes;
 pub mod streamgank;
+pub mod usage;
 pub mod vidbuilder;
 pub mod view;
 pub mod wire;

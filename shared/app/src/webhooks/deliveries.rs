@@ -1,21 +1,25 @@
 //! Deliveries for operators: lists by subject, endpoint, status and time, details with attempts, and replays.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, Subject, Timestamp};
+use reelhook_domain::{
+    Attempt, AttemptResult, Delivery, DeliveryId, DeliveryStatus, EndpointState, Subject, Timestamp,
+};
 
 use crate::clock::ClockAndRandom;
+use crate::digest::sha256_hex;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
-use crate::outbox::sweep::shard;
+use crate::outbox::sweep::hash;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::deliver::SaveDeliveries;
 use crate::webhooks::endpoints::EndpointStateStore;
 use crate::webhooks::events::{EventRow, hint};
 
-/// The number of partitions of a day's deliveries.
+/// The number of partitions of a day's deliveries, unless a store has more.
 pub const DELIVERY_SHARDS: u32 = 4;
 /// Days that deliveries are kept.
 pub const DELIVERY_DAYS: i64 = 30;
@@ -34,9 +38,9 @@ pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long deliveries are kept.
 pub(crate) const RETENTION: Duration = Duration::from_secs(DELIVERY_DAYS as u64 * DAY.as_secs());
 
-/// The partition of a delivery among those of its day.
-pub fn delivery_shard(id: DeliveryId) -> u32 {
-    shard(&id.to_string()) % DELIVERY_SHARDS
+/// The partition of a delivery among those of its day, which has so many.
+pub fn delivery_shard(id: DeliveryId, shards: u32) -> u32 {
+    hash(&id.to_string()) % shards
 }
 
 /// The cursor of a delivery: lists sort by time, then by id.
@@ -61,6 +65,11 @@ pub struct DeliveryDetails {
 /// Reads deliveries.
 #[async_trait]
 pub trait DeliveryQueries: SaveDeliveries {
+    /// The number of partitions of a day's deliveries that may have some.
+    fn shards(&self) -> u32 {
+        DELIVERY_SHARDS
+    }
+
     /// Deliveries about a subject before a cursor, newest first; eventually consistent.
     ///
     /// # Errors
@@ -72,7 +81,8 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent.
+    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent. Another shard may have some of
+    /// them, too.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -84,7 +94,8 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent.
+    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent. Another shard may have some of
+    /// them, too.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -96,17 +107,49 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Those of these deliveries that exist, in order; strongly consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError>;
-
     /// A delivery with its event and its attempts.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError>;
+}
+
+/// A delivery with its event and its attempts; one that is in progress, or whose end is unknown, is among them.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn details(
+    deliveries: &dyn DeliveryQueries,
+    endpoints: &dyn EndpointStateStore,
+    id: DeliveryId,
+) -> Result<Option<DeliveryDetails>, StoreError> {
+    let Some(mut details) = deliveries.details(id).await? else { return Ok(None) };
+    if details.delivery.status == DeliveryStatus::Pending {
+        let state = endpoints.endpoint(&details.delivery.endpoint_id).await?;
+        details.add_claimed(&state);
+    }
+    Ok(Some(details))
+}
+
+impl DeliveryDetails {
+    /// Adds the attempts that are claimed in the slots of the endpoint and not recorded.
+    pub fn add_claimed(&mut self, state: &EndpointState) {
+        // Whether they are still in progress makes no difference here: none has a result.
+        while let Some(claimed) = state.claimed(&self.delivery, Timestamp::EPOCH) {
+            self.delivery = self.delivery.clone().with_claimed(&claimed);
+            self.delivery.wait_reason = None;
+            // The next batch may have given it a row already.
+            self.attempts = self.delivery.all_attempts(std::mem::take(&mut self.attempts));
+        }
+    }
+}
+
+/// SHA-256 of a response's body as far as it was read, in hexadecimal; none if no response came.
+pub fn response_hash(result: &AttemptResult) -> Option<Cow<'_, str>> {
+    match &result.response_hash {
+        Some(hash) => Some(hash.into()),
+        None => (result.status != 0).then(|| sha256_hex(&result.response).into()),
+    }
 }
 
 /// Selects deliveries.
@@ -163,6 +206,8 @@ pub async fn list(
     let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.after(MILLISECOND).millis()));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
     let mut part = DeliveryPage::default();
+    // That of the list: a delivery that a repeat has created may be younger than its event.
+    let mut last_cursor = None;
     for _ in 0..READS {
         if before <= first {
             return Ok(part);
@@ -179,9 +224,10 @@ pub async fn list(
         for delivery in deliveries.load_all(&ids).await? {
             if wanted.matches(&delivery) {
                 if part.deliveries.len() >= wanted.limit {
-                    part.next = part.deliveries.last().map(delivery_cursor);
+                    part.next = last_cursor;
                     return Ok(part);
                 }
+                last_cursor = found.iter().find(|(_, id)| *id == delivery.id).map(|(cursor, _)| cursor.clone());
                 part.deliveries.push(delivery);
             }
         }
@@ -200,9 +246,11 @@ async fn of_day(
     before: &str,
 ) -> Result<Vec<ListedDelivery>, StoreError> {
     let day = day.day();
-    let shards = (0..DELIVERY_SHARDS).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
+    let shards = (0..deliveries.shards()).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
     let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort_by(|one, other| other.cmp(one));
+    // One that an older version created may be in two shards: in its own, and in that of its event.
+    found.dedup();
     found.truncate(PAGE);
     Ok(found)
 }
@@ -261,10 +309,10 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
         if delivery.replayed_at.is_some_and(|at| now.since(at) < REPEAT) {
             return Ok(Replayed::Due(Box::new(delivery)));
         }
-        if delivery.lease_until.is_some_and(|lease| lease > now) {
+        let endpoint = ports.endpoints.endpoint(&delivery.endpoint_id).await?;
+        if delivery.is_in_progress(&endpoint, now) {
             return Ok(Replayed::InProgress(Box::new(delivery)));
         }
-        let endpoint = ports.endpoints.endpoint(&delivery.endpoint_id).await?;
         if endpoint.removed_at.is_some() {
             return Ok(Replayed::Removed);
         }
@@ -273,7 +321,7 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
         }
         let next = delivery.resend(now, ports.grace);
         let missing = || StoreError::Busy { operation: "replay delivery", source: "no answer".into() };
-        let saved = ports.deliveries.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
+        let saved = ports.deliveries.save_all(&[&next]).await.pop().ok_or_else(missing)??;
         if saved == Saved::Done {
             ports.endpoints.request_probe(&next.endpoint_id).await?;
             hint_at_deliveries(ports.hints, vec![hint(&next)]).await;

@@ -4,33 +4,65 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, OutboundEvent, Subject, Timestamp, WebUrl};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::outbox::messages::{Delayed, DeliveryMessage};
 use crate::store::StoreError;
+pub use crate::webhooks::event_data::EventData;
 use crate::webhooks::subscriptions::Subscriber;
 
 /// Events or deliveries that are written concurrently.
 pub(crate) const WRITES_AT_ONCE: usize = 16;
 
 /// A webhook event, written once; its deliveries refer to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EventRow {
     /// `<subject>.<version>.<n>`.
     pub id: EventId,
     /// Its kind.
     pub event: OutboundEvent,
     /// What it is about.
-    #[serde(rename = "job_id")]
     pub subject: Subject,
     /// When it happened.
     pub at: Timestamp,
     /// The `data` member of its webhooks.
-    pub data: Value,
+    pub data: EventData,
     /// The client's own URL that is notified too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
+}
+
+/// The stored form of an event. Version 0.2 reads it too: it ignores `exact`.
+#[derive(Serialize, Deserialize)]
+struct StoredEvent<D> {
+    id: EventId,
+    event: OutboundEvent,
+    #[serde(rename = "job_id")]
+    subject: Subject,
+    at: Timestamp,
+    data: D,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    callback: Option<Callback>,
+    /// Whether `data` is written as webhooks contain it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    exact: bool,
+}
+
+impl Serialize for EventRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (text, exact) = self.data.to_stored();
+        let data: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
+        let (id, subject, callback) = (self.id.clone(), self.subject.clone(), self.callback.clone());
+        StoredEvent { id, event: self.event, subject, at: self.at, data, callback, exact }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = StoredEvent::<Box<RawValue>>::deserialize(deserializer)?;
+        let StoredEvent { id, event, subject, at, data, callback, exact } = stored;
+        Ok(Self { id, event, subject, at, data: EventData::stored(data, exact), callback })
+    }
 }
 
 /// A client's own URL that is notified of an event.
@@ -46,13 +78,14 @@ pub struct Callback {
 /// Stores events and their deliveries.
 #[async_trait]
 pub trait EventStore: Send + Sync {
-    /// Writes an event unless it exists.
+    /// Writes an event unless it exists, and the names of its deliveries, by which these are listed. Other deliveries than
+    /// those that were named before are added.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError>;
 
-    /// Writes a delivery unless it exists.
+    /// Writes a delivery unless it exists; its event has named it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -89,5 +122,17 @@ pub fn delivery_of(event: &EventRow, to: &Subscriber, grace: Duration, tracepare
 
 /// The hint for a delivery that may be sent immediately.
 pub(crate) fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
-    Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
+    Delayed::now(DeliveryMessage::of(delivery.id, delivery.event_id.clone()))
+}
+
+/// The hints for deliveries that may be sent immediately: those of one event share a message, as far as it has room.
+pub(crate) fn hints<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -> Vec<Delayed<DeliveryMessage>> {
+    let mut hints: Vec<Delayed<DeliveryMessage>> = Vec::new();
+    for delivery in deliveries {
+        let is_added = hints.last_mut().is_some_and(|last| last.message.add(delivery.id, &delivery.event_id));
+        if !is_added {
+            hints.push(hint(delivery));
+        }
+    }
+    hints
 }

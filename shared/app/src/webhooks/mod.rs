@@ -3,6 +3,7 @@
 pub mod deliver;
 pub mod deliveries;
 pub mod endpoints;
+mod event_data;
 pub mod events;
 pub mod notification;
 pub mod notify;

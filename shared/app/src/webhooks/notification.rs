@@ -151,7 +151,7 @@ mod tests {
             event: OutboundEvent::ProjectCompleted,
             subject: Subject::Project(ProjectId::parse("proj_1").unwrap()),
             at: NOON,
-            data: json!({ "project_name": "Trailer", "video_url": "https://media.example/final.mp4" }),
+            data: json!({ "project_name": "Trailer", "video_url": "https://media.example/final.mp4" }).into(),
             callback: None,
         }
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reelhook_domain::Delivery;
+use reelhook_domain::{Delivery, DeliveryId};
 
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::StoreError;
-use crate::webhooks::events::{EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hint};
+use crate::webhooks::events::{EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hints};
 use crate::webhooks::subscriptions::Subscriber;
 
 /// How many deliveries an event has, and how many of them were written.
@@ -43,23 +43,24 @@ pub async fn notify(
     if deliveries.is_empty() {
         return Ok(Notified::default());
     }
-    ports.store.put_event(event).await?;
+    let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    ports.store.put_event(event, &ids).await?;
     let writes: Vec<_> = deliveries.iter().map(|delivery| ports.store.put_delivery(delivery)).collect();
     let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
-    let (mut hints, mut failed) = (Vec::new(), None);
+    let (mut accepted, mut failed) = (Vec::new(), None);
     for (delivery, result) in deliveries.iter().zip(written) {
         match result {
-            Ok(()) => hints.push(hint(delivery)),
+            Ok(()) => accepted.push(delivery),
             Err(error) => {
                 tracing::warn!(delivery_id = %delivery.id, %error, "failed to write a delivery");
                 failed = Some(error);
             }
         }
     }
-    let accepted = hints.len();
-    if let (0, Some(error)) = (accepted, failed) {
+    if let (true, Some(error)) = (accepted.is_empty(), failed) {
         return Err(error);
     }
-    hint_at_deliveries(ports.hints, hints).await;
-    Ok(Notified { total: deliveries.len(), accepted })
+    let notified = Notified { total: deliveries.len(), accepted: accepted.len() };
+    hint_at_deliveries(ports.hints, hints(accepted)).await;
+    Ok(notified)
 }

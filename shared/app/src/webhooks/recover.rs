@@ -3,21 +3,19 @@
 //! A recovery is a row with a cursor. A worker takes a page, changes its deliveries, and saves the cursor on condition
 //! that no other worker did. A page that is processed twice, after a crash for example, finds its own marks on deliveries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, Metadata, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointState, Metadata, Timestamp};
 
 use crate::clock::ClockAndRandom;
 use crate::idempotency::{IdempotencyKey, check};
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::deliveries::{
-    DAY, DELIVERY_SHARDS, DeliveryQueries, ListedDelivery, MILLISECOND, RETENTION, time_of,
-};
+use crate::webhooks::deliveries::{DAY, DeliveryQueries, ListedDelivery, MILLISECOND, RETENTION, time_of};
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
 use crate::webhooks::events::hint;
 use crate::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryOrigin, RecoveryStatus};
@@ -227,7 +225,7 @@ async fn work(
     probe: bool,
 ) -> Result<Option<Recovery>, StoreError> {
     let Some(mut recovery) = ports.store.recovery(id).await? else { return Ok(None) };
-    let mut endpoints = EndpointChecks { takes: BTreeMap::new(), probe };
+    let mut endpoints = EndpointChecks { states: BTreeMap::new(), met: BTreeSet::new(), probe };
     while recovery.status == RecoveryStatus::Running {
         let mut next = page(ports, &recovery, &mut endpoints).await?;
         let now = ports.clock.now();
@@ -271,8 +269,10 @@ pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<
 
 /// Endpoints that were met.
 struct EndpointChecks {
-    /// Whether each takes webhooks.
-    takes: BTreeMap<EndpointId, bool>,
+    /// The states of those of this page: attempts that begin later are claimed in newer ones.
+    states: BTreeMap<EndpointId, EndpointState>,
+    /// All of them.
+    met: BTreeSet<EndpointId>,
     /// Whether an endpoint with an open circuit is probed immediately: an operator who begins a recovery implies that it
     /// works again, the due sweep does not.
     probe: bool,
@@ -292,6 +292,7 @@ async fn page(
     let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place < behind).map(|(_, id)| *id).collect();
     next.examined += ids.len() as u64;
     let deliveries = ports.deliveries.load_all(&ids).await?;
+    checks.states.clear();
     let mut replays = Vec::new();
     for delivery in deliveries.iter().filter(|one| recovery.filter.matches(one, &recovery.id)) {
         next.matched += 1;
@@ -301,9 +302,12 @@ async fn page(
         if delivery.recovery.as_deref() == Some(recovery.id.as_str()) {
             // This page was processed before.
             next.replayed += 1;
-        } else if delivery.lease_until.is_some_and(|lease| lease > now) {
+            continue;
+        }
+        let endpoint = state(ports, &delivery.endpoint_id, checks).await?;
+        if delivery.is_in_progress(endpoint, now) {
             next.under_way += 1;
-        } else if !takes(ports, &delivery.endpoint_id, checks).await? {
+        } else if !takes(endpoint) {
             next.disabled += 1;
         } else {
             replays.push(delivery.resend(now, ports.grace).recovered_by(recovery.id.as_str()));
@@ -322,18 +326,25 @@ async fn page(
     Ok(next)
 }
 
+/// The state of an endpoint when this page met it first.
+async fn state<'a>(
+    ports: &RecoverPorts<'_>,
+    id: &EndpointId,
+    checks: &'a mut EndpointChecks,
+) -> Result<&'a EndpointState, StoreError> {
+    if !checks.states.contains_key(id) {
+        let state = ports.endpoints.endpoint(id).await?;
+        if checks.met.insert(id.clone()) && takes(&state) && checks.probe {
+            ports.endpoints.request_probe(id).await?;
+        }
+        checks.states.insert(id.clone(), state);
+    }
+    Ok(&checks.states[id])
+}
+
 /// Whether an endpoint takes webhooks.
-async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, checks: &mut EndpointChecks) -> Result<bool, StoreError> {
-    if let Some(known) = checks.takes.get(id) {
-        return Ok(*known);
-    }
-    let state = ports.endpoints.endpoint(id).await?;
-    let takes = state.disabled_at.is_none() && state.removed_at.is_none();
-    if takes && checks.probe {
-        ports.endpoints.request_probe(id).await?;
-    }
-    checks.takes.insert(id.clone(), takes);
-    Ok(takes)
+fn takes(endpoint: &EndpointState) -> bool {
+    endpoint.disabled_at.is_none() && endpoint.removed_at.is_none()
 }
 
 /// Saves deliveries and sends hints for them: how many are sent, and how many another writer changed at the same time.
@@ -342,7 +353,7 @@ async fn send(ports: &RecoverPorts<'_>, replays: &[Delivery]) -> Result<(u64, u6
         return Ok((0, 0));
     }
     let (mut sent, mut conflicts) = (Vec::with_capacity(replays.len()), 0);
-    for (delivery, saved) in replays.iter().zip(ports.deliveries.save_all(replays).await) {
+    for (delivery, saved) in replays.iter().zip(ports.deliveries.save_all(&replays.iter().collect::<Vec<_>>()).await) {
         match saved? {
             Saved::Done => sent.push(hint(delivery)),
             // Another worker processes the same page.
@@ -362,9 +373,11 @@ async fn of_day_after(
     after: &str,
 ) -> Result<Vec<ListedDelivery>, StoreError> {
     let day = day.day();
-    let shards = (0..DELIVERY_SHARDS).map(|shard| deliveries.of_day_after(&day, shard, after, PAGE));
+    let shards = (0..deliveries.shards()).map(|shard| deliveries.of_day_after(&day, shard, after, PAGE));
     let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort();
+    // One that an older version created may be in two shards: in its own, and in that of its event.
+    found.dedup();
     found.truncate(PAGE);
     Ok(found)
 }

@@ -15,9 +15,9 @@ use crate::outbound::HttpSender;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
 use crate::webhooks::deliver::ChatText;
-use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
+use crate::webhooks::deliver::message::{chat, plain_headers, post, sign};
 use crate::webhooks::endpoints::receiver::ReceiverKind;
-use crate::webhooks::endpoints::{Format, masked, receiver};
+use crate::webhooks::endpoints::{Format, Signers, masked, receiver};
 use crate::webhooks::events::{EventRow, EventStore};
 use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::operational::data::TestData;
@@ -77,7 +77,8 @@ pub async fn test(
             ];
             headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
             if let Some(keys) = secret {
-                headers.extend(signatures(Format::StreamGank, &id, now, &body, keys));
+                let signers = Signers { hmac: Some(keys.clone()), asymmetric: Vec::new() };
+                sign(&mut headers, Format::StreamGank, &signers, (&id, now, &body));
             }
             post(url, headers, body, TEST_DEADLINE)
         }
@@ -121,7 +122,7 @@ pub fn test_event(endpoint: &EndpointId, format: Format, now: Timestamp, random:
         event: OutboundEvent::Test,
         subject: Subject::Endpoint(endpoint.clone()),
         at: now,
-        data,
+        data: data.into(),
         callback: None,
     }
 }
@@ -234,7 +235,7 @@ pub async fn trigger(
             let named = data["job_id"].as_str().and_then(|id| Subject::parse(id).ok());
             let itself = || Subject::Trigger(id.as_str().trim_end_matches(FIRST_EVENT).to_owned());
             let subject = named.unwrap_or_else(itself);
-            let row = EventRow { id: id.clone(), event, subject, at, data, callback: None };
+            let row = EventRow { id: id.clone(), event, subject, at, data: data.into(), callback: None };
             let notify_ports = NotifyPorts { store: ports.store, hints: ports.hints, grace: ports.grace };
             notify(&notify_ports, &row, ports.subscriptions.of(event, at), trigger.traceparent.as_deref()).await?
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use reelhook_domain::{DeliveryStatus, EventGroup, OutboundEvent, Timestamp};
+use reelhook_signing::js_json;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -154,6 +155,17 @@ impl<'a> StreamGankEnvelope<'a> {
     }
 }
 
+/// The text of a [`StandardPayload`] with this data.
+pub(crate) fn standard_text(event: &str, data: &str, at: Timestamp) -> String {
+    format!(r#"{{"type":"{event}","timestamp":"{at}","data":{data}}}"#)
+}
+
+/// The text of a [`StreamGankEnvelope`] with this data.
+pub(crate) fn streamgank_text(event: &str, data: &str, at: Timestamp, endpoint_name: &str) -> String {
+    let name = js_json::quoted(endpoint_name);
+    format!(r#"{{"event":"{event}","data":{data},"timestamp":"{at}","webhook_id":{name},"source":"streamgank"}}"#)
+}
+
 /// The data of a webhook to an endpoint whose `payload` is `thin`: ids, the status if there is one, and a path of this
 /// API where the rest can be read.
 #[derive(Debug, JsonSchema)]
@@ -265,6 +277,21 @@ mod tests {
         let all = serde_json::to_value([RateLimit, Concurrency, Circuit, Pause, UnknownEndpoint]).unwrap();
         let schema = schemars::schema_for!(WaitReasonText);
         assert_eq!(schema.as_value()["enum"], all);
+    }
+
+    #[test]
+    fn a_body_from_text_is_that_from_a_value() {
+        let at = Timestamp(1_704_110_400_007);
+        let data = json!({ "10": 1.0, "text": "\"é\n", "2": [1e21, null], "empty": {} });
+        let text = js_json::to_string(&data);
+        for event in OutboundEvent::ALL.iter().map(|event| event.name()) {
+            let standard = js_json::to_string(&json!(StandardPayload::new(event, &data, at)));
+            assert_eq!(standard_text(event, &text, at), standard);
+            for name in ["webhook_1", "webhookUrl", "a \"name\"\n", "é"] {
+                let envelope = js_json::to_string(&json!(StreamGankEnvelope::new(event, &data, at, name)));
+                assert_eq!(streamgank_text(event, &text, at, name), envelope);
+            }
+        }
     }
 
     #[test]

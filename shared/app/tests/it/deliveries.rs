@@ -137,8 +137,9 @@ async fn a_replay_is_sent_under_the_same_id_and_marked_as_one() {
     assert_eq!((&repeated, stack.hints.sent().len()), (&due, 1), "a double click sends once");
     assert_eq!((due.status, due.replay, stack.hints.sent().len()), (DeliveryStatus::Pending, true, 1));
     stack.world.advance_s(10);
-    let begun = due.begin(stack.world.now(), stack.world.now().after(Duration::from_secs(15)));
-    stack.deliveries.overwrite(&begun);
+    // An attempt of version 0.2.
+    let lease_until = Some(stack.world.now().after(Duration::from_secs(15)));
+    stack.deliveries.overwrite(&Delivery { lease_until, ..(*due).clone() });
     assert!(matches!(replay(&ports, due.id).await.unwrap(), Replayed::InProgress(_)), "never twice at once");
     // As the table has it now.
     stack.deliveries.overwrite(&due);

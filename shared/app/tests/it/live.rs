@@ -3,13 +3,17 @@
 mod leases;
 mod limits;
 
+use async_trait::async_trait;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::live::connections::connect;
 use reelhook_app::live::follow::answer;
-use reelhook_app::live::ports::{Connection, Connections};
+use reelhook_app::live::ports::{Connection, Connections, LivePorts};
 use reelhook_app::live::push::process;
 use reelhook_app::outbox::fanout::Viewers;
 use reelhook_app::outbox::messages::{LiveMessage, Push};
+use reelhook_app::outbox::rows::StoredLive;
+use reelhook_app::store::StoreError;
+use reelhook_app::watch::LiveStore;
 use reelhook_domain::{Event, OwnerId, Subject};
 use reelhook_testkit::{MemoryLive, NOON, Stack, lived, make_job, started};
 use serde_json::{Value, json};
@@ -146,6 +150,36 @@ async fn what_happens_while_another_sends_is_sent_by_that_one() {
     };
     tokio::join!(work(&live, std::slice::from_ref(&first)), second);
     assert_eq!(cursors(&live, "a"), ["2.0", "3.0"]);
+}
+
+/// The live events of a job whose item keeps the fifth, while fanout has not written those before it.
+struct Late<'a>(&'a MemoryLive);
+
+#[async_trait]
+impl LiveStore for Late<'_> {
+    async fn live_since(&self, of: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        if after < 4 { Ok(Vec::new()) } else { self.0.live_since(of, after, limit).await }
+    }
+}
+
+#[tokio::test]
+async fn a_position_before_events_that_fanout_has_not_written_is_kept_for_a_day() {
+    let live = MemoryLive::default();
+    for _ in 0..5 {
+        live.happens("job_1", None, false);
+    }
+    let late = Late(&live);
+    for (id, seconds, expected) in
+        [("a", 60, vec!["subscribed"]), ("b", 3600, vec!["subscribed"]), ("c", 24 * 3600, vec!["reset", "subscribed"])]
+    {
+        live.world.advance_s(seconds);
+        open(&live, id, None).await;
+        let message = json!({ "action": "subscribe", "jobId": "job_1", "cursor": "1.0" });
+        let ports = LivePorts { live: &late, ..live.ports() };
+        answer(&ports, id, &message.to_string()).await.unwrap();
+        assert_eq!(types(&live, id), expected);
+    }
+    assert_eq!(live.sockets.sent_to("a")[0]["cursor"], "1.0");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use reelhook_app::change::change;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::reconcile::reconcile;
 use reelhook_app::outbound::OutboundError;
+use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::outbox::repair::{Cursor, repair};
 use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, StepStatus, Timestamp};
 use reelhook_testkit::{Answer, Fault, Faults, Stack, body_of, header, response, run, step};
@@ -142,8 +143,8 @@ fn all_done(stack: &Stack) -> bool {
 fn unreliable(stack: &Stack) -> [(&Faults, &'static [&'static str]); 6] {
     [
         (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"]),
-        (&stack.deliveries.faults, &["load", "begin", "keep", "save", "admit", "report", "endpoint"]),
-        (&stack.jobs.faults, &["claim", "save_admission", "oldest_ready", "admission"]),
+        (&stack.deliveries.faults, &["load", "keep", "save", "admit", "report", "endpoint"]),
+        (&stack.jobs.faults, &["claim", "save_admission", "ready", "admission"]),
         (&stack.work.faults, &["send"]),
         (&stack.hints.faults, &["send"]),
         (&stack.due.faults, &["due_jobs", "due_deliveries"]),
@@ -172,14 +173,9 @@ async fn work_through(stack: &Stack) {
     for message in stack.work.receive() {
         let _lost = stack.work_on(&message).await;
     }
-    let hints = stack.hints.receive().into_iter();
-    let hints: Vec<_> = hints
-        .map(|reelhook_app::outbox::messages::DeliveryMessage::Deliver { delivery_id, event_id }| {
-            (delivery_id, event_id)
-        })
-        .collect();
-    for batch in hints.chunks(10) {
-        let _lost = reelhook_app::webhooks::deliver::deliver(&stack.deliver_ports(), batch).await;
+    for batch in stack.hints.receive().chunks(10) {
+        let named: Vec<_> = batch.iter().flat_map(DeliveryMessage::deliveries).collect();
+        let _lost = reelhook_app::webhooks::deliver::deliver(&stack.deliver_ports(), &named).await;
     }
 }
 

@@ -8,7 +8,9 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::messages::PieceMessage;
 use reelhook_app::videos::pieces::{PieceOutcome, last_start};
 use reelhook_app::views::captions::step_shown;
-use reelhook_domain::videos::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
+use reelhook_domain::videos::film::{
+    Content, Entrance, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme, Transition,
+};
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, Timestamp};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
@@ -432,4 +434,39 @@ async fn without_a_worker_a_job_pauses_after_extraction_and_fails_without_movies
         (Status::Completed, Some(reelhook_domain::Incomplete::PausedAfterExtraction))
     );
     assert!(paused.run.engine.steps().unwrap().extracted.as_ref().unwrap().contains("One"));
+}
+
+/// The number of stored parts of scenes.
+fn stored_parts(stack: &Stack) -> usize {
+    stack.objects.stored().keys().filter(|key| key.starts_with("scenes/")).count()
+}
+
+/// A change of a film.
+type Change = fn(&mut Film);
+
+#[tokio::test]
+async fn a_change_draws_its_scene_again_and_the_transition_that_shows_it() {
+    let stack = quiet();
+    let mut film = film(4);
+    for scene in &mut film.scenes {
+        scene.transition = Some(Transition::Slide);
+    }
+    stack.submit_video(film.clone(), None).await;
+    stack.settle().await;
+    assert_eq!((stored_parts(&stack), stack.objects.drawn().len()), (7, 4), "a body of each, and three transitions");
+    let changes: [(Change, usize); 5] = [
+        (|_| {}, 0),
+        (|film| film.scenes[1].content.title = "Another title".to_owned(), 3),
+        (|film| film.scenes[2].entrance = Entrance::Zoom, 2),
+        (|film| film.scenes[2].transition = Some(Transition::Blur), 1),
+        (|film| film.scenes[0].frames = 120, 1),
+    ];
+    for (at, (change, expected)) in changes.into_iter().enumerate() {
+        let before = stored_parts(&stack);
+        change(&mut film);
+        let id = stack.submit_video(film.clone(), None).await;
+        stack.settle().await;
+        assert_eq!(job(&stack, &id).status, Status::Completed);
+        assert_eq!(stored_parts(&stack) - before, expected, "change {at}");
+    }
 }

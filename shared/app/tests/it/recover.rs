@@ -1,17 +1,23 @@
 //! Recovery: counts and replays the deliveries that match a filter, despite crashes, each of them once.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyKey;
+use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::recover::{
-    self, RECOVERY_LEASE, RecoveryRequest, RecoveryStore, Started, cancel, resume, resume_all,
+    self, RECOVERY_LEASE, RecoverPorts, RecoveryRequest, RecoveryStore, Started, cancel, resume, resume_all,
 };
 use reelhook_app::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, Metadata, OutboundEvent, Timestamp};
-use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
+use reelhook_domain::{
+    AttemptClaim, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointState, Metadata, OutboundEvent, Slot,
+    Timestamp,
+};
+use reelhook_testkit::{Fault, MemoryDeliveries, NOON, Stack, a_delivery, header};
 
 const HOUR: i64 = 3_600_000;
 /// A time budget that is never used up.
@@ -180,6 +186,54 @@ async fn deliveries_that_can_t_be_sent_now_are_counted_separately() {
     let done = begin(&stack, Filter { statuses: all.to_vec(), ..lost() }, false, LONG).await;
     assert_eq!((done.matched, done.replayed, done.under_way, done.disabled), (100, 49, 1, 50));
     assert_eq!(done.status, RecoveryStatus::Done);
+}
+
+/// Endpoints at which a batch takes a slot after the first page.
+struct ClaimedLater<'a> {
+    stored: &'a MemoryDeliveries,
+    slot: Slot,
+    reads: AtomicUsize,
+}
+
+#[async_trait]
+impl EndpointStateStore for ClaimedLater<'_> {
+    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
+        let mut state = self.stored.endpoint(id).await?;
+        // The first page has deliveries to both endpoints.
+        if self.reads.fetch_add(1, Ordering::Relaxed) >= 2 {
+            state.concurrency.slots.push(self.slot.clone());
+        }
+        Ok(state)
+    }
+
+    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.stored.request_probe(id).await
+    }
+
+    async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.stored.enable(id).await
+    }
+
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, notified: bool) -> Result<(), StoreError> {
+        self.stored.disable(id, reason, now, notified).await
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_begins_during_a_recovery_is_left_alone() {
+    let stack = with(100);
+    let newest = stack.deliveries.all().into_iter().filter(|one| one.endpoint_name == "webhook_1");
+    let newest = newest.filter(|one| one.status == DeliveryStatus::Exhausted).max_by_key(|one| one.created_at).unwrap();
+    let until = NOON.after(LONG);
+    let claims = vec![AttemptClaim::new(newest.id, newest.attempts + 1)];
+    let slot = Slot { holder: 99, attempts: 1, until, busy_until: until, started_at: NOON, claims };
+    let endpoints = ClaimedLater { stored: &stack.deliveries, slot, reads: AtomicUsize::new(0) };
+    let ports = RecoverPorts { endpoints: &endpoints, ..stack.recover_ports() };
+    let requested = RecoveryRequest { filter: lost(), dry_run: false, metadata: Metadata::default(), key: None };
+    let Started::Recovery(done) = recover::begin(&ports, requested, LONG).await.unwrap() else { panic!("no key") };
+    assert_eq!((done.matched, done.replayed, done.under_way), (80, 79, 1));
+    assert_eq!(stack.deliveries.get(newest.id), newest);
+    assert_eq!(stack.deliveries.faults.calls("request_probe"), 2, "once for each endpoint");
 }
 
 #[tokio::test]

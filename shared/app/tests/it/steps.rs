@@ -22,6 +22,7 @@ impl Desk {
     async fn report(&self, number: u8, bytes: usize) -> Result<Changed, ChangeError> {
         let ports = StepPorts {
             jobs: &*self.stack.jobs,
+            renders: &*self.stack.jobs,
             details: &self.details,
             clock: &*self.stack.world,
             policy: &self.stack.policy,
@@ -77,6 +78,7 @@ async fn a_step_s_newer_details_replace_its_own_and_do_not_add_up() {
     }
     let ports = StepPorts {
         jobs: &*desk.stack.jobs,
+        renders: &*desk.stack.jobs,
         details: &desk.details,
         clock: &*desk.stack.world,
         policy: &desk.stack.policy,

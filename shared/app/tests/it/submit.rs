@@ -20,10 +20,12 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
             pause_after_extraction: true,
             callback: None,
             metadata: Metadata::default(),
+            priority: Default::default(),
         },
         plan: None,
         origin: Origin { traceparent: Some("00-trace-01".to_owned()), ..called_by("caller") },
         key: key.map(|(key, body)| IdempotencyKey::new("caller", key, body)),
+        usage: false,
     }
 }
 

@@ -9,11 +9,12 @@ use reelhook_domain::projects::event::Event as ProjectEvent;
 use reelhook_domain::{Event, JobId, Project, Status};
 use reelhook_testkit::{NOON, Stack, a_delivery, a_project};
 
-/// Enough jobs that each shard has some, all of them due after a minute.
+/// Enough jobs that each shard has some, all of them claimed and due after a minute.
 fn jobs_in_every_shard(stack: &Stack) -> Vec<JobId> {
     let ids: Vec<JobId> = (0..80).map(|n| stack.submit(n)).collect();
     let shards: BTreeSet<u32> = ids.iter().map(|id| shard(id.as_str())).collect();
     assert_eq!(shards.len(), SHARDS as usize);
+    ids.iter().for_each(|id| stack.jobs.leave_claimed(id, stack.world.now(), &stack.policy));
     stack.drop_stream();
     ids
 }
@@ -39,7 +40,7 @@ async fn jobs_and_deliveries_that_are_not_due_stay_unchanged() {
     deliveries_in_every_shard(&stack);
     stack.world.advance_s(59);
     assert_eq!(stack.sweep().await, Swept::default());
-    assert_eq!(stack.jobs.stream().len(), 80);
+    assert_eq!(stack.jobs.stream().len(), 160, "each was created and claimed");
     assert!(stack.hints.sent().is_empty());
 }
 
@@ -54,7 +55,7 @@ async fn due_jobs_of_every_shard_are_changed_and_due_deliveries_get_a_hint() {
     assert_eq!(swept, expected);
     for id in &ids {
         let job = stack.jobs.get(id);
-        assert_eq!(job.version, 2);
+        assert_eq!((job.version, &job.run.start.claim), (3, &None));
         assert!(job.due_at > Some(stack.world.now()), "and is due again later");
     }
     assert_eq!(stack.hints.waiting().len(), deliveries);
@@ -107,7 +108,7 @@ async fn sweeps_that_overlap_change_each_job_once() {
     let (one, two, three) = tokio::join!(stack.sweep(), stack.sweep(), stack.sweep());
     assert_eq!(one.jobs_changed + two.jobs_changed + three.jobs_changed, 80);
     assert_eq!(one.failed + two.failed + three.failed, 0);
-    assert!(stack.jobs.all().iter().all(|job| job.version == 2));
+    assert!(stack.jobs.all().iter().all(|job| job.version == 3));
 }
 
 #[tokio::test]
@@ -154,19 +155,35 @@ async fn a_run_that_exceeds_its_time_limit_is_timed_out_and_cancelled_at_its_wor
 }
 
 #[tokio::test]
-async fn a_lost_start_hint_is_sent_again_with_growing_waits() {
+async fn a_lost_start_hint_is_sent_again_by_each_sweep_which_writes_nothing() {
     let stack = Stack::with(&[], 0);
     let id = stack.submit(1);
     stack.drop_stream();
-    let mut at = Vec::new();
     for minute in 1..=90 {
         stack.world.advance_s(60);
-        if stack.sweep().await.jobs_changed > 0 {
-            at.push(minute);
-        }
+        assert_eq!(stack.sweep().await, Swept::default(), "it is in no due index");
+        assert_eq!(stack.work.sent(), vec![Delayed::now(WorkMessage::Start); minute]);
     }
-    assert_eq!(at, [1, 2, 4, 8, 16, 31, 46, 61, 76]);
-    assert_eq!(stack.jobs.get(&id).status, Status::Pending);
+    let job = stack.jobs.get(&id);
+    assert_eq!((job.status, job.version), (Status::Pending, 1));
+}
+
+#[tokio::test]
+async fn of_waiting_jobs_those_that_hold_a_slot_are_changed_and_the_others_get_a_hint() {
+    let stack = Stack::default();
+    let (waiting, claimed) = (stack.submit(1), stack.submit(2));
+    stack.jobs.leave_claimed(&claimed, stack.world.now(), &stack.policy);
+    stack.drop_stream();
+    stack.world.advance_s(60);
+    let swept = stack.sweep().await;
+    assert_eq!(swept, Swept { jobs_due: 1, jobs_changed: 1, ..Swept::default() });
+    assert_eq!((stack.jobs.get(&waiting).version, stack.jobs.get(&claimed).version), (1, 3));
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::Start)]);
+    stack.settle().await;
+    for id in [&waiting, &claimed] {
+        assert_eq!(stack.jobs.get(id).status, Status::Processing, "{id}");
+    }
+    assert_eq!(stack.jobs.admission_item().active.len(), 2, "the slot of the crashed launcher is free");
 }
 
 #[tokio::test]
@@ -178,6 +195,7 @@ async fn a_backlog_is_processed_by_the_next_sweeps() {
         let new = reelhook_testkit::a_new_job(n);
         if shard(new.id.as_str()) == 3 {
             stack.jobs.put(&reelhook_domain::create(new.clone(), stack.world.now(), &stack.policy));
+            stack.jobs.leave_claimed(&new.id, stack.world.now(), &stack.policy);
             ids.push(new.id);
         }
         if ids.len() == 450 {
@@ -215,4 +233,17 @@ async fn due_projects_are_changed_and_scenes_that_wait_get_a_hint() {
     projects.faults.busy("waiting", 1);
     projects.faults.busy("due", 1);
     assert_eq!(stack.sweep_of(&[&due, &waiting]).await.failed, 2);
+}
+
+#[tokio::test]
+async fn jobs_that_wait_get_as_many_hints_as_they_take() {
+    for (jobs, hints) in [(0, 0), (1, 1), (64, 1), (65, 2), (700, 10)] {
+        let stack = Stack::default();
+        for n in 0..jobs {
+            stack.submit(n);
+        }
+        stack.drop_stream();
+        stack.sweep().await;
+        assert_eq!(stack.work.sent(), vec![Delayed::now(WorkMessage::Start); hints], "{jobs} jobs");
+    }
 }

@@ -1,12 +1,15 @@
 //! The first response to viewers of a job: with a `Last-Event-ID`, with a cookie, or without either.
 
 use async_trait::async_trait;
-use reelhook_app::outbox::rows::{LiveRow, StoredLive};
-use reelhook_app::outbox::source::FanoutSource;
-use reelhook_app::store::StoreError;
+use reelhook_app::change::AggregateStore;
+use reelhook_app::jobs::effects::KeptLive;
+use reelhook_app::outbox::fanout::plan;
+use reelhook_app::outbox::rows::{LiveRow, LogRow, StoredLive, live_of};
+use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
-use reelhook_domain::{Engine, Event, Job, JobKind, Live, PiecesRun, Status, Subject};
-use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
+use reelhook_app::webhooks::subscriptions::Subscriptions;
+use reelhook_domain::{Effect, Engine, Event, Job, JobId, JobKind, Live, PiecesRun, Status, StepStatus, Subject};
+use reelhook_testkit::{NOON, SceneStack, Stack, lived, make_job, run, started, step};
 
 /// Rows of two events each, at these versions.
 struct Rows(Vec<u64>);
@@ -143,4 +146,91 @@ async fn an_unknown_job_has_no_viewers() {
         assert_eq!(received(&deleted, None, place).await, "not found");
         assert_eq!(received(&deleted, place, None).await, "not found");
     }
+}
+
+/// The rows of a job's log, and its item.
+struct Packed(Vec<LogRow>);
+struct Item(Job);
+
+#[async_trait]
+impl LiveStore for Packed {
+    async fn live_since(&self, _: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        let found = self.0.iter().flat_map(|row| live_of(&row.packed, after));
+        Ok(found.take(limit as usize).collect())
+    }
+}
+
+#[async_trait]
+impl AggregateStore<Job> for Item {
+    async fn load(&self, _: &JobId) -> Result<Option<Job>, StoreError> {
+        Ok(Some(self.0.clone()))
+    }
+
+    async fn save(&self, _: &Job) -> Result<Saved<Job>, StoreError> {
+        panic!("a viewer changes nothing")
+    }
+}
+
+fn planned(job: &Job) -> Vec<LogRow> {
+    plan(job, &Subscriptions::default(), SceneStack::default().links(), std::time::Duration::ZERO).logs
+}
+
+#[tokio::test]
+async fn live_events_come_from_the_item_and_from_rows_each_once_and_without_gaps() {
+    let policy = Stack::default().policy;
+    let (mut job, mut rows, mut all) = (make_job(1, NOON, &policy), Vec::new(), Vec::new());
+    let mut show = |job: &Job| {
+        rows.extend(planned(job));
+        let single = planned(&Job { history: None, ..job.clone() });
+        all.extend(single.into_iter().filter_map(|row| Some((row.version, StoredLive::Events(row.live?)))));
+        (Packed(rows.clone()), all.clone())
+    };
+    for report in 0..150 {
+        let mut event = step(1, 3, StepStatus::Completed, None);
+        let Event::Step { update, .. } = &mut event else { unreachable!() };
+        update.sequence = report;
+        job = lived(job, &[event], NOON, &policy);
+        let (packed, all) = show(&job);
+        let live = KeptLive { rows: packed, jobs: Item(job.clone()) };
+        for after in [0, 1, 60, 63, 64, 65, job.version.saturating_sub(1), job.version] {
+            for limit in [1, 70, 200] {
+                let expected: Vec<_> =
+                    all.iter().filter(|(version, _)| *version > after).take(limit).cloned().collect();
+                let found = live.live_since(&job.id.clone().into(), after, limit as i32).await.unwrap();
+                assert_eq!(found, expected, "after {after} of {}, {limit} at most", job.version);
+            }
+        }
+    }
+    assert!(rows.len() >= 2, "the history was packed while the job ran");
+}
+
+#[tokio::test]
+async fn events_that_fanout_has_not_written_yet_are_late_and_never_left_out() {
+    let policy = Stack::default().policy;
+    let (mut job, mut rows) = (make_job(1, NOON, &policy), Vec::new());
+    let mut packs = 0;
+    for report in 0..300 {
+        let mut event = step(1, 3, StepStatus::Completed, None);
+        let Event::Step { update, .. } = &mut event else { unreachable!() };
+        update.sequence = report;
+        rows.extend(planned(&job));
+        packs += usize::from(job.outbox.contains(&Effect::PackHistory));
+        job = lived(job, &[event], NOON, &policy);
+        // Fanout is behind by all that was packed since then.
+        let seen = async |rows: &[LogRow], after| {
+            let live = KeptLive { rows: Packed(rows.to_vec()), jobs: Item(job.clone()) };
+            let found = live.live_since(&job.id.clone().into(), after, 1_000).await.unwrap();
+            found.into_iter().map(|(version, row)| (row.after(), version)).collect::<Vec<_>>()
+        };
+        let all = seen(&rows, 0).await;
+        assert!(all.windows(2).all(|pair| pair[0].1 == pair[1].0), "without gaps: {all:?}");
+        for written in 0..=rows.len() {
+            let found = seen(&rows[..written], 0).await;
+            assert!(all.starts_with(&found), "{written} rows of {}", rows.len());
+        }
+        if packs == 1 {
+            assert_eq!(seen(&[], 0).await, all, "the item keeps what was packed last");
+        }
+    }
+    assert!(packs >= 3, "{packs}");
 }

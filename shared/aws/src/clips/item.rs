@@ -1,14 +1,13 @@
 //! A clip job as an item of the Clips table: its stored form, its outbox, and the attributes of the indexes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_app::outbox::sweep::shard;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{ClipJob, ClipJobId, Effect};
+use reelhook_domain::{ClipJob, ClipJobId};
 
-use crate::aggregates::{Operations, Stored};
+use crate::aggregates::{Operations, Stored, due_key};
 use crate::clips::stored_clip_job::StoredClipJob;
-use crate::items::packed::{body, read_body};
-use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+use crate::items::packed::{item_of, read_item};
+use crate::items::{Item, n, s, ttl};
 
 /// The number of days for which ended jobs are kept.
 pub(super) const RETENTION_DAYS: i64 = 30;
@@ -45,33 +44,22 @@ impl Stored for ClipJob {
 
 /// The item of a clip job: the stored form and the outbox, and the attributes of the indexes.
 pub fn to_item(job: &ClipJob, write_id: &str) -> Item {
-    let (form, body) = body(&StoredClipJob::from(job));
-    let mut item: Item = [
-        ("id", s(job.id.as_str())),
-        ("version", n(job.version)),
-        ("schema", n(SCHEMA)),
-        ("write_id", s(write_id)),
-        ("status", s(job.status.name())),
-        ("created_at", n(job.created_at.millis())),
-        (form, body),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    let mut item = item_of(job, &StoredClipJob::from(job), write_id);
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
-    if !job.outbox.is_empty() {
-        set("outbox", json(&job.outbox));
-    }
     if job.deleted_at.is_some() {
         set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
         return item;
     }
     set("list", s(CLIPS));
+    set("created_at", n(job.created_at.millis()));
+    set("status", s(job.status.name()));
     if let Some(owner) = &job.origin.owner {
         set("owner", s(owner.as_str()));
     }
     if let Some(due) = job.due_at {
-        set("due_shard", s(format!("due#{}", shard(job.id.as_str()))));
-        set("due_at", n(due.millis()));
+        for (name, value) in due_key(job.id.as_str(), due) {
+            set(name, value);
+        }
     }
     if job.status.is_final() {
         set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
@@ -84,9 +72,6 @@ pub fn to_item(job: &ClipJob, write_id: &str) -> Item {
 /// # Errors
 /// [`StoreError::Unreadable`] names the unreadable attribute.
 pub fn from_item(operation: &'static str, item: &Item) -> Result<ClipJob, StoreError> {
-    let mut job = ClipJob::from(read_body::<StoredClipJob>(operation, item)?);
-    if item.contains_key("outbox") {
-        job.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
-    }
-    Ok(job)
+    let (form, outbox) = read_item::<StoredClipJob>(operation, item)?;
+    Ok(ClipJob { outbox, ..form.into() })
 }

@@ -10,6 +10,7 @@ use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{ClipJob, ClipJobId, Timestamp};
 
 use crate::aggregates::AggregateTable;
+use crate::items::packed::StoredForm;
 use crate::jobs::counters::CounterTable;
 
 /// The Clips table.
@@ -27,6 +28,12 @@ impl ClipTable {
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
         Self { items: AggregateTable::new(client, table, counters, clock) }
+    }
+
+    /// The same table, with items written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { items: self.items.storing(form) }
     }
 
     /// Reads a job that does not exist: a first call, which opens the connection.

@@ -11,6 +11,9 @@ use reelhook_app::views::captions::CAPTIONS;
 use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
 
+use crate::items::shards::{CounterShards, EndedShards};
+use crate::jobs::active::shards::ActiveShards;
+
 /// Missing and invalid variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadEnvironment(Vec<String>);
@@ -144,6 +147,31 @@ impl Environment {
     /// MAX_WORKERS: the concurrency limit of runs.
     pub fn max_workers(&mut self) -> usize {
         self.parsed("MAX_WORKERS", 3)
+    }
+
+    /// FAIR_SHARE_PERCENT: the part of the slots that one owner or key holds at most.
+    pub fn fair_share_percent(&mut self) -> usize {
+        self.parsed("FAIR_SHARE_PERCENT", 100)
+    }
+
+    /// ACTIVE_SHARDS and ACTIVE_SHARDS_BEFORE: the shards of the index of jobs under way, now and before.
+    pub fn active_shards(&mut self) -> ActiveShards {
+        ActiveShards::new(self.parsed("ACTIVE_SHARDS", 1), self.parsed("ACTIVE_SHARDS_BEFORE", 1))
+    }
+
+    /// ENDED_SHARDS and ENDED_SHARDS_BEFORE: the shards of the indexes of what has ended, now and before.
+    pub fn ended_shards(&mut self) -> EndedShards {
+        EndedShards::new(self.parsed("ENDED_SHARDS", 1), self.parsed("ENDED_SHARDS_BEFORE", 1))
+    }
+
+    /// COUNTER_SHARDS: the shards of the counters of ended jobs.
+    pub fn counter_shards(&mut self) -> CounterShards {
+        CounterShards::new(self.parsed("COUNTER_SHARDS", 1))
+    }
+
+    /// ADMISSION_SHARDS: the rows that grant slots to runs.
+    pub fn admission_shards(&mut self) -> usize {
+        self.parsed("ADMISSION_SHARDS", 1)
     }
 
     /// PUBLIC_BASE_URL, or one of the names that the four original systems used (docs/contract/README.md, Settings).

@@ -1,19 +1,26 @@
 //! The stored forms of log lines and live events: this version's, and those of version 0.2 and older.
 //!
+//! A packed row is the row of its last line. It has the lines before that one, compressed, inside of that line, since the
+//! index `by-day` carries no other attribute; an older function shows the last line alone. Its live events are in an
+//! attribute of their own.
+//!
 //! Older versions stored both as StreamGank's view rendered them. While a deployment replaces functions of such a
 //! version, they may read rows of this one. They show log lines without `job_id`, `type` and `source`, which this
 //! version does not store. They do not see its live events, which are in another attribute: viewers get these from the
 //! first function of this version that they reconnect to.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, RenderedEvent, StoredLive};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive, lines_of, live_of};
 use reelhook_app::store::StoreError;
 use reelhook_app::views::Dialect;
-use reelhook_domain::{LogLevel, Subject, Timestamp};
+use reelhook_domain::{LogLevel, Recorded, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::items::{Item, json, read, text};
+use crate::items::packed::{OF_AGGREGATES, deflate, parsed};
+use crate::items::{Item, b, json, read, text};
 
 /// The attribute of a log line in either form: the index `by-day` carries no other.
 pub(crate) const LINE: &str = "line";
@@ -21,8 +28,10 @@ pub(crate) const LINE: &str = "line";
 pub(crate) const LIVE: &str = "live_events";
 /// The attribute of live events that version 0.2 or older rendered.
 const RENDERED: &str = "live";
+/// The attribute of the live events of several versions, compressed.
+pub(crate) const PACKED_LIVE: &str = "packed_live";
 /// The attributes of live events.
-pub(crate) const LIVE_ATTRIBUTES: [&str; 2] = [LIVE, RENDERED];
+pub(crate) const LIVE_ATTRIBUTES: [&str; 3] = [LIVE, RENDERED, PACKED_LIVE];
 
 /// The stored form of a log line. A rendered line has all of these members and others, so that this reads both forms.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +46,9 @@ struct StoredLine {
     /// Rendered lines name none: those of all dialects were in StreamGank's form.
     #[serde(default, skip_serializing_if = "is_default")]
     dialect: Dialect,
+    /// The lines before this one that are packed into its row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    earlier: Option<String>,
 }
 
 fn is_default(dialect: &Dialect) -> bool {
@@ -50,35 +62,65 @@ struct RenderedRow {
     events: Vec<Value>,
 }
 
-/// The stored form of a log line.
-pub(crate) fn stored_line(at: Timestamp, dialect: Dialect, entry: &LogEntry) -> AttributeValue {
-    let LogEntry { event_type, level, message, details } = entry.clone();
-    json(&StoredLine { timestamp: at.to_string(), event_type, level, message, details, dialect })
+/// The attributes of a row's line and its live events.
+pub(crate) fn attributes(row: &LogRow) -> Vec<(&'static str, AttributeValue)> {
+    let part = |part: fn(&Recorded) -> Recorded| {
+        let parts = row.packed.iter().map(part).filter(|recorded| !recorded.is_empty());
+        Some(parts.collect::<Vec<_>>()).filter(|parts| !parts.is_empty()).map(|parts| packed(&parts))
+    };
+    let earlier = part(|of| Recorded { live: None, ..of.clone() }).map(|packed| STANDARD_NO_PAD.encode(packed));
+    let line = row.entry.clone().map(|LogEntry { event_type, level, message, details }| {
+        let (timestamp, dialect) = (row.at.to_string(), row.dialect);
+        (LINE, json(&StoredLine { timestamp, event_type, level, message, details, dialect, earlier }))
+    });
+    let live = row.live.as_ref().map(|live| (LIVE, json(live)));
+    let packed_live = part(|of| Recorded { lines: Vec::new(), ..of.clone() }).map(|packed| (PACKED_LIVE, b(packed)));
+    line.into_iter().chain(live).chain(packed_live).collect()
 }
 
-/// Reads a log line.
-pub(crate) fn line(operation: &'static str, item: &Item) -> Result<LogLine, StoreError> {
+/// Reads the line of a row, and those before it that are packed into the row with their sort keys.
+pub(crate) fn lines(operation: &'static str, item: &Item) -> Result<(LogLine, Vec<(String, LogLine)>), StoreError> {
     let unreadable =
         |name: &str| StoreError::Unreadable { operation, reason: format!("attribute `{name}` is invalid") };
     let subject = text(item, "job_id").and_then(|id| Subject::parse(id).ok()).ok_or_else(|| unreadable("job_id"))?;
-    let StoredLine { timestamp, event_type, level, message, details, dialect } = read(operation, item, LINE)?;
+    let StoredLine { timestamp, event_type, level, message, details, dialect, earlier } = read(operation, item, LINE)?;
     let at = Timestamp::parse(&timestamp).ok_or_else(|| unreadable("line.timestamp"))?;
-    Ok(LogLine { subject, dialect, at, entry: LogEntry { event_type, level, message, details } })
+    let earlier: Vec<Recorded> = match earlier {
+        Some(text) => {
+            let packed = STANDARD_NO_PAD.decode(text).map_err(|_| unreadable("line.earlier"))?;
+            unpacked(&packed).ok_or_else(|| unreadable("line.earlier"))?
+        }
+        None => Vec::new(),
+    };
+    let earlier = lines_of(&subject, dialect, &earlier);
+    Ok((LogLine { subject, dialect, at, entry: LogEntry { event_type, level, message, details } }, earlier))
 }
 
-/// The stored form of live events.
-pub(crate) fn stored_live(row: &LiveRow) -> AttributeValue {
-    json(row)
-}
-
-/// Reads live events.
-pub(crate) fn live(operation: &'static str, item: &Item) -> Result<StoredLive, StoreError> {
+/// Reads the live events of a row after a version, by versions.
+pub(crate) fn live(operation: &'static str, item: &Item, after: u64) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+    if let Some(packed) = item.get(PACKED_LIVE) {
+        let recorded: Option<Vec<Recorded>> = packed.as_b().ok().and_then(|packed| unpacked(packed.as_ref()));
+        let reason = || format!("attribute `{PACKED_LIVE}` is invalid");
+        let recorded = recorded.ok_or_else(|| StoreError::Unreadable { operation, reason: reason() })?;
+        return Ok(live_of(&recorded, after));
+    }
+    let version = text(item, "seq").and_then(|seq| seq.split('.').next()?.parse().ok()).unwrap_or_default();
     if item.contains_key(LIVE) {
-        return read(operation, item, LIVE).map(StoredLive::Events);
+        return Ok(vec![(version, StoredLive::Events(read::<LiveRow>(operation, item, LIVE)?))]);
     }
     let RenderedRow { after, events } = read(operation, item, RENDERED)?;
     let event = |data: Value| RenderedEvent { ends: ends(&data), data };
-    Ok(StoredLive::Rendered { after, events: events.into_iter().map(event).collect() })
+    Ok(vec![(version, StoredLive::Rendered { after, events: events.into_iter().map(event).collect() })])
+}
+
+/// Versions as compressed JSON, as in the bodies of items.
+fn packed(versions: &[Recorded]) -> Vec<u8> {
+    deflate(OF_AGGREGATES, &serde_json::to_vec(versions).expect("our own types are JSON"))
+}
+
+/// Reads compressed versions; none if they are invalid.
+fn unpacked(packed: &[u8]) -> Option<Vec<Recorded>> {
+    parsed(packed).ok()
 }
 
 /// Whether a job ended with a rendered event.

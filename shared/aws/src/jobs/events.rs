@@ -4,19 +4,20 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
+use reelhook_app::jobs::logs::{LOG_DAYS, LOG_SHARDS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
-use reelhook_app::outbox::rows::{LogRow, StoredLive};
+use reelhook_app::outbox::rows::{LogLine, LogRow, StoredLive, sort_key};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, Subject, Timestamp};
+use reelhook_domain::{Admission, Delivery, DeliveryId, SlotRow, Slots, Subject, Timestamp};
 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;
+use crate::items::shards::EndedShards;
 use crate::items::{Item, s, text, ttl};
 use crate::jobs::counters::CounterTable;
-use crate::jobs::event_rows::{self, LINE, LIVE, LIVE_ATTRIBUTES, stored_line, stored_live};
+use crate::jobs::event_rows::{self, LINE, LIVE_ATTRIBUTES};
 use crate::webhooks::deliveries::DeliveryTable;
 
 /// The JobEvents table.
@@ -24,12 +25,20 @@ use crate::webhooks::deliveries::DeliveryTable;
 pub struct JobEventTable {
     client: aws_sdk_dynamodb::Client,
     table: String,
+    /// The shards of the index by day.
+    shards: EndedShards,
 }
 
 impl JobEventTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), shards: EndedShards::default() }
+    }
+
+    /// The same table, whose index by day has these shards.
+    #[must_use]
+    pub fn sharded(self, shards: EndedShards) -> Self {
+        Self { shards, ..self }
     }
 
     fn of_subject_query(&self, subject: &Subject, condition: &str, place: Option<&str>) -> QueryFluentBuilder {
@@ -45,7 +54,6 @@ impl JobEventTable {
 
     async fn live_rows(&self, subject: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
         let operation = "read live events";
-        let version = |item: &Item| text(item, "seq").and_then(|seq| seq.split('.').next()?.parse().ok());
         let mut start = None;
         loop {
             let query = self
@@ -62,10 +70,9 @@ impl JobEventTable {
                 .set_exclusive_start_key(start)
                 .limit(limit);
             let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-            let items = answer.items().iter();
-            let found: Vec<(u64, StoredLive)> = items
-                .map(|item| Ok((version(item).unwrap_or_default(), event_rows::live(operation, item)?)))
-                .collect::<Result<_, StoreError>>()?;
+            let rows = answer.items().iter().map(|item| event_rows::live(operation, item, after));
+            let mut found = rows.collect::<Result<Vec<_>, StoreError>>()?.concat();
+            found.truncate(usize::try_from(limit).unwrap_or_default());
             start = answer.last_evaluated_key;
             // A page may hold log lines only, and live events may follow.
             if !found.is_empty() || start.is_none() {
@@ -94,31 +101,47 @@ impl JobEventTable {
     }
 
     async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
-        let requests = chunk.iter().map(|row| put(log_item(row))).collect();
+        let shards = self.shards.written(LOG_SHARDS);
+        let requests = chunk.iter().map(|row| put(log_item(row, shards))).collect();
         write_all("write log", &self.client, &self.table, requests).await
     }
 }
 
-/// The lines of a query's answer, with their sort keys in the attribute `sort`.
-async fn page(query: QueryFluentBuilder, sort: &str, rows: usize) -> Result<Page, StoreError> {
+/// The lines of a query's answer. The sort keys of rows are in the attribute `sort`; `place` makes those of lines inside of
+/// rows from the ones in their log.
+async fn page(
+    query: QueryFluentBuilder,
+    sort: &str,
+    place: impl Fn(&LogLine, String) -> String,
+    rows: usize,
+) -> Result<Page, StoreError> {
     let operation = "read log";
     let answer = query.limit(i32::try_from(rows).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error(operation, error))?;
-    let place = |item: &Item| text(item, sort).unwrap_or_default().to_owned();
-    let lines = answer.items().iter().filter(|item| item.contains_key(LINE));
-    let lines = lines.map(|item| Ok(Line { place: place(item), line: event_rows::line(operation, item)? }));
-    let last = answer.last_evaluated_key().map(place);
-    Ok(Page { lines: lines.collect::<Result<_, StoreError>>()?, last })
+    let at = |item: &Item| text(item, sort).unwrap_or_default().to_owned();
+    let mut lines = Vec::new();
+    for item in answer.items().iter().filter(|item| item.contains_key(LINE)) {
+        let (line, earlier) = event_rows::lines(operation, item)?;
+        lines.push(Line { place: at(item), line });
+        lines.extend(earlier.into_iter().map(|(seq, line)| Line { place: place(&line, seq), line }));
+    }
+    let last = answer.last_evaluated_key().map(at);
+    Ok(Page { lines, last })
 }
 
 #[async_trait]
 impl LogStore for JobEventTable {
+    fn shards(&self) -> u32 {
+        self.shards.read(LOG_SHARDS)
+    }
+
     async fn of_subject(&self, subject: &Subject, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
-        page(self.of_subject_query(subject, "seq < :place", before).scan_index_forward(false), "seq", rows).await
+        let query = self.of_subject_query(subject, "seq < :place", before).scan_index_forward(false);
+        page(query, "seq", |_, seq| seq, rows).await
     }
 
     async fn of_subject_since(&self, subject: &Subject, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
-        page(self.of_subject_query(subject, "seq > :place", after), "seq", rows).await
+        page(self.of_subject_query(subject, "seq > :place", after), "seq", |_, seq| seq, rows).await
     }
 
     async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError> {
@@ -132,7 +155,7 @@ impl LogStore for JobEventTable {
             .expression_attribute_values(":from", s(from))
             .expression_attribute_values(":before", s(before))
             .scan_index_forward(false);
-        let mut page = page(query, "place", rows).await?;
+        let mut page = page(query, "place", |line, seq| day_place(line.at, &line.subject, &seq), rows).await?;
         // BETWEEN includes both ends.
         page.lines.retain(|line| line.place != before);
         Ok(page)
@@ -151,19 +174,17 @@ impl LiveStore for JobEventTable {
     }
 }
 
-fn log_item(row: &LogRow) -> Item {
-    let seq = format!("{:010}.{:02}", row.version, row.index);
+/// The item of a row, whose day has so many partitions in the index.
+fn log_item(row: &LogRow, shards: u32) -> Item {
+    let seq = sort_key(row.version, row.index);
     let mut item: Item = [("job_id", s(row.subject.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, LOG_DAYS))]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-    if let Some(entry) = &row.entry {
-        item.insert(LINE.to_owned(), stored_line(row.at, row.dialect, entry));
-        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.subject))));
+    if row.entry.is_some() {
+        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.subject, shards))));
         item.insert("place".to_owned(), s(day_place(row.at, &row.subject, &seq)));
     }
-    if let Some(live) = &row.live {
-        item.insert(LIVE.to_owned(), stored_live(live));
-    }
+    item.extend(event_rows::attributes(row).into_iter().map(|(name, value)| (name.to_owned(), value)));
     item
 }
 
@@ -181,8 +202,8 @@ pub struct FanoutTables {
 
 #[async_trait]
 impl EventStore for FanoutTables {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
-        self.deliveries.put_event(event).await
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+        self.deliveries.put_event(event, deliveries).await
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
@@ -207,18 +228,18 @@ impl FanoutStore for FanoutTables {
         self.log.remove(subject).await
     }
 
-    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
-        self.counters.count(step, (self.now)()).await
+    async fn count(&self, steps: &[CountStep]) -> Vec<Result<(), StoreError>> {
+        self.counters.count(steps, (self.now)()).await
     }
 }
 
 #[async_trait]
 impl AdmissionStore for FanoutTables {
-    async fn admission(&self) -> Result<Admission, StoreError> {
-        self.counters.admission().await
+    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
+        self.counters.admission_rows(at_least).await
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.counters.save_admission(admission).await
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+        self.counters.save_admission(changed).await
     }
 }

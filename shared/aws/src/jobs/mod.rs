@@ -1,8 +1,10 @@
 //! The tables of jobs: items, lists, logs, slots, counters, idempotency records and parked callbacks.
 
+pub mod active;
 pub mod admission;
 mod circuits;
 pub mod counters;
+pub(crate) mod counts;
 pub(crate) mod event_rows;
 pub mod events;
 pub(crate) mod idempotency;

@@ -1,18 +1,19 @@
 //! Reconciliation: what the counters of final states say, and what a count of the jobs themselves gives.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
 use reelhook_app::jobs::reconcile::{Counter, CounterStore};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Status, Timestamp};
 
 use crate::errors::store_error;
 use crate::items::{n, number, s, ttl};
-use crate::jobs::counters::{COUNTER_DAYS, CounterTable, FINALS};
+use crate::jobs::counters::CounterTable;
+use crate::jobs::counts::{COUNTER_DAYS, partition};
 use crate::jobs::table::JobTable;
-use crate::retry::send_update;
+use crate::retry::{RetryClock, send_update};
+use crate::transactions::{Cancelled, cancelled};
 
 /// Counters and the jobs that they count.
 pub struct Reconciler {
@@ -23,18 +24,45 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
+    /// An update of the row of the first shard, which has what was suspected of the counter.
     fn update(&self, status: Status, day: &str) -> UpdateItemFluentBuilder {
         let update = self.counters.client().update_item().table_name(self.counters.name());
-        update.key("pk", s(FINALS)).key("sk", s(row(status, day)))
+        update.key("pk", s(partition(0))).key("sk", s(row(status, day)))
     }
+
+    /// The value of a counter in each shard; none where it has no row there.
+    async fn values(&self, status: Status, day: &str) -> Result<Vec<Option<i64>>, StoreError> {
+        let rows = self.counters.counter_rows(&row(status, day)).await?;
+        Ok(rows.iter().map(|item| number(item, "count")).collect())
+    }
+
+    /// A part of a transaction: the row of another shard has still this value.
+    fn unchanged(&self, shard: usize, sk: &str, value: Option<i64>) -> TransactWriteItem {
+        let mut check = ConditionCheck::builder()
+            .table_name(self.counters.name())
+            .key("pk", s(partition(shard)))
+            .key("sk", s(sk))
+            .condition_expression(value.map_or("attribute_not_exists(#count)", |_| "#count = :was"))
+            .expression_attribute_names("#count", "count");
+        if let Some(value) = value {
+            check = check.expression_attribute_values(":was", n(value));
+        }
+        TransactWriteItem::builder().condition_check(check.build().expect("table, key and condition are set")).build()
+    }
+}
+
+/// The sum of the shards of a counter.
+fn sum(values: &[Option<i64>]) -> i64 {
+    values.iter().flatten().sum()
 }
 
 #[async_trait]
 impl CounterStore for Reconciler {
     async fn counter(&self, status: Status, day: &str) -> Result<Counter, StoreError> {
-        let item = self.counters.get("read counter", FINALS, &row(status, day)).await?.unwrap_or_default();
-        let suspected = number(&item, "counted").zip(number(&item, "counted_at_value"));
-        Ok(Counter { value: number(&item, "count").unwrap_or_default(), suspected })
+        let rows = self.counters.counter_rows(&row(status, day)).await?;
+        let suspected = rows.first().and_then(|item| number(item, "counted").zip(number(item, "counted_at_value")));
+        let value = rows.iter().filter_map(|item| number(item, "count")).sum();
+        Ok(Counter { value, suspected })
     }
 
     async fn count_jobs(&self, status: Status, day: &str) -> Result<i64, StoreError> {
@@ -63,26 +91,40 @@ impl CounterStore for Reconciler {
     }
 
     async fn correct(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
-        let update = self
-            .update(status, day)
+        let (operation, sk, values) = ("mend counter", row(status, day), self.values(status, day).await?);
+        if sum(&values) != was {
+            // The counter changed meanwhile; the next reconciliation compares again.
+            return Ok(());
+        }
+        let first = values.first().copied().flatten().unwrap_or_default();
+        let update = Update::builder()
+            .table_name(self.counters.name())
+            .key("pk", s(partition(0)))
+            .key("sk", s(&sk))
             .update_expression(
                 "SET #count = :to, expires_at = if_not_exists(expires_at, :end) REMOVE counted, counted_at_value",
             )
-            .expression_attribute_values(":end", counter_end(day))
             .condition_expression("#count = :was OR attribute_not_exists(#count)")
             .expression_attribute_names("#count", "count")
-            .expression_attribute_values(":to", n(to))
-            .expression_attribute_values(":was", n(was));
-        match send_update(self.counters.client(), update).await {
-            Ok(_) => Ok(()),
-            // The counter changed meanwhile; the next reconciliation compares again.
-            Err(error)
-                if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(())
+            .expression_attribute_values(":end", counter_end(day))
+            .expression_attribute_values(":to", n(first + to - was))
+            .expression_attribute_values(":was", n(first));
+        let update = TransactWriteItem::builder().update(update.build().expect("table and key are set")).build();
+        let others = values.iter().enumerate().skip(1).map(|(shard, value)| self.unchanged(shard, &sk, *value));
+        let items: Vec<TransactWriteItem> = [update].into_iter().chain(others).collect();
+        let waits = RetryClock::of(self.counters.client());
+        let mut retry = waits.retry();
+        while retry.attempt().await {
+            let write = self.counters.client().transact_write_items().set_transact_items(Some(items.clone()));
+            let Err(error) = write.send().await else { return Ok(()) };
+            match cancelled(operation, error) {
+                // As above.
+                Cancelled::Condition(_) => return Ok(()),
+                Cancelled::Conflict => {}
+                Cancelled::Failed(error) => return Err(error),
             }
-            Err(error) => Err(store_error("mend counter", error)),
         }
+        Err(StoreError::Busy { operation, source: "the counter was written during each attempt".into() })
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
-    Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata, NoRetry,
-    Origin, OwnerId, PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status,
-    StepRecord, Steps, Timestamp, WebUrl, Worker,
+    Emitted, Engine, ExternalRun, ExternalTask, History, Incomplete, Job, JobId, JobKind, Ledger, LogTally, Metadata,
+    NoRetry, Origin, OwnerId, PiecesRun, Polls, Priority, RenderId, RenderStatus, Request, Retries, Run, RunTimes,
+    Start, Status, StepRecord, Steps, Timestamp, WebUrl, Worker,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub(super) struct StoredJob {
     pause_after_extraction: bool,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    priority: Option<u8>,
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
@@ -116,6 +118,8 @@ pub(super) struct StoredJob {
     log_counted: LogTally,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     emitted: Vec<Emitted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    history: Option<History>,
 }
 
 /// A stored URL. A text that is not a URL must not make its job unreadable.
@@ -146,6 +150,7 @@ impl From<&Job> for StoredJob {
             input: job.request.input.clone(),
             pause_after_extraction: job.request.pause_after_extraction,
             metadata: job.request.metadata.clone(),
+            priority: Some(job.request.priority).filter(|priority| !priority.is_default()).map(Priority::get),
             created_at: job.created_at,
             started_at: run.times.started_at,
             completed_at: run.times.completed_at,
@@ -191,6 +196,7 @@ impl From<&Job> for StoredJob {
             log: job.ledger.log,
             log_counted: job.ledger.counted,
             emitted: job.emitted.clone(),
+            history: job.history.clone(),
         }
     }
 }
@@ -244,6 +250,7 @@ impl From<StoredJob> for Job {
                 pause_after_extraction: stored.pause_after_extraction,
                 callback,
                 metadata: stored.metadata,
+                priority: stored.priority.and_then(Priority::new).unwrap_or_default(),
             },
             origin: Origin { caller: stored.caller, traceparent: stored.traceparent, owner: stored.owner },
             created_at: stored.created_at,
@@ -251,7 +258,13 @@ impl From<StoredJob> for Job {
             deleted_at: stored.deleted_at,
             due_at: stored.due_at,
             retries: Retries { used: stored.retry_count, max: stored.max_retries, by_hand_at: stored.retried_at },
-            ledger: Ledger { live_version: stored.live_version, log: stored.log, counted: stored.log_counted },
+            ledger: Ledger {
+                live_version: stored.live_version,
+                log: stored.log,
+                counted: stored.log_counted,
+                usage: None,
+            },
+            history: stored.history,
             emitted: stored.emitted,
             outbox: Vec::new(),
             run: Run {

@@ -18,8 +18,9 @@ const LIVE: &str = "live";
 const LASTS: Duration = Duration::from_secs(20 * 60);
 /// How often an instance notes at most.
 const NOTED: Duration = Duration::from_secs(60);
-/// How long an instance remembers what it has read.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long an instance remembers what it has read. A read costs half if it may be a little behind, which is usually less than
+/// a second; a viewer gets what was missed meanwhile two seconds after it began to follow.
+const FRESH: Duration = Duration::from_millis(500);
 /// Days for which the row is kept.
 const DAYS: i64 = 1;
 
@@ -75,7 +76,7 @@ impl Viewers for ViewerFlag {
         if let Some((_, any)) = fresh {
             return Ok(any);
         }
-        let flag = self.counters.get("find viewers", LIVE, ALONE).await?;
+        let flag = self.counters.get_eventually("find viewers", LIVE, ALONE).await?;
         let any = flag.and_then(|flag| number(&flag, "until")).is_some_and(|until| now.millis() < until);
         self.known(|known| known.read = Some((now, any)));
         Ok(any)

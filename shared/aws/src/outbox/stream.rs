@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::fanout::AnyVersion;
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
-use serde_json::Value;
+use reelhook_domain::{Effect, HistorySource, Job, Timestamp};
 
-use crate::items::{Item, b, n, number, s};
+use crate::items::packed::{effect_kinds, newer_dictionary};
+use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, b, n, number, s};
 
-/// How long a record with an unknown kind of effect waits for a newer version of the function.
-const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
+/// How long a record with an effect or a dictionary that is unknown waits for a newer version of the function.
+const UNKNOWN_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// A record of the stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +21,7 @@ pub enum Record<A: ?Sized = Job> {
     Version(Box<A>),
     /// A record without effects: a removal, a migration, or a version with an empty outbox.
     Nothing,
-    /// A record with an effect that a newer version of the function may know, and the reason.
+    /// A record with an effect or a dictionary that a newer version of the function may know, and the reason.
     TooNew(String),
     /// A record that can never be processed, and the reason.
     Poison(String),
@@ -49,7 +48,7 @@ pub fn id(record: &EventRecord) -> Option<&str> {
 }
 
 /// Reads a record; `decode` reads the aggregates of its table.
-pub fn read<A: Aggregate>(
+pub fn read<A: HistorySource>(
     record: &EventRecord,
     now: Timestamp,
     decode: impl Fn(&'static str, &Item) -> Result<A, StoreError>,
@@ -65,22 +64,38 @@ pub fn read<A: Aggregate>(
     if version <= before {
         return Record::Nothing;
     }
-    let Some(Ok(outbox)) = new.get("outbox").map(AttributeValue::as_s) else { return Record::Nothing };
-    let kinds: Vec<Value> = match serde_json::from_str(outbox) {
-        Ok(kinds) => kinds,
+    // An older function, which knows no history, has written this version.
+    let lost_history = number(&new, "schema") == Some(SCHEMA) && number(&old, "schema") == Some(SCHEMA_WITH_HISTORY);
+    let newer = |reason: String| {
+        let written = Timestamp(record.change.approximate_creation_date_time.timestamp_millis());
+        if now.since(written) < UNKNOWN_WAIT { Record::TooNew(reason) } else { Record::Poison(reason) }
+    };
+    if let Some(name) = newer_dictionary(&new) {
+        return newer(format!("the body names the unknown dictionary {name}"));
+    }
+    let kinds = match effect_kinds(&new) {
+        Ok(Some(kinds)) => kinds,
+        Ok(None) if lost_history => Vec::new(),
+        Ok(None) => return Record::Nothing,
         Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
     };
-    let unknown = kinds.iter().filter_map(|effect| effect["kind"].as_str()).find(|kind| !Effect::is_known(kind));
-    if let Some(kind) = unknown {
-        let written = Timestamp(record.change.approximate_creation_date_time.timestamp_millis());
-        let reason = format!("the outbox holds an effect of the unknown kind `{kind}`");
-        let waits = now.since(written) < UNKNOWN_KIND_WAIT;
-        return if waits { Record::TooNew(reason) } else { Record::Poison(reason) };
+    if let Some(kind) = kinds.iter().flatten().find(|kind| !Effect::is_known(kind)) {
+        return newer(format!("the outbox holds an effect of the unknown kind `{kind}`"));
     }
-    match decode("read stream record", &new) {
-        Ok(version) => Record::Version(Box::new(version)),
-        Err(error) => Record::Poison(error.to_string()),
+    let mut version = match decode("read stream record", &new) {
+        Ok(version) => version,
+        Err(error) => return Record::Poison(error.to_string()),
+    };
+    if lost_history {
+        match decode("read stream record", &old) {
+            Ok(before) => version.restore_history(&before),
+            Err(error) => return Record::Poison(error.to_string()),
+        }
     }
+    if version.outbox().is_empty() {
+        return Record::Nothing;
+    }
+    Record::Version(Box::new(version))
 }
 
 /// The texts, numbers and bytes of an image; nothing else of it is read.

@@ -1,14 +1,13 @@
 //! A project as an item of the Projects table: its stored form, its outbox, and the attributes of the indexes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_app::outbox::sweep::shard;
 use reelhook_app::store::StoreError;
 use reelhook_domain::projects::project::Project;
-use reelhook_domain::{Effect, ProjectId, Timestamp};
+use reelhook_domain::{ProjectId, Timestamp};
 
-use crate::aggregates::{Operations, Stored};
-use crate::items::packed::{body, read_body};
-use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+use crate::aggregates::{Operations, Stored, due_key};
+use crate::items::packed::{item_of, read_item};
+use crate::items::{Item, n, s, ttl};
 use crate::projects::stored_project::StoredProject;
 
 /// The number of days for which ended projects are kept.
@@ -50,32 +49,20 @@ impl Stored for Project {
 
 /// The item of a project: the stored form and the outbox, and the attributes of the indexes.
 pub fn to_item(project: &Project, write_id: &str) -> Item {
-    let (form, body) = body(&StoredProject::from(project));
-    let mut item: Item = [
-        ("id", s(project.id.as_str())),
-        ("version", n(project.version)),
-        ("schema", n(SCHEMA)),
-        ("write_id", s(write_id)),
-        ("status", s(project.status().name())),
-        ("created_at", n(project.created_at.millis())),
-        (form, body),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    let mut item = item_of(project, &StoredProject::from(project), write_id);
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
-    if !project.outbox.is_empty() {
-        set("outbox", json(&project.outbox));
-    }
     // The due sweep also cancels what a deletion had no room for.
     if let Some(due) = project.due_at {
-        set("due_shard", s(format!("due#{}", shard(project.id.as_str()))));
-        set("due_at", n(due.millis()));
+        for (name, value) in due_key(project.id.as_str(), due) {
+            set(name, value);
+        }
     }
     if project.deleted_at.is_some() {
         set("expires_at", ttl(project.updated_at, TOMBSTONE_DAYS));
         return item;
     }
     set("list", s(PROJECTS));
+    set("created_at", n(project.created_at.millis()));
     if let Some(owner) = &project.origin.owner {
         set("owner", s(owner.as_str()));
     }
@@ -99,9 +86,6 @@ pub(super) fn waiting_rank(since: Timestamp) -> String {
 /// # Errors
 /// [`StoreError::Unreadable`] names the unreadable attribute.
 pub fn from_item(operation: &'static str, item: &Item) -> Result<Project, StoreError> {
-    let mut project = Project::from(read_body::<StoredProject>(operation, item)?);
-    if item.contains_key("outbox") {
-        project.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
-    }
-    Ok(project)
+    let (form, outbox) = read_item::<StoredProject>(operation, item)?;
+    Ok(Project { outbox, ..form.into() })
 }

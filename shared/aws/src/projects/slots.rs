@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::starts::Claimed;
+use reelhook_app::jobs::claims::Claimed;
 use reelhook_app::projects::store::SceneSlots;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::projects::project::Project;
-use reelhook_domain::{Admission, ProjectId};
+use reelhook_domain::{Admission, ProjectId, SlotRow, Slots};
 
 use crate::aggregates::AggregateTable;
 use crate::errors::store_error;
@@ -19,12 +19,14 @@ const SCENE_ADMISSION: &str = "scene-admission";
 
 #[async_trait]
 impl AdmissionStore for ProjectTable {
-    async fn admission(&self) -> Result<Admission, StoreError> {
-        self.items.counters.slots(SCENE_ADMISSION).await
+    /// Videos of scenes take minutes, so that one row is never the limit.
+    async fn admission_rows(&self, _: usize) -> Result<Slots, StoreError> {
+        self.items.counters.slots(SCENE_ADMISSION).await.map(Slots::from)
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.items.counters.save_slots(SCENE_ADMISSION, admission).await
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+        let Some(SlotRow { row, .. }) = changed.first() else { return Ok(Saved::Done) };
+        self.items.counters.save_slots(SCENE_ADMISSION, row).await
     }
 }
 
@@ -40,6 +42,7 @@ impl SceneSlots for ProjectTable {
     }
 
     async fn claim(&self, project: &Project, admission: &Admission) -> Result<Claimed, StoreError> {
-        self.items.claim(project, self.items.counters.slots_put(SCENE_ADMISSION, admission)).await
+        let slots = self.items.counters.slots_put(SCENE_ADMISSION, admission);
+        self.items.claim(std::slice::from_ref(project), vec![slots]).await
     }
 }

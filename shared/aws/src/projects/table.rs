@@ -13,6 +13,7 @@ use reelhook_domain::projects::project::Project;
 use reelhook_domain::{ProjectId, Timestamp};
 
 use crate::aggregates::AggregateTable;
+use crate::items::packed::StoredForm;
 use crate::jobs::counters::CounterTable;
 
 /// The Projects table.
@@ -30,6 +31,12 @@ impl ProjectTable {
         clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
         Self { items: AggregateTable::new(client, table, counters, clock) }
+    }
+
+    /// The same table, with items written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { items: self.items.storing(form) }
     }
 
     /// Reads a project that does not exist: a first call, which opens the connection.

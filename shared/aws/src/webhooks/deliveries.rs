@@ -1,53 +1,100 @@
-//! The Deliveries table: a row for each event, each delivery, and each attempt but the newest.
+//! The Deliveries table: events and deliveries are put once, loaded together, and changed in batches.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures_util::future::join_all;
-use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, shard};
+use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedDelivery, SaveDeliveries};
-use reelhook_app::webhooks::deliveries::{
-    DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
-};
+use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedBatch, LoadedDelivery, SaveDeliveries};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EventId, Subject, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, Timestamp};
 use uuid::Uuid;
 
-use crate::batch::{BATCH_WRITE, STATEMENTS, Update, get_all, put, update_all, write_all};
+use crate::batch::{BATCH_WRITE, Read, STATEMENTS, by_name, get_all, get_from, put, update_all, write_all};
 use crate::errors::store_error;
-use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
+use crate::items::packed::StoredForm;
+use crate::items::shards::{EndedShards, MOST_ENDED_SHARDS};
+use crate::items::{Item, n, s, text};
+use crate::webhooks::endpoints::{EndpointTable, state, state_key};
+use crate::webhooks::rows::{
+    Key, NAMED, Rows, attempt_item, delivery_item, delivery_key, delivery_partition, delivery_update, event_items,
+    event_key, further_item, is_older, key, named, older_event_item, older_event_key, read_row,
+};
 
-/// How many of the newest attempts one delivery is shown with.
-const SHOWN_ATTEMPTS: i32 = 100;
+/// The attributes of events and deliveries that are loaded.
+const LOADED: &[&str] = &["pk", "sk", "body", "place"];
 
 /// The Deliveries table.
 #[derive(Debug, Clone)]
 pub struct DeliveryTable {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) table: String,
+    form: StoredForm,
+    /// The shards of the indexes by day and by due time.
+    pub(crate) shards: EndedShards,
+    /// The table whose states are read together with deliveries.
+    endpoints: Option<String>,
 }
 
 impl DeliveryTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        let (form, shards) = (StoredForm::default(), EndedShards::default());
+        Self { client, table: table.into(), form, shards, endpoints: None }
     }
 
-    async fn put_if_absent(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(())
+    /// The same, with events and deliveries written in this form.
+    #[must_use]
+    pub fn storing(self, form: StoredForm) -> Self {
+        Self { form, ..self }
+    }
+
+    /// The same, whose indexes by day and by due time have these shards.
+    #[must_use]
+    pub fn sharded(self, shards: EndedShards) -> Self {
+        Self { shards, ..self }
+    }
+
+    /// The same, which reads states of these endpoints together with deliveries.
+    #[must_use]
+    pub fn beside(self, endpoints: &EndpointTable) -> Self {
+        Self { endpoints: Some(endpoints.table.clone()), ..self }
+    }
+
+    /// Puts an item, unless there is one with its key: then the answer is that one.
+    async fn put_new(&self, operation: &'static str, item: Item) -> Result<Option<Item>, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = put.send().await else { return Ok(None) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Some(failed.item().cloned().unwrap_or_default()))
             }
-            Err(error) => Err(store_error(operation, error)),
+            _ => Err(store_error(operation, error)),
         }
+    }
+
+    /// The rows with these keys that exist; strongly consistent.
+    pub(crate) async fn rows(&self, operation: &'static str, keys: &BTreeSet<Key>) -> Result<Rows, StoreError> {
+        let mut rows = Rows::default();
+        if !keys.is_empty() {
+            let mut found = get_from(operation, &self.client, vec![self.read(keys)]).await?;
+            rows.add(found.remove(&self.table).unwrap_or_default());
+        }
+        Ok(rows)
+    }
+
+    fn read(&self, keys: &BTreeSet<Key>) -> Read<'_> {
+        Read { table: &self.table, attributes: LOADED, keys: keys.iter().map(key).collect() }
     }
 
     /// The items with these keys that exist, by partition; strongly consistent.
@@ -62,7 +109,17 @@ impl DeliveryTable {
 
 #[async_trait]
 impl DueDeliveries for DeliveryTable {
-    async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+    /// The shards that are read, and each minute another one of all, so that deliveries are found that are in none of those.
+    fn parts(&self) -> u32 {
+        self.shards.read(SHARDS) + 1
+    }
+
+    async fn due_deliveries(&self, part: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+        let read = self.shards.read(SHARDS);
+        let shard = if part < read { part } else { minute_of(now) % (MOST_ENDED_SHARDS * SHARDS) };
+        if part >= read && shard < read {
+            return Ok(Vec::new());
+        }
         let query = self
             .client
             .query()
@@ -73,69 +130,149 @@ impl DueDeliveries for DeliveryTable {
             .expression_attribute_values(":now", n(now.millis()))
             .limit(PER_SHARD);
         let answer = query.send().await.map_err(|error| store_error("find due deliveries", error))?;
-        Ok(answer
-            .items()
-            .iter()
-            .filter_map(|item| {
-                let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
-                Some((id, EventId::parse(text(item, "event_id")?).ok()?))
-            })
-            .collect())
+        let (mut due, mut nameless) = (Vec::with_capacity(answer.items().len()), Vec::new());
+        for item in answer.items() {
+            let id = text(item, "pk").and_then(|pk| DeliveryId::parse(pk.strip_prefix("delivery#")?));
+            let Some(id) = id else { continue };
+            match text(item, "event_id").and_then(|event| EventId::parse(event).ok()) {
+                Some(event) => due.push((id, event)),
+                // Version 0.2 has sent an ended delivery again: it does not put back the event's id.
+                None => nameless.push(id),
+            }
+        }
+        if !nameless.is_empty() {
+            due.extend(self.load_all(&nameless).await?.into_iter().map(|delivery| (delivery.id, delivery.event_id)));
+        }
+        Ok(due)
     }
 }
 
 #[async_trait]
 impl EventStore for DeliveryTable {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
-        let mut item = key(&event_partition(&event.id), "event");
-        item.insert("schema".to_owned(), n(SCHEMA));
-        item.insert("job_id".to_owned(), s(event.subject.as_str()));
-        item.insert("body".to_owned(), json(event));
-        // Longer than a delivery whose attempts span days.
-        item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
-        self.put_if_absent("put event", item).await
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+        let operation = "put event";
+        if self.form == StoredForm::Text {
+            return self.put_new(operation, older_event_item(event)).await.map(drop);
+        }
+        let (first, _) = deliveries.split_at(deliveries.len().min(NAMED));
+        let mut known = None;
+        for item in event_items(event, first, self.shards) {
+            known = self.put_new(operation, item).await?;
+        }
+        let mut left = unnamed(deliveries, first, known.as_ref());
+        while let Some(next) = left.first().copied() {
+            let (chunk, _) = left.split_at(left.len().min(NAMED));
+            let known = self.put_new(operation, further_item(event, chunk, self.shards)).await?;
+            left = unnamed(&left, chunk, known.as_ref());
+            // The row has its key from this one.
+            left.retain(|id| *id != next);
+        }
+        Ok(())
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.put_if_absent("put delivery", delivery_item(delivery, &Uuid::new_v4().simple().to_string())).await
+        let item = delivery_item(delivery, &new_write_id(), self.form, self.shards);
+        self.put_new("put delivery", item).await.map(drop)
     }
+}
+
+/// Those of these deliveries that a row does not name, which was put with `first` of them unless it was `known` before.
+fn unnamed(deliveries: &[DeliveryId], first: &[DeliveryId], known: Option<&Item>) -> Vec<DeliveryId> {
+    let named: BTreeSet<DeliveryId> = match known {
+        Some(item) => named(item).into_iter().map(|(_, id)| id).collect(),
+        None => first.iter().copied().collect(),
+    };
+    deliveries.iter().copied().filter(|id| !named.contains(id)).collect()
 }
 
 #[async_trait]
 impl SaveDeliveries for DeliveryTable {
-    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
-        let operation = "save deliveries";
-        let call = Uuid::new_v4().simple();
-        let chunk = |chunk: &[Delivery]| {
-            // A call changes each delivery once, so its id distinguishes its writes from all others.
-            let updates = chunk.iter().map(|delivery| delivery_update(delivery, call.to_string())).collect();
-            let stored = |item: &Item| read(operation, item, "body");
-            update_all(operation, &self.client, &self.table, updates, stored)
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let operation = "read deliveries";
+        let mut unique = BTreeSet::new();
+        // DynamoDB refuses a key that comes twice.
+        let ids: Vec<DeliveryId> = ids.iter().copied().filter(|id| unique.insert(*id)).collect();
+        let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_key(*id))).collect();
+        let found = self.get_all(operation, &keys).await?;
+        let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));
+        let readable = |item: &Item| match read_row(operation, item) {
+            Ok(delivery) => Some(delivery),
+            Err(error) => {
+                // One unreadable delivery must not hide the others.
+                tracing::error!(%error, "unreadable delivery left out");
+                None
+            }
         };
-        join_all(deliveries.chunks(STATEMENTS).map(chunk)).await.into_iter().flatten().collect()
+        Ok(in_order.filter_map(readable).collect())
+    }
+
+    async fn save_all(&self, deliveries: &[&Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
+        let operation = "save deliveries";
+        // A call changes each delivery once, so its id distinguishes its writes from all others.
+        let write_id = new_write_id();
+        let update = |delivery: &&Delivery| delivery_update(delivery, &write_id, self.form, self.shards);
+        let stored = |item: &Item| read_row(operation, item);
+        let calls = deliveries
+            .chunks(STATEMENTS)
+            .map(|chunk| update_all(operation, &self.client, &self.table, chunk, &write_id, update, stored));
+        join_all(calls.collect::<Vec<_>>()).await.into_iter().flatten().collect()
     }
 }
 
 #[async_trait]
 impl DeliveryRows for DeliveryTable {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<LoadedDelivery>, StoreError> {
+    async fn load(&self, ids: &[(DeliveryId, EventId)], endpoints: &[EndpointId]) -> Result<LoadedBatch, StoreError> {
         let operation = "load deliveries";
-        let mut keys: Vec<Item> = Vec::with_capacity(ids.len() * 2);
-        for (delivery, event) in ids {
-            for key in [key(&delivery_partition(*delivery), "delivery"), key(&event_partition(event), "event")] {
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
-            }
+        let wanted = ids.iter().flat_map(|(delivery, event)| [delivery_key(*delivery), event_key(event)]);
+        let wanted: BTreeSet<Key> = wanted.collect();
+        let mut reads = vec![self.read(&wanted)];
+        let endpoints: &[EndpointId] = if self.endpoints.is_some() { endpoints } else { &[] };
+        if let Some(table) = &self.endpoints {
+            let keys = endpoints.iter().map(state_key).collect();
+            reads.push(Read { table, attributes: &[], keys });
         }
-        let found = self.get_all(operation, &keys).await?;
-        let rows = |(delivery, event): &(DeliveryId, EventId)| {
-            let rows = (found.get(&delivery_partition(*delivery)), found.get(&event_partition(event)));
-            let (Some(delivery), event) = rows else { return Ok(None) };
-            let event = event.map(|event| read(operation, event, "body")).transpose()?;
-            Ok(Some((read(operation, delivery, "body")?, event)))
-        };
-        Ok(ids.iter().map(rows).collect())
+        let mut found = get_from(operation, &self.client, reads).await?;
+        let states = self.endpoints.as_ref().and_then(|table| found.remove(table)).unwrap_or_default();
+        let states = by_name(states.into_iter(), "id");
+        let mut rows = Rows::default();
+        rows.add(found.remove(&self.table).unwrap_or_default());
+        // Events of deliveries that an older version created, and of those that this one did in the form of older ones.
+        let missing = ids.iter().filter(|(delivery, event)| {
+            let row = rows.get(&delivery_key(*delivery));
+            row.is_some_and(|row| is_older(row) || rows.get(&event_key(event)).is_none())
+        });
+        let missing: BTreeSet<Key> = missing.map(|(_, event)| older_event_key(event)).collect();
+        rows.add_all(self.rows(operation, &missing).await?);
+        let mut events: HashMap<(&EventId, bool), Arc<EventRow>> = HashMap::with_capacity(ids.len());
+        let mut deliveries: Vec<LoadedDelivery> = Vec::with_capacity(ids.len());
+        for (id, event) in ids {
+            let Some(item) = rows.get(&delivery_key(*id)) else {
+                deliveries.push(Ok(None));
+                continue;
+            };
+            let same = (event, is_older(item));
+            let loaded = || -> LoadedDelivery {
+                let delivery = read_row(operation, item)?;
+                let row = match (events.get(&same), rows.event_of(item, event)) {
+                    (Some(row), _) => Some(Arc::clone(row)),
+                    (None, Some(row)) => Some(Arc::new(read_row(operation, row)?)),
+                    (None, None) => None,
+                };
+                Ok(Some((delivery, row)))
+            };
+            let loaded = loaded();
+            if let Ok(Some((_, Some(row)))) = &loaded {
+                events.insert(same, Arc::clone(row));
+            }
+            deliveries.push(loaded);
+        }
+        Ok(LoadedBatch {
+            deliveries,
+            states: endpoints
+                .iter()
+                .map(|id| (id.clone(), states.get(id.as_str()).map(state).unwrap_or_default()))
+                .collect(),
+        })
     }
 }
 
@@ -150,163 +287,12 @@ impl AttemptRecorder for DeliveryTable {
     }
 }
 
-#[async_trait]
-impl DeliveryQueries for DeliveryTable {
-    async fn of_subject(
-        &self,
-        subject: &Subject,
-        before: &str,
-        limit: usize,
-    ) -> Result<Vec<ListedDelivery>, StoreError> {
-        let query = self.client.query().table_name(&self.table).index_name("by-job");
-        let query = query.key_condition_expression("job_id = :of AND place < :place");
-        let query = query.expression_attribute_values(":of", s(subject.as_str()));
-        listed(query.scan_index_forward(false), before, limit).await
-    }
-
-    async fn of_day(
-        &self,
-        day: &str,
-        shard: u32,
-        before: &str,
-        limit: usize,
-    ) -> Result<Vec<ListedDelivery>, StoreError> {
-        let query = self.client.query().table_name(&self.table).index_name("by-day");
-        let query = query.key_condition_expression("day_shard = :of AND place < :place");
-        let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
-        listed(query.scan_index_forward(false), before, limit).await
-    }
-
-    async fn of_day_after(
-        &self,
-        day: &str,
-        shard: u32,
-        after: &str,
-        limit: usize,
-    ) -> Result<Vec<ListedDelivery>, StoreError> {
-        let query = self.client.query().table_name(&self.table).index_name("by-day");
-        let query = query.key_condition_expression("day_shard = :of AND place > :place");
-        let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
-        listed(query.scan_index_forward(true), after, limit).await
-    }
-
-    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
-        let operation = "list deliveries";
-        let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_partition(*id), "delivery")).collect();
-        let found = self.get_all(operation, &keys).await?;
-        let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));
-        let readable = |item: &Item| match read(operation, item, "body") {
-            Ok(delivery) => Some(delivery),
-            Err(error) => {
-                // One unreadable delivery must not hide the list.
-                tracing::error!(%error, "unreadable delivery not listed");
-                None
-            }
-        };
-        Ok(in_order.filter_map(readable).collect())
-    }
-
-    async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
-        let operation = "read delivery";
-        let partition = delivery_partition(id);
-        let found = self.get_all(operation, &[key(&partition, "delivery")]).await?;
-        let Some(item) = found.get(&partition) else { return Ok(None) };
-        let delivery: Delivery = read(operation, item, "body")?;
-        let query = self.client.query().table_name(&self.table);
-        let query = query
-            .key_condition_expression("pk = :pk AND begins_with(sk, :attempts)")
-            .expression_attribute_values(":pk", s(&partition))
-            .expression_attribute_values(":attempts", s("attempt#"))
-            .consistent_read(true)
-            .scan_index_forward(false)
-            .limit(SHOWN_ATTEMPTS);
-        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-        let rows = answer.items().iter().rev().map(|item| read(operation, item, "body"));
-        let attempts = delivery.all_attempts(rows.collect::<Result<_, _>>()?);
-        let event = self.get_all(operation, &[key(&event_partition(&delivery.event_id), "event")]).await?;
-        let event = event.into_values().next().map(|item| read(operation, &item, "body")).transpose()?;
-        Ok(Some(DeliveryDetails { delivery, event, attempts }))
-    }
+/// The number of a minute.
+fn minute_of(now: Timestamp) -> u32 {
+    u32::try_from(now.seconds() / 60).unwrap_or_default()
 }
 
-/// Cursors and ids of the deliveries that a query of an index finds before or after a cursor.
-async fn listed(query: QueryFluentBuilder, cursor: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
-    let query = query.expression_attribute_values(":place", s(cursor));
-    let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
-    let answer = answer.map_err(|error| store_error("list deliveries", error))?;
-    let entry = |item: &Item| {
-        let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
-        Some((text(item, "place")?.to_owned(), id))
-    };
-    Ok(answer.items().iter().filter_map(entry).collect())
-}
-
-fn delivery_partition(id: DeliveryId) -> String {
-    format!("delivery#{id}")
-}
-
-fn event_partition(id: &EventId) -> String {
-    format!("event#{id}")
-}
-
-fn key(pk: &str, sk: &str) -> Item {
-    [("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))].into()
-}
-
-fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
-    let mut item = key(&delivery_partition(delivery.id), "delivery");
-    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
-    set("schema", n(SCHEMA));
-    set("version", n(delivery.version));
-    set("write_id", s(write_id));
-    set("event_id", s(delivery.event_id.as_str()));
-    set("job_id", s(delivery.subject.as_str()));
-    set("place", s(delivery_cursor(delivery)));
-    set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
-    set("body", json(delivery));
-    set("expires_at", expiry(delivery));
-    if let Some(due) = delivery.due_at {
-        set("due_shard", due_shard(delivery.id));
-        set("due_at", n(due.millis()));
-    }
-    item
-}
-
-/// The attributes that change from one version of a delivery to the next.
-fn delivery_update(delivery: &Delivery, write_id: String) -> Update {
-    let mut set = vec![
-        ("version", n(delivery.version)),
-        ("write_id", s(&write_id)),
-        ("body", json(delivery)),
-        ("expires_at", expiry(delivery)),
-    ];
-    if let Some(due) = delivery.due_at {
-        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.millis()))]);
-    }
-    Update {
-        key: [s(delivery_partition(delivery.id)), s("delivery")],
-        set,
-        remove: match delivery.due_at {
-            Some(_) => &[],
-            None => &["due_shard", "due_at"],
-        },
-        version: n(delivery.version - 1),
-        write_id,
-    }
-}
-
-fn expiry(delivery: &Delivery) -> AttributeValue {
-    ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS)
-}
-
-fn due_shard(id: DeliveryId) -> AttributeValue {
-    s(format!("due#{}", shard(&id.to_string())))
-}
-
-fn attempt_item(id: DeliveryId, attempt: &Attempt) -> Item {
-    let mut item = key(&delivery_partition(id), &format!("attempt#{:06}", attempt.number));
-    item.insert("schema".to_owned(), n(SCHEMA));
-    item.insert("body".to_owned(), json(attempt));
-    item.insert("expires_at".to_owned(), ttl(attempt.started_at, DELIVERY_DAYS));
-    item
+/// A random id of one write: long enough to tell it from the one that was stored.
+fn new_write_id() -> String {
+    format!("{:016x}", Uuid::new_v4().as_u64_pair().1)
 }

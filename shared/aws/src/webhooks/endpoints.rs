@@ -1,5 +1,7 @@
 //! The Endpoints table: the state of each endpoint, beside its settings.
 
+use std::fmt::{Display, Write as _};
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -9,8 +11,8 @@ use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::callback::is_callback;
 use reelhook_domain::{
-    CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
-    Timestamp, WarningLevel,
+    AttemptClaim, CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow,
+    Slot, Timestamp, WarningLevel,
 };
 
 use crate::batch::get_all;
@@ -45,7 +47,7 @@ impl EndpointTable {
     /// # Errors
     /// [`StoreError`].
     pub async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError> {
-        let keys: Vec<Item> = ids.iter().map(|id| [("id".to_owned(), s(id.as_str()))].into()).collect();
+        let keys: Vec<Item> = ids.iter().map(state_key).collect();
         let found = get_all("load endpoints", &self.client, &self.table, "id", &keys).await?;
         Ok(ids.iter().map(|id| found.get(id.as_str()).map(state).unwrap_or_default()).collect())
     }
@@ -125,16 +127,19 @@ impl EndpointAdmission for EndpointTable {
         was: &EndpointState,
         next: &EndpointState,
     ) -> Result<Option<EndpointState>, StoreError> {
+        // On condition of the revision the stored state is `was`, so only differences are written.
         let mut change = Expression::new();
         change.set("revision", n(next.revision));
-        change.set("window_index", n(next.window.index));
-        change.set("window_used", n(next.window.used));
-        change.set_or_remove("circuit_until", next.circuit.until.map(|at| n(at.millis())));
-        change.set_or_remove("candidate", next.circuit.candidate.map(|at| n(at.millis())));
-        change.set_or_remove("line", next.concurrency.queue_end.map(|at| n(at.millis())));
+        change.set_if_other("window_index", Some(was.window.index), Some(next.window.index));
+        change.set_if_other("window_used", Some(was.window.used), Some(next.window.used));
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
+        change.set_if_other("circuit_until", millis(was.circuit.until), millis(next.circuit.until));
+        change.set_if_other("candidate", millis(was.circuit.candidate), millis(next.circuit.candidate));
+        change.set_if_other("line", millis(was.concurrency.queue_end), millis(next.concurrency.queue_end));
+        change.set_if_other("changed_at", millis(was.concurrency.changed_at), millis(next.concurrency.changed_at));
         let (held, taken) = (&was.concurrency.slots, &next.concurrency.slots);
         for slot in taken.iter().filter(|slot| !held.contains(slot)) {
-            change.set(&slot_name(slot.holder), s(format!("{} {}", slot.attempts, slot.until.millis())));
+            change.set(&slot_name(slot.holder), s(slot_text(slot)));
         }
         for slot in held.iter().filter(|slot| taken.iter().all(|other| other.holder != slot.holder)) {
             change.remove(&slot_name(slot.holder));
@@ -170,6 +175,14 @@ impl EndpointAdmission for EndpointTable {
             None => Ok(Some(self.state(id).await?)),
         }
     }
+
+    async fn extend(&self, id: &EndpointId, slot: &Slot) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set(&slot_name(slot.holder), s(slot_text(slot)));
+        let update = change.apply(self.update(id));
+        send_update(&self.client, update).await.map_err(|error| store_error("extend slot", error)).map(|_| ())
+    }
 }
 
 #[async_trait]
@@ -177,7 +190,8 @@ impl EndpointHealthStore for EndpointTable {
     async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
         let mut change = Expression::new();
         change.add("revision", n(1));
-        change.remove(&slot_name(report.holder));
+        change.set("changed_at", n(report.at.millis()));
+        change.set_or_remove(&slot_name(report.holder), report.kept.as_ref().map(|slot| s(slot_text(slot))));
         if let Some(latency_ms) = report.latency_ms {
             change.set("latency_ms", n(latency_ms));
         }
@@ -341,6 +355,13 @@ impl Expression {
         }
     }
 
+    /// Sets or removes a number that differs from the stored one.
+    fn set_if_other<N: Display + PartialEq>(&mut self, name: &str, was: Option<N>, next: Option<N>) {
+        if was != next {
+            self.set_or_remove(name, next.map(n));
+        }
+    }
+
     fn add(&mut self, name: &str, value: AttributeValue) {
         let (name, value) = (self.name(name), self.value(value));
         self.add.push(format!("{name} {value}"));
@@ -366,7 +387,13 @@ impl Expression {
     }
 }
 
-fn state(item: &Item) -> EndpointState {
+/// The key of an endpoint's state.
+pub(crate) fn state_key(id: &EndpointId) -> Item {
+    [("id".to_owned(), s(id.as_str()))].into()
+}
+
+/// Reads an endpoint's state.
+pub(crate) fn state(item: &Item) -> EndpointState {
     let time = |name: &str| number(item, name).map(Timestamp);
     let small = |name: &str| number(item, name).and_then(|number| u32::try_from(number).ok());
     let large = |name: &str| number(item, name).and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
@@ -395,15 +422,39 @@ fn state(item: &Item) -> EndpointState {
             limit: small("width"),
             queue_end: time("line"),
             slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
+            changed_at: time("changed_at"),
         },
         latency_ms: large("latency_ms"),
         success_permille: small("success_permille"),
     }
 }
 
-/// Reads `slot_<holder>`: the number of attempts, and when the slot expires.
+/// What `slot_<holder>` contains: the number of attempts; when the slot expires, stops counting and began; and its claims.
+fn slot_text(slot: &Slot) -> String {
+    let times = [slot.until, slot.busy_until, slot.started_at].map(Timestamp::millis);
+    let mut text = format!("{} {} {} {}", slot.attempts, times[0], times[1], times[2]);
+    for AttemptClaim { delivery, attempt } in &slot.claims {
+        // Writing to a string cannot fail.
+        let _ = match attempt {
+            1 => write!(text, " {delivery:x}"),
+            _ => write!(text, " {delivery:x}.{attempt}"),
+        };
+    }
+    text
+}
+
+/// Reads `slot_<holder>`; version 0.2 stored only the number of attempts and when the slot expires.
 fn slot(name: &str, value: &AttributeValue) -> Option<Slot> {
     let holder = u64::from_str_radix(name.strip_prefix(SLOT)?, 16).ok()?;
-    let (attempts, until) = value.as_s().ok()?.split_once(' ')?;
-    Some(Slot { holder, attempts: attempts.parse().ok()?, until: Timestamp(until.parse().ok()?) })
+    let mut parts = value.as_s().ok()?.split(' ');
+    let attempts = parts.next()?.parse().ok()?;
+    let until = Timestamp(parts.next()?.parse().ok()?);
+    let mut time = || Some(Timestamp(parts.next()?.parse().ok()?));
+    let (busy_until, started_at) = (time().unwrap_or(until), time().unwrap_or(until));
+    Some(Slot { holder, attempts, until, busy_until, started_at, claims: parts.filter_map(claim).collect() })
+}
+
+fn claim(text: &str) -> Option<AttemptClaim> {
+    let (delivery, attempt) = text.split_once('.').unwrap_or((text, "1"));
+    Some(AttemptClaim { delivery: u64::from_str_radix(delivery, 16).ok()?, attempt: attempt.parse().ok()? })
 }

@@ -3,7 +3,9 @@
 pub mod cloud_transport;
 pub mod deliveries;
 pub mod endpoints;
+mod lists;
 pub mod recoveries;
 pub mod registrations;
+pub mod rows;
 pub mod secrets;
 pub mod triggers;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Delivery, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, Timestamp};
 
 use crate::jobs::counters::CounterTable;
 use crate::webhooks::deliveries::DeliveryTable;
@@ -19,8 +19,8 @@ pub struct TriggerTables {
 
 #[async_trait]
 impl EventStore for TriggerTables {
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
-        self.deliveries.put_event(event).await
+    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+        self.deliveries.put_event(event, deliveries).await
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {

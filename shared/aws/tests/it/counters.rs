@@ -8,12 +8,12 @@ use reelhook_app::jobs::reconcile::{Counter, CounterStore};
 use reelhook_app::jobs::renders::{Callback, RenderStore};
 use reelhook_app::limits::LeaseStore;
 use reelhook_app::outbox::fanout::CountStep;
-use reelhook_app::store::Saved;
+use reelhook_app::store::{Saved, StoreError};
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::reconcile::Reconciler;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, Status, WebUrl};
+use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, SlotRow, Slots, Status, WebUrl};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
@@ -40,16 +40,21 @@ fn admission(version: u64) -> Admission {
     Admission { version, paused: true, active: [("job_1.1.1".to_owned(), NOON)].into(), ..Admission::default() }
 }
 
+/// The first row of slots in this version.
+fn first(version: u64) -> [SlotRow; 1] {
+    [SlotRow { number: 0, row: admission(version) }]
+}
+
 #[tokio::test]
 async fn the_admission_item_is_read_as_it_was_written() {
     let (counters, calls) = table(|_, _| ok());
-    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Done);
+    assert_eq!(counters.save_admission(&first(4)).await.unwrap(), Saved::Done);
     let call = calls.only();
     assert_eq!(call.at("/ConditionExpression"), "attribute_not_exists(pk) OR #version = :version");
     assert_eq!(call.at("/ExpressionAttributeValues"), &json!({ ":version": { "N": "3" } }));
     let answer = json!({ "Item": call.at("/Item") });
     let (counters, calls) = table(move |_, _| (200, answer.clone()));
-    assert_eq!(counters.admission().await.unwrap(), admission(4));
+    assert_eq!(counters.admission().await.unwrap(), Slots::from(admission(4)));
     assert_eq!(calls.only().at("/ConsistentRead"), &json!(true));
 }
 
@@ -58,10 +63,10 @@ async fn a_changed_admission_item_is_a_conflict_with_the_stored_one() {
     let theirs =
         json!({ "write_id": { "S": "theirs" }, "body": { "S": serde_json::to_string(&admission(4)).unwrap() } });
     let (counters, _) = table(move |_, _| condition_failed(Some(&theirs)));
-    let saved = counters.save_admission(&admission(4)).await.unwrap();
+    let saved = counters.save_admission(&first(4)).await.unwrap();
     assert_eq!(saved, Saved::Conflict(Some(Box::new(admission(4)))));
     let (counters, _) = table(|_, _| condition_failed(None));
-    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Conflict(None));
+    assert_eq!(counters.save_admission(&first(4)).await.unwrap(), Saved::Conflict(None));
 }
 
 #[tokio::test]
@@ -70,7 +75,7 @@ async fn an_admission_whose_response_was_lost_is_done() {
         0 => error("InternalServerError"),
         _ => condition_failed(Some(call.at("/Item"))),
     });
-    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Done);
+    assert_eq!(counters.save_admission(&first(4)).await.unwrap(), Saved::Done);
 }
 
 fn step(entered: bool) -> CountStep {
@@ -78,11 +83,18 @@ fn step(entered: bool) -> CountStep {
     CountStep { id, day: "2024-01-01".to_owned(), status: Some((Status::Failed, entered)), log: LogTally::default() }
 }
 
+/// Counts one step.
+async fn count(counters: &CounterTable, step: CountStep) -> Result<(), StoreError> {
+    let mut results = counters.count(&[step], NOON).await;
+    assert_eq!(results.len(), 1);
+    results.remove(0)
+}
+
 #[tokio::test]
 async fn a_count_is_one_transaction_of_marker_and_counter() {
     for (entered, by) in [(true, "1"), (false, "-1")] {
         let (counters, calls) = table(|_, _| ok());
-        counters.count(&step(entered), NOON).await.unwrap();
+        count(&counters, step(entered)).await.unwrap();
         let call = calls.only();
         let marker = call.at("/TransactItems/0/Put");
         assert_eq!(marker["Item"]["pk"], json!({ "S": "counted#job_1.7.2" }));
@@ -99,8 +111,8 @@ async fn a_count_is_one_transaction_of_marker_and_counter() {
 async fn the_lines_of_a_log_are_counted_in_the_same_transaction() {
     let (counters, calls) = table(|_, _| ok());
     let log = LogTally { info: 9, error: 1, bytes: 700, ..LogTally::default() };
-    counters.count(&CountStep { log, ..step(true) }, NOON).await.unwrap();
-    counters.count(&CountStep { log, status: None, ..step(true) }, NOON).await.unwrap();
+    count(&counters, CountStep { log, ..step(true) }).await.unwrap();
+    count(&counters, CountStep { log, status: None, ..step(true) }).await.unwrap();
     let all = calls.all();
     let update = all[0].at("/TransactItems/1/Update");
     let expression = "ADD #count :count, #log_info :log_info, #log_error :log_error, #log_bytes :log_bytes \
@@ -113,7 +125,7 @@ async fn the_lines_of_a_log_are_counted_in_the_same_transaction() {
     // An archive and its count are kept for longer than the jobs of its day.
     let (counters, calls) = table(|_, _| ok());
     let log = LogTally { archived: 1, ..LogTally::default() };
-    counters.count(&CountStep { log, ..step(true) }, NOON).await.unwrap();
+    count(&counters, CountStep { log, ..step(true) }).await.unwrap();
     let archived = calls.only().at("/TransactItems/2/Update").clone();
     assert_eq!(archived["Key"]["sk"], json!({ "S": "2024-01-01#archived" }));
     let expires = json!({ "N": (NOON.seconds() + 365 * 86_400).to_string() });
@@ -163,11 +175,11 @@ async fn a_key_is_recorded_once() {
 #[tokio::test]
 async fn a_count_is_not_repeated_and_a_failed_one_is_an_error() {
     let (counters, calls) = table(|_, _| cancelled(&["ConditionalCheckFailed", "None"]));
-    counters.count(&step(true), NOON).await.unwrap();
+    count(&counters, step(true)).await.unwrap();
     assert_eq!(calls.all().len(), 1);
     for (reasons, expected) in [(["None", "ThrottlingError"], "busy"), (["None", "ValidationError"], "refused")] {
         let (counters, calls) = table(move |_, _| cancelled(&reasons));
-        assert_eq!(kind(&counters.count(&step(true), NOON).await.unwrap_err()), expected, "{reasons:?}");
+        assert_eq!(kind(&count(&counters, step(true)).await.unwrap_err()), expected, "{reasons:?}");
         assert_eq!(calls.all().len(), 1, "{reasons:?}");
     }
 }
@@ -182,7 +194,7 @@ async fn a_conflicting_count_is_retried_in_place() {
     ] {
         let script = move |_: &Call, before: usize| if before < conflicts { cancelled(&reasons) } else { ok() };
         let (client, calls, waits) = waiting_dynamodb(script);
-        CounterTable::new(client, "Counters").count(&step(true), NOON).await.unwrap();
+        count(&CounterTable::new(client, "Counters"), step(true)).await.unwrap();
         let calls = calls.all();
         assert_eq!((calls.len(), waits.count()), (conflicts + 1, conflicts), "{reasons:?}");
         let items = |call: &Call| call.at("/TransactItems").clone();
@@ -192,25 +204,31 @@ async fn a_conflicting_count_is_retried_in_place() {
         0 => cancelled(&["None", "TransactionConflict"]),
         _ => cancelled(&["ConditionalCheckFailed", "TransactionConflict"]),
     });
-    counters.count(&step(true), NOON).await.unwrap();
+    count(&counters, step(true)).await.unwrap();
     assert_eq!(calls.all().len(), 2, "a concurrent replay has counted it");
 }
 
 #[tokio::test]
 async fn a_count_with_a_conflict_in_every_attempt_is_busy() {
     let (counters, calls) = table(|_, _| cancelled(&["None", "TransactionConflict"]));
-    assert_eq!(kind(&counters.count(&step(true), NOON).await.unwrap_err()), "busy");
+    assert_eq!(kind(&count(&counters, step(true)).await.unwrap_err()), "busy");
     assert_eq!(calls.all().len(), 10);
 }
 
 #[tokio::test]
 async fn reconciling_waits_for_counts_that_are_under_way() {
-    let (reconciler, calls) =
-        reconciler(|_, before| if before % 2 == 0 { error("TransactionConflictException") } else { ok() });
+    let (reconciler, calls) = reconciler(|call, before| match call.operation.as_str() {
+        "GetItem" => (200, json!({ "Item": { "count": { "N": "3" } } })),
+        "TransactWriteItems" if before == 6 => cancelled(&["TransactionConflict"]),
+        "UpdateItem" if before % 2 == 0 => error("TransactionConflictException"),
+        _ => ok(),
+    });
     reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
     reconciler.trust(Status::Failed, "2024-01-01").await.unwrap();
     reconciler.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
-    assert_eq!(calls.operations(), ["UpdateItem"; 6]);
+    let updates = ["UpdateItem"; 4].into_iter();
+    let expected = updates.chain(["GetItem", "GetItem", "TransactWriteItems", "TransactWriteItems"]);
+    assert_eq!(calls.operations(), expected.collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -230,10 +248,13 @@ async fn a_counter_is_read_with_its_suspected_difference() {
 
 #[tokio::test]
 async fn a_suspected_difference_is_stored_with_the_counter_until_it_is_corrected() {
-    let (reconciler, calls) = reconciler(|_, _| ok());
+    let (reconciler, calls) = reconciler(|call, _| match call.at("/Key/sk/S").as_str() {
+        Some("2024-01-01#failed") if call.operation == "GetItem" => (200, json!({ "Item": { "count": { "N": "3" } } })),
+        _ => ok(),
+    });
     reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
     reconciler.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
-    let [suspect, mend] = &calls.all()[..] else { panic!() };
+    let [suspect, _, _, mend] = &calls.all()[..] else { panic!() };
     let kept = "expires_at = if_not_exists(expires_at, :end)";
     // 32 days after the start of the day.
     let end = json!({ "N": (1_704_067_200 + 32 * 86_400).to_string() });
@@ -244,18 +265,29 @@ async fn a_suspected_difference_is_stored_with_the_counter_until_it_is_corrected
     let values = json!({ ":counted": { "N": "4" }, ":value": { "N": "3" }, ":end": end });
     assert_eq!(suspect.at("/ExpressionAttributeValues"), &values);
     assert_eq!(
-        mend.at("/UpdateExpression"),
+        mend.at("/TransactItems/0/Update/UpdateExpression"),
         &json!(format!("SET #count = :to, {kept} REMOVE counted, counted_at_value"))
     );
-    assert_eq!(mend.at("/ConditionExpression"), "#count = :was OR attribute_not_exists(#count)");
+    let condition = mend.at("/TransactItems/0/Update/ConditionExpression");
+    assert_eq!(condition, "#count = :was OR attribute_not_exists(#count)");
     let values = json!({ ":to": { "N": "4" }, ":was": { "N": "3" }, ":end": end });
-    assert_eq!(mend.at("/ExpressionAttributeValues"), &values);
+    assert_eq!(mend.at("/TransactItems/0/Update/ExpressionAttributeValues"), &values);
+    assert_eq!(mend.at("/TransactItems").as_array().map(Vec::len), Some(1), "there is one shard");
 }
 
 #[tokio::test]
 async fn a_counter_that_changed_during_its_correction_is_left_to_the_next_run() {
-    let (reconciler, _) = reconciler(|_, _| condition_failed(None));
-    reconciler.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+    let three = || (200, json!({ "Item": { "count": { "N": "3" } } }));
+    let (reconciler_of_3, calls) = reconciler(move |call, _| match call.operation.as_str() {
+        "GetItem" => three(),
+        _ => cancelled(&["ConditionalCheckFailed"]),
+    });
+    reconciler_of_3.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+    assert_eq!(calls.all().len(), 3);
+    // It is another value already.
+    let (reconciler_of_3, calls) = reconciler(move |_, _| three());
+    reconciler_of_3.correct(Status::Failed, "2024-01-01", 2, 4).await.unwrap();
+    assert_eq!(calls.operations(), ["GetItem", "GetItem"]);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
-    Timestamp, WarningLevel,
+    AttemptClaim, CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow,
+    Slot, Timestamp, WarningLevel,
 };
 use reelhook_testkit::NOON;
 use serde_json::json;
@@ -19,6 +19,24 @@ fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (En
 
 fn id() -> EndpointId {
     EndpointId::parse("ep_1").unwrap()
+}
+
+/// A slot of version 0.2.
+fn slot(holder: u64, attempts: u32, until: Timestamp) -> Slot {
+    Slot { holder, attempts, until, busy_until: until, started_at: until, claims: Vec::new() }
+}
+
+#[tokio::test]
+async fn an_extended_slot_is_written_whatever_others_record() {
+    let (store, calls) = table(|_, _| ok());
+    let slot = Slot {
+        busy_until: Timestamp(5),
+        claims: vec![AttemptClaim { delivery: 10, attempt: 1 }],
+        ..slot(2, 1, Timestamp(9))
+    };
+    store.extend(&id(), &slot.extended()).await.unwrap();
+    assert_eq!(resolved(&calls.only(), "/UpdateExpression"), "SET slot_2 = 1 9 9 9 a ADD revision 1");
+    assert_eq!(calls.only().at("/ConditionExpression"), &json!(null));
 }
 
 /// A call's expression with names and values instead of their placeholders.
@@ -52,7 +70,8 @@ async fn an_endpoint_s_state_is_read() {
         "circuit_until": { "N": "1704110400002" }, "probes": { "N": "2" }, "candidate": { "N": "1704110400003" },
         "warned": { "N": "50" }, "width": { "N": "4" }, "latency_ms": { "N": "321" }, "line": { "N": "1704110400004" },
         "registration": { "N": "5" }, "removed_at": { "N": "1704110400006" }, "told_failing": { "N": "1704110400007" }, "told": { "N": "1" }, "success_permille": { "N": "912" },
-        "slot_1f": { "S": "3 1704110400005" }, "slot_of_nobody": { "S": "?" },
+        "slot_1f": { "S": "3 1704110400005" }, "slot_of_nobody": { "S": "?" }, "changed_at": { "N": "1704110400009" },
+        "slot_2a": { "S": "2 1704110400008 1704110400007 1704110400006 1f 5e.3" },
     });
     let (store, _) = table(move |_, _| (200, json!({ "Item": item })));
     let at = |ms: i64| Some(Timestamp(1_704_110_400_000 + ms));
@@ -75,20 +94,30 @@ async fn an_endpoint_s_state_is_read() {
         concurrency: Concurrency {
             limit: Some(4),
             queue_end: at(4),
-            slots: vec![Slot { holder: 31, attempts: 3, until: Timestamp(1_704_110_400_005) }],
+            slots: vec![
+                slot(31, 3, Timestamp(1_704_110_400_005)),
+                Slot {
+                    holder: 42,
+                    attempts: 2,
+                    until: Timestamp(1_704_110_400_008),
+                    busy_until: Timestamp(1_704_110_400_007),
+                    started_at: Timestamp(1_704_110_400_006),
+                    claims: vec![AttemptClaim { delivery: 31, attempt: 1 }, AttemptClaim { delivery: 94, attempt: 3 }],
+                },
+            ],
+            changed_at: at(9),
         },
     };
-    assert_eq!(store.endpoint(&id()).await.unwrap(), expected);
+    let mut state = store.endpoint(&id()).await.unwrap();
+    state.concurrency.slots.sort_by_key(|slot| slot.holder);
+    assert_eq!(state, expected);
 }
 
 #[tokio::test]
 async fn an_admission_is_saved_on_condition_that_nothing_changed() {
     let was = EndpointState {
         revision: 7,
-        concurrency: Concurrency {
-            slots: vec![Slot { holder: 1, attempts: 2, until: NOON }],
-            ..Concurrency::default()
-        },
+        concurrency: Concurrency { slots: vec![slot(1, 2, NOON)], ..Concurrency::default() },
         ..EndpointState::default()
     };
     let next = EndpointState {
@@ -96,7 +125,8 @@ async fn an_admission_is_saved_on_condition_that_nothing_changed() {
         window: RateWindow { index: 5, used: 6 },
         concurrency: Concurrency {
             queue_end: Some(NOON),
-            slots: vec![Slot { holder: 2, attempts: 3, until: Timestamp(9) }],
+            slots: vec![Slot { claims: vec![AttemptClaim { delivery: 255, attempt: 2 }], ..slot(2, 3, Timestamp(9)) }],
+            changed_at: Some(NOON),
             ..Concurrency::default()
         },
         ..EndpointState::default()
@@ -106,8 +136,8 @@ async fn an_admission_is_saved_on_condition_that_nothing_changed() {
     let call = calls.only();
     assert_eq!(
         resolved(&call, "/UpdateExpression"),
-        "SET revision = 8, window_index = 5, window_used = 6, line = 1704110400000, slot_2 = 3 9 \
-         REMOVE circuit_until, candidate, slot_1"
+        "SET revision = 8, window_index = 5, window_used = 6, line = 1704110400000, changed_at = 1704110400000, \
+         slot_2 = 3 9 9 9 ff.2 REMOVE slot_1"
     );
     assert_eq!(resolved(&call, "/ConditionExpression"), "revision = 7 OR (attribute_not_exists(revision) AND 7 = 0)");
     assert_eq!(call.at("/ReturnValuesOnConditionCheckFailure"), "ALL_OLD");
@@ -120,7 +150,7 @@ async fn an_admission_is_saved_on_condition_that_nothing_changed() {
     assert_eq!(store.admit(&id(), &was, &next).await.unwrap(), Some(EndpointState::default()));
     assert_eq!(calls.operations(), ["UpdateItem", "GetItem"]);
     // The stored item has this batch's slot if the response of the first attempt was lost.
-    let own = json!({ "revision": { "N": "8" }, "slot_2": { "S": "3 9" } });
+    let own = json!({ "revision": { "N": "8" }, "slot_2": { "S": "3 9 9 9 ff.2" } });
     let (store, _) = table(move |_, before| match before {
         0 => error("InternalServerError"),
         _ => condition_failed(Some(&own)),
@@ -131,6 +161,7 @@ async fn an_admission_is_saved_on_condition_that_nothing_changed() {
 fn report(failed: Option<u64>) -> EndpointReport {
     EndpointReport {
         holder: 31,
+        kept: None,
         at: NOON,
         failed,
         latency_ms: Some(40),
@@ -154,7 +185,7 @@ async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
     };
     check(
         report(None),
-        "SET latency_ms = 40, success_permille = 950, width = 2 ADD revision 1 \
+        "SET changed_at = 1704110400000, latency_ms = 40, success_permille = 950, width = 2 ADD revision 1 \
          REMOVE slot_1f, failures, failing_since, warned, circuit_until, candidate, probes",
     )
     .await;
@@ -166,7 +197,7 @@ async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
     };
     check(
         failed,
-        "SET latency_ms = 40, success_permille = 950, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
+        "SET changed_at = 1704110400000, latency_ms = 40, success_permille = 950, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
          probes = 3 ADD revision 1, width 7, failures 2 REMOVE slot_1f",
     )
     .await;
@@ -176,7 +207,11 @@ async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
         success_permille: None,
         ..report(Some(0))
     };
-    check(nothing, "ADD revision 1 REMOVE slot_1f").await;
+    check(nothing.clone(), "SET changed_at = 1704110400000 ADD revision 1 REMOVE slot_1f").await;
+    let kept = Some(Slot { attempts: 0, claims: vec![AttemptClaim { delivery: 10, attempt: 1 }], ..slot(31, 3, NOON) });
+    let unsaved =
+        "SET changed_at = 1704110400000, slot_1f = 0 1704110400000 1704110400000 1704110400000 a ADD revision 1";
+    check(EndpointReport { kept, ..nothing }, unsaved).await;
     // A longer pause is kept, so a failed condition is a success.
     let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });

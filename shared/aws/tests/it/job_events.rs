@@ -1,17 +1,23 @@
 //! The JobEvents table: batches of rows, rows that come back unprocessed inside a 200, and both stored forms.
 
+use std::sync::Arc;
+
 use reelhook_app::jobs::logs::{Line, LogStore, Page};
-use reelhook_app::outbox::fanout::FanoutStore;
+use reelhook_app::jobs::submit::SubmitStore;
+use reelhook_app::outbox::fanout::{FanoutStore, plan};
 use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive};
 use reelhook_app::store::StoreError;
 use reelhook_app::views;
 use reelhook_app::views::Dialect;
 use reelhook_app::watch::LiveStore;
+use reelhook_app::webhooks::subscriptions::Subscriptions;
+use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{JobId, JobSnapshot, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
-use reelhook_testkit::NOON;
+use reelhook_domain::{Event, Job, JobId, JobSnapshot, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
+use reelhook_testkit::{NOON, SceneStack, World, lived, make_job, policy, run, started};
 use serde_json::{Value, json};
 
 use crate::replay::{ATTEMPTS, Answer, Call, Calls, dynamodb, error, kind, ok};
@@ -43,6 +49,7 @@ fn lines(count: usize) -> Vec<LogRow> {
         at: NOON,
         entry: Some(entry(json!({ "z": index, "a": "Série" }))),
         live: None,
+        packed: Vec::new(),
     };
     (0..count).map(row).collect()
 }
@@ -134,10 +141,22 @@ async fn lines_are_written_in_batches_of_25() {
             r#""details":{"z":0,"a":"Série"}}"#,
         ) },
         "expires_at": { "N": (NOON.seconds() + 30 * 86_400).to_string() },
-        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job().into())) },
+        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job().into(), 4)) },
         "place": { "S": "1704110400000.job_1.0000000007.00" },
     });
     assert_eq!(first, expected);
+}
+
+#[tokio::test]
+async fn the_index_by_day_has_four_partitions_for_each_shard() {
+    for (shards, count) in [(EndedShards::default(), 4), (EndedShards::new(4, 1), 16)] {
+        let (mut tables, calls) = tables(|_, _| ok());
+        tables.log = tables.log.sharded(shards);
+        assert_eq!(LogStore::shards(&tables.log), count);
+        tables.put_logs(&lines(1)).await.remove(0).unwrap();
+        let row = calls.only().at("/RequestItems/JobEvents/0/PutRequest/Item/day_shard/S").clone();
+        assert_eq!(row, json!(format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job().into(), count))));
+    }
 }
 
 #[tokio::test]
@@ -192,8 +211,11 @@ async fn live_events_are_found_after_a_page_of_log_lines() {
     let events = vec![RenderedEvent { data: json!({ "type": "job_update" }), ends: false }];
     assert_eq!(found, [(9, StoredLive::Rendered { after: 3, events })]);
     let all = calls.all();
-    assert_eq!(all[0].at("/FilterExpression"), "attribute_exists(live_events) OR attribute_exists(live)");
-    assert_eq!(all[0].at("/ProjectionExpression"), "seq, live_events, live");
+    assert_eq!(
+        all[0].at("/FilterExpression"),
+        "attribute_exists(live_events) OR attribute_exists(live) OR attribute_exists(packed_live)"
+    );
+    assert_eq!(all[0].at("/ProjectionExpression"), "seq, live_events, live, packed_live");
     assert_eq!(all[0].at("/ExpressionAttributeValues/:after/S"), "0000000003.~");
     assert_eq!(all[1].at("/ExclusiveStartKey/seq/S"), "0000000007.00");
 }
@@ -252,7 +274,7 @@ async fn written(row: LogRow) -> Value {
 }
 
 fn row(dialect: Dialect, entry: Option<LogEntry>, live: Option<LiveRow>) -> LogRow {
-    LogRow { subject: job().into(), dialect, version: 7, index: 0, at: NOON, entry, live }
+    LogRow { subject: job().into(), dialect, version: 7, index: 0, at: NOON, entry, live, packed: Vec::new() }
 }
 
 #[tokio::test]
@@ -313,4 +335,117 @@ async fn functions_of_version_0_2_read_a_part_of_a_line_and_no_live_events() {
     for (name, value) in line.as_object().unwrap() {
         assert_eq!(*value, before[name], "{name}");
     }
+}
+
+/// A job with the log of a whole run, and the versions of it, by which each line had a row before.
+fn whole_run() -> (Vec<Job>, LogRow) {
+    let policy = policy();
+    let events = [vec![Event::Claim, started(1)], run(1, Some("render_1")), vec![Event::Cancel]].concat();
+    let mut versions = vec![make_job(1, NOON, &policy)];
+    for (seconds, event) in (1..).zip(&events) {
+        let now = NOON.after(std::time::Duration::from_secs(seconds * 7));
+        versions.push(lived(versions[versions.len() - 1].clone(), std::slice::from_ref(event), now, &policy));
+    }
+    let mut rows = planned(&versions[versions.len() - 1]);
+    assert_eq!(rows.len(), 1, "it took less than five minutes");
+    (versions, rows.remove(0))
+}
+
+fn planned(job: &Job) -> Vec<LogRow> {
+    plan(job, &Subscriptions::default(), SceneStack::default().links(), std::time::Duration::ZERO).logs
+}
+
+async fn items(rows: &[LogRow]) -> Vec<Value> {
+    let (tables, calls) = tables(|_, _| ok());
+    assert!(tables.put_logs(rows).await.iter().all(Result::is_ok));
+    let of = |call: &Call| call.at("/RequestItems/JobEvents").as_array().unwrap().clone();
+    calls.all().iter().flat_map(of).map(|row| row["PutRequest"]["Item"].clone()).collect()
+}
+
+/// The bytes of an item in DynamoDB's JSON, of which binary data are three quarters.
+fn bytes(item: &Value) -> usize {
+    item.as_object().unwrap().iter().map(|(name, value)| name.len() + value.to_string().len() - 8).sum()
+}
+
+#[tokio::test]
+async fn a_packed_row_has_every_line_and_live_event_that_rows_of_their_own_had() {
+    let (versions, packed) = whole_run();
+    let single: Vec<LogRow> = versions.iter().flat_map(|job| planned(&Job { history: None, ..job.clone() })).collect();
+    let (one, many) = (items(&[packed]).await, items(&single).await);
+    let found = async |items: Vec<Value>| {
+        let (client, _) = dynamodb(move |call, _| {
+            // The filter of live events, as DynamoDB applies it.
+            let all = call.at("/FilterExpression").is_null();
+            let has_live = |item: &&Value| ["live_events", "packed_live"].iter().any(|name| item.get(name).is_some());
+            let found: Vec<&Value> = items.iter().filter(|item| all || has_live(item)).collect();
+            (200, json!({ "Items": found }))
+        });
+        let table = JobEventTable::new(client, "JobEvents");
+        let mut lines = table.of_subject(&versions[0].id.clone().into(), None, 250).await.unwrap().lines;
+        let mut of_day = table.of_day("2024-01-01", 0, "0", "9", 250).await.unwrap().lines;
+        let live = table.live_since(&versions[0].id.clone().into(), 4, 250).await.unwrap();
+        for lines in [&mut lines, &mut of_day] {
+            lines.sort_by(|one, other| one.place.cmp(&other.place));
+        }
+        (lines, of_day, live)
+    };
+    let (packed, rows) = (found(one.clone()).await, found(many.clone()).await);
+    assert_eq!(packed.0, rows.0);
+    assert_eq!(packed.1, rows.1);
+    let newer: Vec<_> = rows.2.into_iter().filter(|(version, _)| *version > 4).collect();
+    assert_eq!(packed.2, newer);
+    let (size, before) = (bytes(&one[0]), many.iter().map(bytes).sum::<usize>());
+    println!("{} lines: {size} bytes in one row, {before} in {}", packed.0.len(), many.len());
+    assert!(size < before / 3, "{size} of {before} bytes");
+    // An older function shows the last line alone, at its own place.
+    let line: Value = serde_json::from_str(one[0]["line"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!((&line["message"], &one[0]["seq"]), (&json!("Job cancelled"), &many[many.len() - 1]["seq"]));
+    assert!(one[0].get("live_events").is_none() && one[0].get("live").is_none());
+}
+
+/// The bytes of an item as DynamoDB counts them, rounded up; base64 has four characters for three bytes.
+fn stored_bytes(item: &Value) -> usize {
+    let of = |value: &Value| match value["B"].as_str() {
+        Some(base64) => base64.len() / 4 * 3,
+        None => value["S"].as_str().or(value["N"].as_str()).expect("a known type").len(),
+    };
+    item.as_object().unwrap().iter().map(|(name, value)| name.len() + of(value)).sum()
+}
+
+#[tokio::test]
+async fn a_run_with_its_log_and_its_packed_row_take_two_write_units_each_at_most() {
+    let (versions, packed) = whole_run();
+    let (client, calls) = dynamodb(|_, _| ok());
+    let counters = CounterTable::new(client.clone(), "Counters");
+    let table = JobTable::new(client, "Jobs", counters, Arc::new(World::default()));
+    for job in &versions {
+        table.insert(job).await.unwrap();
+    }
+    let sizes: Vec<usize> = calls.all().iter().map(|call| stored_bytes(call.at("/Item"))).collect();
+    let row = stored_bytes(&items(&[packed]).await[0]);
+    println!("items of {sizes:?} bytes, and a row of {row}");
+    assert!(sizes.iter().chain([&row]).all(|size| *size <= 2048), "{sizes:?}, {row}");
+}
+
+#[tokio::test]
+async fn a_packed_row_that_can_t_be_read_names_what_is_invalid() {
+    let line =
+        |earlier: &str| rendered_line(&json!({})).replace("\"source\"", &format!("\"earlier\":{earlier},\"source\""));
+    for earlier in ["\"!\"", "\"AAAA\""] {
+        let read = table_of(json!({ "line": line(earlier) })).of_subject(&job().into(), None, 50).await;
+        assert!(read.unwrap_err().to_string().contains("line.earlier"), "{earlier}");
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_only_a_newer_version_knows_is_read_from_a_packed_row() {
+    let (versions, mut packed) = whole_run();
+    packed.packed[0].lines[0].event = "job_paused".into();
+    let stored = items(&[packed]).await;
+    let (client, _) = dynamodb(move |_, _| (200, json!({ "Items": stored })));
+    let table = JobEventTable::new(client, "JobEvents");
+    let found = table.of_subject(&versions[0].id.clone().into(), None, 250).await.unwrap().lines;
+    let types: Vec<&str> = found.iter().map(|line| line.line.entry.event_type.as_str()).collect();
+    assert_eq!(types.iter().filter(|name| **name == "job_paused").count(), 1, "{types:?}");
+    assert!(types.len() > 10, "the other lines of the row are read too: {types:?}");
 }

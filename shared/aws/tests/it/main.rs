@@ -3,6 +3,7 @@
 mod catalog;
 mod clips;
 mod cloud_transport;
+mod counter_shards;
 mod counters;
 mod credits;
 mod deliveries;
@@ -14,6 +15,7 @@ mod job_events;
 mod jobs;
 mod live;
 mod objects;
+mod opened;
 mod projects;
 mod queues;
 mod registrations;

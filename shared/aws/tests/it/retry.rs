@@ -65,7 +65,7 @@ async fn unprocessed_keys_and_rows_are_retried() {
     for left in [0, 1, 3] {
         let script = move |call: &Call, before: usize| if before < left { nothing_processed(call) } else { ok() };
         let of = tables(script);
-        of.deliveries.load(&[hint()]).await.unwrap();
+        of.deliveries.load(&[hint()], &[]).await.unwrap();
         assert_eq!((of.calls.all().len(), of.waits.count()), (left + 1, left), "deliveries");
         let of = tables(script);
         of.jobs.load_all(&[JobId::parse("job_1").unwrap()]).await.unwrap();

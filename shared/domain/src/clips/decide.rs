@@ -22,7 +22,7 @@ use crate::clips::request::ClipRequest;
 use crate::clips::run::{Engine, OwnRun, Run};
 use crate::clips::status::ClipStatus;
 use crate::pieces::Pieces;
-use crate::{Aggregate, ClipJobId, Decision, Effect, Emitted, Origin, Subject, Timestamp};
+use crate::{Aggregate, ClipJobId, Decision, Effect, Emitted, HistorySource, Origin, Subject, Timestamp};
 use change::{Change, Outcome, Refusal};
 
 /// A clip job that a client creates.
@@ -134,6 +134,8 @@ fn refusal_of_deleted(event: &Event) -> Option<Refusal> {
         | Event::Tick => Some(Ignored::Ended.into()),
     }
 }
+
+impl HistorySource for ClipJob {}
 
 impl Aggregate for ClipJob {
     type Id = ClipJobId;

@@ -1,12 +1,14 @@
-//! Admission of runs: one item with the slots of the runs under way, the pause switch, and the cutoffs of clears.
+//! A row of slots: those of the runs under way, the pause switch, and the cutoffs of clears. A queue has one row, or several
+//! ([`crate::Slots`]).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Job, Status, Timestamp};
 
-/// The admission item.
+/// A row of slots: an admission item.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Admission {
     /// Rises by one with each change.
@@ -20,7 +22,40 @@ pub struct Admission {
     /// The cutoffs that hide cleared jobs until they are removed.
     #[serde(default, skip_serializing_if = "ClearCutoffs::is_empty")]
     pub cleared: ClearCutoffs,
+    /// When a launcher last left jobs that may be waiting: it found no free slot, or it had started enough of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Timestamp>,
+    /// The arrangement of the rows that this one belongs to.
+    #[serde(default, skip_serializing_if = "Layout::is_default")]
+    pub layout: Layout,
 }
+
+/// An arrangement of slots in rows. All rows of a queue have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// How many rows there are.
+    pub rows: usize,
+    /// Counts the arrangements, so that rows of different ones are told apart.
+    pub epoch: u64,
+}
+
+impl Layout {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { rows: 1, epoch: 0 }
+    }
+}
+
+/// How long a freed slot causes a hint after a launcher left jobs waiting. While one waits, the due sweep makes a launcher
+/// look for a slot every minute.
+const WAITED_FOR: Duration = Duration::from_secs(3600);
+/// How often launchers note that they left jobs waiting.
+const NOTED: Duration = Duration::from_secs(60);
 
 /// The cutoffs of clears. They hide jobs from all readers at once; the due sweep then removes these jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -100,6 +135,18 @@ impl Admission {
         (active.len() < self.active.len()).then(|| Self { active, ..self.next() })
     }
 
+    /// The next version, which notes that a launcher left jobs waiting at `now`; none if that was noted shortly before.
+    pub fn leave(&self, now: Timestamp) -> Option<Self> {
+        let noted = self.left_at.is_some_and(|at| now.since(at) < NOTED);
+        (!noted).then(|| Self { left_at: Some(now), ..self.next() })
+    }
+
+    /// Whether jobs may wait for a slot, so that a freed slot needs a hint. Where no launcher left any, each waiting job has
+    /// a hint of its own under way.
+    pub fn may_wait(&self, now: Timestamp) -> bool {
+        self.left_at.is_some_and(|at| now.since(at) < WAITED_FOR)
+    }
+
     /// The next version, paused or not.
     pub fn pause(&self, paused: bool) -> Self {
         Self { paused, ..self.next() }
@@ -135,7 +182,8 @@ impl Admission {
         Self { cleared, ..self.next() }
     }
 
-    fn next(&self) -> Self {
+    /// The next version, unchanged.
+    pub(super) fn next(&self) -> Self {
         Self { version: self.version + 1, ..self.clone() }
     }
 
@@ -147,8 +195,6 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_000_000);
@@ -173,6 +219,19 @@ mod tests {
             Admission { cleared, ..Admission::default() }.clear_failed(NOW.after(Duration::from_millis(1)), 5);
         assert_eq!((newly, again.cleared.shown(Status::Failed, 5)), (3, 0));
         assert!(again.removed(&BTreeMap::new(), true).cleared.is_empty());
+    }
+
+    #[test]
+    fn a_launcher_that_leaves_jobs_waiting_is_noted_once_a_minute_and_counts_for_an_hour() {
+        let left = Admission::default().leave(NOW).unwrap();
+        assert_eq!((left.version, left.left_at), (1, Some(NOW)));
+        let after = |seconds| NOW.after(Duration::from_secs(seconds));
+        assert_eq!(left.leave(after(59)), None);
+        assert_eq!(left.leave(after(60)).unwrap().left_at, Some(after(60)));
+        assert!(!Admission::default().may_wait(NOW));
+        assert!(left.may_wait(after(3599)) && !left.may_wait(after(3600)));
+        let freed = left.take("a.1.1", NOW, after(9), 1).unwrap().free(&["a.1.1"]).unwrap();
+        assert!(freed.may_wait(NOW), "a freed slot does not end it: more jobs may wait");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod renders;
 mod starts;
 mod steps;
 mod timers;
+mod usage;
 
 use serde_json::Value;
 
@@ -18,7 +19,8 @@ use crate::jobs::run::{Engine, Run};
 use crate::jobs::status::Status;
 use crate::videos::render::RenderPlan;
 use crate::{
-    Aggregate, Decision, Effect, Emitted, Event, JobId, LogEvent, LogLevel, LogTally, Policy, Subject, Timestamp,
+    Aggregate, Decision, Effect, Emitted, Event, History, JobId, LogEvent, LogLevel, LogTally, Policy, Subject,
+    Timestamp,
 };
 use change::Change;
 
@@ -35,6 +37,8 @@ pub struct NewJob {
     pub plan: Option<RenderPlan>,
     /// The origin of the job.
     pub origin: Origin,
+    /// Whether what it uses is counted.
+    pub usage: bool,
 }
 
 /// The first line of a job's log.
@@ -45,6 +49,16 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
     let caption = (policy.captions.caption)(new.kind, &Activity::Waiting);
     let run = Run::first(Engine::of(new.plan), caption, now, policy);
     let log = LogTally { info: 1, bytes: QUEUED.len() as i64, ..LogTally::default() };
+    let outbox = vec![
+        Effect::Start { delay_s: 0 },
+        Effect::Log {
+            event: LogEvent::Queued,
+            level: LogLevel::Info,
+            message: QUEUED.to_owned(),
+            details: Value::Null,
+        },
+    ];
+    let usage = new.usage.then(|| usage::of_new(&outbox));
     Job {
         id: new.id,
         kind: new.kind,
@@ -57,17 +71,10 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
         deleted_at: None,
         due_at: Some(run.start.hint_at),
         retries: Retries { used: 0, max: policy.max_retries, by_hand_at: None },
-        ledger: Ledger { log, ..Ledger::default() },
+        ledger: Ledger { log, usage, ..Ledger::default() },
+        history: Some(History::default()),
         emitted: Vec::new(),
-        outbox: vec![
-            Effect::Start { delay_s: 0 },
-            Effect::Log {
-                event: LogEvent::Queued,
-                level: LogLevel::Info,
-                message: QUEUED.to_owned(),
-                details: Value::Null,
-            },
-        ],
+        outbox,
         run,
     }
 }
@@ -104,7 +111,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         };
     }
     let change = Change::of(job, now, policy);
-    match event {
+    let decision = match event {
         Event::Claim => starts::claim(change),
         Event::Started { attempt, worker_id, cancel_url } => starts::started(change, *attempt, worker_id, cancel_url),
         Event::StartDeferred { attempt, wait, reason } => starts::deferred(change, *attempt, *wait, reason),
@@ -132,6 +139,18 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::DeleteVideo => commands::delete_video(change),
         Event::Delete => commands::delete(change),
         Event::Tick => timers::tick(change),
+    };
+    counted(decision, job, event)
+}
+
+/// The decision, with what the change uses if the job counts that.
+fn counted(decision: Decision, before: &Job, event: &Event) -> Decision {
+    match decision {
+        Decision::Apply(mut next) => {
+            next.ledger.usage = next.ledger.usage.map(|sum| sum + usage::of_change(before, event, &next.outbox));
+            Decision::Apply(next)
+        }
+        other @ (Decision::Ignore(_) | Decision::Reject(_)) => other,
     }
 }
 

@@ -18,7 +18,8 @@ pub enum JobEffect {
         /// Not before so many seconds.
         delay_s: u32,
     },
-    /// The job knows its render's id from now on: apply a callback that came earlier.
+    /// The job knows its render's id from now on: apply a callback that came earlier. Only versions of 0.2 and older have
+    /// it; since then the report that names the render applies it (docs/adr/0052-fewer-runs-per-job.md).
     #[serde(rename = "apply_parked.v1")]
     ApplyParked {
         /// The render.

@@ -4,10 +4,12 @@ use serde_json::Value;
 
 use crate::jobs::kind::JobKind;
 use crate::jobs::run::Run;
+use crate::jobs::slots::fair::{Lane, Priority};
 use crate::jobs::status::Status;
+use crate::jobs::usage::Usage;
 use crate::metadata::Metadata;
 use crate::videos::render::{RenderPlan, StoredVideo};
-use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, OwnerId, RenderId, Timestamp, WebUrl};
+use crate::{Effect, Emitted, History, JobId, LogTally, OutboundEvent, OwnerId, RenderId, Timestamp, WebUrl};
 
 /// One job: an aggregate, changed in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +38,9 @@ pub struct Job {
     pub retries: Retries,
     /// What has been shown and counted.
     pub ledger: Ledger,
+    /// What earlier versions logged and showed, until it is in rows; none if a version of Reelhook wrote it that writes a
+    /// row for each line.
+    pub history: Option<History>,
     /// The last webhook events that it caused.
     pub emitted: Vec<Emitted>,
     /// The effects of this version.
@@ -55,6 +60,8 @@ pub struct Request {
     pub callback: Option<WebUrl>,
     /// The caller's metadata.
     pub metadata: Metadata,
+    /// Its priority among the caller's jobs.
+    pub priority: Priority,
 }
 
 /// Where a job came from.
@@ -88,6 +95,8 @@ pub struct Ledger {
     pub log: LogTally,
     /// What of the log is in the counters.
     pub counted: LogTally,
+    /// What the job has used; none if its request does not ask for it.
+    pub usage: Option<Usage>,
 }
 
 impl Job {
@@ -118,9 +127,15 @@ impl Job {
         self.emitted.iter().any(|emitted| emitted.event == event)
     }
 
+    /// The lane whose part of the slots it uses.
+    pub fn lane(&self) -> Lane {
+        Lane::of(self.origin.owner.as_ref(), self.origin.caller.as_deref())
+    }
+
     /// The key of this job's next slot.
     pub fn next_slot(&self) -> String {
-        format!("{}.{}.{}", self.id, self.run.attempt, self.run.start.claims + 1)
+        let slot = format!("{}.{}.{}", self.id, self.run.attempt, self.run.start.claims + 1);
+        self.lane().mark(slot)
     }
 
     /// The id of the render at an outside service that the run waits for.

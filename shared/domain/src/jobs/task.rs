@@ -55,6 +55,21 @@ pub struct RenderState {
     pub error: Option<String>,
 }
 
+impl RenderState {
+    /// Whether the render has ended. A success without a URL does not count.
+    pub fn is_end(&self) -> bool {
+        match self.status {
+            RenderStatus::Succeeded => self.url.is_some(),
+            RenderStatus::Failed => true,
+            RenderStatus::Planned
+            | RenderStatus::Waiting
+            | RenderStatus::Transcribing
+            | RenderStatus::Rendering
+            | RenderStatus::Other(_) => false,
+        }
+    }
+}
+
 /// Polls that confirm a reported end before the schedule takes over again.
 const CONFIRMATIONS: u8 = 8;
 /// The time after which a poll without a response is repeated.

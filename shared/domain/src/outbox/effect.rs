@@ -51,7 +51,7 @@ pub enum Effect {
         /// Not before so many seconds.
         delay_s: u32,
     },
-    /// Free an admission slot, and send a hint to start something.
+    /// Free an admission slot, and send a hint to start something if jobs may wait for it.
     #[serde(rename = "free_slot.v1")]
     FreeSlot {
         /// The slot's key in the admission item.
@@ -115,6 +115,9 @@ pub enum Effect {
         /// The previous version with live events, so that viewers notice a gap.
         after: u64,
     },
+    /// Write what the aggregate keeps of its log and its live events as rows; its next version no longer has it.
+    #[serde(rename = "pack_history.v1")]
+    PackHistory,
     /// Send hints that pieces wait for renderers.
     #[serde(rename = "draw.v1")]
     Draw {
@@ -148,7 +151,7 @@ pub enum Effect {
 
 impl Effect {
     /// The stored kinds of the shared effects.
-    const KINDS: [&str; 12] = [
+    const KINDS: [&str; 13] = [
         "start.v1",
         "free_slot.v1",
         "notify.v1",
@@ -158,6 +161,7 @@ impl Effect {
         "count.v1",
         "count_log.v1",
         "live.v1",
+        "pack_history.v1",
         "draw.v1",
         "remove_files.v1",
         "purge.v1",
@@ -332,6 +336,7 @@ mod tests {
                     "after": 2,
                 }),
             ),
+            (Effect::PackHistory, json!({ "kind": "pack_history.v1" })),
             (Effect::Draw { hints: 2, delay_s: 0 }, json!({ "kind": "draw.v1", "hints": 2, "delay_s": 0 })),
             (
                 Effect::RemoveFiles { keys: vec!["videos/a.mp4".to_owned()] },

@@ -2,5 +2,6 @@
 
 pub(crate) mod effect;
 pub(crate) mod hint;
+pub(crate) mod history;
 pub(crate) mod live;
 pub(crate) mod log;

@@ -22,7 +22,7 @@ use crate::projects::graph;
 use crate::projects::policy::ProjectPolicy;
 use crate::projects::project::{MAX_BYTES, MAX_SCENES, Phase, Project, ProjectSpec};
 use crate::projects::reasons::{Ignored, Rejected};
-use crate::{Aggregate, Decision, Effect, Emitted, Origin, ProjectId, Subject, Timestamp};
+use crate::{Aggregate, Decision, Effect, Emitted, HistorySource, Origin, ProjectId, Subject, Timestamp};
 use change::{Change, Outcome, Refusal};
 
 /// A project that a client creates.
@@ -162,6 +162,8 @@ fn apply_to_deleted(change: &mut Change<'_>, event: &Event) -> Outcome {
         Event::Tick => timers::tick(change),
     }
 }
+
+impl HistorySource for Project {}
 
 impl Aggregate for Project {
     type Id = ProjectId;

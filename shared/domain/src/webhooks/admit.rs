@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ATTEMPT_MARGIN, EndpointPolicy, EndpointState, Slot, Timestamp};
+use crate::{ATTEMPT_MARGIN, AttemptClaim, EndpointPolicy, EndpointState, Slot, Timestamp};
 
 /// Why a delivery that is due waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct AdmissionRequest {
     pub has_reservation: bool,
     /// It waited for the concurrency limit before.
     pub was_queued: bool,
+    /// The attempt that is made if it is sent.
+    pub claim: Option<AttemptClaim>,
 }
 
 /// The decision about a delivery.
@@ -56,6 +58,8 @@ pub struct Admitted {
     pub next: Option<EndpointState>,
     /// Whether the delivery that is sent is the probe of an open circuit.
     pub probe: bool,
+    /// Whether the results must be reported even if they are no news: others may wait for the slot.
+    pub must_report: bool,
 }
 
 /// The shortest distance between two deliveries in the backlog.
@@ -76,7 +80,12 @@ impl EndpointState {
         holder: u64,
         now: Timestamp,
     ) -> Admitted {
-        let all = |decision| Admitted { decisions: vec![decision; requests.len()], next: None, probe: false };
+        let all = |decision| Admitted {
+            decisions: vec![decision; requests.len()],
+            next: None,
+            probe: false,
+            must_report: false,
+        };
         if self.disabled_at.is_some() {
             return all(SendDecision::Stop);
         }
@@ -87,14 +96,15 @@ impl EndpointState {
             return all(SendDecision::Send);
         }
         if self.is_open(policy) {
-            self.probe(policy, requests.len(), holder, now)
+            self.probe(policy, requests, holder, now)
         } else {
             self.admit_closed(policy, requests, holder, now)
         }
     }
 
     /// Decides for an open circuit: when the probe is due, one delivery is sent as the probe.
-    fn probe(&self, policy: &EndpointPolicy, count: usize, holder: u64, now: Timestamp) -> Admitted {
+    fn probe(&self, policy: &EndpointPolicy, requests: &[AdmissionRequest], holder: u64, now: Timestamp) -> Admitted {
+        let count = requests.len();
         let interval = policy.circuit.wait(self.circuit.failed_probes);
         let mut next = self.clone();
         next.revision += 1;
@@ -107,6 +117,7 @@ impl EndpointState {
                     decisions: vec![SendDecision::Wait(until, WaitReason::Circuit); count],
                     next: None,
                     probe: false,
+                    must_report: false,
                 };
             }
             // One delivery returns as the probe, the others after it.
@@ -118,15 +129,23 @@ impl EndpointState {
                 next.circuit.candidate = Some(until);
             }
             let changed = !chosen || self.circuit.until.is_none();
-            return Admitted { decisions, next: changed.then_some(next), probe: false };
+            return Admitted { decisions, next: changed.then_some(next), probe: false, must_report: false };
         }
         let over = now.after(policy.timeout + ATTEMPT_MARGIN);
         next.circuit.until = Some(over);
         next.circuit.candidate = None;
-        next.take(holder, 1, over, now);
+        let slot = Slot {
+            holder,
+            attempts: 1,
+            until: over,
+            busy_until: over,
+            started_at: now,
+            claims: requests[0].claim.into_iter().collect(),
+        };
+        next.take(slot, now);
         let mut decisions = vec![SendDecision::Wait(over, WaitReason::Circuit); count];
         decisions[0] = SendDecision::Send;
-        Admitted { decisions, next: Some(next), probe: true }
+        Admitted { decisions, next: Some(next), probe: true, must_report: true }
     }
 
     /// Decides for a closed circuit: deliveries are sent while slots and the rate limit allow it, those that waited first.
@@ -138,7 +157,9 @@ impl EndpointState {
         now: Timestamp,
     ) -> Admitted {
         let concurrency_limit = self.concurrency_limit(policy);
-        let busy: u32 = self.concurrency.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum();
+        // The holder's own slot is that of its former batch, which has ended.
+        let others = self.concurrency.slots.iter().filter(|slot| slot.holder != holder && slot.busy_until > now);
+        let busy: u32 = others.map(|slot| slot.attempts).sum();
         let mut free = concurrency_limit.saturating_sub(busy);
         // A little slower than the endpoint: faster than that, deliveries would return before slots are free.
         let step = Duration::from_millis((self.latency_ms() + CALLS_MS) * 11 / 10 / u64::from(concurrency_limit));
@@ -149,7 +170,7 @@ impl EndpointState {
         let (waited, new): (Vec<usize>, Vec<usize>) =
             (0..requests.len()).partition(|index| requests[*index].has_reservation || requests[*index].was_queued);
         for index in waited.iter().chain(&new).copied() {
-            let AdmissionRequest { has_reservation, was_queued } = requests[index];
+            let AdmissionRequest { has_reservation, was_queued, .. } = requests[index];
             let queue_end = next.concurrency.queue_end.filter(|queue_end| *queue_end > now);
             // While most slots are free, a new delivery may pass those that are due later.
             let may_pass = has_reservation
@@ -181,17 +202,24 @@ impl EndpointState {
                 SendDecision::Wait(send_at, if keeps { WaitReason::RateLimit } else { WaitReason::Concurrency })
             };
         }
+        let waits = next.concurrency.queue_end.is_some_and(|queue_end| queue_end > now);
+        let must_report = waits || (busy + going) * 2 > concurrency_limit;
         if going > 0 {
-            next.take(holder, going, now.after(policy.timeout + ATTEMPT_MARGIN), now);
+            let until = now.after(policy.timeout + ATTEMPT_MARGIN);
+            let sent = requests.iter().zip(&decisions).filter(|(_, decision)| **decision == SendDecision::Send);
+            let slot = Slot {
+                holder,
+                attempts: going,
+                until,
+                // What is not reported, and so not released, must not count for long.
+                busy_until: if must_report { until } else { until.min(now.after(self.usual_time())) },
+                started_at: now,
+                claims: sent.filter_map(|(request, _)| request.claim).collect(),
+            };
+            next.take(slot, now);
         }
         let changed = next != *self;
         next.revision += 1;
-        Admitted { decisions, next: changed.then_some(next), probe: false }
-    }
-
-    /// Takes a slot, and removes expired ones.
-    fn take(&mut self, holder: u64, attempts: u32, until: Timestamp, now: Timestamp) {
-        self.concurrency.slots.retain(|slot| slot.until > now);
-        self.concurrency.slots.push(Slot { holder, attempts, until });
+        Admitted { decisions, next: changed.then_some(next), probe: false, must_report }
     }
 }

@@ -32,7 +32,7 @@ pub struct AttemptResult {
     /// The address that was connected to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
-    /// SHA-256 of the response body as far as it was read, in hexadecimal.
+    /// SHA-256 of the response body as far as it was read, in hexadecimal; none if `response` is that body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_hash: Option<String>,
     /// The start of the response body, as text.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{
-    AdmissionRequest, Attempt, DeliveryId, EndpointId, EventId, OutboundEvent, Outcome, RateLimit, ResponseClass,
-    Schedule, Subject, Timestamp, WaitReason,
+    AdmissionRequest, Attempt, AttemptClaim, DeliveryId, EndpointId, EventId, OutboundEvent, Outcome, RateLimit,
+    ResponseClass, Schedule, Subject, Timestamp, WaitReason,
 };
 
 /// The longest wait that a receiver can request.
@@ -133,16 +133,14 @@ impl Delivery {
         if self.next_attempt_at > now { Err(NotSendable::NotDue(self.next_attempt_at)) } else { Ok(()) }
     }
 
-    /// The next version, claimed until `lease_until` for a new attempt; the caller keeps the attempt before.
-    pub fn begin(&self, now: Timestamp, lease_until: Timestamp) -> Self {
-        let mut next = self.next();
-        next.attempts += 1;
-        next.lease_until = Some(lease_until);
-        // A due time that is late enough stays, which saves two writes to the index.
-        next.due_at = self.due_at.max(Some(lease_until));
-        next.wait_reason = None;
-        next.last = Some(Attempt { number: next.attempts, started_at: now, result: None });
-        next
+    /// The delivery with the attempt that begins now; the caller keeps the attempt before. Only its end is stored: until
+    /// then the attempt is a claim in the endpoint's slots.
+    #[must_use]
+    pub fn begin(mut self, now: Timestamp) -> Self {
+        self.attempts += 1;
+        self.wait_reason = None;
+        self.last = Some(Attempt { number: self.attempts, started_at: now, result: None });
+        self
     }
 
     /// Its request to be admitted to its endpoint.
@@ -152,6 +150,7 @@ impl Delivery {
             has_reservation: self.wait_reason == Some(WaitReason::RateLimit)
                 && rate.same_window(self.next_attempt_at, now),
             was_queued: self.wait_reason == Some(WaitReason::Concurrency),
+            claim: Some(AttemptClaim::new(self.id, self.attempts + 1)),
         }
     }
 
@@ -192,15 +191,15 @@ impl Delivery {
 
     /// The next version after an attempt, and the reason for it.
     pub fn finish(
-        &self,
+        self,
         outcome: &Outcome,
         now: Timestamp,
         schedule: &Schedule,
         jitter: f64,
         grace: Duration,
     ) -> (Self, String) {
-        let mut next = self.next();
-        next.lease_until = None;
+        let (counted, is_last, requested_at) = (self.counted(), self.is_last(schedule), self.requested_at());
+        let mut next = Self { version: self.version + 1, lease_until: None, ..self };
         let (ended, reason) = match outcome {
             Outcome::Answered { class: ResponseClass::Success, .. } => {
                 (Some(DeliveryStatus::Delivered), "delivered".to_owned())
@@ -216,29 +215,27 @@ impl Delivery {
             Outcome::Superseded => (Some(DeliveryStatus::Stopped), "a later event says more".to_owned()),
             Outcome::Empty => (Some(DeliveryStatus::Stopped), "its event is not kept any more".to_owned()),
             Outcome::Answered { status, class: ResponseClass::Throttled, retry_after }
-                if now < self.requested_at().after(THROTTLED_FOR) =>
+                if now < requested_at.after(THROTTLED_FOR) =>
             {
                 next.uncounted += 1;
                 let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
                 next.next_attempt_at = now.after(schedule.wait(next.uncounted, jitter).max(requested));
                 (None, format!("status {status}, waiting as the receiver requested"))
             }
-            Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, .. }
-                if self.is_last(schedule) =>
-            {
-                (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.counted()))
+            Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, .. } if is_last => {
+                (Some(DeliveryStatus::Exhausted), format!("status {status} after {counted} attempts"))
             }
-            Outcome::NoAnswer(code) if self.is_last(schedule) => {
-                (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.counted()))
+            Outcome::NoAnswer(code) if is_last => {
+                (Some(DeliveryStatus::Exhausted), format!("{code} after {counted} attempts"))
             }
             Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, retry_after } => {
-                let own = schedule.wait(self.counted(), jitter);
+                let own = schedule.wait(counted, jitter);
                 let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
                 next.next_attempt_at = now.after(own.max(requested));
                 (None, format!("status {status}, trying again"))
             }
             Outcome::NoAnswer(code) => {
-                next.next_attempt_at = now.after(schedule.wait(self.counted(), jitter));
+                next.next_attempt_at = now.after(schedule.wait(counted, jitter));
                 (None, format!("{code}, trying again"))
             }
         };
@@ -254,7 +251,7 @@ impl Delivery {
         (next, reason)
     }
 
-    /// All its attempts, given those that have rows of their own.
+    /// All its attempts in order, given those that have rows of their own.
     pub fn all_attempts(&self, rows: Vec<Attempt>) -> Vec<Attempt> {
         let mut attempts = rows;
         if let Some(last) = &self.last {
@@ -264,6 +261,8 @@ impl Delivery {
                 attempts.push(last.clone());
             }
         }
+        // The attempt of a crashed batch may have its row before the delivery says so.
+        attempts.sort_unstable_by_key(|attempt| attempt.number);
         attempts
     }
 
@@ -282,7 +281,8 @@ impl Delivery {
         self.counted() > schedule.retries()
     }
 
-    fn next(&self) -> Self {
+    /// The same with the next version.
+    pub(super) fn next(&self) -> Self {
         Self { version: self.version + 1, ..self.clone() }
     }
 }
@@ -376,7 +376,7 @@ mod tests {
         };
         let mut delivery = pending();
         for n in 1..=50 {
-            let begun = delivery.begin(NOW, NOW.after(GRACE));
+            let begun = delivery.begin(NOW);
             let (next, reason) = begun.finish(&busy(), NOW, &POLICY, 0.0, GRACE);
             assert_eq!((next.status, next.attempts, next.uncounted), (DeliveryStatus::Pending, n, n), "{reason}");
             let own = POLICY.wait(n, 0.0).as_millis() as i64;
@@ -388,7 +388,7 @@ mod tests {
             delivery = next;
         }
         // Another failure counts as the first one, and a day later throttling counts too.
-        let begun = delivery.begin(NOW, NOW.after(GRACE));
+        let begun = delivery.begin(NOW);
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
         assert_eq!((next.status, next.next_attempt_at.millis_since(NOW)), (DeliveryStatus::Pending, 1000));
         let late = NOW.after(THROTTLED_FOR);
@@ -405,7 +405,7 @@ mod tests {
         let again = ended.resend(NOW, GRACE);
         assert_eq!((again.id, again.replay, again.finished_at), (ended.id, true, None));
         assert_eq!((again.check(NOW), again.due_at), (Ok(()), Some(NOW.after(GRACE))));
-        let begun = again.begin(NOW, NOW.after(GRACE));
+        let begun = again.begin(NOW);
         assert_eq!(begun.last.as_ref().unwrap().number, 5, "no row of an earlier attempt is overwritten");
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
         assert_eq!((next.status, next.next_attempt_at.millis_since(NOW)), (DeliveryStatus::Pending, 1000));
@@ -417,9 +417,10 @@ mod tests {
     #[test]
     fn the_ten_attempts_of_standard_webhooks_span_three_days() {
         let fails = |delivery: &Delivery, outcome: &Outcome, now| {
-            let begun = delivery.begin(now, now.after(GRACE));
+            let begun = delivery.clone().begin(now);
+            let number = begun.attempts;
             let (next, reason) = begun.finish(outcome, now, &Schedule::Standard, 0.0, GRACE);
-            (next, begun.attempts, reason)
+            (next, number, reason)
         };
         let (mut delivery, mut now, mut attempts) = (pending(), NOW, Vec::new());
         while delivery.status == DeliveryStatus::Pending {
@@ -446,11 +447,12 @@ mod tests {
 
     #[test]
     fn one_attempt_runs_at_a_time_and_none_before_it_is_due() {
-        let begun = pending().begin(NOW, NOW.after(GRACE));
+        let begun = pending().begin(NOW);
         let last = Attempt { number: 1, started_at: NOW, result: None };
-        assert_eq!((begun.last.clone(), begun.attempts), (Some(last), 1));
-        assert_eq!(begun.check(NOW), Err(NotSendable::Leased(NOW.after(GRACE))));
-        assert_eq!(begun.check(NOW.after(GRACE)), Ok(()), "a delivery whose lease has expired is claimed again");
+        assert_eq!((begun.last, begun.attempts, begun.version), (Some(last), 1, 1));
+        let leased = Delivery { lease_until: Some(NOW.after(GRACE)), ..pending() };
+        assert_eq!(leased.check(NOW), Err(NotSendable::Leased(NOW.after(GRACE))), "claimed by version 0.2");
+        assert_eq!(leased.check(NOW.after(GRACE)), Ok(()), "a delivery whose lease has expired is claimed again");
         let later = pending().defer(NOW.after(GRACE), WaitReason::RateLimit, GRACE);
         assert_eq!(later.check(NOW), Err(NotSendable::NotDue(NOW.after(GRACE))));
         assert_eq!((later.attempts, later.wait_reason), (0, Some(WaitReason::RateLimit)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{RateLimit, RateWindow, Schedule, Timestamp, WarningLevel};
+use crate::{RateLimit, RateWindow, Schedule, Slot, Timestamp, WarningLevel};
 
 /// How much longer than the timeout of an attempt its slot and its lease are held.
 pub const ATTEMPT_MARGIN: Duration = Duration::from_secs(5);
@@ -10,6 +10,8 @@ pub const ATTEMPT_MARGIN: Duration = Duration::from_secs(5);
 const UNKNOWN_LATENCY_MS: u64 = 500;
 /// From this latency on, an endpoint gets only a part of its concurrency limit.
 const SLOW_MS: u64 = 2000;
+/// Smaller differences of the latency are not reported, in milliseconds.
+const PACE_MS: u64 = 50;
 /// The divisor of the concurrency limit of a slow endpoint.
 const SLOW_SHARE: u32 = 2;
 /// The weight of one attempt in the success rate: about the last twenty matter.
@@ -121,17 +123,8 @@ pub struct Concurrency {
     pub queue_end: Option<Timestamp>,
     /// Attempts in progress.
     pub slots: Vec<Slot>,
-}
-
-/// The attempts that one batch has in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot {
-    /// The batch.
-    pub holder: u64,
-    /// How many attempts.
-    pub attempts: u32,
-    /// When it expires: a batch that holds it longer has crashed.
-    pub until: Timestamp,
+    /// When the slots changed last; none if they never did, or if version 0.2 changed them.
+    pub changed_at: Option<Timestamp>,
 }
 
 /// The results of a batch's attempts at one endpoint.
@@ -150,10 +143,12 @@ pub struct BatchOutcome {
 }
 
 /// What a batch changes about an endpoint's state; it is written without a condition, so that no result is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointReport {
     /// The slot that is released.
     pub holder: u64,
+    /// What is kept of it: claims whose results could not be saved.
+    pub kept: Option<Slot>,
     /// The time of the report.
     pub at: Timestamp,
     /// Failures to add; none if it accepted a webhook, which resets its failures.
@@ -288,6 +283,7 @@ impl EndpointState {
         let circuit_until = if probe && !attempted { Some(now) } else { circuit_until };
         EndpointReport {
             holder,
+            kept: None,
             at: now,
             failed,
             latency_ms,
@@ -327,10 +323,25 @@ impl EndpointState {
 }
 
 impl EndpointReport {
+    /// Whether it says more than that all is as it was in `state`; if not, it need not be written.
+    pub fn is_news(&self, state: &EndpointState) -> bool {
+        let troubled = state.failures > 0
+            || state.warned.is_some()
+            || state.outage_notified_since.is_some()
+            || state.circuit != CircuitState::default();
+        let changes = self.failed.is_some()
+            || self.concurrency_limit != ConcurrencyChange::Unchanged
+            || self.pause_until.is_some()
+            || self.success_permille.is_some_and(|permille| state.success_permille != Some(permille));
+        troubled || changes || self.latency_ms.is_some_and(|latency_ms| is_another_pace(state.latency_ms, latency_ms))
+    }
+
     /// Changes the state as the store does.
     pub fn apply(&self, state: &mut EndpointState) {
         state.revision += 1;
         state.concurrency.slots.retain(|slot| slot.holder != self.holder);
+        state.concurrency.slots.extend(self.kept.clone());
+        state.concurrency.changed_at = Some(self.at);
         state.latency_ms = self.latency_ms.unwrap_or(state.latency_ms);
         state.success_permille = self.success_permille.or(state.success_permille);
         match self.concurrency_limit {
@@ -358,4 +369,12 @@ impl EndpointReport {
         }
         state.paused_until = state.paused_until.max(self.pause_until);
     }
+}
+
+/// Whether a smoothed latency differs so much from the stored one that the batch was more than half faster or slower, by
+/// more than 50 ms, or that the endpoint becomes slow or fast.
+fn is_another_pace(stored: u64, latency_ms: u64) -> bool {
+    // A batch counts a quarter.
+    let difference = stored.abs_diff(latency_ms) * 4;
+    stored == 0 || difference > PACE_MS.max(stored / 2) || (stored >= SLOW_MS) != (latency_ms >= SLOW_MS)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod admit;
 pub(crate) mod attempt;
+mod claims;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;
 pub(crate) mod outage;
@@ -9,3 +10,4 @@ pub(crate) mod outbound_event;
 pub(crate) mod outcome;
 pub(crate) mod rate;
 pub(crate) mod schedule;
+pub(crate) mod slot;

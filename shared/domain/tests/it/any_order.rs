@@ -89,6 +89,7 @@ impl System {
     }
 
     fn offer(&mut self, event: &Event) {
+        let known = self.story.job.render_id().cloned();
         match self.story.decide(event) {
             Decision::Apply(job) => self.story.job = *job,
             Decision::Ignore(Ignored::OtherRender) => return self.parked.push(event.clone()),
@@ -96,7 +97,8 @@ impl System {
             Decision::Reject(reason) => panic!("{event:?} is no command, but: {reason:?}"),
         }
         self.notified.extend(self.story.notified());
-        if self.story.job.outbox.iter().any(|effect| matches!(effect, Effect::Job(JobEffect::ApplyParked { .. }))) {
+        // The report that names a render applies what was parked for it.
+        if self.story.job.render_id() != known.as_ref() {
             for parked in std::mem::take(&mut self.parked) {
                 self.offer(&parked);
             }

@@ -374,6 +374,7 @@ proptest! {
                 invariant_a_final_state_absorbs_every_callback(&before, &event, &story.job);
                 invariant_progress_never_falls_within_an_attempt(&before, &story.job);
                 invariant_each_change_is_one_version(&before, &story.job, story.now);
+                invariant_the_history_is_whole_until_it_is_packed(&before, &story.job);
                 invariant_attempt_and_retries_rise_together(&before, &story.job);
                 invariant_emitted_matches_the_notifications(&before, &story.job, story.now);
                 invariant_the_video_is_notified_once(&before, &story.job);

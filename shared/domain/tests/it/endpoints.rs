@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reelhook_domain::*;
 
-const NOW: Timestamp = Timestamp(1_704_110_400_000);
-const SECOND: Duration = Duration::from_secs(1);
+pub const NOW: Timestamp = Timestamp(1_704_110_400_000);
+pub const SECOND: Duration = Duration::from_secs(1);
 
-fn policy() -> EndpointPolicy {
+pub fn policy() -> EndpointPolicy {
     EndpointPolicy {
         schedule: Schedule::Standard,
         timeout: 10 * SECOND,
@@ -19,23 +19,23 @@ fn policy() -> EndpointPolicy {
 }
 
 /// An endpoint with its stored state.
-struct Kept {
-    policy: EndpointPolicy,
-    state: EndpointState,
-    now: Timestamp,
+pub struct Kept {
+    pub policy: EndpointPolicy,
+    pub state: EndpointState,
+    pub now: Timestamp,
     batches: u64,
 }
 
 impl Kept {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { policy: policy(), state: EndpointState::default(), now: NOW, batches: 0 }
     }
 
-    fn wait(&mut self, time: Duration) {
+    pub fn wait(&mut self, time: Duration) {
         self.now = self.now.after(time);
     }
 
-    fn admit(&mut self, requests: &[AdmissionRequest]) -> (u64, Admitted) {
+    pub fn admit(&mut self, requests: &[AdmissionRequest]) -> (u64, Admitted) {
         self.batches += 1;
         let admitted = self.state.admit(&self.policy, requests, self.batches, self.now);
         if let Some(next) = &admitted.next {
@@ -46,7 +46,7 @@ impl Kept {
     }
 
     /// The decisions about `count` new deliveries.
-    fn decisions(&mut self, count: usize) -> Vec<SendDecision> {
+    pub fn decisions(&mut self, count: usize) -> Vec<SendDecision> {
         self.admit(&vec![AdmissionRequest::default(); count]).1.decisions
     }
 
@@ -71,7 +71,7 @@ impl Kept {
     }
 }
 
-fn outcome() -> BatchOutcome {
+pub fn outcome() -> BatchOutcome {
     BatchOutcome { latency_ms: 100, ..BatchOutcome::default() }
 }
 
@@ -435,7 +435,14 @@ fn each_delivery_of_a_very_long_backlog_gets_its_turn() {
                 }
                 SendDecision::Wait(until, wait_reason) => {
                     let has_reservation = wait_reason == WaitReason::RateLimit;
-                    waiting.push((until, AdmissionRequest { has_reservation, was_queued: !has_reservation }));
+                    waiting.push((
+                        until,
+                        AdmissionRequest {
+                            has_reservation,
+                            was_queued: !has_reservation,
+                            ..AdmissionRequest::default()
+                        },
+                    ));
                 }
                 SendDecision::Stop => panic!("it is not disabled"),
             }

@@ -32,13 +32,14 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
         Event::RenderReported { .. } | Event::RenderChecked { .. } | Event::Tick if awaits_video => {
             let asks = |effect: &Effect| match effect {
                 Effect::Job(JobEffect::CheckRender { check, .. }) => *check == 0,
-                other => matches!(other, Effect::Log { .. } | Effect::CountLog { .. }),
+                other => matches!(other, Effect::Log { .. } | Effect::CountLog { .. } | Effect::PackHistory),
             };
             assert!(after.outbox.iter().all(asks), "a success that is not confirmed yet does {:?}", after.outbox);
             let bare = |job: &Job| {
                 let mut job = job.clone();
                 (job.version, job.updated_at, job.due_at) = (0, Timestamp::EPOCH, None);
                 (job.ledger.log, job.ledger.counted) = (LogTally::default(), LogTally::default());
+                job.history = None;
                 if let Engine::External(external) = &mut job.run.engine {
                     external.render.iter_mut().for_each(|render| render.polls = None);
                 }
@@ -110,11 +111,43 @@ pub fn invariant_each_change_is_one_version(before: &Job, after: &Job, now: Time
     assert_eq!((after.version, after.updated_at), (before.version + 1, now));
 }
 
-/// The outbox of the version before has no influence on the next one.
+/// The outbox of the version before has no influence on the next one, except on its history.
 pub fn invariant_the_outbox_is_replaced(story: &Story, event: &Event, decision: &Decision) {
     let mut emptied = story.clone();
     emptied.job.outbox.clear();
-    assert_eq!(emptied.decide(event), *decision);
+    let without_history = |decision: Decision| match decision {
+        Decision::Apply(mut job) => {
+            job.history = None;
+            job.outbox.retain(|effect| *effect != Effect::PackHistory);
+            Decision::Apply(job)
+        }
+        other => other,
+    };
+    assert_eq!(without_history(emptied.decide(event)), without_history(decision.clone()));
+}
+
+/// What a version logged and showed is kept by each later one until it was packed and others after it; a job that ends packs
+/// what is left.
+pub fn invariant_the_history_is_whole_until_it_is_packed(before: &Job, after: &Job) {
+    if after.deleted_at.is_some() {
+        assert!(after.kept().is_empty() && after.unpacked().is_empty());
+        return;
+    }
+    let packs = before.outbox.contains(&Effect::PackHistory);
+    let unpacked = if packs { Vec::new() } else { before.unpacked() };
+    let (kept, since) = if packs {
+        (before.unpacked(), before.history.as_ref().map_or(before.version, History::packed))
+    } else {
+        (before.kept(), before.kept_since())
+    };
+    let own = |kept: Vec<Recorded>| -> Vec<Recorded> {
+        kept.into_iter().chain(after.kept().into_iter().filter(|recorded| recorded.version == after.version)).collect()
+    };
+    assert_eq!((after.kept(), after.kept_since(), after.unpacked()), (own(kept), since, own(unpacked)));
+    if after.status.is_final() {
+        assert_eq!(after.outbox.contains(&Effect::PackHistory), !after.unpacked().is_empty(), "{after:?}");
+    }
+    assert!(after.unpacked().len() <= 64 && after.kept().len() <= 128, "the item is bounded");
 }
 
 pub fn invariant_attempt_and_retries_rise_together(before: &Job, after: &Job) {

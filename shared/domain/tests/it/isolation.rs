@@ -64,7 +64,9 @@ enum Happens {
     /// A message becomes visible.
     Visible(usize),
     /// The attempts of one endpoint in one invocation have ended.
-    Ended { endpoint: usize, report: EndpointReport, attempts: Vec<(usize, Outcome, i64)> },
+    Ended { endpoint: usize, report: Option<EndpointReport>, attempts: Vec<(usize, Outcome, i64)> },
+    /// An invocation extends its slot.
+    Extended { endpoint: usize, slot: Slot },
     /// An invocation has ended.
     Free,
 }
@@ -135,10 +137,16 @@ impl World {
     /// Sends the admitted deliveries and returns the end of the last attempt.
     fn send(&mut self, endpoint: usize, group: &[usize]) -> i64 {
         let (policy, now) = (policy(), Timestamp(self.now));
-        let requests: Vec<AdmissionRequest> =
-            group.iter().map(|id| self.deliveries[*id].1.admission_request(policy.rate, now)).collect();
         let holder = self.chance.next();
         let state = self.endpoints[endpoint].clone();
+        // The sweep brings a delivery back that is claimed.
+        let group: Vec<usize> =
+            group.iter().copied().filter(|id| state.claimed(&self.deliveries[*id].1, now).is_none()).collect();
+        if group.is_empty() {
+            return self.now;
+        }
+        let requests: Vec<AdmissionRequest> =
+            group.iter().map(|id| self.deliveries[*id].1.admission_request(policy.rate, now)).collect();
         let admitted = state.admit(&policy, &requests, holder, now);
         if let Some(next) = admitted.next {
             self.endpoints[endpoint] = next;
@@ -149,8 +157,7 @@ impl World {
             let delivery = &self.deliveries[*id].1;
             match decision {
                 SendDecision::Send => {
-                    let begun = delivery.begin(now, now.after(policy.timeout + ATTEMPT_MARGIN));
-                    self.deliveries[*id].1 = begun;
+                    self.deliveries[*id].1 = delivery.clone().begin(now);
                     let (outcome, ms) = self.answer(endpoint);
                     let ok = matches!(outcome, Outcome::Answered { .. });
                     seen.accepted += u32::from(ok);
@@ -169,16 +176,26 @@ impl World {
         if !attempts.is_empty() {
             seen.latency_ms = took_ms / attempts.len() as u64;
             let report = state.report(&policy, holder, &seen, admitted.probe, Timestamp(latest));
+            let taken = self.endpoints[endpoint].concurrency.slots.iter().find(|slot| slot.holder == holder).cloned();
+            let slot = taken.expect("the slot was taken");
+            // A slot that may be released late is extended before it stops counting.
+            let extended = slot.busy_until.0 < latest;
+            if extended {
+                self.at(slot.busy_until.0 - 1, Happens::Extended { endpoint, slot: slot.extended() });
+            }
+            let report = (admitted.must_report || extended || report.is_news(&state)).then_some(report);
             self.at(latest, Happens::Ended { endpoint, report, attempts });
         }
         latest
     }
 
-    fn ended(&mut self, endpoint: usize, report: &EndpointReport, attempts: Vec<(usize, Outcome, i64)>) {
-        report.apply(&mut self.endpoints[endpoint]);
+    fn ended(&mut self, endpoint: usize, report: Option<EndpointReport>, attempts: Vec<(usize, Outcome, i64)>) {
+        if let Some(report) = report {
+            report.apply(&mut self.endpoints[endpoint]);
+        }
         for (id, outcome, at) in attempts {
             let jitter = self.chance.fraction();
-            let delivery = &self.deliveries[id].1;
+            let delivery = self.deliveries[id].1.clone();
             let grace = Duration::from_secs(60);
             let (next, _) = delivery.finish(&outcome, Timestamp(at), &policy().schedule, jitter, grace);
             let (goes_on, until) = (next.status == DeliveryStatus::Pending, next.next_attempt_at);
@@ -243,7 +260,11 @@ fn run(used: std::ops::Range<usize>) -> Outcomes {
                 received += 1;
                 world.queue.push_back(id);
             }
-            Happens::Ended { endpoint, report, attempts } => world.ended(endpoint, &report, attempts),
+            Happens::Ended { endpoint, report, attempts } => world.ended(endpoint, report, attempts),
+            Happens::Extended { endpoint, slot } => {
+                let slots = &mut world.endpoints[endpoint].concurrency.slots;
+                slots.iter_mut().filter(|held| held.holder == slot.holder).for_each(|held| *held = slot.clone());
+            }
             Happens::Free => world.running -= 1,
         }
         while world.running < INVOCATIONS && !world.queue.is_empty() {

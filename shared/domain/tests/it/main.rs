@@ -1,6 +1,7 @@
 //! Tests of the domain through its public API: every state and event, generated lives, and journeys.
 
 mod any_order;
+mod claims;
 mod clips;
 mod coverage;
 mod credits;
@@ -16,3 +17,4 @@ mod projects;
 mod properties;
 mod shown;
 mod story;
+mod usage;

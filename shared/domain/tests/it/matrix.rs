@@ -278,6 +278,7 @@ fn effect(effect: &Effect) -> String {
             let names: Vec<String> = events.iter().map(live).collect();
             format!("Live({} after {after})", names.join(" "))
         }
+        Effect::PackHistory => "PackHistory".to_owned(),
         Effect::Purge => "Purge".to_owned(),
         Effect::Draw { hints, delay_s } => format!("Draw(x{hints} +{delay_s}s)"),
         Effect::RemoveFiles { keys } => format!("RemoveFiles({})", keys.join(" ")),

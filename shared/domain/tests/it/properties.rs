@@ -288,6 +288,7 @@ impl Life {
             invariant_a_final_state_absorbs_every_callback(&before, &event, &after);
             invariant_progress_never_falls_within_an_attempt(&before, &after);
             invariant_each_change_is_one_version(&before, &after, now);
+            invariant_the_history_is_whole_until_it_is_packed(&before, &after);
             invariant_attempt_and_retries_rise_together(&before, &after);
             invariant_emitted_matches_the_notifications(&before, &after, now);
             invariant_the_video_is_notified_once(&before, &after);

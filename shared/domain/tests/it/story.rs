@@ -46,9 +46,11 @@ impl Story {
                 pause_after_extraction,
                 callback: None,
                 metadata: Metadata::default(),
+                priority: Default::default(),
             },
             plan: None,
             origin: Origin::default(),
+            usage: false,
         };
         Self { job: create(new, NOON, &policy), now: NOON, policy, last_report: None }
     }
@@ -64,9 +66,11 @@ impl Story {
                 pause_after_extraction: false,
                 callback: Some(web_url("https://client.example/hook")),
                 metadata: Metadata::default(),
+                priority: Default::default(),
             },
             plan: Some(film()),
             origin: Origin::default(),
+            usage: false,
         };
         Self { job: create(new, NOON, &waiting.policy), ..waiting }
     }

@@ -3,7 +3,7 @@
 
 use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received};
 use reelhook_app::views::wire::{JobIdText, No, RenderIdText, Yes};
-use reelhook_domain::{Job, JobId, RenderId, brief};
+use reelhook_domain::{Job, RenderId};
 use reelhook_signing::{SigningKeys, same_secret};
 use schemars::JsonSchema;
 use secrecy::ExposeSecret;
@@ -132,13 +132,6 @@ pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
     Ok((render, Callback::new(status, given.url.filled(), error)))
 }
 
-/// Logs the outcome of a callback.
-pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
-    let (job_id, outcome) = (received.job().map(JobId::as_str), received.name());
-    let status = brief(&callback.status);
-    tracing::info!(render_id = %render, status, job_id, outcome, "received a render callback");
-}
-
 /// The answer.
 ///
 /// # Errors
@@ -165,6 +158,7 @@ fn stale(job: &Job) -> RenderIgnored<'_> {
 
 #[cfg(test)]
 mod tests {
+    use reelhook_domain::JobId;
     use reelhook_testkit::{NOON, make_job, policy};
     use serde_json::{Value, json};
 

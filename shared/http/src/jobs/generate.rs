@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::access::Caller;
 use crate::catalog::content_type;
 use crate::idempotency::key_of_body;
+use crate::jobs::priority::{PriorityField, priority};
 use crate::jobs::problem::JobProblem;
 use crate::metadata::MetadataField;
 use crate::problem::Problem;
@@ -51,6 +52,12 @@ pub struct GenerateRequest {
     pause_after_extraction: Option<Flag>,
     /// The caller's own data.
     metadata: Option<MetadataField>,
+    /// Whether what the job uses is counted, and shown as `usage` once it has ended.
+    #[schemars(extend("default" = false))]
+    usage: Option<Flag>,
+    /// The order among the caller's own waiting jobs: higher ones start first.
+    #[schemars(extend("default" = 5))]
+    priority: Option<PriorityField>,
 }
 
 /// The answer to a new job.
@@ -99,13 +106,15 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         pause_after_extraction: pause,
     });
     let MetadataField(metadata) = given.metadata.unwrap_or_default();
+    let priority = priority(given.priority);
     let key = key_of_body(request, &caller, &body)?;
     Ok(Submission {
         kind: JobKind::Workflow,
-        request: Request { input, pause_after_extraction: pause, callback: None, metadata },
+        request: Request { input, pause_after_extraction: pause, callback: None, metadata, priority },
         plan: None,
         origin: caller.origin(request),
         key,
+        usage: given.usage.is_some_and(|usage| usage.0),
     })
 }
 
@@ -157,6 +166,8 @@ mod tests {
             ("contentType", json!({}), "a text of at most 200 characters"),
             ("template", json!(true), "a text of at most 200 characters"),
             ("pauseAfterExtraction", json!("yes"), "true or false"),
+            ("priority", json!(10), "a whole number from 0 to 9"),
+            ("priority", json!(-1), "a whole number from 0 to 9"),
         ] {
             let problem = refused(name, value);
             assert_eq!(problem.path(), Some(name));

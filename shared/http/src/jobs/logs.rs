@@ -134,7 +134,7 @@ struct LogSearchData<'a> {
     /// The cursor for older lines; absent if all were examined.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-    /// Only if the search stopped at a bound before it found `limit` lines: older lines may match.
+    /// Only if the search stopped at a bound before it found `limit` lines: other lines may match.
     #[serde(skip_serializing_if = "Option::is_none")]
     partial: Option<Yes>,
 }

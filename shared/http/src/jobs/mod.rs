@@ -1,12 +1,15 @@
 //! Routes of jobs: requests and answers.
 
+pub mod callbacks;
 pub mod control;
 pub mod creatomate;
 pub mod generate;
 pub mod logs;
+pub(crate) mod priority;
 pub mod problem;
 pub mod queue;
 pub mod render;
+pub mod report_line;
 pub mod status;
 pub mod step;
 pub mod stream;

@@ -11,8 +11,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::jobs::priority::PriorityField;
 use crate::metadata::MetadataField;
-use crate::typed::fields::{FieldValue, Parsed, Whole};
+use crate::typed::fields::{FieldValue, Flag, Parsed, Whole};
 use crate::videos::film_reader::MOST_IMAGES;
 use crate::videos::film_schema::VideoConfig;
 
@@ -160,6 +161,12 @@ pub struct VideoExtras {
     pub(super) webhook_url: Option<Value>,
     /// The caller's own data.
     pub(super) metadata: Option<MetadataField>,
+    /// Whether what the job of the video uses is counted, and shown as `usage` once it has ended.
+    #[schemars(extend("default" = false))]
+    pub(super) usage: Option<Flag>,
+    /// The order among the caller's own waiting videos and jobs: higher ones start first.
+    #[schemars(extend("default" = 5))]
+    pub(super) priority: Option<PriorityField>,
 }
 
 /// Requires the URL for webhooks: the caller does not wait.

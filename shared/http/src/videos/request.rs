@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::idempotency::{key_of_body, key_of_form};
+use crate::jobs::priority::priority;
 use crate::metadata::{self, MetadataField};
 use crate::problem::{Problem, bad};
 use crate::request::ApiRequest;
@@ -93,9 +94,11 @@ pub async fn read(
         input,
         callback,
         metadata,
+        priority: priority(configured.priority),
         uploads,
         origin: caller.origin(request),
         key,
+        usage: configured.usage.is_some_and(|usage| usage.0),
     })
 }
 

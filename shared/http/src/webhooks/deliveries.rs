@@ -1,7 +1,9 @@
 //! Calls about deliveries: filtered lists, details with attempts, and replays.
 
+use std::borrow::Cow;
+
 use reelhook_app::views::wire::{Time, Yes};
-use reelhook_app::webhooks::deliveries::{DeliveryDetails, DeliveryFilter, DeliveryPage};
+use reelhook_app::webhooks::deliveries::{DeliveryDetails, DeliveryFilter, DeliveryPage, response_hash};
 use reelhook_app::webhooks::wire::{
     DeliveryIdText, DeliveryStatusText, EndpointIdText, EventNameText, RecoveryIdText, WaitReasonText,
 };
@@ -136,7 +138,7 @@ pub struct AttemptView<'a> {
     /// The start of the response body.
     response: Option<&'a str>,
     /// SHA-256 of the first 16 KiB of the response body.
-    response_sha256: Option<&'a str>,
+    response_sha256: Option<Cow<'a, str>>,
     /// When the next attempt is due.
     next_attempt_at: Option<Time>,
     /// Why the delivery continues or ends.
@@ -347,7 +349,7 @@ fn attempt(of: &Attempt) -> AttemptView<'_> {
         duration_ms: result.map(|result| result.duration_ms),
         peer: result.and_then(|result| result.peer.as_deref()),
         response: result.map(|result| result.response.as_str()),
-        response_sha256: result.and_then(|result| result.response_hash.as_deref()),
+        response_sha256: result.and_then(response_hash),
         next_attempt_at: result.and_then(|result| result.next_attempt_at).map(Time),
         reason: result.map(|result| result.reason.as_str()),
     }

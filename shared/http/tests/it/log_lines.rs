@@ -5,13 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use lambda_http::Request;
-use reelhook_app::jobs::renders::Received;
 use reelhook_app::webhooks::triggers::Tested;
 use reelhook_domain::{Timestamp, steers};
 use reelhook_http::access::{Access, Caller};
+use reelhook_http::edge::Edge;
 use reelhook_http::jobs::control::Command;
+use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::jobs::step::Reporter;
 use reelhook_http::jobs::{creatomate, queue, step};
+use reelhook_http::problem::{Problem, RequestProblem};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::webhooks::{deliveries, hooks, recover};
 use reelhook_testkit::log_lines;
@@ -35,13 +37,16 @@ fn through_the_routes(request: Request) {
     let span = tracing::error_span!("request", request_id = request.request_id);
     let _in_it = span.enter();
     request.audit(&request.source_ip, "a callback was received");
+    let refused = Err(Problem::Request(RequestProblem::Unauthorized));
+    let mut line = ReportLine::default();
     let caller = Caller::known_as(format!("local {}", request.header("user-agent").unwrap_or("none")));
     if let Ok(report) = step::read(&request, &Reporter::Trusted, NOW) {
-        tracing::info!(job_id = %report.job_id, attempt = report.attempt, "received a step update");
+        (line.job_id, line.attempt) = (Some(report.job_id), report.attempt);
     }
     if let Ok((render, callback)) = creatomate::read(&request) {
-        creatomate::note(&Received::Unknown, &render, &callback);
+        (line.render_id, line.status) = (Some(render.to_string()), Some(callback.status));
     }
+    line.write(&Edge::default(), &request, &refused, "received a report");
     if let Ok(Some((id, command))) = Command::read(&request) {
         command.note(&id, &caller, "applied");
     }

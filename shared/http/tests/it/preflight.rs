@@ -78,5 +78,5 @@ fn the_gateway_s_own_response_is_the_same() {
     let age = &cors.iter().find(|(name, _)| name == "access-control-max-age").expect("an age").1;
     assert!(api.contains(&format!("MaxAge: {age}\n")), "{age}");
     // Each function behind the API has the allowed origins and the base URL.
-    assert_eq!(template.matches("CORS_ORIGINS: !Ref CorsOrigins\n").count(), 17);
+    assert_eq!(template.matches("CORS_ORIGINS: !Ref CorsOrigins\n").count(), 18);
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use reelhook_domain::videos::film::FRAME_RATE;
 
-use crate::encode::{ENCODER_ARGUMENTS, Ffmpeg, Frames, feed, file_url};
+use crate::encode::{ENCODER_ARGUMENTS, Ffmpeg, every_frame, feed, file_url};
 use crate::error::RenderError;
+use crate::frames::buffers::Frames;
+use crate::frames::{Change, Yuv};
 use crate::scene::LaidOutScene;
-use crate::yuv::Yuv;
 
 /// The samples of sound per second.
 const SAMPLES: u64 = 48_000;
@@ -38,10 +39,14 @@ impl Frames for PromptFrames {
         self.frames
     }
 
-    fn draw(&mut self, frame: u32, into: &mut Yuv) -> bool {
+    fn advance(&mut self, frame: u32) -> Change {
         let at = u64::from(frame) * u64::from(FRAME_RATE) / u64::from(self.rate);
         let last = self.scene.frames() - 1;
-        self.scene.draw(u32::try_from(at).unwrap_or(last).min(last), into)
+        self.scene.advance(u32::try_from(at).unwrap_or(last).min(last))
+    }
+
+    fn paint(&mut self, missing: &Change, into: &mut Yuv) {
+        self.scene.paint(missing, into);
     }
 }
 
@@ -60,16 +65,17 @@ impl Ffmpeg {
     ) -> Result<(), RenderError> {
         let (count, rate) = (frames.count(), frames.rate);
         let samples = (u64::from(count) * SAMPLES * 2 + u64::from(rate)) / (u64::from(rate) * 2);
-        // A limit of frames would also end the sound, in some versions before its last packets.
-        let mut command = self.command_for(&frames, rate);
+        let mut command = self.reading_frames();
         command.args(["-f", "lavfi", "-i", "anullsrc=channel_layout=stereo:sample_rate=48000"]);
         command.args(["-map", "0:v:0", "-map", "1:a:0", "-af"]).arg(format!("atrim=end_sample={samples}"));
+        // A limit of frames (`-frames:v`) would also end the sound, in some versions before its last packets.
+        command.arg("-vf").arg(every_frame(rate, count));
         command.args(["-c:a", "aac", "-b:a", "64k"]).args(ENCODER_ARGUMENTS);
         // The first frame is the last one of the scene before: it is encoded almost without loss.
         command.args(["-x264-params", "zones=0,0,q=6"]);
         let scale = rate.saturating_mul(TICKS).to_string();
         command.args(["-video_track_timescale", &scale, "-movie_timescale", &scale]);
         command.args(["-movflags", "+faststart", "-y", "-f", "mp4"]).arg(file_url(to));
-        feed(command, frames, progress, std::future::pending()).await
+        feed(command, frames, rate, progress, std::future::pending()).await
     }
 }

@@ -2,7 +2,7 @@
 
 use image::RgbaImage;
 use reelhook_domain::videos::film::{Content, Entrance, Item, Rendition, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{LaidOutScene, SceneInput, Yuv, key};
+use reelhook_render::{LaidOutScene, SceneInput, Yuv, key, parts};
 
 use crate::{RENDITIONS, alone, fonts, samples};
 
@@ -143,22 +143,109 @@ fn keys_differ_exactly_where_pixels_differ() {
     let before = samples::scene(SceneKind::Quiz, samples::usual(SceneKind::Quiz));
     let input = alone(&scene, Theme::Dark, Rendition::Landscape);
     assert_eq!(
-        key(&input),
-        key(&SceneInput { before: Some(&before), ..input }),
+        key(&input, 0),
+        key(&SceneInput { before: Some(&before), ..input }, 0),
         "without a transition the scene before is not visible"
     );
     let turned = Scene { transition: Some(Transition::Fade), ..scene.clone() };
-    let with = SceneInput { scene: &turned, ..input };
+    let with = SceneInput { scene: &turned, before: Some(&before), ..input };
+    let slid = Scene { transition: Some(Transition::Slide), ..scene.clone() };
     let keys = [
-        key(&input),
-        key(&with),
-        key(&SceneInput { before: Some(&before), ..with }),
-        key(&SceneInput { theme: Theme::Luxury, ..input }),
-        key(&SceneInput { size: (1920, 1080), ..input }),
-        key(&SceneInput { rendition: Rendition::Portrait, ..input }),
+        key(&input, 0),
+        key(&with, 0),
+        key(&with, 18),
+        key(&SceneInput { scene: &slid, ..with }, 0),
+        key(&SceneInput { before: Some(&scene), ..with }, 0),
+        key(&SceneInput { theme: Theme::Luxury, ..input }, 0),
+        key(&SceneInput { size: (1920, 1080), ..input }, 0),
+        key(&SceneInput { rendition: Rendition::Portrait, ..input }, 0),
     ];
     for (index, one) in keys.iter().enumerate() {
         assert!(keys.iter().skip(index + 1).all(|other| one != other), "key {index}");
+    }
+}
+
+#[test]
+fn the_body_of_a_scene_is_the_same_after_any_scene() {
+    let (mut fonts, images) = (fonts(), samples::images());
+    let [title, quiz, stats] = [SceneKind::HeroTitle, SceneKind::Quiz, SceneKind::Stats]
+        .map(|kind| samples::scene(kind, samples::usual(kind)));
+    let [faded, slid] =
+        [Transition::Fade, Transition::Slide].map(|transition| Scene { transition: Some(transition), ..stats.clone() });
+    let after = |scene, before| SceneInput { before: Some(before), ..alone(scene, Theme::Ocean, Rendition::Landscape) };
+    let inputs = [after(&faded, &title), after(&faded, &quiz), after(&slid, &title)];
+    for input in &inputs {
+        assert_eq!(parts(input), [0..18, 18..150]);
+        assert_eq!(key(input, 18), key(&inputs[0], 18));
+    }
+    let mut draw = |input: &SceneInput<'_>, from: u32| {
+        let (mut whole, mut frame) =
+            (LaidOutScene::part(&mut fonts, input, &images, from..150).expect("a scene"), Yuv::new(1280, 720));
+        for at in from..18 {
+            whole.draw(at, &mut frame);
+        }
+        [18, 19, 40, 149].map(|at| {
+            whole.draw(at, &mut frame);
+            frame.bytes().to_vec()
+        })
+    };
+    let expected = draw(&inputs[0], 0);
+    for input in &inputs[1..] {
+        assert!(draw(input, 0) == expected, "after a transition");
+        assert!(draw(input, 18) == expected, "alone");
+    }
+}
+
+#[test]
+fn a_transition_depends_only_on_the_last_frame_before_it() {
+    let (mut fonts, images) = (fonts(), samples::images());
+    for kind in [SceneKind::Stats, SceneKind::Quiz, SceneKind::Cta, SceneKind::ProductShowcase] {
+        let usual = samples::scene(kind, samples::usual(kind));
+        let next = Scene {
+            transition: Some(Transition::Fade),
+            ..samples::scene(SceneKind::FeatureList, samples::usual(SceneKind::FeatureList))
+        };
+        let mut drawn: Vec<(Vec<u8>, RgbaImage)> = Vec::new();
+        for entrance in ENTRANCES {
+            // A button pulses at the end of a scene of 70 frames.
+            for (frames, transition) in [(150, None), (150, Some(Transition::Zoom)), (90, None), (70, None), (12, None)]
+            {
+                let before = Scene { entrance, frames, transition, ..usual.clone() };
+                let input = SceneInput { before: Some(&before), ..alone(&next, Theme::Dark, Rendition::Landscape) };
+                let mut laid_out = LaidOutScene::part(&mut fonts, &input, &images, 0..18).expect("a scene");
+                drawn.push((key(&input, 0), laid_out.still(5)));
+            }
+        }
+        for (key, still) in &drawn {
+            for (other, looks) in &drawn {
+                assert!((key == other) <= (still == looks), "{}: equal keys, other frames", kind.name());
+            }
+        }
+        let mut keys: Vec<_> = drawn.into_iter().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 2, "{}: the last frame is the same but for a button that pulses", kind.name());
+    }
+}
+
+/// The first frame of each part of a scene, and the one after its last.
+fn bounds(input: &SceneInput<'_>) -> Vec<[u32; 2]> {
+    parts(input).into_iter().map(|part| [part.start, part.end]).collect()
+}
+
+#[test]
+fn a_scene_has_a_part_for_its_transition_and_one_for_its_body() {
+    let before = samples::scene(SceneKind::Quiz, samples::usual(SceneKind::Quiz));
+    for (frames, transition, expected) in [
+        (150, Some(Transition::Blur), &[[0, 18], [18, 150]][..]),
+        (150, None, &[[0, 150]]),
+        (20, Some(Transition::Blur), &[[0, 10], [10, 20]]),
+        (1, Some(Transition::Blur), &[[0, 1]]),
+    ] {
+        let scene = Scene { frames, transition, ..before.clone() };
+        let alone = alone(&scene, Theme::Dark, Rendition::Landscape);
+        assert_eq!(bounds(&SceneInput { before: Some(&before), ..alone }), expected);
+        assert_eq!(bounds(&alone), [[0, frames]], "the first scene has no transition");
     }
 }
 

@@ -119,7 +119,7 @@ async fn music_is_repeated_and_ends_with_the_video() {
 }
 
 /// The expected times of a file with this number of frames: no frame starts a tick early or late.
-fn even(frames: u32) -> Times {
+pub fn even(frames: u32) -> Times {
     let length = (15_360, frames * 512);
     Times { track: length, file: length, runs: vec![(frames, 512)] }
 }

@@ -15,6 +15,7 @@ mod hostile;
 mod images;
 mod last_frame;
 mod mp4;
+mod parts;
 mod pictures;
 mod prompt_cards;
 mod text;

@@ -2,6 +2,7 @@
 //! callbacks.
 
 mod ports;
+mod reports;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
@@ -10,7 +11,9 @@ use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::renders::Callback;
 use reelhook_app::store::Saved;
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, Service, Status, Timestamp, decide};
+use reelhook_domain::{
+    Admission, Decision, Event, Job, JobId, Policy, RenderId, Service, SlotRow, Slots, Status, Timestamp, decide,
+};
 
 use crate::faults::Faults;
 
@@ -20,7 +23,7 @@ type Hook = Box<dyn FnOnce(&MemoryJobs) + Send>;
 /// The jobs, behind the ports that load, change, start, list and render them.
 ///
 /// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `record`, `insert_with_key`,
-/// `admission`, `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
+/// `admission`, `ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
 #[derive(Default)]
 pub struct MemoryJobs {
     state: Mutex<State>,
@@ -29,18 +32,53 @@ pub struct MemoryJobs {
     pub faults: Faults,
 }
 
-#[derive(Default)]
 struct State {
     jobs: BTreeMap<JobId, Job>,
     stream: Vec<Job>,
     records: BTreeMap<(String, String), IdempotencyRecord>,
-    admission: Admission,
+    /// The rows of slots; never none.
+    rows: Vec<Admission>,
     parked: BTreeMap<(&'static str, RenderId), (Callback, Timestamp)>,
     hinted: BTreeMap<(&'static str, RenderId), Timestamp>,
     hide_conflicts: bool,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            stream: Vec::new(),
+            records: BTreeMap::new(),
+            rows: vec![Admission::default()],
+            parked: BTreeMap::new(),
+            hinted: BTreeMap::new(),
+            hide_conflicts: false,
+        }
+    }
+}
+
 impl State {
+    /// The rows of slots, at least this number.
+    fn slots(&self, at_least: usize) -> Slots {
+        let mut rows = self.rows.clone();
+        rows.resize(rows.len().max(at_least), Admission::default());
+        Slots::read(rows).expect("rows of one arrangement")
+    }
+
+    /// Whether each of these rows is one version on.
+    fn follow_rows(&self, changed: &[SlotRow]) -> bool {
+        let version = |number: usize| self.rows.get(number).map_or(0, |row| row.version);
+        changed.iter().all(|changed| version(changed.number) + 1 == changed.row.version)
+    }
+
+    fn write_rows(&mut self, changed: &[SlotRow]) {
+        for SlotRow { number, row } in changed {
+            let rows = self.rows.len().max(number + 1);
+            self.rows.resize(rows, Admission::default());
+            self.rows[*number] = row.clone();
+        }
+    }
+
     fn write(&mut self, job: &Job) {
         self.stream.push(job.clone());
         self.jobs.insert(job.id.clone(), job.clone());
@@ -116,6 +154,19 @@ impl MemoryJobs {
         true
     }
 
+    /// Claims a job with a slot, like a launcher that crashes then.
+    ///
+    /// # Panics
+    /// When no job has this id, or it can't be claimed.
+    pub fn leave_claimed(&self, id: &JobId, now: Timestamp, policy: &Policy) {
+        let slot = self.get(id).next_slot();
+        assert!(self.apply(id, &Event::Claim, now, policy), "`{id}` can't be claimed");
+        let lease = now.after(policy.claim_lease + policy.processing_timeout);
+        self.change_admission(|admission| {
+            admission.active.insert(slot, lease);
+        });
+    }
+
     /// A job.
     ///
     /// # Panics
@@ -144,23 +195,47 @@ impl MemoryJobs {
         self.state().stream.len()
     }
 
-    /// The jobs that are due at `now`, without deleted ones.
+    /// The jobs that are due at `now`, without deleted ones. Of jobs that wait, the index knows those that hold a slot: the
+    /// sweep sends hints for the others.
     pub fn due_until(&self, now: Timestamp) -> Vec<(Timestamp, JobId)> {
         let state = self.state();
-        let shown = state.jobs.values().filter(|job| job.deleted_at.is_none());
-        shown.filter_map(|job| Some((job.due_at.filter(|due| *due <= now)?, job.id.clone()))).collect()
+        let slots = state.slots(1);
+        let holders = slots.holders(now);
+        let waits = |job: &Job| job.status == Status::Pending && !holders.contains(job.id.as_str());
+        let found = state.jobs.values().filter(|job| job.deleted_at.is_none() && !waits(job));
+        found.filter_map(|job| Some((job.due_at.filter(|due| *due <= now)?, job.id.clone()))).collect()
     }
 
-    /// The admission item.
+    /// The first row of slots.
     pub fn admission_item(&self) -> Admission {
-        self.state().admission.clone()
+        self.state().rows[0].clone()
     }
 
-    /// Writes the next version of the admission item, like an operator.
+    /// The slots.
+    pub fn slots(&self) -> Slots {
+        self.state().slots(1)
+    }
+
+    /// Arranges the slots in this number of rows.
+    pub fn arrange(&self, rows: usize) {
+        let mut state = self.state();
+        if let Some(arranged) = state.slots(rows).arranged(rows) {
+            state.write_rows(&arranged);
+        }
+    }
+
+    /// Frees slots in whichever rows they are, like fanout.
+    pub fn free_slots(&self, slots: &[&str]) {
+        let mut state = self.state();
+        let released = state.slots(1).released(slots);
+        state.write_rows(&released);
+    }
+
+    /// Writes the next version of the first row of slots, like an operator.
     pub fn change_admission(&self, change: impl FnOnce(&mut Admission)) {
         let mut state = self.state();
-        change(&mut state.admission);
-        state.admission.version += 1;
+        change(&mut state.rows[0]);
+        state.rows[0].version += 1;
     }
 
     /// The parked callback of a render.

@@ -1,19 +1,22 @@
 //! The ports of the Jobs table, with the conditions that DynamoDB would check.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::jobs::admission::AdmissionStore;
+use reelhook_app::jobs::claims::{Claimed, Look, Ready, StartStore};
+use reelhook_app::jobs::logs::{Active, ActiveJobs};
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::renders::{Callback, RenderStore};
-use reelhook_app::jobs::starts::{Claimed, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Job, JobId, JobKind, OwnerId, RenderId, Service, Status, Timestamp};
+use reelhook_domain::jobs::slots::fair::Waiting;
+use reelhook_domain::{Admission, Job, JobId, JobKind, OwnerId, RenderId, Service, SlotRow, Slots, Status, Timestamp};
 
 use super::MemoryJobs;
 
@@ -107,51 +110,63 @@ impl IdempotencyStore for MemoryJobs {
 
 #[async_trait]
 impl AdmissionStore for MemoryJobs {
-    async fn admission(&self) -> Result<Admission, StoreError> {
+    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
         self.enter("admission").await;
-        self.faults.check("admission")?.answer(self.admission_item())
+        self.faults.check("admission")?.answer(self.state().slots(at_least))
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
         self.enter("save_admission").await;
         let done = self.faults.check("save_admission")?;
         let mut state = self.state();
-        if state.admission.version + 1 != admission.version {
-            let theirs = Box::new(state.admission.clone());
+        if !state.follow_rows(changed) {
+            let theirs = Box::new(state.rows[0].clone());
             return done.answer(Saved::Conflict(Some(theirs)));
         }
-        state.admission = admission.clone();
+        state.write_rows(changed);
         done.answer(Saved::Done)
     }
 }
 
 #[async_trait]
 impl StartStore for MemoryJobs {
-    async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        self.enter("oldest_ready").await;
-        let done = self.faults.check("oldest_ready")?;
+    async fn ready(&self, look: &Look) -> Result<Ready, StoreError> {
+        self.enter("ready").await;
+        let done = self.faults.check("ready")?;
         let state = self.state();
         let waits = |job: &&Job| {
-            job.status == Status::Pending
-                && job.deleted_at.is_none()
-                && job.run.start.claim.is_none()
-                && job.run.start.ready_at <= now
+            job.status == Status::Pending && job.deleted_at.is_none() && job.run.start.ready_at <= look.now
         };
-        let mut ready: Vec<&Job> = state.jobs.values().filter(waits).collect();
-        ready.sort_by_key(|job| job.run.start.ready_at);
-        done.answer(ready.into_iter().take(limit).map(|job| job.id.clone()).collect())
+        let waiting = |job: &Job| Waiting {
+            job: job.id.clone(),
+            lane: job.lane(),
+            priority: job.request.priority,
+            ready_at: job.run.start.ready_at,
+        };
+        let mut jobs: Vec<Waiting<JobId>> = state.jobs.values().filter(waits).map(waiting).collect();
+        jobs.sort_by_key(|job| (job.lane, std::cmp::Reverse(job.priority), job.ready_at));
+        // As the index does: the first jobs of each lane.
+        let mut of_lane = BTreeMap::new();
+        jobs.retain(|job| {
+            let taken: &mut usize = of_lane.entry(job.lane).or_default();
+            *taken += 1;
+            *taken <= look.each
+        });
+        done.answer(Ready { jobs, all: true })
     }
 
-    async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError> {
+    async fn claim(&self, jobs: &[Job], rows: &[SlotRow]) -> Result<Claimed, StoreError> {
         self.enter("claim").await;
         let done = self.faults.check("claim")?;
         let mut state = self.state();
-        let job_fits = state.jobs.get(&job.id).is_some_and(|stored| stored.version + 1 == job.version);
-        if !job_fits || state.admission.version + 1 != admission.version {
+        let fits = |job: &Job| state.jobs.get(&job.id).is_some_and(|stored| stored.version + 1 == job.version);
+        if !jobs.iter().all(fits) || !state.follow_rows(rows) {
             return done.answer(Claimed::Conflict);
         }
-        state.admission = admission.clone();
-        state.write(job);
+        state.write_rows(rows);
+        for job in jobs {
+            state.write(job);
+        }
         done.answer(Claimed::Done)
     }
 }
@@ -284,6 +299,24 @@ impl QueueStore for MemoryJobs {
         let state = self.state();
         let runs = |job: &&Job| matches!(job.status, Status::Processing | Status::Rendering);
         done.answer(state.jobs.values().filter(runs).map(|job| job.id.clone()).collect())
+    }
+}
+
+#[async_trait]
+impl ActiveJobs for MemoryJobs {
+    async fn active(&self, most: usize) -> Result<Active, StoreError> {
+        self.enter("active").await;
+        let done = self.faults.check("active")?;
+        let state = self.state();
+        let mut jobs: Vec<Job> = state.jobs.values().filter(|job| !job.status.is_final()).cloned().collect();
+        jobs.sort_by_key(|job| (job.status == Status::Pending, std::cmp::Reverse(job.run.start.ready_at)));
+        let all = jobs.len() <= most;
+        let ids = jobs.into_iter().take(most).map(|job| job.id).collect();
+        done.answer(Active { ids, all })
+    }
+
+    async fn read(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        self.load_all(ids).await
     }
 }
 

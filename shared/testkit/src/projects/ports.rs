@@ -7,13 +7,13 @@ use bytes::Bytes;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::circuit::{Circuits, ServiceCircuit, ServiceKey};
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::starts::Claimed;
+use reelhook_app::jobs::claims::Claimed;
 use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::{EarlyCallback, EarlyCallbacks, Lookups, ProjectFiles, SceneSlots};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::task::{Stage, TaskRef};
-use reelhook_domain::{Admission, ProjectId, RenderId, SceneId, Timestamp};
+use reelhook_domain::{Admission, ProjectId, RenderId, SceneId, SlotRow, Slots, Timestamp};
 
 use super::table::MemoryProjects;
 
@@ -44,20 +44,21 @@ impl AggregateStore<Project> for MemoryProjects {
 
 #[async_trait]
 impl AdmissionStore for MemoryProjects {
-    async fn admission(&self) -> Result<Admission, StoreError> {
+    async fn admission_rows(&self, _: usize) -> Result<Slots, StoreError> {
         self.enter("admission").await;
-        self.faults.check("admission")?.answer(self.admission_item())
+        self.faults.check("admission")?.answer(self.admission_item().into())
     }
 
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
         self.enter("save_admission").await;
         let done = self.faults.check("save_admission")?;
         let mut state = self.state();
-        if state.admission.version + 1 != admission.version {
+        let [SlotRow { row, .. }] = changed else { panic!("scenes have one row of slots") };
+        if state.admission.version + 1 != row.version {
             let theirs = Box::new(state.admission.clone());
             return done.answer(Saved::Conflict(Some(theirs)));
         }
-        state.admission = admission.clone();
+        state.admission = row.clone();
         done.answer(Saved::Done)
     }
 }

@@ -4,8 +4,10 @@ mod callback;
 mod checks;
 mod ports;
 mod receive;
+mod service;
 
 pub use callback::{Callback, Run};
-pub use checks::{Creatomate, RenderLookup, check_render, look_up};
-pub use ports::{RenderPorts, RenderStore};
+pub use checks::{RenderLookup, check_render, look_up};
+pub use ports::{CallbackPorts, RenderPorts, RenderStore};
 pub use receive::{CallbackAuth, Received, apply_parked, receive};
+pub use service::Creatomate;

@@ -5,7 +5,10 @@ use reelhook_domain::{JobId, Policy, RenderId, Service, Timestamp};
 
 use crate::clock::ClockAndRandom;
 use crate::jobs::renders::callback::Callback;
+use crate::jobs::renders::service::Creatomate;
 use crate::jobs::store::JobStore;
+use crate::outbound::HttpSender;
+use crate::outbox::messages::{Hints, WorkMessage};
 use crate::store::StoreError;
 
 /// The jobs of renders, parked callbacks, and the rate of hints.
@@ -55,4 +58,16 @@ pub struct RenderPorts<'a> {
     pub policy: &'a Policy,
     /// Whether an API key is configured, so that Creatomate can confirm a state.
     pub confirmable: bool,
+}
+
+/// The ports of callbacks as they arrive.
+pub struct CallbackPorts<'a> {
+    /// Jobs and renders.
+    pub renders: RenderPorts<'a>,
+    /// The guarded client.
+    pub http: &'a dyn HttpSender,
+    /// The access to Creatomate.
+    pub creatomate: &'a Creatomate,
+    /// The Work queue.
+    pub work: &'a dyn Hints<WorkMessage>,
 }

@@ -1,6 +1,7 @@
 //! Applies plans: writes rows first, then sends messages, and stops before the first plan that fails.
 
 use futures_util::StreamExt;
+use reelhook_domain::SlotRow;
 
 use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
@@ -9,7 +10,7 @@ use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, LiveMessage, Push, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::events::{WRITES_AT_ONCE, hint};
+use crate::webhooks::events::{WRITES_AT_ONCE, hints};
 
 /// Attempts to free slots before the batch is retried.
 const ATTEMPTS: u32 = 20;
@@ -37,7 +38,10 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     }
 
     let events = each(&plans[..progress.until], |plan| &plan.events);
-    let writes = events.map(|(index, event)| async move { (index, ports.store.put_event(event).await) });
+    let writes = events.map(|(index, event)| async move {
+        let deliveries = plans[index].deliveries_of(event);
+        (index, ports.store.put_event(event, &deliveries).await)
+    });
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
 
     let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
@@ -45,15 +49,19 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
     log_events(&plans[..progress.until]);
 
-    for (index, step) in each(&plans[..progress.until], |plan| &plan.counts) {
-        progress.note(&[index], vec![ports.store.count(step).await]);
+    let counts = owned(&plans[..progress.until], |plan| plan.counts.clone());
+    if !counts.1.is_empty() {
+        progress.note(&counts.0, ports.store.count(&counts.1).await);
     }
 
+    let mut jobs_wait = false;
     if let Some((first, slots)) = freed(&plans[..progress.until], |plan| &plan.slots) {
-        progress.note(&[first], vec![free_slots(ports.store, ports.clock, &slots).await]);
+        let freed = free_slots(ports.store, ports.clock, &slots).await;
+        jobs_wait = freed.as_ref().is_ok_and(|jobs_wait| *jobs_wait);
+        progress.note(&[first], vec![freed.map(drop)]);
     }
     if let Some((first, slots)) = freed(&plans[..progress.until], |plan| &plan.scene_slots) {
-        progress.note(&[first], vec![free_slots(ports.scene_slots, ports.clock, &slots).await]);
+        progress.note(&[first], vec![free_slots(ports.scene_slots, ports.clock, &slots).await.map(drop)]);
     }
 
     for (index, plan) in plans[..progress.until].iter().enumerate() {
@@ -88,7 +96,7 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
         }
     }
 
-    let work = owned(&plans[..progress.until], |plan| merged(&plan.work));
+    let work = owned(&plans[..progress.until], |plan| work_hints(plan, jobs_wait));
     if !work.1.is_empty() {
         progress.note(&work.0, ports.work.send(work.1).await);
     }
@@ -96,7 +104,7 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     if !pieces.1.is_empty() {
         progress.note(&pieces.0, ports.pieces.send(pieces.1).await);
     }
-    let hints = owned(&plans[..progress.until], |plan| plan.deliveries.iter().map(hint).collect());
+    let hints = owned(&plans[..progress.until], |plan| hints(&plan.deliveries));
     if !hints.1.is_empty() {
         progress.note(&hints.0, ports.deliveries.send(hints.1).await);
     }
@@ -134,8 +142,7 @@ fn newest_pushes(plans: &[Plan]) -> (Vec<usize>, Vec<Delayed<LiveMessage>>) {
 fn log_events(plans: &[Plan]) {
     for plan in plans {
         for event in &plan.events {
-            let of_event = plan.deliveries.iter().filter(|delivery| delivery.event_id == event.id);
-            let deliveries: Vec<String> = of_event.map(|delivery| delivery.id.to_string()).collect();
+            let deliveries: Vec<String> = plan.deliveries_of(event).iter().map(ToString::to_string).collect();
             tracing::info!(job_id = %event.subject, event_id = %event.id, delivery_ids = deliveries.join(" "),
                 "Sending webhook notifications for event: {} to {} endpoints", event.event.name(), deliveries.len());
         }
@@ -152,15 +159,16 @@ fn owned<T>(plans: &[Plan], part: impl Fn(&Plan) -> Vec<T>) -> (Vec<usize>, Vec<
     plans.iter().enumerate().flat_map(|(index, plan)| part(plan).into_iter().map(move |item| (index, item))).unzip()
 }
 
-/// The hints of one plan without duplicates.
-fn merged(work: &[Delayed<WorkMessage>]) -> Vec<Delayed<WorkMessage>> {
-    let mut merged: Vec<Delayed<WorkMessage>> = Vec::with_capacity(work.len());
-    for message in work {
-        if !merged.contains(message) {
-            merged.push(message.clone());
+/// The hints of one plan for the launcher, without duplicates. A freed slot causes one only if jobs may wait for it.
+fn work_hints(plan: &Plan, jobs_wait: bool) -> Vec<Delayed<WorkMessage>> {
+    let freed = (jobs_wait && !plan.slots.is_empty()).then(|| Delayed::now(WorkMessage::Start));
+    let mut hints: Vec<Delayed<WorkMessage>> = Vec::with_capacity(plan.work.len() + 1);
+    for message in freed.iter().chain(&plan.work) {
+        if !hints.contains(message) {
+            hints.push(message.clone());
         }
     }
-    merged
+    hints
 }
 
 async fn purge(ports: &FanoutPorts<'_>, purge: &Purge) -> Result<(), StoreError> {
@@ -174,21 +182,32 @@ fn freed(plans: &[Plan], part: impl Fn(&Plan) -> &Vec<String>) -> Option<(usize,
     Some((first, plans.iter().flat_map(&part).map(String::as_str).collect()))
 }
 
-/// Frees slots of an admission item; those that are free already are skipped.
+/// Frees slots, and returns whether jobs may wait for them; those that are free already are skipped. Each row is written by
+/// itself, so that rows with other slots do not conflict.
 async fn free_slots<S: AdmissionStore + ?Sized>(
     store: &S,
     clock: &dyn ClockAndRandom,
     slots: &[&str],
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
-        let admission = store.admission().await?;
-        let Some(next) = admission.free(slots) else { return Ok(()) };
-        if store.save_admission(&next).await? == Saved::Done {
-            return Ok(());
+        let known = store.admission().await?;
+        let released = known.released(slots);
+        let mut done = true;
+        for row in &released {
+            done &= store.save_admission(std::slice::from_ref(row)).await? == Saved::Done;
         }
+        if !done {
+            continue;
+        }
+        return Ok(match &released[..] {
+            [] => known.may_wait(clock.now()),
+            // A launcher that notes it after this was saved finds the slots.
+            [SlotRow { number: 0, row }] => row.may_wait(clock.now()),
+            _ => store.admission().await?.may_wait(clock.now()),
+        });
     }
-    Err(StoreError::Busy { operation: "free slots", source: "the admission item changed during each attempt".into() })
+    Err(StoreError::Busy { operation: "free slots", source: "their rows changed during each attempt".into() })
 }
 
 /// How many plans of a batch are applied so far, and the first failure.

@@ -3,6 +3,7 @@
 //! Every id follows from the version, so a replay changes nothing.
 
 mod apply;
+mod pack;
 mod plan;
 mod ports;
 mod steps;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reelhook_domain::{Aggregate, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Subject, Timestamp};
 
+use super::pack::pack;
 use super::steps::{CountStep, Plan, Purge};
 use crate::clips::effects as clip_effects;
 use crate::errors::steps::{ErrorChange, ErrorStep};
@@ -51,8 +52,8 @@ impl<A: FanoutSource> AnyVersion for A {
     }
 }
 
-/// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them, and the ends of
-/// its reservations of credits if it has changed since then.
+/// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them; and if it has
+/// changed since then, the ends of its reservations of credits, and the rows of what its last version packs.
 pub(crate) fn plan_emitted<A: FanoutSource>(
     of: &A,
     since: Timestamp,
@@ -67,6 +68,9 @@ pub(crate) fn plan_emitted<A: FanoutSource>(
     }
     if of.updated_at() >= since {
         planner.plan.credits = of.settlements();
+        if of.outbox().contains(&Effect::PackHistory) {
+            planner.effect(0, &Effect::PackHistory);
+        }
     }
     planner.plan
 }
@@ -87,14 +91,14 @@ impl<A: FanoutSource> Planner<'_, A> {
             Effect::Start { delay_s } => {
                 self.plan.work.push(Delayed { message: WorkMessage::Start, delay_s: *delay_s });
             }
-            Effect::FreeSlot { slot } => {
-                self.plan.slots.push(slot.clone());
-                self.plan.work.push(Delayed::now(WorkMessage::Start));
-            }
+            // Whether a hint follows depends on the admission item.
+            Effect::FreeSlot { slot } => self.plan.slots.push(slot.clone()),
             Effect::Notify { event, to, about } => {
                 let to = to.unwrap_or_else(|| Recipients::unstated(*event));
                 self.notify(self.id(index), *event, about.as_deref(), to, self.of.updated_at());
             }
+            // They stay on the item until they are packed.
+            Effect::Log { .. } if self.of.keeps_history() => {}
             Effect::Log { event, level, message, details } => {
                 let entry = LogEntry {
                     event_type: event.name().to_owned(),
@@ -106,6 +110,9 @@ impl<A: FanoutSource> Planner<'_, A> {
                 self.plan.logs.push(LogRow { entry: Some(entry), ..row });
             }
             Effect::Live { events, after } => self.live(index, events, *after),
+            Effect::PackHistory => {
+                self.plan.logs.extend(pack(&self.of.subject(), self.view.dialect(), self.of.unpacked()));
+            }
             Effect::Draw { hints, delay_s } => {
                 let hint = self.of.piece_hint().map(|message| Delayed { message, delay_s: *delay_s });
                 let count = usize::try_from(*hints).unwrap_or(1);
@@ -169,14 +176,19 @@ impl<A: FanoutSource> Planner<'_, A> {
             at: self.of.updated_at(),
             entry: None,
             live: None,
+            packed: Vec::new(),
         }
     }
 
-    /// Live events share the row of the version's first log line, which saves a write, or else have their own.
+    /// Live events that the item does not keep share the row of the version's first log line, which saves a write, or else
+    /// have their own.
     fn live(&mut self, index: usize, events: &[Live], after: u64) {
         let snapshot = self.of.live_snapshot(events);
         let terminal = events.iter().any(|event| event.ends(&snapshot));
         self.plan.pushes.push(Push { subject: self.of.subject(), owner: self.of.owner().cloned(), terminal });
+        if self.of.keeps_history() {
+            return;
+        }
         let live = Some(LiveRow { after, at: self.of.updated_at(), events: events.to_vec(), snapshot });
         match self.plan.logs.first_mut() {
             Some(row) => row.live = live,
@@ -199,7 +211,7 @@ impl<A: FanoutSource> Planner<'_, A> {
             return;
         }
         let data = self.view.webhook_data(self.of, event, about, at, self.links);
-        let row = EventRow { id, event, subject: self.of.subject(), at, data, callback: own };
+        let row = EventRow { id, event, subject: self.of.subject(), at, data: data.into(), callback: own };
         let deliveries = recipients.map(|to| delivery_of(&row, to, self.grace, self.of.traceparent()));
         self.plan.deliveries.extend(deliveries);
         self.plan.events.push(row);

@@ -27,11 +27,8 @@ pub trait FanoutStore: EventStore + AdmissionStore {
     /// [`StoreError`].
     async fn remove_logs(&self, subject: &Subject) -> Result<(), StoreError>;
 
-    /// Counts a step unless it was counted before.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn count(&self, step: &CountStep) -> Result<(), StoreError>;
+    /// Counts steps, in as few calls as fit, each unless it was counted before; one result for each step, in order.
+    async fn count(&self, steps: &[CountStep]) -> Vec<Result<(), StoreError>>;
 }
 
 /// Stores the files of aggregates.

@@ -1,6 +1,6 @@
 //! What the effects of a version write and send, as values.
 
-use reelhook_domain::{Delivery, EventId, LogTally, Status, Subject};
+use reelhook_domain::{Delivery, DeliveryId, EventId, LogTally, Status, Subject};
 
 use crate::clips::store::NamedSubmission;
 use crate::credits::ledger::Settlement;
@@ -21,7 +21,7 @@ pub struct Plan {
     pub deliveries: Vec<Delivery>,
     /// Changes of the counters.
     pub counts: Vec<CountStep>,
-    /// Admission slots to free.
+    /// Admission slots to free; if jobs may wait for them, a hint to start follows.
     pub slots: Vec<String>,
     /// Slots of scenes to free.
     pub scene_slots: Vec<String>,
@@ -43,6 +43,14 @@ pub struct Plan {
     pub removed: Vec<String>,
     /// What to remove of an aggregate that was deleted.
     pub purge: Option<Purge>,
+}
+
+impl Plan {
+    /// The ids of the deliveries of one of its events.
+    pub(super) fn deliveries_of(&self, event: &EventRow) -> Vec<DeliveryId> {
+        let deliveries = self.deliveries.iter().filter(|delivery| delivery.event_id == event.id);
+        deliveries.map(|delivery| delivery.id).collect()
+    }
 }
 
 /// What to remove of an aggregate that was deleted.

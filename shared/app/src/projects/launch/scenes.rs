@@ -11,7 +11,7 @@ use reelhook_domain::{Aggregate, Decision, ProjectId, Timestamp};
 
 use crate::change::ChangeError;
 use crate::circuit;
-use crate::jobs::starts::Claimed;
+use crate::jobs::claims::Claimed;
 use crate::projects::launch::outcome;
 use crate::projects::launch::ports::{AT_ONCE, LaunchPorts};
 use crate::projects::launch::submit::{ClaimedTask, submit};
@@ -125,7 +125,8 @@ async fn try_claim(
 ) -> Result<Attempt, ChangeError> {
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
-        let admission = ports.slots.admission().await?;
+        let slots = ports.slots.admission().await?;
+        let admission = slots.first();
         let now = not_before.map_or_else(|| ports.clock.now(), |earliest| ports.clock.now().max(earliest));
         if admission.check(now, ports.scene_slots).is_err() {
             return Ok(Attempt::NoSlot);

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::views::usage::UsageView;
 use crate::views::wire::{JobIdText, MetadataText, Time, Yes};
 
 /// The status of a job: `pending` waits for its turn or for a retry, `processing` is at a worker, `rendering` at
@@ -209,6 +210,9 @@ pub struct JobView<'a> {
     /// Only while it waits for an automatic retry: when that starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Time>,
+    /// Only after its end, and if its request has `usage`: what it has used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageView>,
 }
 
 /// A job with the members that only the details page needs.
@@ -263,6 +267,7 @@ pub fn job(job: &Job) -> JobView<'_> {
         no_retry_reason: no_retry.map(|no_retry| no_retry.reason.as_str()),
         suggested_solution: no_retry.map(|no_retry| no_retry.solution.as_str()),
         retry_after: job.run.retry_after.map(Time),
+        usage: UsageView::of(job),
     }
 }
 

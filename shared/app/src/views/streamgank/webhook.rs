@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::job::{JobParameters, JobStatus, render};
+use crate::views::usage::UsageData;
 use crate::views::wire::{JobIdText, Time};
 
 /// The job at the time of the event.
@@ -71,6 +72,10 @@ pub struct WebhookData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Value", extend("oneOf" = [{ "type": "string" }, { "type": "null" }]))]
     extracted_movies: Option<Option<&'a str>>,
+    /// Only after the job's end, and if its request has `usage`: what it has used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UsageData")]
+    usage: Option<UsageData>,
 }
 
 /// The country and the platform of a job (seed 001), and beside them the caller's metadata.
@@ -115,6 +120,7 @@ pub(super) fn data(of: &Job, event: OutboundEvent, at: Timestamp) -> WebhookData
         deleted_at: is(OutboundEvent::Deleted).then(|| of.deleted_at.map(Time)),
         cancelled_at: is(OutboundEvent::Cancelled).then(|| times.cancelled_at.map(Time)),
         extracted_movies: is(OutboundEvent::ExtractionCompleted).then(extracted),
+        usage: UsageData::of(of),
     }
 }
 

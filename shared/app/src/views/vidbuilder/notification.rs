@@ -8,6 +8,7 @@ use strum::IntoStaticStr;
 
 use super::files::VideoJobIdText;
 use super::status::{CompletedVideo, FAILED, error};
+use crate::views::usage::UsageView;
 use crate::views::wire::{MetadataText, Time};
 
 const STARTED: &str = "started";
@@ -46,6 +47,10 @@ pub struct VideoCompletedData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MetadataText")]
     metadata: Option<&'a Metadata>,
+    /// Only if its request has `usage`: what the job of the video has used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UsageView")]
+    usage: Option<UsageView>,
 }
 
 /// A video failed or was cancelled.
@@ -66,6 +71,10 @@ pub struct VideoFailedData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MetadataText")]
     metadata: Option<&'a Metadata>,
+    /// Only if its request has `usage`: what the job of the video has used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UsageView")]
+    usage: Option<UsageView>,
 }
 
 /// The kinds of notifications about a video.
@@ -102,10 +111,17 @@ pub(super) fn notification(job: &Job, event: OutboundEvent, at: Timestamp) -> Va
             json!(VideoStartedData { job_id, status: STARTED, message: STARTED_MESSAGE, timestamp, metadata })
         }
         NotificationKind::Completed => {
-            json!(VideoCompletedData { video: CompletedVideo::of(job), timestamp, metadata })
+            json!(VideoCompletedData { video: CompletedVideo::of(job), timestamp, metadata, usage: UsageView::of(job) })
         }
         NotificationKind::Failed => {
-            json!(VideoFailedData { job_id, status: FAILED, error: error(job), timestamp, metadata })
+            json!(VideoFailedData {
+                job_id,
+                status: FAILED,
+                error: error(job),
+                timestamp,
+                metadata,
+                usage: UsageView::of(job),
+            })
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Number, Value};
 
 use super::files::{LINK_LIFE, VideoJobIdText, download};
+use crate::views::usage::UsageView;
 use crate::views::wire::{MetadataText, Time, Yes};
 
 const QUEUED: &str = "queued";
@@ -98,6 +99,10 @@ pub struct VideoDone<'a> {
     /// The caller's own data.
     #[schemars(with = "MetadataText")]
     metadata: &'a Metadata,
+    /// Only if its request has `usage`: what the job of the video has used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UsageView")]
+    usage: Option<UsageView>,
 }
 
 /// A video that failed or was cancelled.
@@ -122,6 +127,10 @@ pub struct VideoNotMade<'a> {
     /// The caller's own data.
     #[schemars(with = "MetadataText")]
     metadata: &'a Metadata,
+    /// Only if its request has `usage`: what the job of the video has used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UsageView")]
+    usage: Option<UsageView>,
 }
 
 /// The answer about a video that the caller waited for.
@@ -260,9 +269,12 @@ pub fn status(job: &Job) -> VideoStatus<'_> {
     match job.status {
         Status::Pending => under_way(UnderWay::Queued),
         Status::Processing | Status::Rendering => under_way(UnderWay::Processing),
-        Status::Completed => {
-            VideoStatus::Done(Box::new(VideoDone { video: CompletedVideo::of(job), created_at, metadata }))
-        }
+        Status::Completed => VideoStatus::Done(Box::new(VideoDone {
+            video: CompletedVideo::of(job),
+            created_at,
+            metadata,
+            usage: UsageView::of(job),
+        })),
         Status::Failed | Status::Cancelled => VideoStatus::NotMade(VideoNotMade {
             job_id: job.id.as_str(),
             status: FAILED,
@@ -271,6 +283,7 @@ pub fn status(job: &Job) -> VideoStatus<'_> {
             error: error(job),
             created_at,
             metadata,
+            usage: UsageView::of(job),
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! Stage 6, health: adds the results of a batch to its endpoint's state: circuit breaker, limits and disable policy.
 
-use reelhook_domain::{BatchOutcome, EndpointReport, HealthVerdict, Timestamp};
+use reelhook_domain::{AttemptClaim, BatchOutcome, EndpointReport, HealthVerdict, Timestamp};
 
 use super::notices::{notify_disabled, notify_outage};
 use super::ports::DeliverPorts;
@@ -8,25 +8,47 @@ use super::types::EndpointSlot;
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
 
-/// Reports the results of a batch and releases its slot; `notifies` says whether subscribers are notified of an outage.
-pub(super) async fn report(ports: &DeliverPorts<'_>, slot: &EndpointSlot, outcome: &BatchOutcome, notifies: bool) {
-    let EndpointSlot { endpoint, state, holder, probe } = slot;
+/// What is known after the attempts of a batch.
+pub(super) struct Report {
+    /// Their results.
+    pub outcome: BatchOutcome,
+    /// Whether subscribers are notified of an outage.
+    pub notifies: bool,
+    /// The claims whose attempts could not be recorded.
+    pub unrecorded: Vec<AttemptClaim>,
+    /// Whether the slot was extended.
+    pub extended: bool,
+}
+
+/// Reports the results of a batch and releases its slot, if they are news or others may wait for the slot; the revision of
+/// the endpoint's state as far as it is known. Otherwise the slot stops counting by itself.
+pub(super) async fn report(ports: &DeliverPorts<'_>, slot: &EndpointSlot, report: Report) -> u64 {
+    let Report { outcome, notifies, unrecorded, extended } = report;
+    let EndpointSlot { endpoint, state, slot, revision, probe, must_report, .. } = slot;
     let now = ports.clock.now();
-    let report = state.report(&endpoint.policy, *holder, outcome, *probe, now);
-    if let Err(error) = save(ports, endpoint, &report, notifies, now).await {
-        // No delivery is lost by this, and a slot that is not released expires.
-        tracing::warn!(endpoint_id = %endpoint.id, %error, "results of a batch not added to the endpoint's health");
+    let report = state.report(&endpoint.policy, slot.holder, &outcome, *probe, now);
+    if !(*must_report || extended || report.is_news(state)) {
+        return *revision;
+    }
+    let report = EndpointReport { kept: slot.released(&unrecorded, now), ..report };
+    match save(ports, endpoint, &report, notifies, now).await {
+        Ok(revision) => revision,
+        Err(error) => {
+            // No delivery is lost by this, and a slot that is not released expires.
+            tracing::warn!(endpoint_id = %endpoint.id, %error, "results of a batch not added to the endpoint's health");
+            *revision
+        }
     }
 }
 
-/// Saves a report, and warns about or disables an endpoint that has failed for too long.
+/// Saves a report, and warns about or disables an endpoint that has failed for too long; the revision after the report.
 async fn save(
     ports: &DeliverPorts<'_>,
     endpoint: &Endpoint,
     report: &EndpointReport,
     notifies: bool,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let state = ports.health.report(&endpoint.id, report).await?;
     let (endpoint_id, name, failures) = (&endpoint.id, &endpoint.name, state.failures);
     let verdict = state.assess_health(&endpoint.policy, now);
@@ -48,5 +70,5 @@ async fn save(
             }
         }
     }
-    Ok(())
+    Ok(state.revision)
 }

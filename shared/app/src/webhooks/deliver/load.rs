@@ -1,11 +1,12 @@
-//! Stage 1, load: reads the deliveries that a batch of hints names, and selects those that are due.
+//! Stage 1, load: reads the deliveries that a batch of hints names, with the states of the endpoints that are expected in
+//! it, and selects those that are due.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reelhook_domain::{DeliveryId, EventId, NotSendable, Outcome};
 
-use super::ports::DeliverPorts;
+use super::ports::{DeliverPorts, LoadedBatch};
 use super::superseded;
 use super::types::{Change, DueBatch, DueDelivery, Results, hint_at};
 use crate::store::StoreError;
@@ -19,11 +20,13 @@ pub(super) async fn load(
     hints: &[(DeliveryId, EventId)],
     results: &mut Results,
 ) -> Result<DueBatch, StoreError> {
-    let loaded = ports.deliveries.load(hints).await?;
-    let mut batch = DueBatch { due: BTreeMap::new(), changes: Vec::new(), early: Vec::new() };
+    let loaded_at = ports.clock.now();
+    let expected = ports.endpoint_cache.recent.expected(loaded_at);
+    let LoadedBatch { deliveries, states } = ports.deliveries.load(hints, &expected).await?;
+    let mut batch = DueBatch { due: BTreeMap::new(), states, loaded_at, changes: Vec::new(), early: Vec::new() };
     let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
     let now = ports.clock.now();
-    for (index, entry) in loaded.into_iter().enumerate() {
+    for (index, entry) in deliveries.into_iter().enumerate() {
         let (delivery, event) = match entry {
             Ok(Some(found)) => found,
             Ok(None) => {
@@ -48,10 +51,13 @@ pub(super) async fn load(
             Err(NotSendable::Final | NotSendable::NotDue(_) | NotSendable::Leased(_)) => continue,
         }
         let Some(event) = event else {
-            batch.changes.push(Change::stop(ports, index, &delivery, &Outcome::Empty));
+            batch.changes.push(Change::stop(ports, index, delivery, &Outcome::Empty));
             continue;
         };
-        let due = batch.due.entry(delivery.endpoint_id.clone()).or_default();
+        if !batch.due.contains_key(&delivery.endpoint_id) {
+            batch.due.insert(delivery.endpoint_id.clone(), Vec::with_capacity(hints.len()));
+        }
+        let due = batch.due.get_mut(&delivery.endpoint_id).expect("it was inserted");
         due.push(DueDelivery { index, delivery, event });
     }
     superseded::stop(ports, batch.due.values().flatten()).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reelhook_domain::{Delivery, Subject, Timestamp};
-use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
+use reelhook_signing::{js_json, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -14,11 +14,11 @@ use crate::outbound::{Method, OutboundRequest, user_agent};
 use crate::views::Dialect;
 use crate::views::vidbuilder;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
-use crate::webhooks::endpoints::{Destination, Endpoint, Format, Payload};
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Format, Payload, Signers};
 use crate::webhooks::events::EventRow;
 use crate::webhooks::notification;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
-use crate::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData};
+use crate::webhooks::wire::{StandardPayload, StreamGankEnvelope, ThinData, standard_text, streamgank_text};
 
 /// How many bytes of a receiver's response are read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
@@ -54,45 +54,38 @@ pub(crate) fn chat(url: &Url, text: &ChatText<'_>, service: ReceiverKind, deadli
     post(url, plain_headers(Format::StreamGank), body.to_string(), deadline)
 }
 
-/// The signatures of a body that is sent now (seed 001; Standard Webhooks 1.0.0).
-pub(crate) fn signatures(
-    format: Format,
-    id: &str,
-    now: Timestamp,
-    body: &str,
-    keys: &SigningKeys,
-) -> Vec<(String, String)> {
-    let token = ("webhook-signature".to_owned(), standard::sign(id, now.seconds(), body.as_bytes(), keys));
-    match format {
-        Format::StreamGank => {
-            vec![("x-streamgank-signature".to_owned(), streamgank::signature(body.as_bytes(), keys)), token]
-        }
-        Format::Standard => vec![token],
-    }
-}
+/// What is signed: the webhook's id, the time of the attempt, and the body.
+pub(crate) type Signed<'a> = (&'a str, Timestamp, &'a str);
 
-/// The signatures of all secrets and keys of an endpoint, so that each can be rotated without downtime.
-fn signed(id: &str, now: Timestamp, body: &str, endpoint: &Endpoint) -> Vec<(String, String)> {
-    let (format, signers) = (endpoint.form.format, &endpoint.signers);
-    let mut headers: Vec<(String, String)> =
-        signers.hmac.iter().flat_map(|keys| signatures(format, id, now, body, keys)).collect();
+/// Adds the signatures of a body (seed 001; Standard Webhooks 1.0.0) by all secrets and keys of an endpoint, so that each
+/// can be rotated without downtime.
+pub(crate) fn sign(headers: &mut Vec<(String, String)>, format: Format, signers: &Signers, signed: Signed<'_>) {
+    let (id, now, body) = signed;
+    let mut tokens = String::new();
+    if let Some(keys) = &signers.hmac {
+        if format == Format::StreamGank {
+            headers.push(("x-streamgank-signature".to_owned(), streamgank::signature(body.as_bytes(), keys)));
+        }
+        tokens = standard::sign(id, now.seconds(), body.as_bytes(), keys);
+    }
     for key in &signers.asymmetric {
-        let token = key.sign(id, now.seconds(), body.as_bytes());
-        match headers.iter_mut().find(|(name, _)| name == "webhook-signature") {
-            Some((_, tokens)) => *tokens = format!("{tokens} {token}"),
-            None => headers.push(("webhook-signature".to_owned(), token)),
+        if !tokens.is_empty() {
+            tokens.push(' ');
         }
+        tokens.push_str(&key.sign(id, now.seconds(), body.as_bytes()));
     }
-    headers
+    if !tokens.is_empty() {
+        headers.push(("webhook-signature".to_owned(), tokens));
+    }
 }
 
-/// The body of a webhook.
+/// The body of a webhook that is more than its event's text.
 fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
     if notification::is_service(endpoint) {
         return notification::body(event);
     }
     let data = match endpoint.form.payload {
-        Payload::Full => Cow::Borrowed(&event.data),
+        Payload::Full => Cow::Borrowed(&*event.data),
         Payload::Thin => Cow::Owned(json!(ThinData::of(&event.data))),
     };
     let (name, at) = (event.event.name(), event.at);
@@ -100,6 +93,25 @@ fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
         Format::StreamGank => json!(StreamGankEnvelope::new(name, &data, at, &delivery.endpoint_name)),
         Format::Standard => json!(StandardPayload::new(name, &data, at)),
     }
+}
+
+/// The exact text of a webhook's body.
+fn text(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> String {
+    let Form { payload, ascii, format, .. } = endpoint.form;
+    let is_bus = matches!(endpoint.destination, Destination::Bus(_));
+    if payload == Payload::Full && !(ascii || is_bus || notification::is_service(endpoint)) {
+        let (name, data, at) = (event.event.name(), event.data.text(), event.at);
+        return match format {
+            Format::StreamGank => streamgank_text(name, &data, at, &delivery.endpoint_name),
+            Format::Standard => standard_text(name, &data, at),
+        };
+    }
+    let mut body = body(delivery, event, endpoint);
+    if is_bus {
+        // Events of a bus have no headers, and the bus authenticates their sender.
+        body["id"] = json!(delivery.id.webhook_id());
+    }
+    if ascii { js_json::to_ascii_string(&body) } else { js_json::to_string(&body) }
 }
 
 /// Builds the webhook that is sent (docs/contract/webhooks.md; Standard Webhooks 1.0.0).
@@ -116,22 +128,16 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
     {
         return OutboundWebhook::Web(notification(delivery, event, endpoint, url, now));
     }
-    let mut body = body(delivery, event, endpoint);
-    if let Destination::Bus(_) = endpoint.destination {
-        // Events of a bus have no headers, and the bus authenticates their sender.
-        body["id"] = json!(delivery.id.webhook_id());
-    }
-    let body = if endpoint.form.ascii { js_json::to_ascii_string(&body) } else { js_json::to_string(&body) };
-    let headers = || headers(delivery, event, endpoint, &body, now);
+    let (id, body) = (delivery.id.webhook_id(), text(delivery, event, endpoint));
+    let headers = |headers| with_headers(headers, delivery, event, endpoint, (&id, now, &body));
     let (to, attributes) = match &endpoint.destination {
         Destination::Web(url) => {
-            let all = [plain_headers(endpoint.form.format), headers()].concat();
+            let all = headers(plain_headers(endpoint.form.format));
             return OutboundWebhook::Web(post(url, with_custom_headers(all, &endpoint.headers), body, deadline));
         }
-        Destination::Queue(arn) => (CloudTarget::Queue(arn.clone()), headers()),
+        Destination::Queue(arn) => (CloudTarget::Queue(arn.clone()), headers(Vec::new())),
         Destination::Bus(arn) => (CloudTarget::Bus(arn.clone()), Vec::new()),
     };
-    let id = delivery.id.webhook_id();
     OutboundWebhook::Cloud(CloudWebhook {
         to,
         body,
@@ -158,7 +164,7 @@ fn notification(
     url: &Url,
     now: Timestamp,
 ) -> OutboundRequest {
-    let body = js_json::to_string(&event.data);
+    let body = event.data.text().into_owned();
     let id = delivery.id.webhook_id();
     let mut headers: Vec<(String, String)> = [
         ("content-type", "application/json".to_owned()),
@@ -177,31 +183,34 @@ fn notification(
     post(url, headers, body, endpoint.policy.timeout)
 }
 
-fn headers(
+/// Adds the headers that identify and sign a webhook with this id and body, sent now.
+fn with_headers(
+    mut headers: Vec<(String, String)>,
     delivery: &Delivery,
     event: &EventRow,
     endpoint: &Endpoint,
-    body: &str,
-    now: Timestamp,
+    signed: Signed<'_>,
 ) -> Vec<(String, String)> {
-    let id = delivery.id.webhook_id();
-    let named = |(name, value): (&str, String)| (name.to_owned(), value);
-    let mut headers: Vec<(String, String)> = match endpoint.form.format {
-        Format::StreamGank => {
-            [("x-streamgank-event", event.event.name().to_owned()), ("x-streamgank-delivery", delivery.id.to_string())]
-                .map(named)
-                .into()
-        }
-        Format::Standard => Vec::new(),
-    };
-    headers.extend([("webhook-id", id.clone()), ("webhook-timestamp", now.seconds().to_string())].map(named));
-    let sequence = event.id.sequence(event.subject.as_str());
-    headers.extend(sequence.map(|sequence| named(("webhook-sequence", sequence.to_string()))));
-    if delivery.replay {
-        headers.push(named(("webhook-replay", "true".to_owned())));
+    let (id, now, _) = signed;
+    // Ours, and room for the endpoint's own.
+    headers.reserve(9 + endpoint.headers.len());
+    let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+    if endpoint.form.format == Format::StreamGank {
+        add("x-streamgank-event", event.event.name().to_owned());
+        add("x-streamgank-delivery", delivery.id.to_string());
     }
-    headers.extend(delivery.traceparent.iter().map(|trace| named(("traceparent", trace.clone()))));
-    headers.extend(signed(&id, now, body, endpoint));
+    add("webhook-id", id.to_owned());
+    add("webhook-timestamp", now.seconds().to_string());
+    if let Some(sequence) = event.id.sequence(event.subject.as_str()) {
+        add("webhook-sequence", sequence.to_string());
+    }
+    if delivery.replay {
+        add("webhook-replay", "true".to_owned());
+    }
+    if let Some(trace) = &delivery.traceparent {
+        add("traceparent", trace.clone());
+    }
+    sign(&mut headers, endpoint.form.format, &endpoint.signers, signed);
     headers
 }
 

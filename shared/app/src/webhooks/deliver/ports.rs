@@ -1,13 +1,15 @@
 //! The ports of a delivery, each named after what a stage uses it for.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Timestamp, WarningLevel,
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Slot, Timestamp, WarningLevel,
 };
 
-use crate::clock::ClockAndRandom;
+use crate::clock::{ClockAndRandom, Timer};
 use crate::errors::steps::ErrorSteps;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::{Saved, StoreError};
@@ -21,26 +23,41 @@ use crate::webhooks::operational::OperationalPorts;
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::transport::WebhookTransport;
 
-/// A delivery with its event, whose row may expire earlier. None if the delivery does not exist, an error if a row cannot
-/// be read.
-pub type LoadedDelivery = Result<Option<(Delivery, Option<EventRow>)>, StoreError>;
+/// A delivery with its event, whose row may expire earlier; deliveries of one event share it. None if the delivery does
+/// not exist, an error if a row cannot be read.
+pub type LoadedDelivery = Result<Option<(Delivery, Option<Arc<EventRow>>)>, StoreError>;
+
+/// What was loaded for a batch.
+#[derive(Debug, Default)]
+pub struct LoadedBatch {
+    /// The deliveries, in order.
+    pub deliveries: Vec<LoadedDelivery>,
+    /// The states of the endpoints.
+    pub states: HashMap<EndpointId, EndpointState>,
+}
 
 /// Where deliveries change.
 #[async_trait]
 pub trait SaveDeliveries: Send + Sync {
+    /// Those of these deliveries that exist, in order; strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError>;
+
     /// Replaces each delivery on condition that its stored version is one lower, in as few calls as possible; one answer
     /// for each, in order.
-    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>>;
+    async fn save_all(&self, deliveries: &[&Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>>;
 }
 
-/// Where deliveries are loaded, claimed and saved.
+/// Where deliveries are loaded and saved.
 #[async_trait]
 pub trait DeliveryRows: SaveDeliveries {
-    /// Reads deliveries with their events, strongly consistent, in as few calls as possible; in order.
+    /// Reads deliveries with their events, and the states of endpoints, strongly consistent, in as few calls as possible.
     ///
     /// # Errors
     /// [`StoreError`] when none could be read.
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<LoadedDelivery>, StoreError>;
+    async fn load(&self, ids: &[(DeliveryId, EventId)], endpoints: &[EndpointId]) -> Result<LoadedBatch, StoreError>;
 }
 
 /// Where attempts get rows of their own.
@@ -53,7 +70,7 @@ pub trait AttemptRecorder: Send + Sync {
     async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError>;
 }
 
-/// Where deliveries are admitted to their endpoints.
+/// Where deliveries are admitted to their endpoints, and their attempts claimed.
 #[async_trait]
 pub trait EndpointAdmission: Send + Sync {
     /// Saves the state after an admission if the stored state still is `was`; otherwise the answer is the stored state.
@@ -66,6 +83,12 @@ pub trait EndpointAdmission: Send + Sync {
         was: &EndpointState,
         next: &EndpointState,
     ) -> Result<Option<EndpointState>, StoreError>;
+
+    /// Saves that a slot is held until its lease ends.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn extend(&self, id: &EndpointId, slot: &Slot) -> Result<(), StoreError>;
 }
 
 /// Where the health of endpoints is kept, and what subscribers were notified about it.
@@ -129,7 +152,7 @@ pub struct DeliverPorts<'a> {
     pub hints: &'a dyn Hints<DeliveryMessage>,
     /// Registered endpoints.
     pub registrations: &'a dyn RegistrationStore,
-    /// Registered endpoints that were opened before.
+    /// What this instance remembers of endpoints.
     pub endpoint_cache: &'a EndpointCache,
     /// The vault of ENDPOINT_SECRETS_KEY; without it, deliveries to registered endpoints wait.
     pub vault: Option<&'a Vault>,
@@ -137,6 +160,8 @@ pub struct DeliverPorts<'a> {
     pub transport: &'a dyn WebhookTransport,
     /// Clock and random source.
     pub clock: &'a dyn ClockAndRandom,
+    /// Elapses when a slot must be extended, and when results have waited for others long enough.
+    pub timer: &'a dyn Timer,
     /// WEBHOOK_* settings.
     pub settings: &'a WebhookSettings,
     /// How long after its hint a delivery is due for the sweep.

@@ -3,24 +3,27 @@
 use std::time::Duration;
 
 use futures_channel::mpsc::UnboundedReceiver;
+use futures_util::future::{Either, select};
 use futures_util::stream::StreamExt;
 use reelhook_domain::{AttemptResult, Delivery, DeliveryStatus, Outcome, ResponseClass, Timestamp};
 
 use super::answer;
 use super::notices::{note_notification, notify_disabled, notify_exhausted};
 use super::ports::DeliverPorts;
-use super::types::{Change, Finished, Results, Sent};
+use super::types::{Change, Failures, Finished, Sent};
 use crate::digest::sha256_hex;
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::outbox::messages::hint_at_deliveries;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::endpoints::Endpoint;
 
-/// Attempts that are saved in one call.
-const SAVED_AT_ONCE: usize = 25;
+/// Attempts that are saved at the same time: those of ten messages with ten deliveries each.
+const SAVED_AT_ONCE: usize = 100;
+/// How long the result of an attempt waits for those of others, which usually end at the same time.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// Ends an attempt: the delivery's next version, after everything that must happen before it is saved.
-pub(super) async fn finish(ports: &DeliverPorts<'_>, endpoint: &Endpoint, sent: Sent) -> Finished {
+pub(super) async fn finish(ports: &DeliverPorts<'_>, endpoint: &Endpoint, sent: Sent) -> Result<Change, StoreError> {
     let Sent { index, delivery, answer, outcome, result, took, ended_at } = sent;
     // An accepted webhook needs no jitter, which saves a system call.
     let jitter = if result.accepted > 0 { 0.0 } else { ports.clock.fraction() };
@@ -31,47 +34,92 @@ pub(super) async fn finish(ports: &DeliverPorts<'_>, endpoint: &Endpoint, sent: 
     if let Some(last) = &mut next.last {
         last.result = Some(attempt);
     }
-    let prepared = follow_up(ports, endpoint, &next, &outcome, ended_at).await;
-    Finished { index, change: prepared.map(|()| Change { index, next, next_due }) }
+    follow_up(ports, endpoint, &next, &outcome, ended_at).await?;
+    Ok(Change { index, next, next_due })
 }
 
-/// Saves attempts as they end, all that are ready in one call.
-pub(super) async fn save(ports: &DeliverPorts<'_>, finished: UnboundedReceiver<Finished>, results: &mut Results) {
-    let mut finished = finished.ready_chunks(SAVED_AT_ONCE);
-    while let Some(chunk) = finished.next().await {
-        save_chunk(ports, chunk, results).await;
+/// Saves attempts as they end: usually all of a batch in one call, and never later than [`LINGER`] after they have ended and
+/// the call before is over.
+pub(super) async fn save(ports: &DeliverPorts<'_>, mut finished: UnboundedReceiver<Finished>) -> Failures {
+    let mut failures = Failures::new();
+    while let Some(first) = finished.next().await {
+        let chunk = gather(ports, first, &mut finished).await;
+        save_chunk(ports, chunk, &mut failures).await;
     }
+    failures
 }
 
-async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, results: &mut Results) {
-    let mut changes = Vec::with_capacity(finished.len());
-    for finished in finished {
-        match finished.change {
-            Ok(change) => changes.push(change),
-            Err(error) => results[finished.index] = Err(error),
+/// The attempts that are saved together with this one.
+async fn gather(
+    ports: &DeliverPorts<'_>,
+    first: Finished,
+    finished: &mut UnboundedReceiver<Finished>,
+) -> Vec<Finished> {
+    let mut chunk = vec![first];
+    let mut over = ports.timer.after(LINGER);
+    while chunk.len() < SAVED_AT_ONCE {
+        match select(finished.next(), over).await {
+            Either::Left((Some(next), waits)) => {
+                chunk.push(next);
+                over = waits;
+            }
+            Either::Left((None, _)) | Either::Right(_) => break,
         }
     }
-    let next: Vec<Delivery> = changes.iter().map(|change| change.next.clone()).collect();
-    if next.is_empty() {
+    chunk
+}
+
+async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures: &mut Failures) {
+    let mut changes = Vec::with_capacity(finished.len());
+    for Finished { index, change, recorded } in finished {
+        match change {
+            Ok(change) => changes.push((change, recorded)),
+            // Dropping `recorded` says that it is not.
+            Err(error) => failures.push((index, error)),
+        }
+    }
+    if changes.is_empty() {
         return;
     }
     let now = ports.clock.now();
-    let (mut hints, mut late) = (Vec::new(), Vec::new());
-    for (change, saved) in changes.into_iter().zip(ports.deliveries.save_all(&next).await) {
-        match saved {
-            Ok(Saved::Done) => hints.extend(change.hint(now)),
-            Ok(Saved::Conflict(_)) => late.extend(change.next.last.map(|attempt| (change.next.id, attempt))),
-            Err(error) => results[change.index] = Err(error),
+    let next: Vec<&Delivery> = changes.iter().map(|(change, _)| &change.next).collect();
+    let saved = ports.deliveries.save_all(&next).await;
+    let mut hints = Vec::new();
+    for ((change, recorded), saved) in changes.into_iter().zip(saved) {
+        let result = match saved {
+            Ok(Saved::Done) => {
+                hints.extend(change.hint(now));
+                Ok(())
+            }
+            Ok(Saved::Conflict(theirs)) => save_late(ports, &change.next, theirs.as_deref()).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            // The receiver waits for it until the batch ends.
+            Ok(()) => drop(recorded.send(true)),
+            Err(error) => failures.push((change.index, error)),
         }
     }
     hint_at_deliveries(ports.hints, hints).await;
-    if late.is_empty() {
-        return;
+}
+
+/// Records an attempt whose delivery was changed while it was in progress: by request, or by an invocation that has begun
+/// the next attempt because this one outlived its lease.
+async fn save_late(ports: &DeliverPorts<'_>, ended: &Delivery, theirs: Option<&Delivery>) -> Result<(), StoreError> {
+    let busy = || StoreError::Busy { operation: "record attempt", source: "the delivery changed each time".into() };
+    let (id, Some(attempt)) = (ended.id, &ended.last) else { return Ok(()) };
+    let theirs = theirs.ok_or_else(busy)?;
+    let Some(next) = theirs.with_late(ended) else {
+        tracing::warn!(delivery_id = %id, "lease expired during an attempt, another invocation began the next one");
+        // That invocation has kept this attempt without a result.
+        return ports.attempts.keep(&[(id, attempt.clone())]).await;
+    };
+    if let Some(earlier) = &theirs.last {
+        ports.attempts.keep(&[(id, earlier.clone())]).await?;
     }
-    // The invocation that claimed such a delivery next has kept this attempt without a result.
-    tracing::warn!(count = late.len(), "leases expired during attempts, other invocations claimed the deliveries");
-    if let Err(error) = ports.attempts.keep(&late).await {
-        tracing::warn!(%error, "results of attempts that outlived their leases not saved");
+    match ports.deliveries.save_all(&[&next]).await.pop().ok_or_else(busy)?? {
+        Saved::Done => Ok(()),
+        Saved::Conflict(_) => Err(busy()),
     }
 }
 
@@ -114,8 +162,10 @@ fn attempt_result(answer: &Result<OutboundResponse, OutboundError>, took: Durati
             result.first_byte_ms = Some(ms(response.first_byte));
             result.duration_ms = ms(response.total);
             result.peer = response.peer.map(|peer| peer.to_string());
-            result.response_hash = Some(sha256_hex(&response.body));
             result.response = answer::text(response);
+            // The hash of what is shown as it came follows from the text.
+            let is_shown = result.response.as_bytes() == response.body;
+            result.response_hash = (!is_shown).then(|| sha256_hex(&response.body));
         }
         Err(error) => result.error = Some(error.code().to_owned()),
     }

@@ -28,12 +28,13 @@ pub(super) async fn stop(ports: &DeliverPorts<'_>, due: impl Iterator<Item = &Du
 }
 
 async fn stop_all(ports: &DeliverPorts<'_>, older: &[(DeliveryId, EventId)]) -> Result<(), StoreError> {
-    let found = ports.deliveries.load(older).await?.into_iter().filter_map(|found| found.ok().flatten());
+    let found =
+        ports.deliveries.load(older, &[]).await?.deliveries.into_iter().filter_map(|found| found.ok().flatten());
     let pending = found.filter(|(delivery, _)| delivery.status == DeliveryStatus::Pending);
     let next: Vec<Delivery> =
-        pending.map(|(delivery, _)| Change::stop(ports, 0, &delivery, &Outcome::Superseded).next).collect();
+        pending.map(|(delivery, _)| Change::stop(ports, 0, delivery, &Outcome::Superseded).next).collect();
     if next.is_empty() {
         return Ok(());
     }
-    ports.deliveries.save_all(&next).await.into_iter().try_for_each(|saved| saved.map(drop))
+    ports.deliveries.save_all(&next.iter().collect::<Vec<_>>()).await.into_iter().try_for_each(|saved| saved.map(drop))
 }

@@ -1,10 +1,13 @@
 //! What the stages of a delivery hand to each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_domain::{BatchOutcome, Delivery, EndpointId, EndpointState, Outcome, RateLimit, Timestamp, WaitReason};
+use futures_channel::oneshot::Sender;
+use reelhook_domain::{
+    BatchOutcome, Delivery, EndpointId, EndpointState, Outcome, RateLimit, Slot, Timestamp, WaitReason,
+};
 
 use super::ports::DeliverPorts;
 use crate::outbound::{OutboundError, OutboundResponse};
@@ -19,6 +22,9 @@ const LONGEST_HINT: Duration = Duration::from_secs(900);
 /// The answers to a batch's messages, in order; a message with an error comes again.
 pub(super) type Results = Vec<Result<(), StoreError>>;
 
+/// Messages that come again, and why.
+pub(super) type Failures = Vec<(usize, StoreError)>;
+
 /// A delivery that is due, with its event.
 pub(super) struct DueDelivery {
     /// The message that named it.
@@ -26,13 +32,17 @@ pub(super) struct DueDelivery {
     /// The delivery.
     pub delivery: Delivery,
     /// Its event.
-    pub event: EventRow,
+    pub event: Arc<EventRow>,
 }
 
 /// A loaded batch.
 pub(super) struct DueBatch {
     /// Deliveries that are due, by endpoint.
     pub due: BTreeMap<EndpointId, Vec<DueDelivery>>,
+    /// States of endpoints that were read ahead.
+    pub states: HashMap<EndpointId, EndpointState>,
+    /// A time before the deliveries were read.
+    pub loaded_at: Timestamp,
     /// Deliveries that end without being sent.
     pub changes: Vec<Change>,
     /// Messages that came too early.
@@ -45,10 +55,16 @@ pub(super) struct EndpointSlot {
     pub endpoint: Arc<Endpoint>,
     /// Its state before the admission.
     pub state: EndpointState,
-    /// The slot's id.
-    pub holder: u64,
+    /// The slot, with the claims of the deliveries in order.
+    pub slot: Slot,
+    /// The revision of the state after the admission.
+    pub revision: u64,
+    /// The batches of this instance to the endpoint in succession, with this one.
+    pub batches: u32,
     /// Whether the delivery is the probe of an open circuit.
     pub probe: bool,
+    /// Whether its results are reported even if they are no news.
+    pub must_report: bool,
 }
 
 /// The deliveries that are admitted to one endpoint.
@@ -63,7 +79,7 @@ pub(super) struct EndpointBatch {
 pub(super) struct Sent {
     /// The message that named it.
     pub index: usize,
-    /// The delivery, as it was claimed.
+    /// The delivery with the attempt that was begun.
     pub delivery: Delivery,
     /// The answer to the request.
     pub answer: Result<OutboundResponse, OutboundError>,
@@ -83,6 +99,8 @@ pub(super) struct Finished {
     pub index: usize,
     /// The delivery's next version, or why it must not be saved.
     pub change: Result<Change, StoreError>,
+    /// Hears whether the attempt is recorded.
+    pub recorded: Sender<bool>,
 }
 
 /// A delivery's next version, to be saved.
@@ -97,7 +115,7 @@ pub(super) struct Change {
 
 impl Change {
     /// Ends a delivery without sending it.
-    pub fn stop(ports: &DeliverPorts<'_>, index: usize, delivery: &Delivery, outcome: &Outcome) -> Self {
+    pub fn stop(ports: &DeliverPorts<'_>, index: usize, delivery: Delivery, outcome: &Outcome) -> Self {
         let schedule = &ports.settings.policy.schedule;
         let (next, reason) = delivery.finish(outcome, ports.clock.now(), schedule, 0.0, ports.grace);
         tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
@@ -140,14 +158,13 @@ impl Change {
 pub(super) fn hint_at(delivery: &Delivery, until: Timestamp, now: Timestamp) -> Option<Delayed<DeliveryMessage>> {
     let wait = until.wait_from(now);
     (wait <= LONGEST_HINT).then(|| Delayed {
-        message: DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() },
+        message: DeliveryMessage::of(delivery.id, delivery.event_id.clone()),
         delay_s: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(900),
     })
 }
 
-/// Answers these messages with an error.
-pub(super) fn fail(results: &mut Results, indexes: &[usize], error: StoreError) {
-    for (index, error) in indexes.iter().zip(error.for_each(indexes.len())) {
-        results[*index] = Err(error);
-    }
+/// An error for each of these messages.
+pub(super) fn failures_of(indexes: Vec<usize>, error: StoreError) -> Failures {
+    let errors = error.for_each(indexes.len());
+    indexes.into_iter().zip(errors).collect()
 }

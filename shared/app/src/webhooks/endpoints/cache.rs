@@ -8,6 +8,7 @@ use reelhook_domain::{EndpointId, EndpointState, Timestamp};
 
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
+use crate::webhooks::endpoints::recent::RecentEndpoints;
 use crate::webhooks::endpoints::registrations::{RegistrationStore, Vault};
 use crate::webhooks::settings::WebhookSettings;
 
@@ -29,10 +30,12 @@ pub enum ResolvedEndpoint {
     Sealed,
 }
 
-/// Recently used registered endpoints.
+/// What an instance remembers of endpoints: registered ones that were opened before, and those it has sent to lately.
 #[derive(Debug, Default)]
 pub struct EndpointCache {
     cached: Mutex<HashMap<EndpointId, CachedEndpoint>>,
+    /// The endpoints of the last batches.
+    pub recent: RecentEndpoints,
 }
 
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ pub mod cache;
 pub mod callback;
 pub mod policies;
 pub mod receiver;
+pub mod recent;
 pub mod registrations;
 pub mod rotation;
 pub mod secrets;

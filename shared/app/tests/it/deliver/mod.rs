@@ -1,6 +1,7 @@
 //! Sending webhooks: the request, the outcome of each response, crashes in between, and the rate limit.
 
 mod chat;
+mod contention;
 mod crashes;
 mod limits;
 mod outcomes;

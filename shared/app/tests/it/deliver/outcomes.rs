@@ -25,7 +25,7 @@ async fn check(answer: Answer, expected: (DeliveryStatus, Option<i64>, &str)) {
     assert_eq!(next.due_at.map(|due| due.millis_since(now)), expected.1.map(|wait| wait + grace_ms), "{shown}");
     assert_eq!(next.finished_at, (next.status != Pending).then_some(now), "{shown}");
     // A pending delivery has a hint for the time of its next attempt, if a queue can delay it that long.
-    let message = DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id };
+    let message = DeliveryMessage::of(delivery.id, delivery.event_id);
     let delay_s = wait.filter(|wait| *wait <= 900_000).map(|wait| (wait as u32).div_ceil(1000));
     let hints: Vec<_> = delay_s.into_iter().map(|delay_s| Delayed { message: message.clone(), delay_s }).collect();
     assert_eq!(stack.hints.sent(), hints, "{shown}");

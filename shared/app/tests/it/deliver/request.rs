@@ -164,7 +164,7 @@ async fn a_job_without_a_trace_has_none_on_its_deliveries() {
     let (stack, delivery) = with_one(&[]);
     let untraced = reelhook_domain::Delivery { traceparent: None, version: 2, ..delivery.clone() };
     let store: &dyn reelhook_app::webhooks::deliver::SaveDeliveries = &*stack.deliveries;
-    store.save_all(&[untraced]).await.remove(0).unwrap();
+    store.save_all(&[&untraced]).await.remove(0).unwrap();
     send(&stack, &delivery).await.unwrap();
     assert!(!headers(&stack.http.only_request()).contains_key("traceparent"));
 }

@@ -27,7 +27,8 @@ fn completed() -> EventRow {
         event: OutboundEvent::ProjectCompleted,
         subject: Subject::Project(ProjectId::parse("proj_1").unwrap()),
         at: NOON,
-        data: json!({ "project_id": "proj_1", "project_name": "Trailer", "video_url": "https://media.example/v.mp4" }),
+        data: json!({ "project_id": "proj_1", "project_name": "Trailer", "video_url": "https://media.example/v.mp4" })
+            .into(),
         callback: None,
     }
 }

@@ -1,5 +1,7 @@
 //! The checkpoint of a batch: the first record that fails; the records before it are done.
 
+use std::collections::BTreeSet;
+
 use reelhook_domain::{Effect, Job};
 use reelhook_testkit::{Fault, Stack};
 
@@ -59,9 +61,9 @@ const STAGES: [Stage; 6] = [
         let passed = before + if last { calls - 1 } else { 0 };
         stack.work.faults.inject("send", [vec![Fault::Pass; passed], vec![fault]].concat());
     }),
-    ("delivery hints", |stack, index, last, fault| {
-        let passed = index * 2 + usize::from(last);
-        stack.hints.faults.inject("send", [vec![Fault::Pass; passed], vec![fault]].concat());
+    ("delivery hints", |stack, index, _, fault| {
+        // One names all deliveries of a record's event.
+        stack.hints.faults.inject("send", [vec![Fault::Pass; index], vec![fault]].concat());
     }),
 ];
 
@@ -113,7 +115,7 @@ async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() 
     stack.fan_out(&three()).await.unwrap_err();
     let done = &three()[0];
     assert_eq!(stack.deliveries.of_job(&done.id).len(), 2);
-    assert_eq!(stack.hints.sent().len(), 2, "only the first record's deliveries have hints");
+    assert_eq!(stack.hints.sent().len(), 1, "only the first record's deliveries have a hint");
     assert_eq!(stack.fanout.totals().values().sum::<i64>(), 1, "only the first record is counted");
     let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
     assert_eq!(held, [slot(1), slot(2), slot(3)], "later records keep their slots for now");
@@ -122,23 +124,26 @@ async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() 
 #[tokio::test]
 async fn failed_entries_inside_a_200_are_failures() {
     let stack = prepared();
-    // Only the second record's last hint failed; the hints of the third were sent.
-    stack.hints.faults.inject("send", [Fault::Pass, Fault::Pass, Fault::Pass, Fault::Busy]);
+    // Only the second record's hint failed; that of the third was sent.
+    stack.hints.faults.inject("send", [Fault::Pass, Fault::Busy]);
     let stopped = stack.fan_out(&three()).await.unwrap_err();
     assert_eq!(stopped.index, 1);
-    assert_eq!(stack.hints.sent().len(), 5);
+    assert_eq!(stack.hints.sent().len(), 2);
     stack.fan_out(&three()[1..]).await.unwrap();
     let mut hinted: Vec<String> = stack.hints.sent().iter().map(|hint| format!("{hint:?}")).collect();
     hinted.sort();
     hinted.dedup();
-    assert_eq!(hinted.len(), 6, "each delivery has a hint");
+    assert_eq!(hinted.len(), 3, "each event has a hint");
+    let hints = stack.hints.sent();
+    let named: BTreeSet<_> = hints.iter().flat_map(|hint| hint.message.deliveries()).collect();
+    assert_eq!(named.len(), 6, "each delivery is named");
 }
 
 #[tokio::test]
 async fn the_earliest_of_several_failures_is_the_checkpoint() {
     let stack = prepared();
-    stack.fanout.faults.busy_after("put_logs", 2);
-    stack.hints.faults.busy_after("send", 1);
+    stack.fanout.faults.busy_after("put_event", 2);
+    stack.hints.faults.busy_after("send", 0);
     assert_eq!(stack.fan_out(&three()).await.unwrap_err().index, 0);
 }
 

@@ -62,12 +62,14 @@ fn every_effect(n: u32) -> Vec<Effect> {
         JobEffect::ApplyParked { render: render() }.into(),
         JobEffect::CancelWorker { attempt: 1, url: WebUrl::parse("https://worker.example/cancel").unwrap() }.into(),
         Effect::CountLog { day: NOON.day(), log: LogTally { success: 1, bytes: 21, ..LogTally::default() } },
+        Effect::PackHistory,
     ]
 }
 
-/// Leases the slots that these jobs are about to free.
+/// Leases the slots that these jobs are about to free; other jobs wait for them.
 fn hold_slots(stack: &Stack, jobs: impl IntoIterator<Item = u32>) {
     stack.jobs.change_admission(|admission| {
+        admission.left_at = Some(NOON.after(Duration::from_secs(155)));
         for n in jobs {
             admission.active.insert(slot(n), NOON.after(Duration::from_secs(3600)));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reelhook_app::outbox::fanout::{self, CountStep, Plan, Purge, notifies};
 use reelhook_app::outbox::messages::{Delayed, PieceMessage, WorkMessage};
-use reelhook_app::outbox::rows::{LogEntry, LogLine, LogRow};
+use reelhook_app::outbox::rows::{LogEntry, LogLine, LogRow, StoredLive, kept_lines, lines_of, live_of, sort_key};
 use reelhook_app::views::Dialect;
 use reelhook_app::views::{self, streamgank};
 use reelhook_app::webhooks::events::EventRow;
@@ -72,6 +72,7 @@ fn each_kind_of_effect_is_planned() {
         at: AT,
         entry: Some(entry),
         live: None,
+        packed: Vec::new(),
     };
     assert_eq!(plan.logs, [row]);
     let counted = EventId::parse(&format!("{id}.7.2")).unwrap();
@@ -86,7 +87,6 @@ fn each_kind_of_effect_is_planned() {
     assert_eq!(
         plan.work,
         [
-            Delayed::now(WorkMessage::Start),
             Delayed { message: WorkMessage::Start, delay_s: 30 },
             Delayed {
                 message: WorkMessage::CheckRender { job_id: id.clone(), render: render(), check: 2 },
@@ -129,7 +129,14 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
     let event = OutboundEvent::Completed;
     assert_eq!(
         plan.events,
-        [EventRow { id: event_id.clone(), event, subject: job.id.clone().into(), at: AT, data, callback: None }]
+        [EventRow {
+            id: event_id.clone(),
+            event,
+            subject: job.id.clone().into(),
+            at: AT,
+            data: data.into(),
+            callback: None
+        }]
     );
 
     let expected: Vec<Delivery> = settings
@@ -219,8 +226,44 @@ fn a_version_without_effects_plans_nothing() {
 fn a_new_job_is_a_start_and_a_line_of_its_log() {
     let planned = plan(&make_job(1, NOON, &policy()), &subscriptions(&settings()), GRACE);
     assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
+    assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (0, 0, 0));
+    let (_, line) = kept_lines(&make_job(1, NOON, &policy())).remove(0);
+    assert_eq!(line.entry.event_type, "job_queued", "the item keeps it");
+}
+
+#[test]
+fn the_end_of_a_job_is_one_row_with_all_of_its_lines_and_live_events() {
+    let policy = policy();
+    let events = [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat();
+    let mut versions = vec![make_job(1, AT, &policy)];
+    for event in &events {
+        versions.push(lived(versions[versions.len() - 1].clone(), std::slice::from_ref(event), AT, &policy));
+    }
+    versions.push(lived(versions[versions.len() - 1].clone(), &[Event::Cancel], AT, &policy));
+    let mut planned: Vec<Plan> = versions.iter().map(|job| plan(job, &Subscriptions::default(), GRACE)).collect();
+    let end = planned.pop().unwrap();
+    assert!(planned.iter().all(|plan| plan.logs.is_empty()), "a running job writes no row");
+    let [row] = &end.logs[..] else { panic!("one row: {:?}", end.logs) };
+    // What each version would have written as rows of its own is what the row holds.
+    let single = |job: &Job| plan(&Job { history: None, ..job.clone() }, &Subscriptions::default(), GRACE).logs;
+    let single: Vec<LogRow> = versions.iter().flat_map(single).collect();
+    let mut lines: Vec<(String, LogEntry)> = Vec::new();
+    for (seq, line) in lines_of(&row.subject, row.dialect, &row.packed) {
+        lines.push((seq, line.entry));
+    }
+    lines.push((sort_key(row.version, row.index), row.entry.clone().unwrap()));
+    let of_row = |row: &LogRow| Some((sort_key(row.version, row.index), row.entry.clone()?));
+    assert_eq!(lines, single.iter().filter_map(of_row).collect::<Vec<_>>());
+    let live: Vec<_> = live_of(&row.packed, 0);
+    let of_row = |row: &LogRow| Some((row.version, StoredLive::Events(row.live.clone()?)));
+    assert_eq!(live, single.iter().filter_map(of_row).collect::<Vec<_>>());
+    assert!(lines.len() > 10 && live.len() > 8, "{} lines, {} live events", lines.len(), live.len());
+}
+
+#[test]
+fn a_version_that_an_older_function_wrote_has_rows_of_its_own() {
+    let planned = plan(&Job { history: None, ..make_job(1, NOON, &policy()) }, &Subscriptions::default(), GRACE);
     assert_eq!(lines(&planned)[0]["event_type"], "job_queued");
-    assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (1, 0, 0));
 }
 
 #[test]
@@ -309,7 +352,8 @@ fn live_events_are_stored_with_the_state_that_they_show() {
         details,
     };
     let check = |events: Vec<Live>, video: bool, error: bool, render: bool, details: &[u8]| {
-        let job = Job { outbox: vec![Effect::Live { events: events.clone(), after: 3 }], ..job.clone() };
+        let outbox = vec![Effect::Live { events: events.clone(), after: 3 }];
+        let job = Job { outbox, history: None, ..job.clone() };
         let live = plan(&job, &Subscriptions::default(), GRACE).logs.remove(0).live.unwrap();
         assert_eq!((live.after, live.at, &live.events), (3, AT, &events));
         let LiveSnapshot::Job(shown) = live.snapshot else { panic!("no state of a job") };
@@ -331,7 +375,9 @@ fn live_events_are_stored_with_the_state_that_they_show() {
 #[test]
 fn live_events_share_the_row_of_the_first_log_line() {
     let effects = [every_effect(1), vec![Effect::Live { events: vec![Live::Job], after: 6 }]].concat();
-    let planned = plan(&record(1, effects), &Subscriptions::default(), GRACE);
+    let effects = effects.into_iter().filter(|effect| *effect != Effect::PackHistory).collect();
+    let job = Job { history: None, ..record(1, effects) };
+    let planned = plan(&job, &Subscriptions::default(), GRACE);
     assert_eq!(planned.logs.len(), 1);
     assert!(planned.logs[0].entry.is_some() && planned.logs[0].live.is_some(), "{:?}", planned.logs);
 }

@@ -8,7 +8,7 @@ use reelhook_app::projects::lookup::{Lookup, SceneOwner};
 use reelhook_app::projects::store::Lookups;
 use reelhook_domain::errors::cause::{Cause, Raise, Resolve};
 use reelhook_domain::projects::task::{Stage, TaskRef};
-use reelhook_domain::{Admission, EventId, ProjectId, RenderId, SceneId};
+use reelhook_domain::{Admission, EventId, ProjectId, RenderId, SceneId, SlotRow};
 use reelhook_testkit::{Fault, NOON, Stack};
 
 fn project() -> ProjectId {
@@ -54,8 +54,8 @@ fn ended() -> Plan {
 async fn stack() -> Stack {
     let stack = Stack::default();
     let active = [(slot(), NOON), ("other".to_owned(), NOON)].into();
-    let admission = Admission { version: 1, active, ..Admission::default() };
-    stack.scenes.projects.save_admission(&admission).await.unwrap();
+    let row = Admission { version: 1, active, ..Admission::default() };
+    stack.scenes.projects.save_admission(&[SlotRow { number: 0, row }]).await.unwrap();
     stack
 }
 

@@ -123,6 +123,32 @@ async fn without_its_hint_a_freed_slot_waits_for_the_sweep() {
     freed_slot(Hint::IsLost).await;
 }
 
+#[tokio::test]
+async fn a_freed_slot_that_nobody_waits_for_causes_no_hint() {
+    let stack = Stack::with(&[QUIET], 2);
+    let id = processing(&stack).await;
+    report(&stack, &id, &run(1, None));
+    stack.follow_stream().await.expect("fanout processes the stream");
+    assert!(stack.jobs.admission_item().active.is_empty(), "the slot is freed");
+    assert!(stack.work.waiting().is_empty(), "a hint was sent");
+}
+
+#[tokio::test]
+async fn jobs_beyond_what_one_hint_starts_are_started_by_freed_slots() {
+    let stack = Stack::with(&[QUIET], 200);
+    let ids: Vec<JobId> = (0..150).map(|n| stack.submit(n)).collect();
+    // All hints but one were lost.
+    stack.follow_stream().await.expect("fanout processes the stream");
+    let hint = stack.work.receive().swap_remove(0);
+    stack.work_on(&hint).await.expect("jobs start");
+    let running = || ids.iter().filter(|id| status(&stack, id) == Status::Processing).count();
+    assert_eq!(running(), 64);
+    let first = ids.iter().find(|id| status(&stack, id) == Status::Processing).expect("a running job").clone();
+    report(&stack, &first, &run(1, None));
+    run_on_hints(&stack).await;
+    assert_eq!(running(), 127, "the freed slot's hint starts as many more");
+}
+
 /// A stack whose render service answers `rendering` to the first `unfinished` checks, and `succeeded` to later ones.
 fn with_render_service(unfinished: usize) -> Stack {
     let stack = Stack::with(&[QUIET], 3);
@@ -144,7 +170,7 @@ async fn call_back(stack: &Stack, id: &JobId) {
     let render = RenderId::parse("render_1").expect("a render id");
     let auth = CallbackAuth::Run(id.clone(), 1);
     let callback = Callback { status: "succeeded".to_owned(), url: WebUrl::parse(VIDEO), error: None, run: None };
-    receive(&stack.render_ports(), &stack.work, &auth, &render, &callback).await.expect("the callback is processed");
+    receive(&stack.callback_ports(), &auth, &render, &callback).await.expect("the callback is processed");
 }
 
 fn assert_has_video(stack: &Stack, id: &JobId) {
@@ -165,6 +191,18 @@ async fn reported_render(hint: Hint) {
 }
 
 #[tokio::test]
+async fn the_reported_end_of_a_render_needs_no_hint_if_creatomate_confirms_it() {
+    let stack = with_render_service(0);
+    let id = processing(&stack).await;
+    report(&stack, &id, &run(1, Some("render_1")));
+    run_on_hints(&stack).await;
+    call_back(&stack, &id).await;
+    assert_has_video(&stack, &id);
+    stack.follow_stream().await.expect("fanout processes the stream");
+    assert!(stack.work.waiting().is_empty(), "a hint was sent");
+}
+
+#[tokio::test]
 async fn the_reported_end_of_a_render_is_confirmed() {
     reported_render(Hint::Arrives).await;
 }
@@ -181,7 +219,8 @@ async fn early_callback(hint: Hint) {
     call_back(&stack, &id).await;
     run_on_hints(&stack).await;
     assert_eq!(status(&stack, &id), Status::Processing, "no job has the render yet");
-    report(&stack, &id, &[step(1, 7, StepStatus::RenderReady, Some("render_1"))]);
+    let named = step(1, 7, StepStatus::RenderReady, Some("render_1"));
+    stack.report_step(&id, &named).await.expect("the report is taken");
     hint.carry_on(&stack).await;
     assert_has_video(&stack, &id);
     hint.check_end(&stack);

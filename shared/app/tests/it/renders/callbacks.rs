@@ -1,9 +1,12 @@
 //! Callbacks: the jobs that they apply to, by their authentication, and their effects.
 
+use std::time::Duration;
+
 use reelhook_app::jobs::renders::{CallbackAuth, Received, receive};
+use reelhook_app::outbound::OutboundError;
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_domain::{Event, JobId, OutboundEvent, Status};
-use reelhook_testkit::{NOON, Stack};
+use reelhook_testkit::{NOON, Stack, response};
 
 use super::{VIDEO, call, processing, render, rendering, says, without_key};
 
@@ -61,12 +64,12 @@ async fn a_callback_for_a_render_that_its_run_has_not_reported_is_parked() {
     let id = rendering(&stack, 1);
     let other = reelhook_domain::RenderId::parse("render_2").unwrap();
     let before = stack.jobs.get(&id);
-    let seen = receive(&stack.render_ports(), &stack.work, &by_token(&id), &other, &says("succeeded")).await.unwrap();
+    let seen = receive(&stack.callback_ports(), &by_token(&id), &other, &says("succeeded")).await.unwrap();
     assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
     assert_eq!(stack.jobs.get(&id), before);
     assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
     // A late state does not replace the end.
-    receive(&stack.render_ports(), &stack.work, &by_token(&id), &other, &says("rendering")).await.unwrap();
+    receive(&stack.callback_ports(), &by_token(&id), &other, &says("rendering")).await.unwrap();
     assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
 }
 
@@ -94,6 +97,81 @@ async fn an_end_is_confirmed_if_creatomate_can_be_checked() {
         stack.follow_stream().await.unwrap();
         assert_eq!(stack.work.sent(), [check_of(&id)], "{status}: the render is checked at once");
     }
+}
+
+/// Creatomate answers every request with this status of the render, and with its video.
+fn creatomate_says(stack: &Stack, status: &'static str) {
+    let body = format!(r#"{{"id": "render_1", "status": "{status}", "url": "{VIDEO}", "error_message": "it broke"}}"#);
+    stack.http.script(move |_| Ok(response(200, body.clone())));
+}
+
+#[tokio::test]
+async fn a_callback_confirms_the_end_that_it_reports() {
+    for auth in [by_token, |_: &JobId| CallbackAuth::Operator] {
+        for (status, confirmed) in [("succeeded", Status::Completed), ("failed", Status::Failed)] {
+            let stack = Stack::default();
+            let id = rendering(&stack, 1);
+            creatomate_says(&stack, status);
+            // What Creatomate answers counts, not what the callback says.
+            let seen = call(&stack, &auth(&id), &says("succeeded")).await;
+            assert!(matches!(&seen, Received::Reached(job) if job.status == confirmed), "{seen:?}");
+            let request = stack.http.only_request();
+            assert_eq!(request.url.as_str(), "https://api.creatomate.example/v1/renders/render_1");
+            assert_eq!(request.deadline, Duration::from_secs(3), "the callback waits no longer");
+            stack.follow_stream().await.unwrap();
+            assert!(stack.work.sent().is_empty(), "no poll is left to make");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_creatomate_does_not_confirm_in_time_is_polled() {
+    let unusable: [fn(&Stack); 4] = [
+        |stack| creatomate_says(stack, "rendering"),
+        |stack| stack.http.script(|_| Err(OutboundError::TimedOut(3000))),
+        |stack| stack.http.script(|_| Ok(response(429, "Too many requests"))),
+        |stack| stack.http.script(|_| Ok(response(200, r#"{"id": "render_1", "status": "succeeded"}"#))),
+    ];
+    for answer in unusable {
+        let stack = Stack::default();
+        let id = rendering(&stack, 1);
+        answer(&stack);
+        call(&stack, &by_token(&id), &says("succeeded")).await;
+        let job = stack.jobs.get(&id);
+        assert_eq!((job.status, job.run.video_url.as_deref()), (Status::Rendering, None));
+        assert!(job.run.engine.render().unwrap().is_confirming());
+        stack.follow_stream().await.unwrap();
+        assert_eq!(stack.work.sent(), [check_of(&id)]);
+    }
+}
+
+#[tokio::test]
+async fn creatomate_is_asked_only_for_an_end_that_would_change_the_job() {
+    let stack = Stack::default();
+    let id = rendering(&stack, 1);
+    creatomate_says(&stack, "rendering");
+    for status in ["planned", "rendering", "compressing"] {
+        call(&stack, &by_token(&id), &says(status)).await;
+    }
+    assert!(stack.http.requests().is_empty(), "no end is reported");
+    for _ in 0..3 {
+        call(&stack, &by_token(&id), &says("succeeded")).await;
+    }
+    assert_eq!(stack.http.requests().len(), 1, "polls go on");
+    stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
+    call(&stack, &by_token(&id), &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await;
+    assert_eq!(stack.http.requests().len(), 1, "the job has ended; without a token a callback is only a hint");
+}
+
+#[tokio::test]
+async fn one_callback_asks_once_for_all_jobs_with_its_render() {
+    let stack = Stack::default();
+    let ids = [1, 2, 3].map(|n| rendering(&stack, n));
+    creatomate_says(&stack, "succeeded");
+    call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
+    assert_eq!(stack.http.requests().len(), 1);
+    assert!(ids.iter().all(|id| stack.jobs.get(id).status == Status::Completed));
 }
 
 #[tokio::test]

@@ -48,5 +48,5 @@ fn rendering(stack: &Stack, n: u32) -> JobId {
 }
 
 async fn call(stack: &Stack, auth: &CallbackAuth, callback: &Callback) -> Received {
-    receive(&stack.render_ports(), &stack.work, auth, &render(), callback).await.unwrap()
+    receive(&stack.callback_ports(), auth, &render(), callback).await.unwrap()
 }

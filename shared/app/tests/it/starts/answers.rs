@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::outbound::OutboundError;
+use reelhook_app::outbox::rows::kept_lines;
 use reelhook_domain::{Event, Job, Status, StepStatus, WebUrl, Worker};
 use reelhook_testkit::{Answer, NOON, Stack, body_of, header, keys, response, run, step, with_header};
 
@@ -70,12 +71,11 @@ async fn a_busy_worker_defers_the_start_and_uses_no_retry() {
     let check = async |answer: Answer, wait_s: u64, said: &str| {
         let (stack, job) = after(answer).await;
         let ready = NOON.after(Duration::from_secs(wait_s));
+        let lines: Vec<String> = kept_lines(&job).into_iter().map(|(_, line)| line.entry.message).collect();
         assert_eq!((job.status, job.run.attempt, job.retries.used), (Status::Pending, 1, 0), "{said}");
         assert_eq!((job.run.start.ready_at, job.run.start.claim), (ready, None), "{said}");
         assert_eq!(job.due_at, Some(ready.after(Duration::from_secs(60))), "{said}");
         assert!(stack.jobs.admission_item().active.is_empty(), "the slot is free again: {said}");
-        let lines: Vec<String> =
-            stack.fanout.logs().iter().filter_map(|row| Some(row.entry.as_ref()?.message.clone())).collect();
         assert!(lines.iter().any(|line| line.contains(said)), "{said}: {lines:?}");
         // The hint shows when it is ready.
         stack.world.advance_s(wait_s.min(900));

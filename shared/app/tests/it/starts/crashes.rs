@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use reelhook_app::jobs::starts::start_some;
-use reelhook_domain::{JobId, Status};
+use reelhook_domain::{JobId, Lane, Status};
 use reelhook_testkit::{Stack, body_of, header};
 
 use super::start;
@@ -39,7 +39,11 @@ async fn is_posted_again(stack: &Stack, id: &JobId, posts: usize) {
         assert_eq!(body_of(request), body_of(&requests[0]));
     }
     let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
-    assert_eq!(held, [format!("{id}.1.2")], "the first claim's slot is free, the second's is held");
+    assert_eq!(
+        held,
+        [format!("{id}.1.2@{}", Lane::of_key("caller"))],
+        "the first claim's slot is free, the second's is held"
+    );
 }
 
 #[tokio::test]
@@ -82,6 +86,19 @@ async fn callbacks_after_a_crash_confirm_the_run_and_it_is_not_posted_again() {
     stack.settle().await;
     assert_eq!(stack.http.requests().len(), 1);
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+}
+
+#[tokio::test]
+async fn an_expired_claim_gives_way_to_the_next_one() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    crash_when(&stack, || stack.jobs.get(&id).run.start.claim.is_some());
+    stack.world.advance_s(60);
+    // Its slot is leased for longer than its claim.
+    assert_eq!((stack.jobs.admission_item().active.len(), start(&stack).await), (1, 1));
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+    assert_eq!(stack.jobs.admission_item().active.len(), 1, "the first claim's slot is free");
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod answers;
 mod crashes;
+mod fair;
 mod request;
+mod rows;
 mod slots;
 
 use reelhook_app::jobs::starts::start_some;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::clear;
-use reelhook_domain::{Event, JobId, Status};
-use reelhook_testkit::{NOON, Stack};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
+use reelhook_domain::{Event, JobId, Lane, Status};
+use reelhook_testkit::{NOON, Stack, response};
 
 use super::{requested_jobs, start};
 
@@ -84,7 +86,7 @@ async fn a_slot_with_an_expired_lease_is_free() {
     let (first, second) = (stack.submit(1), stack.submit(2));
     start(&stack).await;
     let (slot, lease) = stack.jobs.admission_item().active.into_iter().next().unwrap();
-    assert_eq!(slot, format!("{first}.1.1"));
+    assert_eq!(slot, format!("{first}.1.1@{}", Lane::of_key("caller")));
     // The claim's lease, the longest run and five minutes.
     assert_eq!(lease, NOON.after(Duration::from_secs(60 + 30 * 60 + 300)));
     stack.world.set(lease);
@@ -124,13 +126,96 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn one_hint_starts_at_most_ten_jobs() {
-    let stack = Stack::with(&[], 50);
-    for n in 0..30 {
+async fn one_hint_starts_at_most_sixty_four_jobs() {
+    let stack = Stack::with(&[], 200);
+    for n in 0..100 {
         stack.submit(n);
     }
-    assert_eq!(start(&stack).await, 10);
-    assert_eq!(start(&stack).await, 10);
+    assert_eq!(start(&stack).await, 64);
+    assert_eq!(stack.jobs.faults.calls("claim"), 8, "1, 2, 4, 8, and then 16 in one transaction");
+    assert_eq!(start(&stack).await, 36);
+}
+
+#[tokio::test]
+async fn a_busy_worker_gets_one_request_for_each_hint() {
+    let stack = Stack::with(&[], 200);
+    stack.http.script(|_| Ok(response(429, "{}")));
+    for n in 0..20 {
+        stack.submit(n);
+    }
+    assert_eq!((start(&stack).await, requested_jobs(&stack).len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_launcher_that_finds_no_slot_or_starts_enough_leaves_a_note_for_who_frees_one() {
+    let stack = Stack::with(&[], 66);
+    for n in 0..80 {
+        stack.submit(n);
+    }
+    let note = || stack.jobs.admission_item().left_at;
+    assert_eq!((start(&stack).await, note()), (64, Some(NOON)), "more may wait behind sixty-four");
+    stack.world.advance_s(61);
+    let later = NOON.after(Duration::from_secs(61));
+    assert_eq!((start(&stack).await, note()), (2, Some(later)), "no slot is left");
+    let version = stack.jobs.admission_item().version;
+    assert_eq!(start(&stack).await, 0);
+    assert_eq!(stack.jobs.admission_item().version, version, "the note is fresh");
+}
+
+#[tokio::test]
+async fn a_slot_that_is_freed_while_a_launcher_notes_that_none_is_free_is_found() {
+    let stack = Stack::with(&[], 1);
+    let (first, second) = (stack.submit(1), stack.submit(2));
+    let slot = stack.jobs.get(&first).next_slot();
+    stack.jobs.change_admission(|admission| {
+        admission.active.insert(slot.clone(), NOON.after(Duration::from_secs(60)));
+    });
+    stack.jobs.before("save_admission", move |jobs| {
+        jobs.change_admission(|admission| *admission = admission.free(&[&slot]).unwrap());
+    });
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [first]);
+    assert_eq!(stack.jobs.get(&second).status, Status::Pending);
+}
+
+#[tokio::test]
+async fn claimed_jobs_do_not_block_those_behind_them() {
+    // The index keeps claimed jobs where they were.
+    let stack = Stack::with(&[], 50);
+    let claimed: Vec<JobId> = (0..12).map(|n| stack.submit(n)).collect();
+    for id in &claimed {
+        assert!(stack.jobs.apply(id, &Event::Claim, NOON, &stack.policy));
+    }
+    stack.world.advance_s(1);
+    let waiting = stack.submit(12);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [waiting]);
+}
+
+#[tokio::test]
+async fn more_claimed_jobs_than_one_look_reads_do_not_block_those_behind_them() {
+    let stack = Stack::with(&[], 50);
+    for n in 0..40 {
+        let id = stack.submit(n);
+        let slot = stack.jobs.get(&id).next_slot();
+        stack.jobs.change_admission(|row| {
+            row.active.insert(slot, NOON.after(Duration::from_secs(600)));
+        });
+        assert!(stack.jobs.apply(&id, &Event::Claim, NOON, &stack.policy));
+    }
+    stack.world.advance_s(1);
+    let waiting = stack.submit(40);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [waiting]);
+}
+
+#[tokio::test]
+async fn a_job_that_can_t_start_does_not_take_the_turn_of_the_only_slot() {
+    let stack = Stack::with(&[], 1);
+    let (gone, good) = (stack.submit(1), stack.submit(2));
+    stack.jobs.before("load", move |jobs| jobs.remove(&gone));
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [good]);
 }
 
 #[tokio::test]
@@ -194,7 +279,7 @@ async fn a_stale_index_entry_is_skipped() {
 
 #[tokio::test]
 async fn a_busy_store_redelivers_the_message() {
-    for operation in ["admission", "oldest_ready", "load", "claim", "save"] {
+    for operation in ["admission", "ready", "load", "claim", "save"] {
         let stack = Stack::with(&[], 3);
         let id = stack.submit(1);
         stack.jobs.faults.busy(operation, 1);
@@ -219,4 +304,38 @@ async fn hidden_jobs_do_not_block_the_jobs_behind_them() {
     assert_eq!(start(&stack).await, 1);
     assert_eq!(stack.jobs.get(&new).status, Status::Processing);
     assert!(hidden.iter().all(|id| stack.jobs.get(id).status == Status::Cancelled), "each has its end and its event");
+}
+
+/// Another launcher changes the slots before each of the next twenty calls of an operation.
+fn conflict(stack: &Stack, operation: &'static str) {
+    for _ in 0..20 {
+        stack.jobs.before(operation, |jobs| jobs.change_admission(|_| {}));
+    }
+}
+
+#[tokio::test]
+async fn a_launcher_that_gives_up_after_conflicts_notes_that_jobs_wait() {
+    let stack = Stack::with(&[], 2);
+    let first = stack.submit(1);
+    assert_eq!(start(&stack).await, 1);
+    stack.submit(2);
+    stack.drop_stream();
+    assert!(!stack.jobs.slots().may_wait(stack.world.now()));
+    conflict(&stack, "claim");
+    assert_eq!(start(&stack).await, 0);
+    assert!(stack.jobs.slots().may_wait(stack.world.now()));
+    assert!(stack.jobs.apply(&first, &Event::Cancel, stack.world.now(), &stack.policy));
+    stack.follow_stream().await.unwrap();
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::Start)], "the freed slot starts the job that was left");
+}
+
+#[tokio::test]
+async fn a_hint_comes_again_if_not_even_a_note_that_jobs_wait_can_be_written() {
+    let stack = Stack::with(&[], 2);
+    let id = stack.submit(1);
+    conflict(&stack, "claim");
+    conflict(&stack, "save_admission");
+    let error = reelhook_app::jobs::starts::start_some(&stack.start_ports()).await.unwrap_err();
+    assert!(error.to_string().contains("note that jobs wait"), "{error}");
+    assert_eq!((start(&stack).await, stack.jobs.get(&id).status), (1, Status::Processing));
 }

@@ -10,8 +10,16 @@ use reelhook_domain::projects::media::File;
 use reelhook_domain::{ClipEffect, ClipJob, ClipStatus, Emitted, EventId, Metadata, Origin, OutboundEvent, RenderId};
 use serde_json::{Number, Value, json};
 
-use super::items::{item_of, read};
+use super::items::{self, read};
 use super::{at, id, job, owner, url, worker};
+use crate::opened::opened;
+
+/// The item of a clip job as versions before 0.3 stored it; both forms are read.
+async fn item_of(of: &ClipJob) -> Value {
+    let item = items::item_of(of).await;
+    assert_eq!(read(&item).await.as_ref(), Some(of));
+    opened(&item)
+}
 
 fn render(text: &str) -> RenderId {
     RenderId::parse(text).unwrap()

@@ -13,7 +13,8 @@ use reelhook_domain::{JobId, Status};
 use reelhook_testkit::World;
 use serde_json::{Value, json};
 
-use super::{VERSIONS, assert_unchanged, content, holding, rows_of, string, written};
+use super::{VERSIONS, as_now, assert_unchanged, content, holding, rows_of, string, written};
+use crate::opened::opened;
 use crate::replay::dynamodb;
 
 /// An attribute of recorded jobs that this version writes in another form.
@@ -50,9 +51,9 @@ fn remove_exceptions(version: &str, written: &mut [Value], stored: &mut [Value])
 }
 
 #[tokio::test]
-async fn recorded_jobs_are_written_as_they_were_stored() {
+async fn recorded_jobs_are_written_with_the_texts_that_they_were_stored_with() {
     for version in VERSIONS {
-        let mut stored = rows_of(version, "Jobs", "job");
+        let stored = rows_of(version, "Jobs", "job");
         let (client, calls) = holding(stored.clone());
         let counters = CounterTable::new(client.clone(), "Counters");
         let table = JobTable::new(client, "Jobs", counters, Arc::new(World::default()));
@@ -65,9 +66,38 @@ async fn recorded_jobs_are_written_as_they_were_stored() {
             table.insert(&job).await.unwrap();
         }
         assert_eq!(statuses, Status::ALL.iter().copied().collect::<BTreeSet<_>>(), "version {version}");
-        let mut written = written(&calls);
+        // Written in the form of this version, and compared as texts.
+        let mut written: Vec<Value> = written(&calls).iter().map(opened).collect();
+        let mut stored: Vec<Value> = stored.into_iter().map(as_now).collect();
         remove_exceptions(version, &mut written, &mut stored);
         assert_unchanged(&written, &stored);
+    }
+}
+
+/// The bytes of an item as DynamoDB counts them, rounded up.
+fn size(item: &Value) -> usize {
+    let attribute = |(name, value): (&String, &Value)| {
+        // Base64 has four characters for three bytes.
+        let bytes = value["B"].as_str().map(|base64| base64.len() / 4 * 3);
+        name.len() + bytes.or(value["S"].as_str().or(value["N"].as_str()).map(str::len)).expect("a known type")
+    };
+    item.as_object().expect("an item").iter().map(attribute).sum()
+}
+
+#[tokio::test]
+async fn each_recorded_job_takes_one_write_unit() {
+    for version in VERSIONS {
+        let stored = rows_of(version, "Jobs", "job");
+        let (client, calls) = holding(stored.clone());
+        let counters = CounterTable::new(client.clone(), "Counters");
+        let table = JobTable::new(client, "Jobs", counters, Arc::new(World::default()));
+        for row in &stored {
+            let job = table.load(&JobId::parse(string(row, "id")).unwrap()).await.unwrap().expect("a job");
+            table.insert(&job).await.unwrap();
+        }
+        let sizes: Vec<(usize, usize)> = stored.iter().map(size).zip(written(&calls).iter().map(size)).collect();
+        let [before, now] = [sizes.iter().map(|(before, _)| *before).max(), sizes.iter().map(|(_, now)| *now).max()];
+        assert!(now <= Some(1024), "the largest item had {before:?} bytes and has {now:?}");
     }
 }
 

@@ -44,6 +44,7 @@ fn log_row(line: LogLine, seq: &str) -> LogRow {
         at: line.at,
         entry: Some(line.entry),
         live: None,
+        packed: Vec::new(),
     }
 }
 

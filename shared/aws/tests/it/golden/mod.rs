@@ -13,6 +13,7 @@ mod webhooks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use reelhook_domain::Lane;
 use serde_json::{Map, Value, json};
 
 use crate::replay::{Calls, dynamodb, ok};
@@ -168,6 +169,43 @@ fn by_key(items: &[Value]) -> BTreeMap<String, Value> {
         parts.join(" ")
     };
     items.iter().map(|item| (key(item), comparable(item))).collect()
+}
+
+/// A recorded job with the attributes that this version writes: jobs under way are in no index by status, due times are in
+/// the index of jobs under way, and waiting jobs of a caller have a lane there.
+fn as_now(mut job: Value) -> Value {
+    const MINUTE_MS: i64 = 60_000;
+    let (body, due) = (content(&job, "body"), job.get("due_at").map(|_| number(&job, "due_at")));
+    let due = due.map(|due| format!("{:014}", due - due % MINUTE_MS));
+    let rank = job.get("active_rank").map(|_| string(&job, "active_rank").to_owned());
+    let mut remove = vec!["schema", "status", "due_shard", "due_at"];
+    if rank.is_some() {
+        remove.push("status_month");
+    }
+    // Only the index by status has the time.
+    if rank.is_some() || job.get("status_month").is_none() {
+        remove.push("created_at");
+    }
+    let members = job.as_object_mut().expect("an item");
+    members.retain(|name, _| !remove.contains(&name.as_str()));
+    let mut index = |active: &str, rank: String| {
+        members.insert("active".to_owned(), json!({ "S": active }));
+        members.insert("active_rank".to_owned(), json!({ "S": rank }));
+    };
+    match (rank, due) {
+        (Some(rank), due) => {
+            let kind = if body["dialect"] == "vidbuilder" { "#video" } else { "" };
+            let (stage, ready) = rank.split_once('#').expect("a rank");
+            let at = if stage == "pending" { ready.to_owned() } else { due.expect("a timer") };
+            let lane = Lane::of(None, body["caller"].as_str());
+            let class =
+                if stage == "pending" && lane != Lane::default() { format!("o{lane}4#") } else { String::new() };
+            index("active", format!("{stage}#{class}{at}#{}{kind}", body["created_at"]));
+        }
+        (None, Some(due)) => index("confirming", due),
+        (None, None) => {}
+    }
+    job
 }
 
 /// Checks that exactly the stored items were written, each as it was stored.

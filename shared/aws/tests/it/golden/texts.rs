@@ -46,6 +46,14 @@ fn an_event_that_supersedes_another_stays_as_it_is() {
 }
 
 #[test]
+fn an_event_whose_data_is_exact_stays_as_it_is() {
+    assert_unchanged::<EventRow>(concat!(
+        r#"{"id":"job_1_a.7.1","event":"job.completed","job_id":"job_1_a","at":1704110400000,"#,
+        r#""data":{"1":0.5,"z":"é"},"exact":true}"#,
+    ));
+}
+
+#[test]
 fn a_recovery_with_every_member_stays_as_it_is() {
     assert_unchanged::<Recovery>(concat!(
         r#"{"id":"rec_0123456789abcdef0123456789abcdef","filter":{"from":1704110400000,"to":1704110400001,"#,

@@ -1,15 +1,17 @@
 //! Lists of jobs: waiting jobs, due jobs, the job of a render, and pages of a day.
 
+use reelhook_app::jobs::claims::oldest_ready;
 use reelhook_app::jobs::queue::QueueStore;
-use reelhook_app::jobs::starts::StartStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
-use reelhook_app::outbox::sweep::{DueDeliveries, DueIndex};
+use reelhook_app::outbox::sweep::{DueDeliveries, DueIndex, SHARDS};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{JobId, JobKind, OwnerId, RenderId, Status, Timestamp};
-use reelhook_testkit::NOON;
+use reelhook_domain::{Event, Job, JobId, JobKind, OwnerId, RenderId, Status, Timestamp};
+use reelhook_testkit::{NOON, lived, policy, started};
 use serde_json::{Value, json};
 
-use super::{table, table_of};
+use super::items::item_of;
+use super::{rendering, table, table_of, waiting};
+use crate::opened::opened;
 use crate::replay::{Answer, dynamodb, error, kind, ok};
 
 fn items(ids: &[&str]) -> Answer {
@@ -19,25 +21,6 @@ fn items(ids: &[&str]) -> Answer {
 
 fn job_ids(ids: &[&str]) -> Vec<JobId> {
     ids.iter().map(|id| JobId::parse(id).unwrap()).collect()
-}
-
-#[tokio::test]
-async fn waiting_jobs_are_a_range_of_the_active_index_sorted_by_ready_time() {
-    let (jobs, calls) = table(|_, _| items(&["job_2", "no id", "job_1"]));
-    assert_eq!(jobs.oldest_ready(NOON, 10).await.unwrap(), job_ids(&["job_2", "job_1"]));
-    let call = calls.only();
-    assert_eq!((call.operation.as_str(), call.at("/IndexName")), ("Query", &json!("by-active")));
-    assert_eq!(call.at("/KeyConditionExpression"), "active = :active AND active_rank BETWEEN :first AND :last");
-    let values = json!({
-        ":active": { "S": "active" }, ":first": { "S": "pending#" }, ":last": { "S": "pending#01704110400000~" },
-    });
-    assert_eq!((call.at("/ExpressionAttributeValues"), call.at("/Limit")), (&values, &json!(10)));
-    // The range includes a rank of this millisecond, and excludes one of the next.
-    let rank = |ms: i64| format!("pending#{ms:014}");
-    assert!(
-        rank(NOON.millis()).as_str() < "pending#01704110400000~"
-            && rank(NOON.millis() + 1).as_str() > "pending#01704110400000~"
-    );
 }
 
 #[tokio::test]
@@ -80,7 +63,7 @@ async fn due_jobs_are_queried_by_shard_up_to_200() {
         ),
     });
     let jobs = table_of(client.clone(), Default::default());
-    assert_eq!(jobs.due(7, NOON).await.unwrap(), job_ids(&["job_1"]));
+    assert_eq!(jobs.due(7, NOON).await.unwrap(), job_ids(&["job_1"]), "as versions before 0.3 wrote them");
     let deliveries = DeliveryTable::new(client, "Deliveries").due_deliveries(15, NOON).await.unwrap();
     let [(id, event)] = &deliveries[..] else { panic!("{deliveries:?}") };
     assert_eq!((id.to_string().as_str(), event.as_str()), ("6f1d3d0a-6c1e-5b0e-9a53-0f7a6c2b4d11", "job_1.4.1"));
@@ -90,6 +73,110 @@ async fn due_jobs_are_queried_by_shard_up_to_200() {
         let values = json!({ ":shard": { "S": shard }, ":now": { "N": NOON.millis().to_string() } });
         assert_eq!((call.at("/ExpressionAttributeValues"), call.at("/Limit")), (&values, &json!(200)));
     }
+}
+
+#[tokio::test]
+async fn due_jobs_are_ranges_of_the_active_index() {
+    let ranges = [
+        ("active", "processing#", "processing#01704110400000~"),
+        ("active", "rendering#", "rendering#01704110400000~"),
+        ("active", "starting#", "starting#01704110400000~"),
+        ("confirming", "0", "01704110400000~"),
+    ];
+    let (jobs, calls) = table(|_, _| items(&["job_1"]));
+    // The others are those of a shard that is no longer read, and of claimed jobs.
+    assert_eq!(jobs.parts(), SHARDS + ranges.len() as u32 + 4 + 1);
+    for (part, (active, first, last)) in (SHARDS..).zip(ranges) {
+        assert_eq!(jobs.due(part, NOON).await.unwrap(), job_ids(&["job_1"]));
+        let call = calls.all().pop().unwrap();
+        assert_eq!((call.at("/IndexName"), call.at("/Limit")), (&json!("by-active"), &json!(3200)));
+        let values = json!({ ":active": { "S": active }, ":first": { "S": first }, ":last": { "S": last } });
+        assert_eq!(call.at("/ExpressionAttributeValues"), &values);
+    }
+}
+
+/// Every job that has a timer and has begun is in the range in which the sweep looks, never later than it is due.
+#[tokio::test]
+async fn a_job_is_found_in_the_minute_in_which_it_is_due() {
+    let later = |job: Job, ms: i64| Job { due_at: Some(Timestamp(NOON.millis() + ms)), ..job };
+    for (job, stage) in
+        [(lived(waiting(), &[Event::Claim, started(1)], NOON, &policy()), "processing"), (rendering(), "rendering")]
+    {
+        for (ms, expected) in [(0, 0), (59_999, 0), (60_000, 60_000), (61_000, 60_000)] {
+            let item = item_of(&later(job.clone(), ms)).await;
+            let rank = format!("{stage}#{:014}#{}", NOON.millis() + expected, NOON.millis());
+            assert_eq!(item["active_rank"], json!({ "S": rank }), "{ms}");
+        }
+    }
+}
+
+/// A page of the index of jobs under way.
+fn ranks(entries: &[(&str, &str)], more: bool) -> Answer {
+    let entry = |(id, rank): &(&str, &str)| json!({ "id": { "S": id }, "active_rank": { "S": rank } });
+    let mut answer = json!({ "Items": entries.iter().map(entry).collect::<Vec<_>>() });
+    if more {
+        answer["LastEvaluatedKey"] = json!({ "id": { "S": entries.last().unwrap().0 } });
+    }
+    (200, answer)
+}
+
+#[tokio::test]
+async fn jobs_under_way_are_listed_by_creation_and_kind_from_the_active_index() {
+    // Newest first: one that was retried waits for longer than it exists, and one was written by a version before 0.3.
+    let waiting = [
+        ("job_4", "pending#01704110500000#1704110400004"),
+        ("job_3", "pending#01704110400003#1704110400003"),
+        ("video_2", "pending#01704110400002#1704110400002#video"),
+        ("job_1704110400000_0001", "pending#01704110400000"),
+    ];
+    let old = opened(&item_of(&super::waiting()).await);
+    let (jobs, calls) = table(move |call, _| match call.operation.as_str() {
+        "GetItem" => (200, json!({ "Item": old })),
+        _ if call.at("/ExpressionAttributeValues/:first/S") == "pending#" => ranks(&waiting, false),
+        _ => ranks(&[("job_5", "starting#01704110400000#1704110400005")], false),
+    });
+    let newest = async |family, until: i64, limit| {
+        let until = Timestamp(NOON.millis() + until);
+        let found = jobs.newest(family, Status::Pending, "2024-01", until, limit).await.unwrap();
+        found.into_iter().map(|(at, id)| (at.millis_since(NOON), id.to_string())).collect::<Vec<_>>()
+    };
+    let first = (0, "job_1704110400000_0001".to_owned());
+    let named = |n: i64, name: &str| (n, format!("{name}_{n}"));
+    let all = [named(5, "job"), named(4, "job"), named(3, "job"), named(2, "video"), first.clone()];
+    assert_eq!(newest(None, 9, 9).await, all);
+    assert_eq!(newest(Some(JobKind::Video), 9, 9).await, [named(2, "video")]);
+    assert_eq!(newest(Some(JobKind::Workflow), 3, 9).await, [named(3, "job"), first.clone()]);
+    assert_eq!(newest(None, 4, 2).await, [named(4, "job"), named(3, "job")]);
+    let oldest = jobs.oldest(Status::Pending, "2024-01", NOON, Timestamp(NOON.millis() + 3), 2).await.unwrap();
+    assert_eq!(oldest.into_iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>(), [first.1.as_str(), "video_2"]);
+    assert!(jobs.newest(None, Status::Pending, "2023-12", NOON, 9).await.unwrap().is_empty());
+    let page = jobs.page(Status::Pending, "2024-01-01", Some("1704110400003/job_3")).await.unwrap();
+    assert_eq!(page, Page { ids: job_ids(&["job_4", "job_5"]), next: None });
+    let indexes: Vec<Value> = calls.all().iter().map(|call| call.at("/IndexName").clone()).collect();
+    assert!(indexes.iter().all(|index| index.is_null() || index == "by-active"), "{indexes:?}");
+}
+
+#[tokio::test]
+async fn a_list_of_waiting_jobs_reads_no_further_than_it_needs() {
+    let (jobs, calls) = table(|call, before| match (call.at("/ExpressionAttributeValues/:first/S").as_str(), before) {
+        (Some("pending#"), 0) => ranks(
+            &[
+                ("job_9", "pending#01704110400009#1704110400009"),
+                ("job_8", "pending#01704110400008#1704110400001"),
+                ("job_7", "pending#01704110400007#1704110400007"),
+            ],
+            true,
+        ),
+        (Some("pending#"), _) => ranks(&[("job_6", "pending#01704110400006#1704110400006")], true),
+        _ => ranks(&[], false),
+    });
+    let until = Timestamp(NOON.millis() + 9);
+    let found = jobs.newest(None, Status::Pending, "2024-01", until, 2).await.unwrap();
+    assert_eq!(found.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), job_ids(&["job_9", "job_7"]));
+    // What comes later was not created after job_7; the other read is that of jobs that start.
+    assert_eq!(calls.all().len(), 2);
+    let first = calls.all().swap_remove(0);
+    assert_eq!((first.at("/ScanIndexForward"), first.at("/Limit")), (&json!(false), &json!(100)));
 }
 
 #[tokio::test]
@@ -181,7 +268,7 @@ async fn lists_that_can_t_be_read_are_an_error() {
     for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
         let (jobs, _) = table(move |_, _| error(code));
         let render = RenderId::parse("render_1").unwrap();
-        assert_eq!(kind(&jobs.oldest_ready(NOON, 1).await.unwrap_err()), expected);
+        assert_eq!(kind(&oldest_ready(&jobs, NOON, 1).await.unwrap_err()), expected);
         assert_eq!(kind(&jobs.of_render(&render).await.unwrap_err()), expected);
         assert_eq!(kind(&jobs.due(0, NOON).await.unwrap_err()), expected);
         assert_eq!(kind(&jobs.count(Status::Failed, "2024-01-01").await.unwrap_err()), expected);
@@ -192,6 +279,6 @@ async fn lists_that_can_t_be_read_are_an_error() {
 #[tokio::test]
 async fn an_empty_list_is_empty() {
     let (jobs, _) = table(|_, _| ok());
-    assert!(jobs.oldest_ready(NOON, 1).await.unwrap().is_empty());
+    assert!(oldest_ready(&jobs, NOON, 1).await.unwrap().is_empty());
     assert_eq!(jobs.count(Status::Failed, "2024-01-01").await.unwrap(), 0);
 }

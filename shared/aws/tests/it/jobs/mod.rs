@@ -1,7 +1,9 @@
 //! The Jobs table: conditional writes, items and their indexes, submissions, claims and lists.
 
+mod ended;
 mod items;
 mod lists;
+mod shards;
 mod stored;
 mod submit;
 mod writes;

@@ -1,25 +1,38 @@
 //! The exact text of stored jobs: one with every member, and runs in pieces in each stage.
 
+use reelhook_app::jobs::submit::SubmitStore;
+use reelhook_aws::items::packed::StoredForm;
 use reelhook_domain::pieces::{Piece, PieceClaim, Pieces};
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
 use reelhook_domain::{
-    Engine, ExternalTask, Job, JobKind, Ledger, LogTally, Metadata, PiecesRun, RenderId, Run, Service, Steps, Timestamp,
+    Engine, Event, ExternalTask, Job, JobKind, Ledger, LogTally, Metadata, PiecesRun, RenderId, Run, Service, Status,
+    Steps, Timestamp,
 };
-use reelhook_testkit::NOON;
+use reelhook_testkit::{NOON, lived, policy, started};
 use serde_json::{Value, json};
 
-use super::items::{full, item_of, read_at};
-use super::waiting;
+use super::items::{self, full, read_at};
+use super::{table, waiting};
+use crate::opened::opened;
+use crate::replay::ok;
+
+/// The item of a job as versions before 0.3 stored it; both forms are read.
+async fn item_of(of: &Job) -> Value {
+    let item = items::item_of(of).await;
+    assert_eq!(read_at(&item, NOON).await.as_ref(), Some(of));
+    opened(&item)
+}
 
 #[tokio::test]
 async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
     let log = LogTally { info: 1, success: 2, warning: 3, error: 4, bytes: 5, archived: 0 };
-    let ledger = Ledger { live_version: 40, log, counted: LogTally { info: 1, bytes: 5, ..LogTally::default() } };
+    let counted = LogTally { info: 1, bytes: 5, ..LogTally::default() };
+    let ledger = Ledger { live_version: 40, log, counted, usage: None };
     let body = concat!(
         r#"{"id":"job_1704110400000_0001","dialect":"streamgank","version":41,"attempt":2,"status":"rendering","#,
         r#""input":{"z":1,"a":[0.1,-0.0,9007199254740993,null,true],"Série 🎬":{"1":"x","0":""}},"#,
-        r#""pause_after_extraction":true,"created_at":1704110400000,"started_at":1704110400001,"#,
+        r#""pause_after_extraction":true,"priority":7,"created_at":1704110400000,"started_at":1704110400001,"#,
         r#""completed_at":1704110400002,"failed_at":1704110400003,"cancelled_at":1704110400004,"#,
         r#""updated_at":1704110400006,"render_id":"render_1","video_url":"https://x.example/v.mp4","#,
         r#""error":"no \"quotes\"\n","retry_count":1,"max_retries":3,"progress":95,"current_step":"Rendering","#,
@@ -38,10 +51,53 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
         r#""log":[1,2,3,4,5,0],"log_counted":[1,0,0,0,5,0],"emitted":[{"id":"job_1704110400000_0001.40.1","#,
         r#""event":"job.script_completed","version":40,"at":1704110400016}]}"#,
     );
-    let mut job = Job { ledger, ..full() };
+    let mut job = Job { ledger, history: None, ..full() };
     let numbers = json!([0.1, -0.0, 9_007_199_254_740_993_u64, null, true]);
     job.request.input = json!({ "z": 1, "a": numbers, "Série 🎬": { "1": "x", "0": "" } });
     assert_eq!(item_of(&job).await["body"], json!({ "S": body }));
+}
+
+#[tokio::test]
+async fn during_an_upgrade_a_job_is_written_as_older_versions_read_it() {
+    let (jobs, calls) = table(|_, _| ok());
+    for job in [full(), Job { outbox: Vec::new(), ..full() }] {
+        jobs.clone().storing(StoredForm::Text).insert(&job).await.unwrap();
+        let (written, expected) = (calls.all().pop().unwrap().at("/Item").clone(), item_of(&job).await);
+        assert_eq!((&written["body"], written.get("outbox")), (&expected["body"], expected.get("outbox")));
+        let keys = ["status_month", "created_at", "due_shard", "due_at", "active", "active_rank"];
+        assert!(
+            keys.iter().all(|name| written.get(name).is_some()),
+            "they list it, and find it when it is due: {written}"
+        );
+        assert_eq!(read_at(&written, NOON).await, Some(job));
+    }
+    jobs.clone().storing(StoredForm::Text).insert(&waiting()).await.unwrap();
+    let rank = calls.all().pop().unwrap().at("/Item/active_rank/S").as_str().unwrap().to_owned();
+    assert!(rank.starts_with("pending#01704110400000#"), "older launchers find no ranks with a lane: {rank}");
+    assert_eq!("text".parse(), Ok(StoredForm::Text));
+    assert_eq!("compressed".parse(), Ok(StoredForm::Compressed));
+    assert_eq!("zip".parse::<StoredForm>().unwrap_err(), "`zip` is neither `compressed` nor `text`");
+}
+
+#[tokio::test]
+async fn during_an_upgrade_a_job_has_no_history_and_no_effect_that_older_versions_do_not_know() {
+    let (jobs, calls) = table(|_, _| ok());
+    let jobs = jobs.storing(StoredForm::Text);
+    let mut job = waiting();
+    for event in [Some(Event::Claim), Some(started(1)), Some(Event::Cancel), None] {
+        jobs.insert(&job).await.unwrap();
+        let item = calls.all().pop().unwrap().at("/Item").clone();
+        assert_eq!(item["schema"], json!({ "N": "1" }));
+        assert!(!item["body"].to_string().contains("history"), "{item}");
+        assert!(!item["outbox"].to_string().contains("pack_history"), "{item}");
+        let stored = read_at(&item, NOON).await.unwrap();
+        assert_eq!((stored.version, stored.kept()), (job.version, Vec::new()), "its lines become rows");
+        job = match event {
+            Some(event) => lived(stored, &[event], NOON, &policy()),
+            None => stored,
+        };
+    }
+    assert_eq!(job.status, Status::Cancelled);
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::starts::{Claimed, StartStore};
+use reelhook_app::jobs::claims::{Claimed, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_domain::{Admission, Timestamp};
+use reelhook_domain::{Admission, SlotRow, Slots, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ async fn a_transaction_s_failures_are_distinguished() {
     let check = async |answer: fn() -> Answer, expected: &str| {
         let (jobs, _) = table(move |_, _| answer());
         let submitted = jobs.insert_with_key(&waiting(), &row(), NOON).await.map(|_| ());
-        let started = jobs.claim(&claimed(), &admission()).await.map(|_| ());
+        let started = jobs.claim(&[claimed()], &rows()).await.map(|_| ());
         for failure in [submitted.unwrap_err(), started.unwrap_err()] {
             assert_eq!(kind(&failure), expected, "{:?}: {failure:?}", answer());
         }
@@ -131,27 +131,27 @@ async fn a_transaction_s_failures_are_distinguished() {
 async fn a_transaction_whose_first_attempt_is_still_under_way_is_busy() {
     // All attempts of the SDK have one token: after a timeout, the transaction may still be in progress.
     let (jobs, calls) = table(|_, _| error("TransactionInProgressException"));
-    let failure = jobs.claim(&claimed(), &admission()).await.unwrap_err();
+    let failure = jobs.claim(&[claimed()], &rows()).await.unwrap_err();
     assert_eq!(calls.all().len(), ATTEMPTS, "the SDK itself retries it");
     assert_eq!(kind(&failure), "busy");
 }
 
-fn admission() -> Admission {
-    let start = Admission { version: 4, ..Admission::default() };
-    start.take(&waiting().next_slot(), NOON, Timestamp(NOON.millis() + 1000), 3).unwrap()
+fn rows() -> Vec<SlotRow> {
+    let start = Slots::from(Admission { version: 4, ..Admission::default() });
+    start.take(&[waiting().next_slot()], NOON, Timestamp(NOON.millis() + 1000), 3, 0).unwrap()
 }
 
 #[tokio::test]
 async fn a_claim_is_one_transaction_of_admission_and_job() {
     let (jobs, calls) = table(|_, _| ok());
-    assert_eq!(jobs.claim(&claimed(), &admission()).await.unwrap(), Claimed::Done);
+    assert_eq!(jobs.claim(&[claimed()], &rows()).await.unwrap(), Claimed::Done);
     let call = calls.only();
     let item = call.at("/TransactItems/0/Put");
     assert_eq!(item["TableName"], "Counters");
     assert_eq!(item["ConditionExpression"], "attribute_not_exists(pk) OR #version = :version");
     assert_eq!(item["ExpressionAttributeValues"], json!({ ":version": { "N": "4" } }));
     let body: Admission = serde_json::from_str(item["Item"]["body"]["S"].as_str().unwrap()).unwrap();
-    assert_eq!(body, admission());
+    assert_eq!(body, rows()[0].row);
     let job = call.at("/TransactItems/1/Put");
     assert_eq!(job["ConditionExpression"], "#version = :version");
     assert_eq!(job["ExpressionAttributeValues"], json!({ ":version": { "N": "1" } }));
@@ -168,7 +168,7 @@ async fn a_lost_claim_is_a_conflict_at_either_item() {
         ["TransactionConflict", "ConditionalCheckFailed"],
     ] {
         let (jobs, calls) = table(move |_, _| cancelled(&reasons));
-        assert_eq!(jobs.claim(&claimed(), &admission()).await.unwrap(), Claimed::Conflict, "{reasons:?}");
+        assert_eq!(jobs.claim(&[claimed()], &rows()).await.unwrap(), Claimed::Conflict, "{reasons:?}");
         assert_eq!(calls.all().len(), 1, "{reasons:?}");
     }
 }
@@ -176,7 +176,7 @@ async fn a_lost_claim_is_a_conflict_at_either_item() {
 #[tokio::test]
 async fn a_queue_without_an_admission_item_has_an_empty_one() {
     let (jobs, _) = table(|_, _| ok());
-    assert_eq!(jobs.admission().await.unwrap(), Admission::default());
+    assert_eq!(jobs.admission().await.unwrap(), Admission::default().into());
 }
 
 #[tokio::test]

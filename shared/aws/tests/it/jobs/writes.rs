@@ -7,6 +7,7 @@ use reelhook_testkit::World;
 use serde_json::{Value, json};
 
 use super::{claimed, rendering, table, table_of, waiting};
+use crate::opened::opened;
 use crate::replay::{ATTEMPTS, LATER, NEVER, condition_failed, error, kind, ok, unresponsive_dynamodb};
 
 /// The item that DynamoDB would store of a job.
@@ -73,7 +74,7 @@ async fn a_write_whose_response_was_lost_is_done() {
         let written: Vec<Value> = calls.all().iter().map(|call| call.at("/Item/write_id/S").clone()).collect();
         assert_eq!(written.len(), 2);
         assert_eq!(written[0], written[1], "both attempts are the same write");
-        assert!(written[0].as_str().is_some_and(|id| id.len() == 32), "{written:?}");
+        assert!(written[0].as_str().is_some_and(|id| id.len() == 16), "{written:?}");
     }
 }
 
@@ -147,8 +148,10 @@ async fn a_job_is_read_consistently_and_a_missing_one_is_none() {
 
 #[tokio::test]
 async fn an_unreadable_item_s_error_names_the_attribute() {
-    let good = stored(&waiting()).await;
-    let breaks: [(&str, Value, &str); 4] = [
+    let good = opened(&stored(&waiting()).await);
+    let breaks: [(&str, Value, &str); 6] = [
+        ("body", json!({ "B": "" }), "`body`: it is empty"),
+        ("body", json!({ "B": "AAAA" }), "`body`: it names the unknown dictionary 0"),
         ("body", Value::Null, "`body` is missing"),
         ("body", json!({ "S": "{" }), "`body`"),
         ("body", json!({ "S": r#"{"id": "job_1"}"# }), "`body`"),

@@ -1,10 +1,10 @@
 //! Slots of scenes: an admission item beside the jobs', and the projects that wait.
 
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::starts::Claimed;
+use reelhook_app::jobs::claims::Claimed;
 use reelhook_app::projects::store::SceneSlots;
 use reelhook_app::store::Saved;
-use reelhook_domain::Admission;
+use reelhook_domain::{Admission, SlotRow};
 use serde_json::json;
 
 use super::{table, waiting};
@@ -13,8 +13,8 @@ use crate::replay::{cancelled, ok};
 #[tokio::test]
 async fn scenes_have_an_admission_item_of_their_own() {
     let (projects, calls) = table(|_, _| ok());
-    assert_eq!(projects.admission().await.unwrap(), Admission::default());
-    let next = Admission { version: 1, ..Admission::default() };
+    assert_eq!(projects.admission().await.unwrap(), Admission::default().into());
+    let next = [SlotRow { number: 0, row: Admission { version: 1, ..Admission::default() } }];
     assert_eq!(projects.save_admission(&next).await.unwrap(), Saved::Done);
     let [get, put] = <[_; 2]>::try_from(calls.all()).unwrap();
     let pk = json!({ "S": "scene-admission" });

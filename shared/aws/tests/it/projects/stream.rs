@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::items::item_of;
 use super::stored::full;
 use super::{project, scene, scene_id, task_id};
+use crate::opened::{closed, opened};
 use crate::stream::record;
 
 fn read(old: Option<&Value>, new: &Value) -> Record<Project> {
@@ -24,12 +25,11 @@ fn read(old: Option<&Value>, new: &Value) -> Record<Project> {
 }
 
 #[tokio::test]
-async fn a_new_version_is_acted_on_with_its_outbox_plain_or_compressed() {
+async fn a_new_version_is_acted_on_with_its_outbox_in_the_form_of_each_version() {
     let scenes: Vec<Scene> = (0..100).map(|n| scene(&n.to_string(), n, SceneState::Ready)).collect();
     let large = Project { outbox: full().outbox, ..project(scenes) };
-    for (version, is_plain) in [(full(), true), (large, false)] {
-        let image = item_of(&version).await;
-        assert_eq!(image.get("body").is_some(), is_plain);
+    let images = [item_of(&full()).await, item_of(&large).await, opened(&item_of(&full()).await)];
+    for (version, image) in [full(), large, full()].into_iter().zip(images) {
         assert_eq!(stream::id(&record("INSERT", None, Some(&image))), Some("proj_1"));
         assert_eq!(read(None, &image), Record::Version(Box::new(version.clone())));
         let older = item_of(&Project { version: 1, ..version.clone() }).await;
@@ -78,13 +78,16 @@ async fn fanout_plans_a_version_of_either_kind() {
 
 #[tokio::test]
 async fn what_cannot_be_read_waits_or_is_set_aside() {
-    let good = item_of(&full()).await;
-    let with = |name: &str, text: &str| {
+    let good = opened(&item_of(&full()).await);
+    let image = |name: &str, text: &str| {
         let mut image = good.clone();
         image[name] = json!({ "S": text });
-        read(None, &image)
+        image
     };
+    let with = |name: &str, text: &str| read(None, &image(name, text));
     let newer = with("outbox", r#"[{"kind":"rotate_scenes.v1"}]"#);
+    assert!(matches!(newer, Record::TooNew(reason) if reason.contains("`rotate_scenes.v1`")));
+    let newer = read(None, &closed(&image("outbox", r#"[{"kind":"rotate_scenes.v1"}]"#)));
     assert!(matches!(newer, Record::TooNew(reason) if reason.contains("`rotate_scenes.v1`")));
     for (name, text) in [("body", "{"), ("outbox", "{"), ("outbox", r#"[{"kind":"cancel_task.v1"}]"#)] {
         assert!(matches!(with(name, text), Record::Poison(_)), "{name}: {text}");

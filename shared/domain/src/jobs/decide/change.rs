@@ -35,7 +35,9 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     pub fn of(job: &Job, now: Timestamp, policy: &'a Policy) -> Self {
         let before = (job.status, job.run.attempt);
-        Self { before, failing: None, job: job.clone(), now, policy, effects: Vec::new(), live: Vec::new() }
+        let mut job = job.clone();
+        job.advance_history();
+        Self { before, failing: None, job, now, policy, effects: Vec::new(), live: Vec::new() }
     }
 
     pub fn ignore(self, reason: Ignored) -> Decision {
@@ -132,14 +134,13 @@ impl<'a> Change<'a> {
     /// Records the id of the render. A reported end of another render does not count for this one.
     pub fn set_render_id(&mut self, render: &RenderId) {
         let Some(external) = self.external_mut() else { return };
-        let Some(task) = &mut external.render else {
-            external.render = Some(ExternalTask::new(Default::default(), render.clone()));
-            return self.then(JobEffect::ApplyParked { render: render.clone() });
-        };
-        if task.id != *render {
-            task.id = render.clone();
-            task.forget_confirmation();
-            self.then(JobEffect::ApplyParked { render: render.clone() });
+        match &mut external.render {
+            None => external.render = Some(ExternalTask::new(Default::default(), render.clone())),
+            Some(task) if task.id != *render => {
+                task.id = render.clone();
+                task.forget_confirmation();
+            }
+            Some(_) => {}
         }
     }
 
@@ -273,6 +274,9 @@ impl<'a> Change<'a> {
         let (id, version) = (&self.job.id, self.job.version);
         Emitted::record(&mut self.job.emitted, &self.effects, id, version, self.now);
         self.job.outbox = self.effects;
+        if self.job.packs() {
+            self.job.outbox.push(Effect::PackHistory);
+        }
         Decision::Apply(Box::new(self.job))
     }
 
@@ -337,13 +341,16 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The time at which the job is due; none if it has no timer.
+/// The time at which the job is due; none if it has no timer. It may be early, and never late: a claim leaves it where it
+/// was, so that the claim moves no entry of an index.
 fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
     let run = &job.run;
     let timeout = run.times.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
     let polled = run.engine.render().and_then(|task| task.polls.as_ref()).map(|polls| polls.next_at);
     match job.status {
-        Status::Pending => Some(run.start.claim.as_ref().map_or(run.start.hint_at, |claim| claim.lease_until)),
+        Status::Pending => {
+            run.start.claim.as_ref().map(|claim| claim.lease_until).into_iter().chain([run.start.hint_at]).min()
+        }
         Status::Processing | Status::Rendering => match &run.engine {
             Engine::Pieces(pieces) => {
                 pieces.pieces.as_ref().and_then(Pieces::due_at).into_iter().chain([timeout]).min()

@@ -7,7 +7,7 @@ use crate::Decision;
 use crate::jobs::activity::{Activity, Incomplete};
 use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::status::Status;
-use crate::{Effect, JobEffect, LogEvent, LogLevel, OutboundEvent, Timestamp, WebUrl};
+use crate::{Effect, History, JobEffect, LogEvent, LogLevel, OutboundEvent, Timestamp, WebUrl};
 
 /// A retry that is repeated within this time has the result of the first.
 const RETRY_REPEAT: Duration = Duration::from_secs(10);
@@ -123,6 +123,7 @@ pub(super) fn delete(mut change: Change<'_>) -> Decision {
         }
     }
     change.job.deleted_at = Some(change.now);
+    change.job.history = Some(History::default());
     change.notify(OutboundEvent::Deleted);
     remove_videos(&mut change);
     change.then(Effect::Purge);

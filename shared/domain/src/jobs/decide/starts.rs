@@ -14,13 +14,23 @@ const ERROR_LIMIT: usize = 4096;
 
 pub(super) fn claim(mut change: Change<'_>) -> Decision {
     let start = &change.job.run.start;
-    if change.job.status != Status::Pending || start.claim.is_some() || start.ready_at > change.now {
+    let is_claimed = start.claim.as_ref().is_some_and(|claim| claim.lease_until > change.now);
+    if change.job.status != Status::Pending || is_claimed || start.ready_at > change.now {
         return change.ignore(Ignored::NotReady);
     }
+    expire_claim(&mut change);
     let slot = change.job.next_slot();
     change.job.run.start.claims += 1;
     change.job.run.start.claim = Some(Claim { slot, lease_until: change.now.after(change.policy.claim_lease) });
     change.apply()
+}
+
+/// Ends a claim whose lease has expired: the start was not confirmed.
+pub(super) fn expire_claim(change: &mut Change<'_>) {
+    if change.job.run.start.claim.is_some() {
+        change.release_slot();
+        change.log(LogEvent::Note, LogLevel::Warning, "The start was not confirmed in time, will retry");
+    }
 }
 
 pub(super) fn started(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::change::Change;
 use super::pieces;
 use super::renders::time_out;
+use super::starts::expire_claim;
 use crate::jobs::activity::Incomplete;
 use crate::jobs::reasons::Ignored;
 use crate::jobs::status::Status;
@@ -30,10 +31,12 @@ pub(super) fn tick(change: Change<'_>) -> Decision {
 
 /// Sends a hint again: the last one was lost, or the lease of the claim expired before the worker responded.
 fn waiting(mut change: Change<'_>) -> Decision {
-    if change.job.run.start.claim.is_some() {
-        change.release_slot();
-        change.log(LogEvent::Note, LogLevel::Warning, "The start was not confirmed in time, will retry");
+    // A claim leaves the due time where it was, so the job may be due before the lease expires: it is due then.
+    if let Some(claim) = change.job.run.start.claim.as_ref().filter(|claim| claim.lease_until > change.now) {
+        change.job.run.start.hint_at = claim.lease_until;
+        return change.apply();
     }
+    expire_claim(&mut change);
     let waited = change.job.run.start.ready_at;
     let next =
         change.now.since(waited).clamp(change.policy.hint_grace, LONGEST_HINT_WAIT.max(change.policy.hint_grace));

@@ -68,6 +68,33 @@ fn an_expired_lease_frees_the_slot_and_the_job_can_be_claimed_again() {
 }
 
 #[test]
+fn a_claim_leaves_the_due_time_where_it_was_unless_the_lease_ends_earlier() {
+    let mut early = Story::waiting();
+    early.wait(45).apply(Event::Claim);
+    assert_eq!(early.due_in(), Some(15), "when its hint would have been sent again");
+    early.wait(15).apply(Event::Tick);
+    assert_eq!((early.due_in(), early.job.outbox.len()), (Some(45), 0), "the lease has not expired");
+    early.wait(45).apply(Event::Tick);
+    assert_eq!(early.freed(), ["1.1"]);
+
+    let mut late = Story::waiting();
+    late.wait(600).apply(Event::Tick);
+    assert_eq!(late.due_in(), Some(600));
+    late.apply(Event::Claim);
+    assert_eq!(late.due_in(), Some(60), "never after the lease");
+}
+
+#[test]
+fn an_expired_claim_gives_way_to_the_next_one() {
+    let mut story = Story::claimed();
+    story.wait(60).apply(Event::Claim);
+    assert_eq!((story.freed(), slot(&story)), (vec!["1.1".to_owned()], Some("job_1_a.1.2")));
+    assert_eq!((story.job.run.attempt, story.due_in()), (1, Some(0)), "the same attempt, which is due already");
+    story.apply(Event::Tick);
+    assert_eq!((slot(&story), story.due_in()), (Some("job_1_a.1.2"), Some(60)), "it has a lease of its own");
+}
+
+#[test]
 fn an_acceptance_after_the_lease_starts_the_run() {
     let mut story = Story::claimed();
     story.sweep();

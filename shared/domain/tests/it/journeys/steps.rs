@@ -156,8 +156,7 @@ fn step_8_ends_the_work_of_the_worker() {
 fn step_7_reports_the_render_and_render_ready_starts_the_polling() {
     let named = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
     assert_eq!((named.job.status, named.due_in()), (Status::Processing, Some(1800)));
-    let parked = Effect::Job(JobEffect::ApplyParked { render: render("render_1") });
-    assert!(named.job.outbox.contains(&parked), "the parked callback is applied now");
+    assert_eq!(named.job.render_id(), Some(&render("render_1")));
 
     let mut ready = Story::processing().then(Report::of(7, RenderReady, 175).render("render_1").by(1));
     assert_eq!((ready.job.status, ready.due_in()), (Status::Rendering, Some(120)));

@@ -253,6 +253,7 @@ fn effect(effect: &Effect) -> String {
         Effect::Start { .. }
         | Effect::FreeSlot { .. }
         | Effect::Log { .. }
+        | Effect::PackHistory
         | Effect::Count { .. }
         | Effect::CountLog { .. }
         | Effect::RemoveFiles { .. }

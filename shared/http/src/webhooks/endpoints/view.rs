@@ -254,7 +254,7 @@ fn health<'a>(endpoint: &Endpoint, state: &'a EndpointState, now: Timestamp) -> 
     let since = state.failing_since.filter(|_| state.failures > 0);
     let limit = policy.disable_policy.time;
     let disables = since.filter(|_| state.disabled_at.is_none() && !limit.is_zero()).map(|since| since.after(limit));
-    let live = state.concurrency.slots.iter().filter(|slot| slot.until > now);
+    let live = state.concurrency.slots.iter().filter(|slot| slot.busy_until > now);
     EndpointHealth {
         score: state.health(policy),
         status,

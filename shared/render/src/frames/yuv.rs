@@ -1,49 +1,9 @@
 //! Frames in the encoder's format: planar YUV 4:2:0 with BT.709 colours in limited range.
 
+use image::RgbaImage;
 use tiny_skia::Pixmap;
 
-/// A rectangle of device pixels; `right` and `bottom` are exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Patch {
-    pub left: i32,
-    pub top: i32,
-    pub right: i32,
-    pub bottom: i32,
-}
-
-impl Patch {
-    pub fn union(self, other: Self) -> Self {
-        Self {
-            left: self.left.min(other.left),
-            top: self.top.min(other.top),
-            right: self.right.max(other.right),
-            bottom: self.bottom.max(other.bottom),
-        }
-    }
-
-    /// The part of the patch within `width` by `height`.
-    pub fn clamped(self, width: u32, height: u32) -> Self {
-        Self {
-            left: self.left.clamp(0, width as i32),
-            top: self.top.clamp(0, height as i32),
-            right: self.right.clamp(0, width as i32),
-            bottom: self.bottom.clamp(0, height as i32),
-        }
-    }
-
-    pub fn intersection(self, other: Self) -> Self {
-        Self {
-            left: self.left.max(other.left),
-            top: self.top.max(other.top),
-            right: self.right.min(other.right),
-            bottom: self.bottom.min(other.bottom),
-        }
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.left >= self.right || self.top >= self.bottom
-    }
-}
+use super::patch::{Change, Patch};
 
 /// One frame: the Y plane, then U, then V.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +25,66 @@ impl Yuv {
     /// All planes, in the layout of ffmpeg's `-f rawvideo -pix_fmt yuv420p`.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Width and height in pixels.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    /// Y, U and V, each with its width.
+    pub(crate) fn planes(&self) -> [(&[u8], usize); 3] {
+        let (luma, chroma) = self.bytes.split_at(self.width * self.height);
+        let (blue, red) = chroma.split_at(chroma.len() / 2);
+        [(luma, self.width), (blue, self.width / 2), (red, self.width / 2)]
+    }
+
+    /// As [`Self::planes`], to be written.
+    pub(crate) fn planes_mut(&mut self) -> [(&mut [u8], usize); 3] {
+        let (luma, chroma) = self.bytes.split_at_mut(self.width * self.height);
+        let middle = chroma.len() / 2;
+        let (blue, red) = chroma.split_at_mut(middle);
+        [(luma, self.width), (blue, self.width / 2), (red, self.width / 2)]
+    }
+
+    /// Copies what changed from a frame of the same size.
+    pub(crate) fn copy_from(&mut self, frame: &Self, change: &Change) {
+        let patches = match change {
+            Change::Patches(patches) => patches,
+            Change::All => return self.bytes.copy_from_slice(&frame.bytes),
+        };
+        let size = (self.width as u32, self.height as u32);
+        for ((out, width), (source, _)) in self.planes_mut().into_iter().zip(frame.planes()) {
+            let scale = size.0 as usize / width;
+            for patch in patches.iter().map(|patch| patch.clamped(size.0, size.1)) {
+                // A block of four pixels has one chroma.
+                let columns = patch.left as usize / 2 * 2 / scale..(patch.right as usize).div_ceil(2) * 2 / scale;
+                for row in patch.top as usize / 2 * 2 / scale..(patch.bottom as usize).div_ceil(2) * 2 / scale {
+                    let row = row * width + columns.start..row * width + columns.end;
+                    out[row.clone()].copy_from_slice(&source[row]);
+                }
+            }
+        }
+    }
+
+    /// Copies all pixels from an opaque pixmap of the same size.
+    pub(crate) fn copy_all(&mut self, pixmap: &Pixmap) {
+        self.copy_patch(pixmap, Patch { left: 0, top: 0, right: self.width as i32, bottom: self.height as i32 });
+    }
+
+    /// The frame as an RGBA image. A block of four pixels has one chroma.
+    pub(crate) fn to_rgba(&self) -> RgbaImage {
+        let [(luma, width), (blue, half), (red, _)] = self.planes();
+        RgbaImage::from_fn(self.width as u32, self.height as u32, |x, y| {
+            let (x, y) = (x as usize, y as usize);
+            let at = y / 2 * half + x / 2;
+            let grey = 1.164_384 * (f32::from(luma[y * width + x]) - 16.0);
+            let (blue, red) = (f32::from(blue[at]) - 128.0, f32::from(red[at]) - 128.0);
+            let [r, g, b] =
+                [grey + 1.792_741 * red, grey - 0.213_249 * blue - 0.532_909 * red, grey + 2.112_402 * blue]
+                    .map(|channel| (channel + 0.5) as u8);
+            image::Rgba([r, g, b, 255])
+        })
     }
 
     /// Copies the pixels of `patch` from an opaque pixmap of the same size.
@@ -114,8 +134,10 @@ mod tests {
             let mut pixmap = Pixmap::new(2, 2).expect("a size");
             pixmap.fill(tiny_skia::Color::from_rgba8(rgb[0], rgb[1], rgb[2], 255));
             let mut frame = Yuv::new(2, 2);
-            frame.copy_patch(&pixmap, Patch { left: 0, top: 0, right: 2, bottom: 2 });
+            frame.copy_all(&pixmap);
             assert_eq!([frame.bytes()[0], frame.bytes()[4], frame.bytes()[5]], expected, "{rgb:?}");
+            let back = frame.to_rgba().get_pixel(1, 1).0;
+            assert!(back[..3].iter().zip(rgb).all(|(back, rgb)| back.abs_diff(rgb) <= 2), "{rgb:?}: {back:?}");
         }
     }
 }

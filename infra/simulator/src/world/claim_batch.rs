@@ -1,0 +1,273 @@
+//! The launcher that is built, with names of slots in rows: some jobs and one row in a transaction (ADR 55,
+//! shared/app/src/jobs/claims.rs).
+
+use std::collections::BTreeMap;
+
+use super::admission::item_units;
+use super::job::State;
+use super::launcher::Stage;
+use super::{Event, QUERY, READ, RETRY, TRANSACTION, World};
+use crate::agenda::{Micros, SECOND};
+use crate::cloud::index::{Waiting, owner_of};
+use crate::design::{Change, ORDER, RESPONSE};
+use crate::limits::Limit;
+
+/// Jobs of one transaction, and of one invocation.
+const MOST: (i64, u32) = (16, 64);
+/// Attempts at one claim, and the time in which they begin.
+const ATTEMPTS: (u32, Micros) = (20, 5 * SECOND);
+/// Jobs of a shard that one claim reads, and how many where all of those are claimed.
+const HEADS: (usize, usize) = (16, 128);
+/// Read units of that many keys.
+const HEADS_UNITS: (f64, f64) = (0.5, 2.0);
+/// Owners that one claim reads at most, over all shards, and of one shard at least.
+const OWNERS: (usize, usize) = (16, 4);
+/// How often launchers note that they left jobs waiting.
+const NOTED: Micros = 60 * SECOND;
+
+impl World {
+    /// Goes on with a launcher.
+    pub(super) fn claim_batch(&mut self, launcher: usize) {
+        match self.launchers.of(launcher).stage {
+            Stage::Admit => self.read_rows(launcher),
+            Stage::Heads => self.look(launcher),
+            Stage::Load => self.load_jobs(launcher),
+            Stage::Claim => self.claim_by_name(launcher),
+            Stage::Request => self.send_batch(launcher),
+            Stage::Start => self.next_batch(launcher),
+        }
+    }
+
+    /// Reads all rows, and draws one with free slots.
+    fn read_rows(&mut self, launcher: usize) {
+        if !self.reads_names(launcher) {
+            return;
+        }
+        let now = self.agenda.now();
+        let wait = self.random.about(READ);
+        let rows = &self.admission.rows;
+        let first = self.random.below(rows.len());
+        let drawn =
+            (0..rows.len()).map(|number| (first + number) % rows.len()).find(|row| rows[*row].used < rows[*row].cap);
+        let Some(row) = drawn.or_else(|| (!self.holds(Limit::Slots)).then_some(first)) else {
+            self.stops.add(Limit::Slots);
+            return self.find_none(launcher, wait);
+        };
+        let free = if self.holds(Limit::Slots) { rows[row].cap - rows[row].used } else { MOST.0 };
+        let reader = self.launchers.of(launcher);
+        (reader.row, reader.version, reader.stage) = (row, now, Stage::Heads);
+        // One at first, so that a worker that is busy gets one request, and then twice as many each time; half as many after
+        // each conflict.
+        let most = (1 << reader.rounds.min(4)) >> reader.attempts.min(4);
+        reader.tokens = most.clamp(1, MOST.0).min(free);
+        self.agenda.after(wait, Event::Launch(launcher));
+    }
+
+    /// No slot is free. A launcher that notes that jobs wait reads the rows again, and so does each one where there are
+    /// several rows.
+    fn find_none(&mut self, launcher: usize, took: Micros) {
+        let notes = self.note();
+        let is_one = self.admission.rows.len() == 1;
+        let finder = self.launchers.of(launcher);
+        if !notes && (finder.is_noted || is_one) {
+            return self.end_launcher(launcher, false);
+        }
+        finder.is_noted = true;
+        self.agenda.after(took, Event::Launch(launcher));
+    }
+
+    /// Notes that jobs wait, once a minute; returns whether it did. Another launcher that has read the first row meets that.
+    fn note(&mut self) -> bool {
+        let now = self.agenda.now();
+        if self.left_at.is_some_and(|at| now - at < NOTED) {
+            return false;
+        }
+        let first = &mut self.admission.rows[0];
+        let units = item_units(first.used);
+        if self.load.limits.hold(Limit::Admission) && !first.writes.take(now, units) {
+            self.stops.add(Limit::Admission);
+            return false;
+        }
+        first.changed_at = now + 1;
+        self.left_at = Some(now);
+        true
+    }
+
+    /// Reads the oldest entries of all shards. Claimed jobs are among them, and their names are in the rows.
+    fn look(&mut self, launcher: usize) {
+        let (is_drawn, wanted) =
+            (self.launchers.of(launcher).attempts > 0, self.launchers.of(launcher).tokens as usize);
+        let mut seen = self.seen(HEADS.0, HEADS_UNITS.0);
+        if self.hides_others(&seen.0, HEADS.0) {
+            seen = self.seen(HEADS.1, HEADS_UNITS.1);
+        }
+        let (mut heads, are_all) = seen;
+        heads.retain(|(_, job)| self.jobs[*job as usize].state == State::Waiting);
+        if heads.is_empty() {
+            return self.end_launcher(launcher, false);
+        }
+        // The first one is the last of the list.
+        heads.sort_unstable_by(|a, b| b.cmp(a));
+        if !self.fairness.is_by_time() {
+            heads = self.fairness.turns(heads, wanted, are_all);
+            heads.reverse();
+        } else if is_drawn {
+            let oldest = heads[heads.len() - 1].0;
+            let first = heads.partition_point(|(rank, _)| *rank > oldest + ORDER);
+            for last in (first + 1..heads.len()).rev() {
+                let place = first + self.random.below(last + 1 - first);
+                heads.swap(place, last);
+            }
+        }
+        let wait = self.random.about(QUERY);
+        let reader = self.launchers.of(launcher);
+        (reader.heads, reader.stage) = (heads, Stage::Load);
+        self.agenda.after(wait, Event::Launch(launcher));
+    }
+
+    /// The first entries of each shard, or of some owners in each, and whether all owners are among them.
+    fn seen(&mut self, each: usize, units: f64) -> (Vec<Waiting>, bool) {
+        let now = self.agenda.now();
+        let owners = (OWNERS.0 / self.cloud.active.len()).max(OWNERS.1);
+        let from = self.random.below(self.fairness.owners().max(1)) as u32;
+        let (mut seen, mut are_all) = (Vec::new(), true);
+        for place in 0..self.cloud.active.len() {
+            if self.holds(Limit::ActiveIndex) && !self.cloud.active[place].reads.take(now, units) {
+                self.stops.add(Limit::ActiveIndex);
+                continue;
+            }
+            let shard = &mut self.cloud.active[place];
+            if self.fairness.is_by_time() {
+                seen.extend(shard.heads(now, now, each));
+            } else {
+                let (heads, are_of_all) = shard.heads_of_owners(now, each, owners, from);
+                seen.extend(heads);
+                are_all &= are_of_all;
+            }
+        }
+        (seen, are_all)
+    }
+
+    /// Whether all entries that were read of an owner hold slots, and there may be others behind them.
+    fn hides_others(&self, seen: &[Waiting], each: usize) -> bool {
+        let mut held: BTreeMap<u32, (usize, bool)> = BTreeMap::new();
+        for (rank, job) in seen {
+            let owner = if self.fairness.is_by_time() { 0 } else { owner_of(*rank) };
+            let (count, is_shown) = held.entry(owner).or_default();
+            let is_open = self.jobs[*job as usize].state == State::Waiting;
+            (*count, *is_shown) = (*count + usize::from(!is_open), *is_shown || is_open);
+        }
+        held.values().any(|(count, is_shown)| *count >= each && !is_shown)
+    }
+
+    /// Reads the jobs that it will claim; those that wait no longer are left out.
+    fn load_jobs(&mut self, launcher: usize) {
+        let wait = self.random.about(READ);
+        let loader = self.launchers.of(launcher);
+        loader.claimed.clear();
+        while (loader.claimed.len() as i64) < loader.tokens
+            && let Some((_, job)) = loader.heads.pop()
+        {
+            if self.jobs[job as usize].state == State::Waiting {
+                loader.claimed.push(job);
+            }
+        }
+        loader.stage = Stage::Claim;
+        if loader.claimed.is_empty() {
+            return self.end_launcher(launcher, false);
+        }
+        self.agenda.after(wait, Event::Launch(launcher));
+    }
+
+    /// Claims all of its jobs, or none: if the row or a job has changed since it was read.
+    fn claim_by_name(&mut self, launcher: usize) {
+        let now = self.agenda.now();
+        let took = self.random.about(TRANSACTION);
+        let chosen = std::mem::take(&mut self.launchers.of(launcher).claimed);
+        let (row, read_at) = (self.launchers.of(launcher).row, self.launchers.of(launcher).version);
+        let are_waiting = chosen.iter().all(|job| self.jobs[*job as usize].state == State::Waiting);
+        let slots = &mut self.admission.rows[row];
+        let is_late = slots.changed_at > read_at || now < slots.locked_until;
+        let units = 2.0 * item_units(slots.used + chosen.len() as i64);
+        let holds = self.load.limits.hold(Limit::Admission);
+        let is_full = self.load.limits.hold(Limit::Slots) && slots.used + chosen.len() as i64 > slots.cap;
+        if !are_waiting || is_full || (holds && is_late) {
+            return self.claim_again(launcher, took);
+        }
+        if holds && !slots.writes.take(now, units) {
+            self.stops.add(Limit::Admission);
+            return self.fail_launcher(launcher);
+        }
+        (slots.changed_at, slots.locked_until) = (now + 1, now + took);
+        for job in chosen {
+            match self.save(job, Change::Claim) {
+                Ok(appears) => {
+                    self.admission.rows[row].used += 1;
+                    self.ledger.used += 1;
+                    self.jobs[job as usize].slot.bucket = row as u32;
+                    self.claimed(job, appears);
+                    self.launchers.of(launcher).claimed.push(job);
+                }
+                Err(limit) => self.stops.add(limit),
+            }
+        }
+        let claimer = self.launchers.of(launcher);
+        if claimer.claimed.is_empty() {
+            return self.claim_again(launcher, took);
+        }
+        claimer.stage = Stage::Request;
+        self.agenda.after(took, Event::Launch(launcher));
+    }
+
+    fn claim_again(&mut self, launcher: usize, took: Micros) {
+        let now = self.agenda.now();
+        self.counts.conflicts += 1;
+        self.stops.add(Limit::Admission);
+        let claimer = self.launchers.of(launcher);
+        claimer.attempts += 1;
+        claimer.stage = Stage::Admit;
+        if claimer.attempts >= ATTEMPTS.0 || now > claimer.began + ATTEMPTS.1 {
+            self.note();
+            return self.end_launcher(launcher, false);
+        }
+        let wait = self.random.backoff(RETRY.0, RETRY.1, claimer.attempts - 1);
+        self.agenda.after(took + wait, Event::Launch(launcher));
+    }
+
+    fn send_batch(&mut self, launcher: usize) {
+        if self.random.chance(self.load.faults.kill_after_claim) {
+            return self.end_launcher(launcher, true);
+        }
+        let now = self.agenda.now();
+        let is_killed = self.random.chance(self.load.faults.kill_after_request);
+        let claimed = std::mem::take(&mut self.launchers.of(launcher).claimed);
+        let mut last = now;
+        for job in claimed {
+            let at = now + self.random.about(RESPONSE);
+            self.sent(job, at);
+            if !is_killed {
+                self.agenda.at(at, Event::Start(job));
+            }
+            last = last.max(at);
+        }
+        if is_killed {
+            return self.end_launcher(launcher, true);
+        }
+        self.launchers.of(launcher).stage = Stage::Start;
+        self.agenda.at(last + super::WRITE, Event::Launch(launcher));
+    }
+
+    fn next_batch(&mut self, launcher: usize) {
+        let now = self.agenda.now();
+        let ended = self.launchers.of(launcher);
+        // 1, 2, 4, 8, and then 16 at a time.
+        let started = if ended.rounds < 4 { (2 << ended.rounds) - 1 } else { 31 + 16 * (ended.rounds - 4) };
+        if started >= MOST.1 {
+            self.note();
+            return self.end_launcher(launcher, false);
+        }
+        (ended.stage, ended.attempts, ended.began) = (Stage::Admit, 0, now);
+        ended.rounds += 1;
+        self.read_rows(launcher);
+    }
+}

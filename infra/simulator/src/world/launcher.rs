@@ -1,0 +1,69 @@
+//! An invocation of the launcher that is under way.
+
+use crate::agenda::Micros;
+use crate::cloud::index::Waiting;
+
+/// What it does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It reads the admission item, or takes tokens of a row.
+    Admit,
+    /// It reads the oldest waiting jobs in the index.
+    Heads,
+    /// It reads those jobs.
+    Load,
+    /// It claims.
+    Claim,
+    /// It sends the claimed jobs to the external worker.
+    Request,
+    /// It saves that the external worker has accepted a run.
+    Start,
+}
+
+/// The invocation.
+pub struct Launcher {
+    /// What it does next.
+    pub stage: Stage,
+    /// When the present claim began.
+    pub began: Micros,
+    /// Attempts at it.
+    pub attempts: u32,
+    /// Calls in a row that were throttled.
+    pub calls: u32,
+    /// Runs, or rounds of ten runs, that it has started.
+    pub rounds: u32,
+    /// The version of the admission item that it has read.
+    pub version: u64,
+    /// The row of its tokens, and their lease bucket.
+    pub row: usize,
+    /// The lease bucket of its tokens.
+    pub bucket: u32,
+    /// Tokens without a job.
+    pub tokens: i64,
+    /// Whether it has read the rows after it was noted that jobs wait.
+    pub is_noted: bool,
+    /// Waiting jobs that it may claim, in the order in which it will: the last one first.
+    pub heads: Vec<Waiting>,
+    /// Jobs that it claims, or has claimed.
+    pub claimed: Vec<u32>,
+}
+
+impl Launcher {
+    /// An invocation that begins.
+    pub fn new(now: Micros, row: usize) -> Self {
+        Self {
+            stage: Stage::Admit,
+            began: now,
+            attempts: 0,
+            calls: 0,
+            rounds: 0,
+            version: 0,
+            row,
+            bucket: 0,
+            tokens: 0,
+            is_noted: false,
+            heads: Vec::new(),
+            claimed: Vec::new(),
+        }
+    }
+}
