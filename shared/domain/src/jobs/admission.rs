@@ -35,7 +35,7 @@ pub struct Admission {
 pub struct Layout {
     /// How many rows there are.
     pub rows: usize,
-    /// Counts the arrangements, so that rows of different ones are told apart.
+    /// Counts the arrangements, so that rows of different ones can be distinguished.
     pub epoch: u64,
 }
 
