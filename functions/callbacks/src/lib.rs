@@ -1,19 +1,12 @@
 //! The Function URL that workers get as the base of their callbacks if `CallbacksBy` is `FunctionUrl`: reports of steps
 //! and callbacks of renders, with the token of a run in the path. It applies them as the functions behind the API do.
 
-use reelhook_api::{Api, SettingsReader, apply_render, apply_step};
+use reelhook_api::{Api, JobReports, RenderClients, SettingsReader, creatomate_access};
 use reelhook_app::clock::ClockAndRandom as _;
-use reelhook_app::jobs::renders::{CallbackAuth, CallbackPorts, Creatomate, RenderPorts};
-use reelhook_app::jobs::steps::StepPorts;
-use reelhook_app::outbound::user_agent;
-use reelhook_app::outbox::messages::WorkMessage;
-use reelhook_aws::jobs::parked::RenderTable;
-use reelhook_aws::jobs::table::JobTable;
+use reelhook_app::jobs::renders::{CallbackAuth, Creatomate};
 use reelhook_aws::objects::Bucket;
-use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
 use reelhook_http::jobs::callbacks::{Route, RunToken};
@@ -21,7 +14,6 @@ use reelhook_http::jobs::report_line::ReportLine;
 use reelhook_http::jobs::step::{Reporter, read};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
 /// The keys that authenticate callbacks, and the access to Creatomate, which confirms them.
@@ -37,12 +29,9 @@ const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "CREATOMATE_API_KEY"];
 pub struct Deps {
     /// What it has in common with the functions behind the API.
     pub api: Api<Secrets>,
-    jobs: JobTable,
-    renders: RenderTable,
-    bucket: Bucket,
-    work: Queue<WorkMessage>,
-    http: GuardedClient,
-    policy: Policy,
+    reports: JobReports,
+    clients: RenderClients,
+    details: Bucket,
 }
 
 impl Deps {
@@ -51,25 +40,18 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let jobs = resources.jobs().with_viewers(resources.viewers());
-        let work = resources.queues().work();
-        let creatomate = resources.environment.url("CREATOMATE_BASE_URL");
-        let agent = user_agent(resources.environment.public_base().as_ref());
+        let reports = JobReports::new(&mut resources);
+        let clients = RenderClients::new(&mut resources)?;
+        let details = resources.bucket();
+        let creatomate = creatomate_access(&mut resources.environment);
         let settings = SettingsReader::new(SETTINGS, move |raw, _| {
             Ok(Secrets {
                 tokens: raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?,
-                creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
+                creatomate: creatomate(raw),
             })
         });
-        Ok(Self {
-            renders: RenderTable { counters: resources.counters(), jobs: jobs.clone() },
-            bucket: resources.bucket(),
-            work,
-            http: GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?,
-            policy: resources.environment.policy(),
-            api: Api::for_reports(resources, settings, jobs.first_call()).await?,
-            jobs,
-        })
+        let api = Api::for_reports(resources, settings, reports.first_call()).await?;
+        Ok(Self { api, reports, clients, details })
     }
 }
 
@@ -95,30 +77,12 @@ async fn take(deps: &Deps, request: &ApiRequest, route: Route, line: &mut Report
     match route {
         Route::Step => {
             let step = read(request, &Reporter::Run(job_id, attempt), SystemClock.now())?;
-            let ports = StepPorts {
-                jobs: &deps.jobs,
-                renders: &deps.renders,
-                details: &deps.bucket,
-                clock: &SystemClock,
-                policy: &deps.policy,
-            };
-            apply_step(&ports, step, &request.request_id, line).await
+            deps.reports.step(&deps.details, step, &request.request_id, line).await
         }
         Route::Render => {
+            let auth = CallbackAuth::Run(job_id, attempt);
             let secrets = deps.api.settings.get().await;
-            let ports = CallbackPorts {
-                renders: RenderPorts {
-                    jobs: &deps.jobs,
-                    renders: &deps.renders,
-                    clock: &SystemClock,
-                    policy: &deps.policy,
-                    confirmable: secrets.creatomate.key.is_some(),
-                },
-                http: &deps.http,
-                creatomate: &secrets.creatomate,
-                work: &deps.work,
-            };
-            apply_render(&ports, &CallbackAuth::Run(job_id, attempt), request, line).await
+            deps.reports.render(&deps.clients, &secrets.creatomate, &auth, request, line).await
         }
     }
 }

@@ -1,14 +1,10 @@
 //! POST /api/webhooks/step-update: external workers report their steps. Reports are authenticated on their raw bytes.
 
-use reelhook_api::{Api, SettingsReader, WithAccess, apply_step};
+use reelhook_api::{Api, JobReports, SettingsReader, WithAccess};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::steps::StepPorts;
-use reelhook_aws::jobs::parked::RenderTable;
-use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::Policy;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
 use reelhook_http::jobs::callbacks::Route;
@@ -31,10 +27,8 @@ const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "STEP_WEBHOOK_SECRET", Edge
 pub struct Deps {
     /// What it has in common with the other functions behind the API.
     pub api: Api<WithAccess<Secrets>>,
-    jobs: JobTable,
-    renders: RenderTable,
-    bucket: Bucket,
-    policy: Policy,
+    reports: JobReports,
+    details: Bucket,
 }
 
 impl Deps {
@@ -43,7 +37,8 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let jobs = resources.jobs().with_viewers(resources.viewers());
+        let reports = JobReports::new(&mut resources);
+        let details = resources.bucket();
         let settings = SettingsReader::new(SETTINGS, |raw, _| {
             Ok(Secrets {
                 tokens: raw.required("CALLBACK_TOKEN_SECRET", SigningKeys::parse)?,
@@ -51,13 +46,8 @@ impl Deps {
                 edge: Edge::read(&|name| raw.text(name)),
             })
         });
-        Ok(Self {
-            renders: RenderTable { counters: resources.counters(), jobs: jobs.clone() },
-            bucket: resources.bucket(),
-            policy: resources.environment.policy(),
-            api: Api::for_reports(resources, settings.with_access(), jobs.first_call()).await?,
-            jobs,
-        })
+        let api = Api::for_reports(resources, settings.with_access(), reports.first_call()).await?;
+        Ok(Self { api, reports, details })
     }
 }
 
@@ -84,12 +74,5 @@ async fn take(deps: &Deps, request: &ApiRequest, line: &mut ReportLine) -> Resul
     let step = read(request, &reporter, now)?;
     line.job_id = Some(step.job_id.clone());
     deps.api.limits.admit_report(&step.job_id).await?;
-    let ports = StepPorts {
-        jobs: &deps.jobs,
-        renders: &deps.renders,
-        details: &deps.bucket,
-        clock: &SystemClock,
-        policy: &deps.policy,
-    };
-    apply_step(&ports, step, &request.request_id, line).await
+    deps.reports.step(&deps.details, step, &request.request_id, line).await
 }

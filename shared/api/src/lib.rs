@@ -6,5 +6,5 @@ mod reports;
 mod settings;
 
 pub use api::Api;
-pub use reports::{apply_render, apply_step};
+pub use reports::{JobReports, RenderClients, apply_render, apply_step, creatomate_access};
 pub use settings::{SettingsReader, WithAccess};
