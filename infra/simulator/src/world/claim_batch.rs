@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::admission::item_units;
 use super::job::State;
 use super::launcher::Stage;
-use super::{Event, QUERY, READ, RETRY, TRANSACTION, World};
+use super::{Event, QUERY, READ, RETRY, TRANSACTION, WRITE, World};
 use crate::agenda::{Micros, SECOND};
 use crate::cloud::index::{Waiting, owner_of};
-use crate::design::{Change, ORDER, RESPONSE};
+use crate::design::{Change, ORDER};
 use crate::limits::Limit;
 
 /// Jobs of one transaction, and of one invocation.
@@ -127,25 +127,9 @@ impl World {
 
     /// The first entries of each shard, or of some owners in each, and whether all owners are among them.
     fn seen(&mut self, each: usize, units: f64) -> (Vec<Waiting>, bool) {
-        let now = self.agenda.now();
         let owners = (OWNERS.0 / self.cloud.active.len()).max(OWNERS.1);
         let from = self.random.below(self.fairness.owners().max(1)) as u32;
-        let (mut seen, mut are_all) = (Vec::new(), true);
-        for place in 0..self.cloud.active.len() {
-            if self.holds(Limit::ActiveIndex) && !self.cloud.active[place].reads.take(now, units) {
-                self.stops.add(Limit::ActiveIndex);
-                continue;
-            }
-            let shard = &mut self.cloud.active[place];
-            if self.fairness.is_by_time() {
-                seen.extend(shard.heads(now, now, each));
-            } else {
-                let (heads, are_of_all) = shard.heads_of_owners(now, each, owners, from);
-                seen.extend(heads);
-                are_all &= are_of_all;
-            }
-        }
-        (seen, are_all)
+        self.read_shards(units, each, (owners, from))
     }
 
     /// Whether all entries that were read of an owner hold slots, and there may be others behind them.
@@ -238,23 +222,9 @@ impl World {
         if self.random.chance(self.load.faults.kill_after_claim) {
             return self.end_launcher(launcher, true);
         }
-        let now = self.agenda.now();
-        let is_killed = self.random.chance(self.load.faults.kill_after_request);
-        let claimed = std::mem::take(&mut self.launchers.of(launcher).claimed);
-        let mut last = now;
-        for job in claimed {
-            let at = now + self.random.about(RESPONSE);
-            self.sent(job, at);
-            if !is_killed {
-                self.agenda.at(at, Event::Start(job));
-            }
-            last = last.max(at);
-        }
-        if is_killed {
-            return self.end_launcher(launcher, true);
-        }
+        let Some(last) = self.send_claimed(launcher) else { return };
         self.launchers.of(launcher).stage = Stage::Start;
-        self.agenda.at(last + super::WRITE, Event::Launch(launcher));
+        self.agenda.at(last + WRITE, Event::Launch(launcher));
     }
 
     fn next_batch(&mut self, launcher: usize) {

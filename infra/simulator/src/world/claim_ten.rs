@@ -6,7 +6,7 @@ use super::launcher::Stage;
 use super::{Event, QUERY, RETRY, WRITE, World};
 use crate::agenda::Micros;
 use crate::cloud::index::Waiting;
-use crate::design::{Change, ORDER, RESPONSE};
+use crate::design::{Change, ORDER};
 use crate::limits::Limit;
 
 /// Tokens that are taken at once.
@@ -74,20 +74,8 @@ impl World {
 
     /// Reads the heads of all shards, and draws among the jobs that are at most [`ORDER`] younger than the oldest.
     fn read_heads(&mut self, launcher: usize) {
-        let now = self.agenda.now();
-        let mut heads: Vec<Waiting> = Vec::new();
-        for place in 0..self.cloud.active.len() {
-            if self.holds(Limit::ActiveIndex) && !self.cloud.active[place].reads.take(now, HEADS_UNITS) {
-                self.stops.add(Limit::ActiveIndex);
-                continue;
-            }
-            let shard = &mut self.cloud.active[place];
-            if self.fairness.is_by_time() {
-                heads.extend(shard.heads(now, now, HEADS));
-            } else {
-                heads.extend(shard.heads_of_owners(now, TOKENS as usize, usize::MAX, 0).0);
-            }
-        }
+        let each = if self.fairness.is_by_time() { HEADS } else { TOKENS as usize };
+        let (mut heads, _) = self.read_shards(HEADS_UNITS, each, (usize::MAX, 0));
         let wanted = self.launchers.of(launcher).tokens as usize;
         self.draw(&mut heads, wanted);
         let is_empty = heads.is_empty();
@@ -166,21 +154,7 @@ impl World {
     }
 
     fn send_jobs(&mut self, launcher: usize) {
-        let now = self.agenda.now();
-        let claimed = std::mem::take(&mut self.launchers.of(launcher).claimed);
-        let is_killed = self.random.chance(self.load.faults.kill_after_request);
-        let mut last = now;
-        for &job in &claimed {
-            let at = now + self.random.about(RESPONSE);
-            self.sent(job, at);
-            if !is_killed {
-                self.agenda.at(at, Event::Start(job));
-            }
-            last = last.max(at);
-        }
-        if is_killed {
-            return self.end_launcher(launcher, true);
-        }
+        let Some(last) = self.send_claimed(launcher) else { return };
         let sender = self.launchers.of(launcher);
         sender.stage = Stage::Start;
         // Jobs that another round would find; fewer than ten are left to the next hint.

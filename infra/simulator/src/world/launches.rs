@@ -4,9 +4,10 @@ use super::job::{State, shard};
 use super::launcher::Launcher;
 use super::{CALL_AGAIN, CLAIM_LEASE, CODE, DUE_SHARDS, Event, LATE, RECEIVE, RETRY, World};
 use crate::agenda::{Micros, SECOND};
+use crate::cloud::index::Waiting;
 use crate::cloud::pool::Function;
 use crate::cloud::stream::Kind;
-use crate::design::{Change, Claims, ORDER, RENDERING};
+use crate::design::{Change, Claims, ORDER, RENDERING, RESPONSE};
 use crate::limits::Limit;
 
 /// How long a hint is invisible whose launcher was killed or has failed: six times the function's timeout.
@@ -96,6 +97,33 @@ impl World {
         is_read
     }
 
+    /// The first entries of each shard, at most `each`; among owners, at most `each` of each owner, and of at most `owners` of
+    /// them from the owner `from` on. Returns whether all owners are among them.
+    pub(super) fn read_shards(
+        &mut self,
+        units: f64,
+        each: usize,
+        (owners, from): (usize, u32),
+    ) -> (Vec<Waiting>, bool) {
+        let now = self.agenda.now();
+        let (mut seen, mut are_all) = (Vec::new(), true);
+        for place in 0..self.cloud.active.len() {
+            if self.holds(Limit::ActiveIndex) && !self.cloud.active[place].reads.take(now, units) {
+                self.stops.add(Limit::ActiveIndex);
+                continue;
+            }
+            let shard = &mut self.cloud.active[place];
+            if self.fairness.is_by_time() {
+                seen.extend(shard.heads(now, now, each));
+            } else {
+                let (heads, are_of_all) = shard.heads_of_owners(now, each, owners, from);
+                seen.extend(heads);
+                are_all &= are_of_all;
+            }
+        }
+        (seen, are_all)
+    }
+
     /// Notes that a waiting job was claimed.
     pub(super) fn claimed(&mut self, job: u32, appears: Micros) {
         let now = self.agenda.now();
@@ -134,7 +162,29 @@ impl World {
         self.agenda.at(at + self.load.run_time / Micros::from(RENDERING), Event::Report(job));
     }
 
-    /// Saves that the external worker has accepted a run, for a launcher that started ten.
+    /// Sends all claimed jobs to the external worker; returns when the last one is accepted. None if the launcher was killed
+    /// before it saved that.
+    pub(super) fn send_claimed(&mut self, launcher: usize) -> Option<Micros> {
+        let now = self.agenda.now();
+        let is_killed = self.random.chance(self.load.faults.kill_after_request);
+        let claimed = std::mem::take(&mut self.launchers.of(launcher).claimed);
+        let mut last = now;
+        for job in claimed {
+            let at = now + self.random.about(RESPONSE);
+            self.sent(job, at);
+            if !is_killed {
+                self.agenda.at(at, Event::Start(job));
+            }
+            last = last.max(at);
+        }
+        if is_killed {
+            self.end_launcher(launcher, true);
+            return None;
+        }
+        Some(last)
+    }
+
+    /// Saves that the external worker has accepted a run, for a launcher that started several.
     pub(super) fn save_start(&mut self, job: u32) {
         if self.jobs[job as usize].state == State::Claimed && self.started(job).is_err() {
             let wait = self.retry_of(job);
