@@ -9,75 +9,57 @@ use serde_json::Number;
 /// Requests to queues for one hint: it is sent, received and deleted.
 const REQUESTS_OF_HINT: u64 = 3;
 
-/// What the job has used, without its webhooks. Prices are in docs/cost.md.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Usage")]
-pub struct UsageView {
-    /// Runs of functions.
-    runs: u64,
-    /// Requests to the API.
-    api_requests: u64,
-    /// Requests to queues; three for each run that a queue causes.
-    queue_requests: u64,
-    /// Write units of DynamoDB.
-    write_units: u64,
-    /// Read units of DynamoDB, in halves.
-    #[schemars(with = "f64", range(min = 0))]
-    read_units: Number,
-    /// Seconds of video that renderers have made.
-    #[schemars(with = "f64", range(min = 0))]
-    seconds_rendered: Number,
-    /// Bytes that are stored for it: its item, the texts of its log, and its videos.
-    bytes: u64,
+/// Declares views of what a job has used, which differ in the form of their members' names.
+macro_rules! views {
+    ($( $name:ident, $(#[$about:meta])+; )+) => { $(
+        #[derive(Debug, Serialize, JsonSchema)]
+        $(#[$about])+
+        pub struct $name {
+            /// Runs of functions.
+            runs: u64,
+            /// Requests to the API.
+            api_requests: u64,
+            /// Requests to queues; three for each run that a queue causes.
+            queue_requests: u64,
+            /// Write units of DynamoDB.
+            write_units: u64,
+            /// Read units of DynamoDB, in halves.
+            #[schemars(with = "f64", range(min = 0))]
+            read_units: Number,
+            /// Seconds of video that renderers have made.
+            #[schemars(with = "f64", range(min = 0))]
+            seconds_rendered: Number,
+            /// Bytes that are stored for it: its item, the texts of its log, and its videos.
+            bytes: u64,
+        }
+
+        impl $name {
+            /// What a job has used; none before its end, and if it does not count it.
+            pub fn of(job: &Job) -> Option<Self> {
+                let usage = job.ledger.usage.filter(|_| job.status.is_final())?;
+                let log = u64::try_from(job.ledger.log.bytes).unwrap_or_default();
+                Some(Self {
+                    runs: usage.runs,
+                    api_requests: usage.requests,
+                    queue_requests: REQUESTS_OF_HINT * usage.hints,
+                    write_units: usage.writes,
+                    read_units: fraction(usage.half_reads, 2),
+                    seconds_rendered: fraction(usage.frames, u64::from(FRAME_RATE)),
+                    bytes: usage.footprint.bytes + log + job.videos().iter().map(|video| video.bytes).sum::<u64>(),
+                })
+            }
+        }
+    )+ };
 }
 
-/// [`UsageView`] with the names of StreamGank's webhooks.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WebhookUsage")]
-pub struct UsageData {
-    /// Runs of functions.
-    runs: u64,
-    /// Requests to the API.
-    api_requests: u64,
-    /// Requests to queues; three for each run that a queue causes.
-    queue_requests: u64,
-    /// Write units of DynamoDB.
-    write_units: u64,
-    /// Read units of DynamoDB, in halves.
-    #[schemars(with = "f64", range(min = 0))]
-    read_units: Number,
-    /// Seconds of video that renderers have made.
-    #[schemars(with = "f64", range(min = 0))]
-    seconds_rendered: Number,
-    /// Bytes that are stored for it: its item, the texts of its log, and its videos.
-    bytes: u64,
-}
-
-impl UsageView {
-    /// What a job has used; none before its end, and if it does not count it.
-    pub fn of(job: &Job) -> Option<Self> {
-        let usage = job.ledger.usage.filter(|_| job.status.is_final())?;
-        let log = u64::try_from(job.ledger.log.bytes).unwrap_or_default();
-        Some(Self {
-            runs: usage.runs,
-            api_requests: usage.requests,
-            queue_requests: REQUESTS_OF_HINT * usage.hints,
-            write_units: usage.writes,
-            read_units: fraction(usage.half_reads, 2),
-            seconds_rendered: fraction(usage.frames, u64::from(FRAME_RATE)),
-            bytes: usage.footprint.bytes + log + job.videos().iter().map(|video| video.bytes).sum::<u64>(),
-        })
-    }
-}
-
-impl UsageData {
-    /// As [`UsageView::of`].
-    pub fn of(job: &Job) -> Option<Self> {
-        let UsageView { runs, api_requests, queue_requests, write_units, read_units, seconds_rendered, bytes } =
-            UsageView::of(job)?;
-        Some(Self { runs, api_requests, queue_requests, write_units, read_units, seconds_rendered, bytes })
-    }
+views! {
+    UsageView,
+    /// What the job has used, without its webhooks. Prices are in docs/cost.md.
+    #[serde(rename_all = "camelCase")]
+    #[schemars(rename = "Usage")];
+    UsageData,
+    /// [`UsageView`] with the names of StreamGank's webhooks.
+    #[schemars(rename = "WebhookUsage")];
 }
 
 /// A fraction, rounded to hundredths; a whole number has no point.
