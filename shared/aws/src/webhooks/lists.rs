@@ -163,18 +163,15 @@ impl DeliveryTable {
             let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
             Some((text(item, "place")?.to_owned(), id))
         };
-        let (mut found, mut start) = (Vec::new(), None);
-        loop {
-            let query = self.beyond(index, attribute, partition, order, cursor).limit(count(limit - found.len()));
-            let answer = query.set_exclusive_start_key(start).send().await;
-            let answer = answer.map_err(|error| store_error("list deliveries", error))?;
-            found.extend(answer.items().iter().filter_map(entry));
-            start = answer.last_evaluated_key;
-            // A page may end early.
-            if start.is_none() || found.len() >= limit {
-                return Ok(found);
-            }
+        let mut pages = Pages::of(self.beyond(index, attribute, partition, order, cursor).limit(count(limit)));
+        let mut found = Vec::new();
+        // A page may end early.
+        while found.len() < limit
+            && let Some(rows) = pages.next().await?
+        {
+            found.extend(rows.iter().filter_map(entry));
         }
+        Ok(found)
     }
 
     /// Deliveries that rows of a shard of a day name beyond a cursor: at least the first `limit`, if there are as many.
@@ -187,51 +184,38 @@ impl DeliveryTable {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError> {
         let (partition, bound) = (day_of_events(day, shard), order.bound(cursor));
+        let query = self.beyond("by-day", "day_shard", &partition, order, &bound);
+        let mut pages = Pages::of(query.limit(count(limit.saturating_add(MORE_ROWS))));
         let mut found: Vec<ListedDelivery> = Vec::new();
-        let mut start = None;
-        loop {
-            let query = self.beyond("by-day", "day_shard", &partition, order, &bound);
-            let query = query.limit(count(limit.saturating_add(MORE_ROWS))).set_exclusive_start_key(start).send();
-            let answer = query.await.map_err(|error| store_error("list deliveries", error))?;
-            let rows = answer.items();
+        while let Some(rows) = pages.next().await? {
             found.extend(rows.iter().flat_map(named).filter(|(of, _)| order.is_beyond(of, cursor)));
-            let reached = rows.last().and_then(|row| text(row, "place")?.get(..TIME)).map(str::to_owned);
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(found);
-            }
-            let Some(reached) = reached else { continue };
+            let reached = rows.last().and_then(|row| text(row, "place")?.get(..TIME));
+            let (Some(reached), false) = (reached, pages.are_all_read()) else { continue };
             // Unread rows may have the time of the last one, and deliveries before its own in the order.
-            let is_certain = |(of, _): &ListedDelivery| !of.starts_with(&reached);
+            let is_certain = |(of, _): &ListedDelivery| !of.starts_with(reached);
             if found.iter().filter(|one| is_certain(one)).count() >= limit {
                 found.retain(is_certain);
-                return Ok(found);
+                break;
             }
         }
+        Ok(found)
     }
 
     /// Deliveries that the rows of a subject name before a cursor. The rows are in the order of versions, not of times: all are
     /// read, and an aggregate has some hundred at most.
     async fn named_of_subject(&self, subject: &Subject, before: &str) -> Result<Vec<ListedDelivery>, StoreError> {
+        let query = self.client.query().table_name(&self.table);
+        let query = query
+            .key_condition_expression("pk = :of")
+            .expression_attribute_values(":of", s(subject_partition(subject.as_str())))
+            .projection_expression("place");
+        let mut pages = Pages::of(query);
         let mut found: Vec<ListedDelivery> = Vec::new();
-        let mut start = None;
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :of")
-                .expression_attribute_values(":of", s(subject_partition(subject.as_str())))
-                .projection_expression("place")
-                .set_exclusive_start_key(start);
-            let answer = query.send().await.map_err(|error| store_error("list deliveries", error))?;
-            let rows = answer.items().iter().flat_map(named);
-            found.extend(rows.filter(|(of, _)| Order::NewestFirst.is_beyond(of, before)));
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(found);
-            }
+        while let Some(rows) = pages.next().await? {
+            let named = rows.iter().flat_map(named);
+            found.extend(named.filter(|(of, _)| Order::NewestFirst.is_beyond(of, before)));
         }
+        Ok(found)
     }
 
     /// A query for the entries of a partition of an index beyond a place.
@@ -244,6 +228,29 @@ impl DeliveryTable {
             .expression_attribute_values(":of", s(partition))
             .expression_attribute_values(":place", s(place))
             .scan_index_forward(order == Order::OldestFirst)
+    }
+}
+
+/// The pages of a query, one after the other.
+struct Pages {
+    /// The query for the next one; none after the last one.
+    next: Option<QueryFluentBuilder>,
+}
+
+impl Pages {
+    fn of(query: QueryFluentBuilder) -> Self {
+        Self { next: Some(query) }
+    }
+
+    fn are_all_read(&self) -> bool {
+        self.next.is_none()
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<Item>>, StoreError> {
+        let Some(query) = self.next.take() else { return Ok(None) };
+        let answer = query.clone().send().await.map_err(|error| store_error("list deliveries", error))?;
+        self.next = answer.last_evaluated_key.map(|last| query.set_exclusive_start_key(Some(last)));
+        Ok(Some(answer.items.unwrap_or_default()))
     }
 }
 
