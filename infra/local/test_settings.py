@@ -37,7 +37,12 @@ CHECKS_KEYS = re.compile(r"Access::SETTINGS|\bWithAccess\b|\.with_access\(|::for
 # What functions that owners may call have in their source.
 CHECKS_OWNERS = re.compile(r"::for_callers\(")
 # Where functions read their variables.
-READERS = ("shared/aws/src/environment", "shared/aws/src/resources.rs", "shared/api/src/api.rs")
+READERS = (
+    "shared/aws/src/environment",
+    "shared/aws/src/resources.rs",
+    "shared/api/src/api.rs",
+    "shared/api/src/reports.rs",
+)
 # The methods whose variables the template inserts together, and what their functions have in their source.
 GROUPS = {
     "owner_tokens": CHECKS_OWNERS,

@@ -40,8 +40,8 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let reports = JobReports::new(&mut resources);
-        let clients = RenderClients::new(&mut resources)?;
+        let reports = JobReports::for_jobs(&mut resources);
+        let clients = RenderClients::for_renders(&mut resources)?;
         let details = resources.bucket();
         let creatomate = creatomate_access(&mut resources.environment);
         let settings = SettingsReader::new(SETTINGS, move |raw, _| {

@@ -37,7 +37,7 @@ impl Deps {
     /// # Errors
     /// When a variable is missing or invalid, or the settings can't be read or are invalid.
     pub async fn new(mut resources: Resources) -> anyhow::Result<Self> {
-        let reports = JobReports::new(&mut resources);
+        let reports = JobReports::for_jobs(&mut resources);
         let details = resources.bucket();
         let settings = SettingsReader::new(SETTINGS, |raw, _| {
             Ok(Secrets {

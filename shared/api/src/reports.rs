@@ -31,7 +31,7 @@ pub struct JobReports {
 
 impl JobReports {
     /// Reads the variables of jobs, and those of their timers.
-    pub fn new(resources: &mut Resources) -> Self {
+    pub fn for_jobs(resources: &mut Resources) -> Self {
         let jobs = resources.jobs().with_viewers(resources.viewers());
         let renders = RenderTable { counters: resources.counters(), jobs: jobs.clone() };
         Self { jobs, renders, policy: resources.environment.policy() }
@@ -96,7 +96,7 @@ impl RenderClients {
     ///
     /// # Errors
     /// When the user agent is no valid header value, or TLS can't be configured.
-    pub fn new(resources: &mut Resources) -> anyhow::Result<Self> {
+    pub fn for_renders(resources: &mut Resources) -> anyhow::Result<Self> {
         let work = resources.queues().work();
         let agent = user_agent(resources.environment.public_base().as_ref());
         let http = GuardedClient::new(resources.environment.outbound(AllowList::parse), Some(&agent))?;
