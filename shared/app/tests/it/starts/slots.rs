@@ -1,5 +1,6 @@
 //! Who may start: the oldest that is ready, never more than may run at once, nothing while the queue is paused.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
@@ -134,6 +135,24 @@ async fn one_hint_starts_at_most_sixty_four_jobs() {
     assert_eq!(start(&stack).await, 64);
     assert_eq!(stack.jobs.faults.calls("claim"), 8, "1, 2, 4, 8, and then 16 in one transaction");
     assert_eq!(start(&stack).await, 36);
+}
+
+#[tokio::test]
+async fn a_slow_worker_gets_no_request_for_which_too_little_time_is_left() {
+    let mut stack = Stack::with(&[], 200);
+    let world = Arc::clone(&stack.world);
+    stack.http.script(move |_| {
+        world.advance_s(14);
+        Ok(response(200, r#"{"accepted": true}"#))
+    });
+    stack.scenes.last_start = NOON.after(Duration::from_secs(30));
+    for n in 0..20 {
+        stack.submit(n);
+    }
+    assert_eq!(start(&stack).await, 3, "one, and then two at once");
+    assert_eq!(requested_jobs(&stack).len(), 3);
+    let left_at = stack.jobs.admission_item().left_at;
+    assert_eq!(left_at, Some(NOON.after(Duration::from_secs(42))), "the others wait for a slot that is freed");
 }
 
 #[tokio::test]
