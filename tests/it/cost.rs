@@ -94,8 +94,9 @@ async fn compare(stack: &Stack, case: &Case, run: impl AsyncFn()) {
     }
     runs.sort_by(|(one, _), (other, _)| rows::total(one).total_cmp(&rows::total(other)));
     assert!(!runs.is_empty(), "each run was disturbed");
+    let spread = spread(&runs.iter().map(|(rows, _)| rows::total(rows)).collect::<Vec<_>>());
     let (rows, tables) = runs.swap_remove(runs.len() / 2);
-    let text = rows::section(&rows, case.of, &(case.notes)(&rows, &tables));
+    let text = rows::section(&rows, case.of, &format!("{spread}\n\n{}", (case.notes)(&rows, &tables)));
     println!("{text}");
     if update {
         rows::write_section(case.section, &text);
@@ -106,6 +107,12 @@ async fn compare(stack: &Stack, case: &Case, run: impl AsyncFn()) {
     }
     let problem = problem(case, &rows, &documented).expect("no run fits");
     panic!("{problem}; if it is meant so, run this test with REELHOOK_UPDATE_DOCS=1");
+}
+
+/// What the runs cost, from their sums in order.
+fn spread(sums: &[f64]) -> String {
+    let (least, most) = (sums.first().copied().unwrap_or_default(), sums.last().copied().unwrap_or_default());
+    format!("Of {} counted runs this is the one in the middle; they cost ${least:.2} to ${most:.2}.", sums.len())
 }
 
 /// What is wrong with a run, compared with the document; none if it fits.

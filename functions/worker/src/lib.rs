@@ -164,6 +164,7 @@ async fn process(deps: &Deps, messages: Vec<WorkMessage>, last_start: Timestamp)
             clock: &SystemClock,
             policy: &deps.policy,
             worker: &secrets.worker,
+            last_start,
         },
         renders: RenderPorts {
             jobs: &deps.jobs,

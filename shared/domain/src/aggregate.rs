@@ -72,6 +72,12 @@ pub trait HistorySource: Aggregate {
         Vec::new()
     }
 
+    /// What the item keeps though versions have packed it: what was packed last, the oldest first. Packed again it makes the
+    /// same rows.
+    fn packed(&self) -> Vec<Recorded> {
+        Vec::new()
+    }
+
     /// An older function has written this version without the history of the version `before`: takes it from there, and
     /// packs it.
     fn restore_history(&mut self, _before: &Self) {}

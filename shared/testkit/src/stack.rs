@@ -242,6 +242,7 @@ impl Stack {
             clock: &*self.world,
             policy: &self.policy,
             worker: &self.worker,
+            last_start: self.scenes.last_start,
         }
     }
 

@@ -186,7 +186,7 @@ async fn try_claim(ports: &ClaimPorts<'_>, search: &mut Search) -> Result<Attemp
     };
     let random = number(ports.clock);
     let found = look(ports, &slots, now, Lane::at(random)).await?;
-    let (waiting, all) = (found.open.len(), found.all);
+    let (waiting, all, hides) = (found.open.len(), found.all, found.hides);
     let turns = ports.shares.turns(found.open, &slots.held(now), ports.max, search.draw);
     let all_have_room = turns.jobs.len() + turns.spare.len() == waiting;
     let queue = Queue::of(turns, found.held, all);
@@ -195,8 +195,8 @@ async fn try_claim(ports: &ClaimPorts<'_>, search: &mut Search) -> Result<Attemp
         return match (chosen.removed, all) {
             (true, _) => Ok(Attempt::Removed),
             (false, false) => Ok(Attempt::Again),
-            (false, true) if all_have_room => Ok(Attempt::Nothing),
-            // Their lanes hold as many slots as one lane may.
+            (false, true) if all_have_room && !hides => Ok(Attempt::Nothing),
+            // Their lanes hold as many slots as one lane may, or others wait behind very many claimed ones.
             (false, true) => note(ports, &slots, now, search).await,
         };
     }
@@ -236,6 +236,8 @@ struct Found {
     held: Vec<JobId>,
     /// Whether all lanes were read.
     all: bool,
+    /// Whether all jobs that were read of a lane hold slots, so that others may wait behind them.
+    hides: bool,
 }
 
 /// Reads waiting jobs; more of each lane if those that were read of one are all claimed.
@@ -249,12 +251,14 @@ async fn look(ports: &ClaimPorts<'_>, slots: &Slots, now: Timestamp, from: Lane)
         let jobs = ready.jobs.into_iter().filter(|waiting| seen.insert(waiting.job.clone()));
         let (mut held, open): (Vec<Waiting<JobId>>, Vec<Waiting<JobId>>) =
             jobs.partition(|waiting| holders.contains(waiting.job.as_str()));
-        if each < FURTHER && hide_others(&held, &open, each) {
+        let hides = hide_others(&held, &open, each);
+        if each < FURTHER && hides {
             each = FURTHER;
             continue;
         }
         held.sort_by(|a, b| (a.ready_at, &a.job).cmp(&(b.ready_at, &b.job)));
-        return Ok(Found { open, held: held.into_iter().map(|waiting| waiting.job).collect(), all: ready.all });
+        let held = held.into_iter().map(|waiting| waiting.job).collect();
+        return Ok(Found { open, held, all: ready.all, hides });
     }
 }
 

@@ -18,7 +18,7 @@ use crate::jobs::claims::{BATCH, ClaimPorts, StartStore, claim_some, leave_waiti
 use crate::jobs::store::JobStore;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 
-/// The maximum number of starts for one hint: seven rounds of requests to the worker, 105 s if each takes its time limit.
+/// The maximum number of starts for one hint: eight rounds of requests to the worker, and more after conflicts.
 pub(crate) const STARTS: usize = 64;
 /// The time limit of one request to the worker.
 const POST_DEADLINE: Duration = Duration::from_secs(15);
@@ -63,6 +63,8 @@ pub struct StartPorts<'a> {
     pub policy: &'a Policy,
     /// The settings of the external worker.
     pub worker: &'a WorkerSettings,
+    /// The time after which this invocation claims nothing: it could be ended before it has recorded the worker's responses.
+    pub last_start: Timestamp,
 }
 
 /// The worker's response to a start.
@@ -78,7 +80,7 @@ enum StartResponse {
 /// Starts waiting jobs, up to a maximum; returns the number of runs that started.
 ///
 /// It begins with one job and doubles the number as long as the worker accepts them, so that a busy worker gets few requests
-/// and a free one many at once.
+/// and a free one many at once. It ends when little time is left, as after the last round: jobs that wait are noted.
 ///
 /// # Errors
 /// [`ChangeError`]; the lease of a claim that was made then expires.
@@ -92,7 +94,7 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
         shares: &ports.worker.shares,
     };
     let (mut started, mut most) = (0, 1);
-    while started < STARTS {
+    while started < STARTS && ports.clock.now() <= ports.last_start {
         let claimed = claim_some(&claims, most.min(STARTS - started)).await?;
         let count = claimed.len();
         if count == 0 {

@@ -78,6 +78,20 @@ async fn a_repair_creates_the_rows_of_a_lost_stream_under_the_same_ids() {
 }
 
 #[tokio::test]
+async fn a_repair_writes_the_log_of_a_job_that_has_changed_since_its_end() {
+    let (lost, healthy) = (Stack::default(), Stack::default());
+    for stack in [&lost, &healthy] {
+        let id = finish(stack, 1);
+        assert!(stack.jobs.apply(&id, &Event::LogArchived, stack.world.now(), &stack.policy));
+    }
+    healthy.follow_stream().await.unwrap();
+    lost.drop_stream();
+    repair_all(&lost, Timestamp::EPOCH).await;
+    assert!(!healthy.fanout.logs().is_empty());
+    assert_eq!(lost.fanout.logs(), healthy.fanout.logs());
+}
+
+#[tokio::test]
 async fn a_repair_is_idempotent_and_changes_no_existing_row() {
     let stack = Stack::default();
     for n in 0..5 {

@@ -28,7 +28,7 @@ use crate::items::packed::StoredForm;
 use crate::items::shards::{EndedShards, month_shard};
 use crate::items::{n, s, text};
 use crate::jobs::active::shards::ActiveShards;
-use crate::jobs::active::{self, Stage, ready};
+use crate::jobs::active::{self, Stage, pending, ready};
 use crate::jobs::counters::CounterTable;
 use crate::jobs::item::status_month;
 
@@ -300,17 +300,18 @@ impl DueIndex<Job> for JobTable {
 }
 
 impl JobTable {
-    /// The oldest jobs that hold a slot and wait: they are claimed, and the lease of the claim may have ended. The next
-    /// claim renews it where a slot is free; where none is, only the due sweep frees the slot that it holds.
+    /// The jobs that hold a slot and wait: they are claimed, and the lease of the claim may have ended. The next claim renews
+    /// it where a slot is free and no other job waits; else only the due sweep frees the slot that it holds. So it looks for
+    /// them in all lanes, not in those alone from which jobs are started.
     async fn claimed(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
         let from = Lane::at((self.items.clock.random() & u128::from(u64::MAX)) as u64);
-        let waiting = ready::ready(&self.items, &Look { now, from, each: PAGE as usize }).await?.jobs;
+        let waiting = pending::pending(&self.items, from).await?;
         if waiting.is_empty() {
             return Ok(Vec::new());
         }
         let slots = self.items.counters.admission_rows(1).await?;
         let holders = slots.holders(now);
-        Ok(waiting.into_iter().map(|waiting| waiting.job).filter(|job| holders.contains(job.as_str())).collect())
+        Ok(waiting.into_iter().filter(|job| holders.contains(job.as_str())).collect())
     }
 }
 

@@ -79,6 +79,11 @@ impl HistorySource for Job {
         self.kept().into_iter().filter(|recorded| recorded.version > packed).collect()
     }
 
+    fn packed(&self) -> Vec<Recorded> {
+        let packed = self.history.as_ref().map_or(0, History::packed);
+        self.kept().into_iter().filter(|recorded| recorded.version <= packed).collect()
+    }
+
     fn restore_history(&mut self, before: &Self) {
         let mut before = before.clone();
         before.advance_history();
@@ -162,6 +167,7 @@ mod tests {
         let ended = after(&job(), &Event::Cancel, 1);
         let archived = after(&ended, &Event::LogArchived, 2);
         assert_eq!((archived.kept(), archived.kept_since()), (ended.kept(), 0), "fanout may be behind");
+        assert_eq!((archived.packed(), ended.packed()), (ended.unpacked(), Vec::new()), "it makes the same rows");
         assert!(!archived.outbox.contains(&Effect::PackHistory), "there is nothing to pack");
         let stored = serde_json::to_value(&archived.history).unwrap();
         assert_eq!((&stored["since"], &stored["packed"], stored.get("bytes")), (&json!(0), &json!(2), None));
@@ -176,6 +182,7 @@ mod tests {
         assert_eq!(failed.outbox.last(), Some(&Effect::PackHistory));
         failed = after(&failed, &Event::LogArchived, 62);
         assert_eq!((versions(&failed.kept()), failed.kept_since()), (vec![3, 4], 2), "the first ones are in rows");
+        assert_eq!(versions(&failed.packed()), [3, 4]);
     }
 
     #[test]

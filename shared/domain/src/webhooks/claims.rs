@@ -91,6 +91,8 @@ impl Delivery {
         }
         let mut next = self.next();
         next.attempts = ended.attempts;
+        // Its attempt may be one that does not count.
+        next.uncounted = self.uncounted.max(ended.uncounted);
         next.last.clone_from(&ended.last);
         next.last_result.clone_from(&ended.last_result);
         if self.status == DeliveryStatus::Pending && ended.status == DeliveryStatus::Delivered {

@@ -185,6 +185,8 @@ fn an_attempt_that_ends_after_a_change_by_request_is_recorded() {
     assert_eq!((late.due_at, late.finished_at), (None, Some(NOW)));
     let late = sooner.with_late(&failed).expect("the attempt is not recorded");
     assert_eq!((late.attempts, late.status, late.next_attempt_at), (1, DeliveryStatus::Pending, NOW));
+    let late = sooner.with_late(&ended(429, ResponseClass::Throttled)).expect("the attempt is not recorded");
+    assert_eq!((late.attempts, late.counted()), (1, 0), "a busy receiver uses up no attempt");
     let stopped = delivery(0, 0).finish(&Outcome::Superseded, NOW, &Schedule::Standard, 0.0, grace).0;
     let late = stopped.with_late(&delivered).expect("the attempt is not recorded");
     assert_eq!((late.attempts, late.status), (1, DeliveryStatus::Stopped));

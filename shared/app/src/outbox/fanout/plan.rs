@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use reelhook_domain::{Aggregate, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Subject, Timestamp};
+use reelhook_domain::{
+    Aggregate, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Recorded, Subject, Timestamp,
+};
 
 use super::pack::pack;
 use super::steps::{CountStep, Plan, Purge};
@@ -53,7 +55,7 @@ impl<A: FanoutSource> AnyVersion for A {
 }
 
 /// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them; and if it has
-/// changed since then, the ends of its reservations of credits, and the rows of what its last version packs.
+/// changed since then, the ends of its reservations of credits, and the rows of what it packed last, or packs.
 pub(crate) fn plan_emitted<A: FanoutSource>(
     of: &A,
     since: Timestamp,
@@ -68,6 +70,7 @@ pub(crate) fn plan_emitted<A: FanoutSource>(
     }
     if of.updated_at() >= since {
         planner.plan.credits = of.settlements();
+        planner.pack(of.packed());
         if of.outbox().contains(&Effect::PackHistory) {
             planner.effect(0, &Effect::PackHistory);
         }
@@ -110,9 +113,7 @@ impl<A: FanoutSource> Planner<'_, A> {
                 self.plan.logs.push(LogRow { entry: Some(entry), ..row });
             }
             Effect::Live { events, after } => self.live(index, events, *after),
-            Effect::PackHistory => {
-                self.plan.logs.extend(pack(&self.of.subject(), self.view.dialect(), self.of.unpacked()));
-            }
+            Effect::PackHistory => self.pack(self.of.unpacked()),
             Effect::Draw { hints, delay_s } => {
                 let hint = self.of.piece_hint().map(|message| Delayed { message, delay_s: *delay_s });
                 let count = usize::try_from(*hints).unwrap_or(1);
@@ -156,6 +157,11 @@ impl<A: FanoutSource> Planner<'_, A> {
                 self.plan.work.extend(self.of.subject().job().map(|job| effects::hint(job, effect)));
             }
         }
+    }
+
+    /// Rows of recorded versions.
+    fn pack(&mut self, recorded: Vec<Recorded>) {
+        self.plan.logs.extend(pack(&self.of.subject(), self.view.dialect(), recorded));
     }
 
     fn error(&mut self, index: usize, change: ErrorChange) {

@@ -13,9 +13,10 @@ use super::ports::DeliverPorts;
 use super::types::{Change, Failures, Finished, Sent};
 use crate::digest::sha256_hex;
 use crate::outbound::{OutboundError, OutboundResponse};
-use crate::outbox::messages::hint_at_deliveries;
+use crate::outbox::messages::{Delayed, DeliveryMessage, hint_at_deliveries};
 use crate::store::{Saved, StoreError};
 use crate::webhooks::endpoints::Endpoint;
+use crate::webhooks::events::hint;
 
 /// Attempts that are saved at the same time: those of ten messages with ten deliveries each.
 const SAVED_AT_ONCE: usize = 100;
@@ -91,7 +92,9 @@ async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures:
                 hints.extend(change.hint(now));
                 Ok(())
             }
-            Ok(Saved::Conflict(theirs)) => save_late(ports, &change.next, theirs.as_deref()).await,
+            Ok(Saved::Conflict(theirs)) => {
+                save_late(ports, &change.next, theirs.as_deref()).await.map(|hint| hints.extend(hint))
+            }
             Err(error) => Err(error),
         };
         match result {
@@ -104,21 +107,27 @@ async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures:
 }
 
 /// Records an attempt whose delivery was changed while it was in progress: by request, or by an invocation that has begun
-/// the next attempt because this one outlived its lease.
-async fn save_late(ports: &DeliverPorts<'_>, ended: &Delivery, theirs: Option<&Delivery>) -> Result<(), StoreError> {
+/// the next attempt because this one outlived its lease. If the delivery is due, its hint came during the attempt and was
+/// left to it: here is another one.
+async fn save_late(
+    ports: &DeliverPorts<'_>,
+    ended: &Delivery,
+    theirs: Option<&Delivery>,
+) -> Result<Option<Delayed<DeliveryMessage>>, StoreError> {
     let busy = || StoreError::Busy { operation: "record attempt", source: "the delivery changed each time".into() };
-    let (id, Some(attempt)) = (ended.id, &ended.last) else { return Ok(()) };
+    let (id, Some(attempt)) = (ended.id, &ended.last) else { return Ok(None) };
     let theirs = theirs.ok_or_else(busy)?;
     let Some(next) = theirs.with_late(ended) else {
         tracing::warn!(delivery_id = %id, "lease expired during an attempt, another invocation began the next one");
         // That invocation has kept this attempt without a result.
-        return ports.attempts.keep(&[(id, attempt.clone())]).await;
+        ports.attempts.keep(&[(id, attempt.clone())]).await?;
+        return Ok(None);
     };
     if let Some(earlier) = &theirs.last {
         ports.attempts.keep(&[(id, earlier.clone())]).await?;
     }
     match ports.deliveries.save_all(&[&next]).await.pop().ok_or_else(busy)?? {
-        Saved::Done => Ok(()),
+        Saved::Done => Ok(next.check(ports.clock.now()).is_ok().then(|| hint(&next))),
         Saved::Conflict(_) => Err(busy()),
     }
 }

@@ -371,6 +371,27 @@ async fn a_request_during_an_attempt_does_not_send_what_was_accepted_again() {
 }
 
 #[tokio::test]
+async fn a_request_during_an_attempt_that_fails_leads_to_the_next_one_without_a_sweep() {
+    let (mut stack, delivery) = with_one(&[]);
+    let (deliveries, before) = (Arc::clone(&stack.deliveries), delivery.clone());
+    stack.http = ScriptedHttp::new(move |_| {
+        if deliveries.only().version != before.version {
+            return Ok(response(200, ""));
+        }
+        // The hint of this request finds the attempt in progress, and sends nothing.
+        deliveries.overwrite(&before.resend(NOON, Duration::from_secs(60)));
+        Ok(response(500, ""))
+    });
+    send(&stack, &delivery).await.unwrap();
+    let waits = stack.deliveries.only();
+    assert_eq!((waits.status, waits.attempts, waits.next_attempt_at), (DeliveryStatus::Pending, 1, NOON));
+    assert_eq!(stack.hints.waiting().len(), 1);
+    stack.dispatch().await;
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
+    assert_eq!(attempts(&stack.deliveries), [(1, Some(500)), (2, Some(200))]);
+}
+
+#[tokio::test]
 async fn a_usual_batch_makes_three_calls() {
     let stack = Stack::with(&[super::ONE, ("WEBHOOK_CONCURRENCY", "100")], 3);
     let calls = ["load", "endpoint", "load_all", "admit", "extend", "keep", "report"];

@@ -1,5 +1,6 @@
 //! Who may start: the oldest that is ready, never more than may run at once, nothing while the queue is paused.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
@@ -137,6 +138,24 @@ async fn one_hint_starts_at_most_sixty_four_jobs() {
 }
 
 #[tokio::test]
+async fn a_slow_worker_gets_no_request_for_which_too_little_time_is_left() {
+    let mut stack = Stack::with(&[], 200);
+    let world = Arc::clone(&stack.world);
+    stack.http.script(move |_| {
+        world.advance_s(14);
+        Ok(response(200, r#"{"accepted": true}"#))
+    });
+    stack.scenes.last_start = NOON.after(Duration::from_secs(30));
+    for n in 0..20 {
+        stack.submit(n);
+    }
+    assert_eq!(start(&stack).await, 3, "one, and then two at once");
+    assert_eq!(requested_jobs(&stack).len(), 3);
+    let left_at = stack.jobs.admission_item().left_at;
+    assert_eq!(left_at, Some(NOON.after(Duration::from_secs(42))), "the others wait for a slot that is freed");
+}
+
+#[tokio::test]
 async fn a_busy_worker_gets_one_request_for_each_hint() {
     let stack = Stack::with(&[], 200);
     stack.http.script(|_| Ok(response(429, "{}")));
@@ -195,18 +214,40 @@ async fn claimed_jobs_do_not_block_those_behind_them() {
 #[tokio::test]
 async fn more_claimed_jobs_than_one_look_reads_do_not_block_those_behind_them() {
     let stack = Stack::with(&[], 50);
-    for n in 0..40 {
+    claim(&stack, 40);
+    stack.world.advance_s(1);
+    let waiting = stack.submit(40);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [waiting]);
+}
+
+#[tokio::test]
+async fn more_claimed_jobs_than_any_look_reads_leave_a_note_for_those_behind_them() {
+    let stack = Stack::with(&[], 200);
+    let claimed = claim(&stack, 130);
+    stack.world.advance_s(1);
+    let waiting = stack.submit(130);
+    assert_eq!(start(&stack).await, 0);
+    assert!(stack.jobs.slots().may_wait(stack.world.now()), "who frees a slot sends a hint");
+    assert!(stack.jobs.faults.calls("ready") <= 4, "it does not look again and again");
+    for id in &claimed[..10] {
+        assert!(stack.jobs.apply(id, &Event::Cancel, stack.world.now(), &stack.policy));
+    }
+    assert_eq!((start(&stack).await, requested_jobs(&stack)), (1, vec![waiting]));
+}
+
+/// New jobs, claimed with a slot each, as launchers leave them until the worker accepts them.
+fn claim(stack: &Stack, count: u32) -> Vec<JobId> {
+    let claimed = |n| {
         let id = stack.submit(n);
         let slot = stack.jobs.get(&id).next_slot();
         stack.jobs.change_admission(|row| {
             row.active.insert(slot, NOON.after(Duration::from_secs(600)));
         });
         assert!(stack.jobs.apply(&id, &Event::Claim, NOON, &stack.policy));
-    }
-    stack.world.advance_s(1);
-    let waiting = stack.submit(40);
-    assert_eq!(start(&stack).await, 1);
-    assert_eq!(requested_jobs(&stack), [waiting]);
+        id
+    };
+    (0..count).map(claimed).collect()
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 //! which the due sweep finds it. The due sweep starts waiting jobs without a key of their own. A rank of a video ends with
 //! [`VIDEO`]. Versions before 0.3 wrote `<stage>#<ready>` for every stage.
 
+pub(crate) mod pending;
 pub(crate) mod ready;
 pub mod shards;
 

@@ -162,6 +162,26 @@ async fn claimed_jobs_are_due_though_they_are_among_the_waiting_ones() {
 }
 
 #[tokio::test]
+async fn a_claimed_job_is_due_however_many_lanes_and_jobs_of_a_higher_priority_wait() {
+    let mut entries: Vec<Entry> = (1..=300).flat_map(|lane| many("active", lane, 20)).collect();
+    entries.extend((0..3000).map(|n| ("active".to_owned(), rank(200, 0, n), format!("job_urgent_{n}"))));
+    let waiting = index(entries);
+    let mut row = Admission::default();
+    for claimed in ["job_7_00000", "job_200_00000", "job_299_00019"] {
+        row.active.insert(format!("{claimed}.1.1"), Timestamp(NOON.millis() + 1000));
+    }
+    let slots = rows(vec![row]);
+    let (jobs, calls) = table(move |call, before| match call.operation.as_str() {
+        "Query" => waiting(call, before),
+        _ => slots(call, before),
+    });
+    let due = jobs.due(jobs.parts() - 1, NOON).await.unwrap();
+    let expected = ["job_200_00000", "job_299_00019", "job_7_00000"].map(|id| JobId::parse(id).unwrap());
+    assert_eq!(due, expected);
+    assert!(calls.all().len() <= 13, "{} calls", calls.all().len());
+}
+
+#[tokio::test]
 async fn jobs_are_written_to_their_shard_and_read_from_those_of_before_too() {
     let shards: Vec<String> = {
         let seen = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
