@@ -59,7 +59,7 @@ async fn everything_that_an_older_version_stored_ends_correctly() {
     let directory = std::env::var("REELHOOK_RECORDING").expect("REELHOOK_RECORDING names a recording");
     projects::quicken_the_service(&stack).await;
     clips::quicken_the_worker(&stack).await;
-    let recording = Recording(stack.operate(&["restore", &directory]).await);
+    let recording = Recording(stack.operate(&["replay", &directory]).await);
     println!("restored what version {} stored", recording.0["version"]);
     settings_are_read_as_they_stood(&stack).await;
     receivers_have_their_secrets(&stack, &recording).await;
