@@ -231,6 +231,18 @@ class Delete(Of):
             return
         self.fail("it never ran to its end")
 
+    def test_the_tombstone_of_a_project_has_its_id_and_times_alone(self):
+        """The same form is read by `the_bare_tombstone_of_a_deleted_owner_is_read_as_a_deleted_project`."""
+        self.delete()
+        row = self.aws.tables["Projects"][("proj_ann",)]
+        form = json.loads(items.unpacked(row["body"]["B"]))["b"]
+        self.assertEqual(form, {
+            "id": "proj_ann", "version": 3, "spec": {"name": ""}, "phase": "cancelled", "scenes": [],
+            "times": {"created": NOON, "updated": NOON, "served": NOON, "deleted": form["times"]["deleted"]},
+            "pieces": {"moved_at": 1, "hint_at": 2, "shown_at": 3},
+        })
+        self.assertEqual(set(row), {"id", "version", "body", "expires_at"})
+
     def test_what_is_under_way_is_refused(self):
         job(self.aws, "job_running", "ann", "processing")
         self.assertEqual(self.delete(confirmed=None)["under_way"], ["job_running"])
