@@ -15,8 +15,9 @@ ACTIONS = {
     ("s3", "generate_presigned_url"): ["s3:GetObject"],
     # DynamoDB writes the new table with the caller's permissions (DynamoDB, Using IAM with DynamoDB backup and restore).
     ("dynamodb", "restore_table_to_point_in_time"): [
-        f"dynamodb:{name}"
-        for name in ("RestoreTableToPointInTime", "PutItem", "UpdateItem", "DeleteItem", "GetItem", "Query", "Scan", "BatchWriteItem")
+        "dynamodb:RestoreTableToPointInTime",
+        *(f"dynamodb:{name}Item" for name in ("Put", "Update", "Delete", "Get", "BatchWrite")),
+        *(f"dynamodb:{name}" for name in ("Query", "Scan")),
     ],
 }
 

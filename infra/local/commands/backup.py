@@ -229,10 +229,12 @@ def restore(stack, directory):
     target, bucket = lasting(stack, TABLE), stack.of_type("AWS::S3::Bucket")["Bucket"]
     unknown = sorted(set(about["tables"]) - set(target))
     if unknown:
-        raise Problem(f"the stack has no table {', '.join(unknown)}: deploy the version that the backup was taken of, or a later one")
+        names = ", ".join(unknown)
+        raise Problem(f"the stack has no table {names}: deploy the version that the backup was taken of, or a later one")
     missing = sorted(set(about["settings"]) - set(stored_settings(stack.parameters().get("SettingsPath", ""))))
     if missing:
-        say(f"note the stack lacks the settings {', '.join(missing)}, which the backup's stack had: docs/backup.md says which matter")
+        names = ", ".join(missing)
+        say(f"note the stack lacks the settings {names}, which the other stack had: docs/backup.md says which matter")
     counters = target["Counters"]
     restored = noted(counters, about, target)
     rules = list(stack.of_type("AWS::Events::Rule").values())
@@ -270,7 +272,9 @@ def whole(directory):
             digest.update(line)
             count += 1
         if (count, digest.hexdigest()) != (expected["items"], expected["sha256"]):
-            raise Problem(f"{name}.jsonl.gz is not as it was written: it has {count} items, and backup.json says {expected['items']}")
+            raise Problem(
+                f"{name}.jsonl.gz is not as it was written: it has {count} items, and backup.json says {expected['items']}"
+            )
     return about
 
 
@@ -292,7 +296,8 @@ def noted(counters, about, target):
         return json.loads(tables.text(found, "restored"))
     filled = [name for name in EMPTY if any(True for _ in itertools.islice(tables.scan(target[name], Limit=1), 1))]
     if filled:
-        raise Problem(f"the stack has data in {', '.join(filled)}: a backup is restored only into a new stack, since it would mix with it")
+        names = ", ".join(filled)
+        raise Problem(f"the stack has data in {names}: a backup is restored only into a new stack, and would mix with it")
     note(counters, about, [])
     return []
 

@@ -97,7 +97,7 @@ def subjects(tables_of, owner):
         found = tables.query(name, "#owner = :owner", {"#owner": "owner"}, {":owner": owner}, index="by-owner")
         for key in found:
             item = tables.get(name, {"id": key["id"]})
-            # The index may show what has just been deleted.
+            # The index may show what was deleted a moment ago.
             if item and tables.text(item, "owner") == owner:
                 yield subject_of(table, item)
 

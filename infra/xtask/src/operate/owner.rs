@@ -50,7 +50,7 @@ pub fn delete(
         println!("{}", visible::line(&format!("{name}: {count}")));
     }
     for id in done["under_way"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        println!("{}", visible::line(&format!("under way, or just changed: {id}")));
+        println!("{}", visible::line(&format!("under way, or changed a moment ago: {id}")));
     }
     if done["audit"].is_object() {
         println!("{}", visible::json(&done["audit"]));
