@@ -93,7 +93,7 @@ def missing_tests(root, text):
 def commands(source):
     """The commands and the flags in a source of xtask: names as on the command line."""
     names = set()
-    for enum in re.findall(r"^enum (?:Command|Bench|Catalog) \{\n(.*?)^\}", source, re.MULTILINE | re.DOTALL):
+    for enum in re.findall(r"^enum (?:Command|Bench|Catalog|Owner) \{\n(.*?)^\}", source, re.MULTILINE | re.DOTALL):
         names |= {kebab(name) for name in re.findall(r"^    ([A-Z]\w*)", enum, re.MULTILINE)}
     flags = set()
     for attribute, field in re.findall(r"#\[arg\(((?:[^()]|\([^()]*\))*)\)\]\s*(?:pub )?(\w+):", source):
@@ -113,7 +113,7 @@ def unknown_commands(names, flags, texts):
     for document, text in texts.items():
         for name, rest in re.findall(r"cargo xtask ([a-z][\w-]*)([^`\n#&;|]*)", text.replace("\\\n", " ")):
             words = rest.split()
-            if name not in names or (name == "catalog" and words[:1] and words[0] not in names):
+            if name not in names or (name in ("catalog", "owner") and words[:1] and words[0] not in names):
                 problems.append(f"{document}: `cargo xtask {name}{rest.rstrip()}`: there is no such command")
             for flag in [word[2:].partition("=")[0] for word in words if word.startswith("--")]:
                 if flag not in flags:

@@ -4,6 +4,7 @@ Results are JSON on standard output; progress and problems are printed on standa
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -12,10 +13,13 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from commands import (
+    backup,
     catalog,
     deploy,
     functions,
     layer,
+    owner_delete,
+    owner_export,
     preflight,
     queues,
     recording,
@@ -77,8 +81,22 @@ def parser():
     options.add_argument("directory", help="directory for the recording")
     options.add_argument("--version", required=True, help="recorded version")
     options.add_argument("--run-file", required=True, help="run.json of the instance")
-    options = command("restore", run_restore, "restore a recording into an empty stack, with its times moved to now (local only)")
+    options = command("replay", run_replay, "restore a recording into an empty stack, with its times moved to now (local only)")
     options.add_argument("directory", help="directory of the recording")
+    options = command("backup", run_backup, "copy tables and objects into a directory")
+    options.add_argument("directory", help="new directory for the backup")
+    options.add_argument("--at", type=datetime.datetime.fromisoformat, help="time of the copy, such as 2026-01-31T12:00:00Z")
+    options.add_argument("--without-files", action="store_true", help="leave out the objects")
+    options = command("restore", run_restore, "copy a backup into a new stack")
+    options.add_argument("directory", help="directory of the backup")
+    options = command("owner-export", run_owner_export, "write everything of an owner into a zip")
+    options.add_argument("owner", help="id of the owner, the `sub` of their tokens")
+    options.add_argument("file", help="new file")
+    options.add_argument("--files", action="store_true", help="include the files, instead of links to them")
+    options = command("owner-delete", run_owner_delete, "count everything of an owner, or delete it if confirmed")
+    options.add_argument("owner", help="id of the owner, the `sub` of their tokens")
+    options.add_argument("--confirm", help="the owner's id again, which deletes")
+    options.add_argument("--quiet-seconds", type=int, default=60, help="how long nothing of the owner may have changed")
     command("smoke", run_smoke, "run the smoke test; the API key is in REELHOOK_API_KEY")
     return root
 
@@ -107,8 +125,24 @@ def run_record(stack, arguments):
     return recording.record(stack, arguments.directory, arguments.version, run)
 
 
-def run_restore(stack, arguments):
+def run_replay(stack, arguments):
     return recording.restore(stack, arguments.directory)
+
+
+def run_backup(stack, arguments):
+    return backup.backup(stack, arguments.directory, arguments.at, not arguments.without_files)
+
+
+def run_restore(stack, arguments):
+    return backup.restore(stack, arguments.directory)
+
+
+def run_owner_export(stack, arguments):
+    return owner_export.export(stack, arguments.owner, arguments.file, arguments.files)
+
+
+def run_owner_delete(stack, arguments):
+    return owner_delete.delete(stack, arguments.owner, arguments.confirm, arguments.quiet_seconds)
 
 
 def run_preflight(stack, arguments):

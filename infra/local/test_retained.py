@@ -74,7 +74,9 @@ class Retained(unittest.TestCase):
         found, template, resources, messages = self.find(Aws(old=old, newer=newer, other=[skipped("Jobs", "mine")]))
         self.assertEqual(found, {name: f"new-{name}" for name in KEPT})
         self.assertEqual(sorted(template["Resources"]), KEPT)
-        self.assertEqual(sorted(template["Parameters"]), ["CorsOrigins", "DeletionProtection"])
+        parameters = ["CorsOrigins", "DeletionProtection", "OldVersionDays", "RecoveryDays", "TableKey"]
+        self.assertEqual(sorted(template["Parameters"]), parameters)
+        self.assertEqual(sorted(template["Conditions"]), ["HasManagedKey", "HasOldVersions", "HasRecovery"])
         self.assertTrue(all("DeletionPolicy" in resource for resource in template["Resources"].values()))
         by_name = {one["LogicalResourceId"]: one for one in resources}
         self.assertEqual(by_name["Jobs"]["ResourceIdentifier"], {"TableName": "new-Jobs"})
@@ -89,7 +91,7 @@ class Retained(unittest.TestCase):
     def test_given_resources_replace_found_ones_and_missing_ones_are_listed(self):
         found, template, _, messages = self.find(Aws(old=[skipped("Jobs", "old-Jobs")]), {"Catalog": "my-catalog"})
         self.assertEqual((found, sorted(template["Resources"])), ({"Catalog": "my-catalog"}, ["Catalog"]))
-        self.assertEqual(sorted(template["Parameters"]), ["DeletionProtection"])
+        self.assertEqual(sorted(template["Parameters"]), ["DeletionProtection", "RecoveryDays", "TableKey"])
         self.assertRegex(messages[0], "Bucket, Clips, Counters, .*Jobs.* were not found")
 
     def test_an_existing_stack_and_unknown_resources_are_refused(self):

@@ -127,7 +127,10 @@ GOOD = {
                     "RestrictPublicBuckets": True,
                 },
                 "BucketEncryption": {},
-                "LifecycleConfiguration": {},
+                "VersioningConfiguration": {"Status": "Enabled"},
+                "LifecycleConfiguration": {
+                    "Rules": [{"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 7}}]
+                },
             },
         },
         "FilesPolicy": {
@@ -214,6 +217,12 @@ BAD = {
     ),
     "plain http": ("FilesPolicy", REMOVED, "bucket-tls: Files"),
     "objects that never expire": ("Files.Properties.LifecycleConfiguration", REMOVED, "bucket-lifecycle: Files"),
+    "versions that never expire": ("Files.Properties.LifecycleConfiguration", {"Rules": []}, "bucket-versions: Files"),
+    "old versions of one folder": (
+        "Files.Properties.LifecycleConfiguration.Rules",
+        [{"Status": "Enabled", "Prefix": "videos/", "NoncurrentVersionExpiration": {"NoncurrentDays": 7}}],
+        "bucket-versions: Files",
+    ),
     "no alarm on dead letters": ("DeadAlarm", REMOVED, "alarm: WorkDlq"),
     "no alarm on the age of messages": ("AgeAlarm", REMOVED, "alarm: Work"),
     "no alarm on a stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),

@@ -174,14 +174,21 @@ impl Stack {
 
     /// Runs a command of infra/local/stack.py, which is behind `cargo xtask redrive`, `repair` and others.
     pub async fn operate(&self, arguments: &[&str]) -> Value {
+        self.try_to_operate(arguments).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Runs such a command, which may fail: what it says then.
+    pub async fn try_to_operate(&self, arguments: &[&str]) -> Result<Value, String> {
         let mut python = tokio::process::Command::new(self.local.join("venv/bin/python"));
         python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/local/stack.py"));
         python.args(["--stack", &self.aws.stack]).args(arguments);
         python.env("AWS_ENDPOINT_URL", &self.aws.endpoint).env("AWS_REGION", "us-east-1");
         python.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
         let output = python.output().await.expect("Python runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("JSON")
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(serde_json::from_slice(&output.stdout).expect("JSON"))
     }
 
     /// PUT to a control of the studio.

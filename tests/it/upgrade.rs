@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::lost::assert_counts_are_right;
 use crate::stack::{JsonText, Stack, read};
 
-/// A recording, with its times moved to the present.
-struct Recording(Value);
+/// A recording, with its times moved to the present where it is of an older version.
+pub struct Recording(pub Value);
 
 impl Recording {
     fn id(&self, name: &str) -> &str {
@@ -57,28 +57,38 @@ const ENDS: [(&str, &str); 8] = [
 async fn everything_that_an_older_version_stored_ends_correctly() {
     let stack = Stack::attach().await;
     let directory = std::env::var("REELHOOK_RECORDING").expect("REELHOOK_RECORDING names a recording");
-    projects::quicken_the_service(&stack).await;
-    clips::quicken_the_worker(&stack).await;
-    let recording = Recording(stack.operate(&["restore", &directory]).await);
+    quicken(&stack).await;
+    let recording = Recording(stack.operate(&["replay", &directory]).await);
     println!("restored what version {} stored", recording.0["version"]);
     settings_are_read_as_they_stood(&stack).await;
-    receivers_have_their_secrets(&stack, &recording).await;
-    worker_goes_on(&stack, &recording).await;
-    what_had_ended_is_read_as_before(&stack, &recording).await;
-    projects::what_had_ended_is_read_as_before(&stack, &recording).await;
-    clips::what_had_ended_is_read_as_before(&stack, &recording).await;
+    everything_goes_on(&stack, &recording).await;
+}
+
+/// Lets the mock services end what they are given at once.
+pub async fn quicken(stack: &Stack) {
+    projects::quicken_the_service(stack).await;
+    clips::quicken_the_worker(stack).await;
+}
+
+/// Checks that what a recording has is read as before, and that what was under way ends correctly.
+pub async fn everything_goes_on(stack: &Stack, recording: &Recording) {
+    receivers_have_their_secrets(stack, recording).await;
+    worker_goes_on(stack, recording).await;
+    what_had_ended_is_read_as_before(stack, recording).await;
+    projects::what_had_ended_is_read_as_before(stack, recording).await;
+    clips::what_had_ended_is_read_as_before(stack, recording).await;
 
     let (_, status) = stack.get("/api/queue/status").await;
     assert_eq!(status["stats"]["isProcessing"], false, "the queue is still stopped: {status}");
     assert_eq!(stack.job(recording.id("pending")).await["status"], "pending");
     let (code, answer) = stack.post("/api/queue/toggle", &json!({ "processing": true })).await;
     assert_eq!(code, 200, "{answer}");
-    everything_ends(&stack, &recording).await;
-    projects::everything_ends(&stack, &recording).await;
-    clips::everything_ends(&stack, &recording).await;
-    webhooks_arrive(&stack, &recording).await;
-    recoveries_end(&stack, &recording).await;
-    assert_counts_are_right(&stack).await;
+    everything_ends(stack, recording).await;
+    projects::everything_ends(stack, recording).await;
+    clips::everything_ends(stack, recording).await;
+    webhooks_arrive(stack, recording).await;
+    recoveries_end(stack, recording).await;
+    assert_counts_are_right(stack).await;
     assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
     assert!(stack.aws.slots("scene-admission").await.active.is_empty(), "every slot of scenes is free");
     stack.assert_queues_empty().await;

@@ -72,12 +72,24 @@ def retained_by(name):
 
 
 def template_of(template, found):
-    """A template with these resources and the parameters that they use."""
+    """A template with these resources, and the conditions and parameters that they use."""
     resources = template.resources()
     resources = {name: resources[name] for name in sorted(found)}
-    text = json.dumps(resources)
+    conditions = conditions_of(resources, template.data.get("Conditions", {}))
+    text = json.dumps([resources, conditions])
     named = {name: what for name, what in template.parameters().items() if json.dumps({"Ref": name}) in text}
-    return {"AWSTemplateFormatVersion": "2010-09-09", "Parameters": named, "Resources": resources}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Parameters": named,
+        **({"Conditions": conditions} if conditions else {}),
+        "Resources": resources,
+    }
+
+
+def conditions_of(resources, conditions):
+    """The conditions that decide about properties of these resources."""
+    text = json.dumps(resources)
+    return {name: what for name, what in conditions.items() if '{"Fn::If": [' + json.dumps(name) + "," in text}
 
 
 def import_list(types, found):

@@ -22,7 +22,7 @@ def tables(model):
 
 
 def buckets(model):
-    """A bucket is private, encrypted, accepts only TLS, and its objects expire."""
+    """A bucket is private, encrypted, accepts only TLS, and its objects and their old versions expire."""
     secure = {model.target(p.get("Bucket")) for _, p in model.of_type("AWS::S3::BucketPolicy") if denies_plain_http(p)}
     for name, properties in model.of_type("AWS::S3::Bucket"):
         block = properties.get("PublicAccessBlockConfiguration") or {}
@@ -33,9 +33,19 @@ def buckets(model):
             yield "bucket-encrypted", name, None, "defines no encryption (BucketEncryption)"
         if "LifecycleConfiguration" not in properties:
             yield "bucket-lifecycle", name, None, "has no expiry for its objects (LifecycleConfiguration)"
+        if "VersioningConfiguration" in properties and not expires_old_versions(properties):
+            yield "bucket-versions", name, None, "keeps old versions without end (NoncurrentVersionExpiration)"
         if name not in secure:
             yield "bucket-tls", name, None, "has no policy that denies requests without TLS"
         yield from retained(model, "bucket-kept", name)
+
+
+def expires_old_versions(properties):
+    rules = (properties.get("LifecycleConfiguration") or {}).get("Rules", [])
+    return any(
+        rule.get("Status") == "Enabled" and "NoncurrentVersionExpiration" in rule and not rule.get("Prefix")
+        for rule in rules
+    )
 
 
 def denies_plain_http(properties):

@@ -21,7 +21,7 @@ struct Check {
 }
 
 /// The checks in order: the quick ones first.
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check {
         name: "scripts",
@@ -52,6 +52,11 @@ const CHECKS: [Check; 12] = [
         name: "upgrade",
         about: "this version finishes the work that older versions stored",
         run: deployed::upgrade,
+    },
+    Check {
+        name: "restore",
+        about: "a backup of a stack is restored into a new one, where everything reads the same and goes on",
+        run: deployed::restore,
     },
     Check { name: "rie", about: "each bootstrap handles its sample events", run: deployed::rie },
 ];

@@ -114,6 +114,33 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Copy what a stack has stored, without its secrets, into a new directory
+    #[command(after_help = operate::backup::ABOUT)]
+    Backup {
+        /// New directory for the backup, which contains what clients sent
+        #[arg(long, value_name = "DIRECTORY")]
+        to: PathBuf,
+        /// Copy tables and files as they were at this time, for example 2026-01-31T12:00:00Z; by default as they are
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// Leave out the files in the bucket
+        #[arg(long)]
+        without_files: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Copy a backup into a new stack, where what was under way goes on
+    Restore {
+        /// Directory of the backup
+        directory: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Export or delete everything that a stack has stored about one owner
+    Owner {
+        #[command(subcommand)]
+        command: Owner,
+    },
     /// Run every check that CI runs, from formatting to end-to-end tests
     #[command(after_help = checks::listing())]
     Test {
@@ -255,6 +282,37 @@ enum Catalog {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Owner {
+    /// Write everything of an owner into a zip of JSON Lines
+    Export {
+        /// The owner's id, the `sub` of their tokens
+        owner: String,
+        /// New file
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// Include the files, instead of links to them that are valid for a day
+        #[arg(long)]
+        files: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Count everything of an owner, and with --confirm delete it
+    #[command(after_help = operate::owner::DELETE)]
+    Delete {
+        /// The owner's id, the `sub` of their tokens
+        owner: String,
+        /// The owner's id again: deletes what is counted
+        #[arg(long, value_name = "OWNER")]
+        confirm: Option<String>,
+        /// How long nothing of the owner may have changed
+        #[arg(long, value_parser = parse_duration, value_name = "TIME", default_value = "60s")]
+        quiet_for: Duration,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
 #[derive(Debug, Args)]
 struct Up {
     /// Name of the instance; its files are in .local/NAME
@@ -334,6 +392,16 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
+        Command::Backup { to, at, without_files, target } => {
+            operate::backup::backup(workspace, &target, &to, at.as_deref(), without_files)
+        }
+        Command::Restore { directory, target } => operate::backup::restore(workspace, &target, &directory),
+        Command::Owner { command: Owner::Export { owner, to, files, target } } => {
+            operate::owner::export(workspace, &target, &owner, &to, files)
+        }
+        Command::Owner { command: Owner::Delete { owner, confirm, quiet_for, target } } => {
+            operate::owner::delete(workspace, &target, &owner, confirm.as_deref(), quiet_for)
+        }
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
         Command::Openapi { check } => openapi::run(workspace, check),
         Command::Rules { top } => rules::run(workspace, top),

@@ -1,5 +1,8 @@
 //! Commands on a running stack, local or on AWS (`--aws-stack`): sample events, items, queues, dead letters, repair.
 
+pub mod backup;
+pub mod owner;
+
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 

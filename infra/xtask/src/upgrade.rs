@@ -1,4 +1,5 @@
-//! Recordings of stored state: how one is made, and the stack that the upgrade tests restore an older version's into.
+//! Recordings of stored state: how one is made, and the stacks that the upgrade tests restore an older version's into, and
+//! the test of restoring a backup.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,24 +21,52 @@ const PROFILE: &str = "infra/local/upgrade-profile.json";
 /// A recording contains URLs (an endpoint's id is its URL's hash), so both stacks use the same ports.
 const PORTS: RequestedPorts = RequestedPorts::fixed(23_400, 23_401, 23_402);
 
+/// The version that is recorded.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Starts a stack, runs every kind of job on it, and writes what it stores at that moment to a directory.
 pub fn record(workspace: &Workspace, directory: &Path) -> anyhow::Result<()> {
     let directory = std::path::absolute(directory).context("find the directory")?;
-    let directory = directory.to_str().context("the directory's path is not UTF-8")?;
     let started = start(workspace, "record", "record", None)?;
-    let run_file = started.instance.run_file();
-    let run_file = run_file.to_str().context("the checkout's path is not UTF-8")?;
-    let version = env!("CARGO_PKG_VERSION");
-    let sizes = started.stack.call(
-        "the recording",
-        &["record", directory, "--version", version, "--run-file", run_file],
-        "",
-    )?;
+    let sizes = fill(&started, &directory)?;
     for (table, items) in sizes.as_object().into_iter().flatten() {
         println!("{table}: {items} items");
     }
-    ui::say(format!("Recorded version {version} in {directory}."));
+    ui::say(format!("Recorded version {VERSION} in {}.", directory.display()));
     Ok(())
+}
+
+/// Runs every kind of job on a stack, stops its functions, and writes what it stores to a directory.
+fn fill(started: &Started, directory: &Path) -> anyhow::Result<Value> {
+    let run_file = started.instance.run_file();
+    let arguments = ["record", utf8(directory)?, "--version", VERSION, "--run-file", utf8(&run_file)?];
+    started.stack.call("the recording", &arguments, "")
+}
+
+/// A backup of a stack that is no more, and a new stack with its settings.
+pub struct Moved {
+    /// The new stack, without data.
+    pub started: Started,
+    /// The recording of the first stack.
+    pub recording: PathBuf,
+    /// Its backup.
+    pub backup: PathBuf,
+}
+
+/// Fills a stack with every kind of job, takes a backup, and starts a new stack in its place.
+pub fn moved(workspace: &Workspace) -> anyhow::Result<Moved> {
+    let mut first = start(workspace, "record", "record", None)?;
+    let (recording, backup) = (first.instance.path("recording"), first.instance.path("backup"));
+    fill(&first, &recording)?;
+    first.stack.call("the backup", &["backup", utf8(&backup)?], "")?;
+    first.check()?;
+    drop(first);
+    let started = stack_for(workspace, &recording)?;
+    Ok(Moved { started, recording, backup })
+}
+
+fn utf8(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().context("the path is not UTF-8")
 }
 
 /// The existing recordings, oldest version first.

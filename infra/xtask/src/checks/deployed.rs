@@ -18,7 +18,8 @@ pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     let run_file = started.instance.run_file();
     let mut command = std::process::Command::new(program);
     // On one thread: the tests share one stack, and some purge its queues.
-    command.args(["--test-threads=1", "--show-output", "--skip", "upgrade::"]).current_dir(directory);
+    command.args(["--test-threads=1", "--show-output", "--skip", "upgrade::", "--skip", "restored::"]);
+    command.current_dir(directory);
     command.env("REELHOOK_RUN", run_file);
     // Parts of test names, to run only these tests.
     let names = std::env::var("REELHOOK_E2E").unwrap_or_default();
@@ -42,6 +43,20 @@ pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
         started.check()?;
     }
     Ok(())
+}
+
+/// Restores a backup of a stack with every kind of job into a new stack, and checks that everything goes on there.
+pub fn restore(context: &mut Context) -> anyhow::Result<()> {
+    let program = source::end_to_end_binary(context)?;
+    let upgrade::Moved { mut started, recording, backup } = upgrade::moved(context.workspace)?;
+    let mut command = std::process::Command::new(&program);
+    command.args(["--test-threads=1", "--show-output", "restored::"]);
+    command.current_dir(context.workspace.root.join("tests"));
+    command.env("REELHOOK_RUN", started.instance.run_file());
+    command.env("REELHOOK_RECORDING", &recording).env("REELHOOK_BACKUP", &backup);
+    process::run(&mut command, "the test of the restored stack")
+        .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
+    started.check()
 }
 
 /// Starts each bootstrap under Lambda's Runtime Interface Emulator and sends it its sample events.

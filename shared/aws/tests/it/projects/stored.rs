@@ -187,6 +187,22 @@ async fn a_task_from_before_claims_were_counted_keeps_the_key_of_its_slot() {
     assert_eq!(slot(&read(&item).await.unwrap()), ["proj_1.video.2.3.scene_a"]);
 }
 
+/// What `cargo xtask owner delete` leaves of a project (`bare` in infra/local/commands/owner_delete.py).
+#[tokio::test]
+async fn the_bare_tombstone_of_a_deleted_owner_is_read_as_a_deleted_project() {
+    let mut item = item_of(&full()).await;
+    let body = concat!(
+        r#"{"id":"proj_1","version":8,"spec":{"name":""},"#,
+        r#""times":{"created":1,"updated":2,"served":3,"deleted":4},"phase":"cancelled","scenes":[],"#,
+        r#""pieces":{"moved_at":5,"hint_at":6,"shown_at":7}}"#,
+    );
+    item["body"]["S"] = body.into();
+    item.as_object_mut().unwrap().remove("outbox");
+    let bare = read(&item).await.unwrap();
+    assert_eq!((bare.id, bare.version), (full().id, 8));
+    assert!(bare.deleted_at.is_some() && bare.origin.owner.is_none() && bare.scenes.is_empty());
+}
+
 #[tokio::test]
 async fn the_number_of_refusals_that_items_had_is_ignored() {
     let mut item = item_of(&full()).await;
