@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use reelhook_domain::pieces::Pieces;
-use reelhook_domain::{Aggregate, Timestamp};
+use reelhook_domain::{Aggregate, Timestamp, TraceParent};
 
 use crate::change::{AggregateStore, ChangeError, Changed, change};
 use crate::clock::{ClockAndRandom, Timer};
@@ -118,7 +118,7 @@ pub(crate) async fn process_one<W: PieceWork>(
         return Ok(PieceOutcome::NothingOpen);
     };
     let Some((claim, task)) = newest_claim::<W>(&of) else { return Ok(PieceOutcome::NothingOpen) };
-    let trace = of.trace();
+    let trace = TraceParent::of_aggregate(&*of);
     let trace_id = trace.trace_id();
     tracing::info!(job_id = %id, attempt, claim, ?task, trace_id, "claimed a piece");
     let began = owner.clock.now();

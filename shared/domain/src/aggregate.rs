@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Effect, Emitted, Job, Recorded, Subject, Timestamp, TraceParent};
+use crate::{Effect, Emitted, Job, Recorded, Subject, Timestamp};
 
 /// What an event does to an aggregate.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,11 +51,6 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
 
     /// The W3C `traceparent` of the request that created it.
     fn traceparent(&self) -> Option<&str>;
-
-    /// Its trace: that of this request, or else the one that follows from its id.
-    fn trace(&self) -> TraceParent {
-        TraceParent::of(self.subject().as_str(), self.traceparent())
-    }
 
     /// The event that the due sweep found it due.
     fn tick() -> Self::Event;

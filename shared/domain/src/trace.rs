@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::{EventId, Subject};
+use crate::{Aggregate, EventId, Subject};
 
 /// The namespace of the traces that follow from an id.
 const TRACES: Uuid = Uuid::from_u128(0x6d0f_42c8_1b7e_5f93_a4d5_0c3e_97b1_28fa);
@@ -43,6 +43,11 @@ impl TraceParent {
             let (_, parent) = trace.as_u64_pair();
             Self(format!("00-{}-{parent:016x}-00", trace.simple()))
         })
+    }
+
+    /// The trace of an aggregate: that of the request that created it, or else one of its own.
+    pub fn of_aggregate(of: &impl Aggregate) -> Self {
+        Self::of(of.subject().as_str(), of.traceparent())
     }
 
     /// The trace of an event: that of its subject. What happens to an endpoint or an error goes on for months, so each event

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
-    Aggregate as _, Event, FairShares, Ignored, Job, JobId, Policy, Status, Timestamp, WebUrl, cut, retry_after,
+    Event, FairShares, Ignored, Job, JobId, Policy, Status, Timestamp, TraceParent, WebUrl, cut, retry_after,
 };
 use reelhook_signing::{RunClaims, SignedToken, SigningKeys, standard, streamgank};
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
 
 /// Sends a claimed job to the worker, or to our own renderers; returns whether more jobs may be started.
 async fn start(ports: &StartPorts<'_>, job: Job) -> Result<bool, ChangeError> {
-    let (id, attempt, trace) = (job.id.clone(), job.run.attempt, job.trace());
+    let (id, attempt, trace) = (job.id.clone(), job.run.attempt, TraceParent::of_aggregate(&job));
     let trace_id = trace.trace_id();
     let Some(url) = ports.worker.url.as_ref().filter(|_| job.plan().is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
@@ -157,7 +157,7 @@ async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartRes
     let key = format!("{}.{}", job.id, job.run.attempt);
     let mut request = signed_post(url.clone(), &body, &key, ports.worker, ports.clock.now());
     request.headers.push(("idempotency-key".to_owned(), key));
-    request.headers.push(("traceparent".to_owned(), job.trace().into()));
+    request.headers.push(("traceparent".to_owned(), TraceParent::of_aggregate(job).into()));
     read_response(ports.http.send(request).await, ports.clock.now())
 }
 

@@ -2,7 +2,7 @@
 
 use reelhook_domain::clips::event::{Event, LookedUp};
 use reelhook_domain::clips::queries::ClipWork;
-use reelhook_domain::{Aggregate as _, ClipJob, ClipJobId, RenderId};
+use reelhook_domain::{ClipJob, ClipJobId, RenderId, TraceParent};
 
 use crate::change::{ChangeError, Changed, change};
 use crate::circuit::{self, Results};
@@ -49,7 +49,7 @@ async fn submit(ports: &ClipLaunchPorts<'_>, id: &ClipJobId) -> Result<Answer<Op
     let Changed::Applied(job) = claimed else { return Ok(nothing) };
     // The claim is of the present submission, which may be a newer one than that which was due before.
     let Some(number) = job.run.engine.worker().map(|run| run.number) else { return Ok(nothing) };
-    let trace = job.trace();
+    let trace = TraceParent::of_aggregate(&*job);
     let trace_id = trace.trace_id();
     let Answer { said, answered } = ports.client.submit(&job, number, ports.clock.now()).await;
     let event = match said {

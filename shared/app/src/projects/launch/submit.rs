@@ -1,6 +1,6 @@
 //! Submissions of tasks that are claimed: each is sent once, and its answer decides what becomes of the task.
 
-use reelhook_domain::Aggregate as _;
+use reelhook_domain::TraceParent;
 use reelhook_domain::projects::event::Event;
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::scene::LongText;
@@ -36,7 +36,7 @@ pub(super) async fn submit(ports: &LaunchPorts<'_>, claimed: &ClaimedTask) -> Ou
     };
     let base = request.url.clone();
     let answer = Answer::read(ports.client.http.send(request).await, ports.clock.now());
-    let trace = project.trace();
+    let trace = TraceParent::of_aggregate(&**project);
     let trace_id = trace.trace_id();
     let event = match answer.submission {
         Submission::Accepted(id) => {
