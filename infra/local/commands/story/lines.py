@@ -121,8 +121,10 @@ def chosen(about, lines):
             return line.run and any(0 <= line.ms - ms <= LONGEST_RUN_MS for ms in runs.get(line.run, []))
         return line.request_id in requests and not about.names_another(line)
 
-    # The audit log is about callers, and each of its lines stands beside others of its request.
-    found = [line for line in lines if belongs(line) and not line.fields.get("audit")]
+    # The audit log is about callers, and each of its lines stands beside others of its request. The lines about calls of
+    # AWS (shared/aws/src/calls.rs) are for counting.
+    left_out = lambda line: line.fields.get("audit") or line.fields.get("message") == "AWS call"
+    found = [line for line in lines if belongs(line) and not left_out(line)]
     missing = [f"the functions wrote {len(found)} lines about it, of which the first {MOST_LINES} are shown"] if len(found) > MOST_LINES else []
     return Found([line.entry() for line in found[:MOST_LINES]], missing)
 
