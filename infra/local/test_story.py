@@ -127,6 +127,18 @@ class Recorded(unittest.TestCase):
         self.assertEqual(told["now"], [])
 
 
+    def test_a_given_trace_takes_less_than_fifty_bytes(self):
+        """In each version of an item: a trace that is not given is not stored (ADR 66)."""
+        rows = recorded("0.3.0-alpha")
+        for number, table in [(1, "Jobs"), (2, "Deliveries")]:
+            forms = [items.readable(row)["body"] for row in rows[table] if row.get("sk", {"S": "delivery"})["S"] == "delivery"]
+            for form in forms:
+                self.assertNotIn("traceparent", form)
+                traced = form | {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+                more = len(items.packed(number, json.dumps({"b": traced}))) - len(items.packed(number, json.dumps({"b": form})))
+                self.assertLess(more, 50)
+
+
 class Packed(unittest.TestCase):
     def test_lines_of_item_and_rows_are_told_once_and_silent_versions_are_named(self):
         history = {"since": 4, "packed": 9, "versions": [line(6, 0, "A renderer lost its lease", "warning")]}
