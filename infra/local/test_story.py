@@ -199,6 +199,13 @@ class Packed(unittest.TestCase):
             self.assertIn({"what": f"delivery {DELIVERY}", "text": waits}, told["now"])
             self.assertEqual(told["of"]["trace_id"], trace_of(JOB))
 
+    def test_a_delivery_that_is_named_and_not_there_is_missed(self):
+        event = {"id": f"{JOB}.9.2", "event": "job.failed", "job_id": JOB, "at": NOON + 9000, "data": {}}
+        named = f"{NOON + 9000}.{DELIVERY.replace('-', '')}"
+        row = {"pk": {"S": f"events#{JOB}"}, "sk": {"S": "9.2"}, "place": {"S": named}, "body": body(2, event)}
+        told = Stack(Jobs=[a_job(log=[0, 0, 0, 1, 8, 0])], Deliveries=[row]).story(JOB)
+        self.assertEqual(told["missing"], ["1 delivery that its events name: rows are kept for 30 days, and fanout may be behind"])
+
     def test_an_id_of_nothing_is_a_problem(self):
         with self.assertRaisesRegex(Problem, "no job, project or clip job `job_2`"):
             Stack().story("job_2")

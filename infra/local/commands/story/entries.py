@@ -34,5 +34,5 @@ def trace_of(identifier, given=None):
     return uuid.uuid5(TRACES, identifier).hex
 
 
-def plural(number, word):
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+def plural(number, word, words=None):
+    return f"{number} {word if number == 1 else words or word + 's'}"

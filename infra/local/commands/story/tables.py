@@ -4,6 +4,7 @@ import re
 
 from commands.cloud import Problem, client
 from commands.items import readable
+from commands.story.entries import plural
 
 # Rows of one query at most: a project of 200 scenes has some thousands.
 MOST_ROWS = 20_000
@@ -43,12 +44,16 @@ class Tables:
         if len(ids) > MOST_DELIVERIES:
             self.missing.append(f"it has {len(ids)} deliveries, of which the first {MOST_DELIVERIES} are shown")
         found = [self.query("Deliveries", {"pk": f"delivery#{one}"}) for one in ids[:MOST_DELIVERIES]]
+        gone = sum(not any(row["sk"] == "delivery" for row in rows) for rows in found)
+        if gone:
+            self.missing.append(f"{plural(gone, 'delivery', 'deliveries')} that its events name: rows are kept for 30 days, and fanout may be behind")
+            found = [rows for rows in found if any(row["sk"] == "delivery" for row in rows)]
         # What only names deliveries has its event elsewhere, and so do deliveries of version 0.2.
         known = {row["body"]["id"] for row in events if isinstance(row.get("body"), dict)}
         of_deliveries = {one["body"]["event_id"] for rows in found for one in rows if one["sk"] == "delivery"}
         events = [row for row in events if isinstance(row.get("body"), dict)]
         events += [event for one in sorted(of_deliveries - known) if (event := self.event(one))]
-        return events, [rows for rows in found if rows]
+        return events, found
 
     def delivery(self, identifier):
         """The event of a delivery, if it is still stored, and the delivery's rows."""
