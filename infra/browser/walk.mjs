@@ -367,6 +367,12 @@ await walk("shots-login", async (made) => {
 await walk("shots-form", (made) => shoot(made, "form", "/?country=US&platform=Netflix&genre=Horror", ".movie h3"));
 await walk("shots-dashboard", (made) => shoot(made, "dashboard", "/dashboard", "#recent .item, #recent .empty"));
 await walk("shots-queue", (made) => shoot(made, "queue", "/queue", "#jobs tr"));
+await walk("shots-story", async (made) => {
+  const id = (await idOf("failed")) ?? (await idOf("completed")); if (!id || MOCK) return "no such job";
+  await shoot(made, "story", "/story/" + id, "#story li", async (page) => {
+    await settled(page); assert((await page.locator("#command").innerText()) === `cargo xtask story ${id} --aws-stack NAME`, "the command does not tell this story");
+  });
+});
 for (const [name, status, test] of [["failed", "failed", (j) => j.noRetryReason], ["completed", "completed", (j) => j.videoUrl], ["processing", "processing"], ["rendering", "rendering"], ["retrying", "pending", (j) => j.retryAfter], ["timeout", "completed", (j) => j.renderTimeout], ["paused", "completed", (j) => j.pausedAfterExtraction]])
   await walk("shots-" + name, async (made) => { const id = await idOf(status, test); if (!id) return "no such job"; await shoot(made, "job-" + name, "/job/" + id, "#steps li[data-step]"); });
 

@@ -28,6 +28,7 @@ from commands import (
     secrets,
     show,
     smoke,
+    story,
 )
 from commands.cloud import Problem, Stack, is_local, say, visible
 
@@ -73,6 +74,10 @@ def parser():
     options.add_argument("--directory", default=ROOT / ".local" / "retained", help="directory for the files")
     options = command("show", lambda stack, given: show.show(stack, given.key), "print any item of any table, readable")
     options.add_argument("key", help="TABLE/PARTITION, TABLE/PARTITION/SORT, or an id")
+    options = command("story", run_story, "print what happened to a job, a project, a clip job or a delivery")
+    options.add_argument("id", help="id of a job, a project or a clip job")
+    options.add_argument("--delivery", action="store_true", help="the id is that of a delivery")
+    options.add_argument("--function-log", help="log of the functions (local only)")
     command("env", lambda stack, _: functions.configuration(stack), "print the configuration of each function")
     command("queues", lambda stack, _: queues.depths(stack), "print the depth of each queue")
     command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their source queues")
@@ -118,6 +123,11 @@ def run_invoke(stack, arguments):
 
 def run_repair(stack, arguments):
     return functions.repair(stack, arguments.since_ms, say)
+
+
+def run_story(stack, arguments):
+    tell = story.delivery_story if arguments.delivery else story.story
+    return tell(stack, arguments.id, arguments.function_log)
 
 
 def run_record(stack, arguments):

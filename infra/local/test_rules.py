@@ -184,6 +184,11 @@ BAD = {
         {"Fn::If": ["Some", allow("dynamodb:PutItem", "*"), {"Ref": "AWS::NoValue"}]},
         "no-wildcards: FanoutRole",
     ),
+    "any resource for an action that has none beside one that has some": (
+        "FanoutRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        allow(["xray:PutTraceSegments", "sqs:SendMessage"], "*"),
+        "no-wildcards: FanoutRole",
+    ),
     "a managed policy": (
         "FanoutRole.Properties.ManagedPolicyArns",
         ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"],

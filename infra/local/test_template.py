@@ -78,6 +78,16 @@ class Logs(unittest.TestCase):
         self.assertEqual(given, {"LogFormat": "JSON", "SystemLogLevel": {"Ref": "PlatformLogLevel"}})
         self.assertEqual(TEMPLATE.parameters()["PlatformLogLevel"]["Default"], "WARN")
 
+    def test_one_parameter_traces_every_function_and_each_role_allows_it_then(self):
+        self.assertEqual(TEMPLATE.data["Globals"]["Function"]["Tracing"], {"Ref": "Tracing"})
+        self.assertEqual(TEMPLATE.parameters()["Tracing"]["Default"], "PassThrough")
+        actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+        traces = {"Fn::If": ["HasTraces", {"Effect": "Allow", "Action": actions, "Resource": "*"}, {"Ref": "AWS::NoValue"}]}
+        roles = [r["Properties"] for r in TEMPLATE.resources().values() if r["Type"] == "AWS::IAM::Role"]
+        self.assertEqual(len(roles), len(TEMPLATE.functions()))
+        for role in roles:
+            self.assertIn(traces, role["Policies"][0]["PolicyDocument"]["Statement"])
+
     def test_our_lines_have_no_time_by_which_lambda_would_know_their_level(self):
         start = (ROOT / "shared/aws/src/start.rs").read_text(encoding="utf-8")
         self.assertIn(".without_time()", start)

@@ -48,6 +48,7 @@ mod scene_webhooks;
 mod scenes;
 mod stack;
 mod starts;
+mod story;
 mod timers;
 mod upgrade;
 mod videos;

@@ -13,7 +13,7 @@ use reelhook_app::views::clips::{ClipOrder, Shown};
 use reelhook_domain::clips::event::Event;
 use reelhook_domain::clips::request::estimate;
 use reelhook_domain::credits::ledger::Balance;
-use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy};
+use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, TraceParent};
 use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::clips::answers::{
@@ -147,8 +147,8 @@ impl Service<'_> {
             Created::PageUnreadable => return Err(ClipProblem::PageUnreadable.into()),
             Created::TooManyRanges(given) => return Err(too_many_ranges(given)),
         };
-        let (caller, traceparent) = (caller.fingerprint.as_str(), job.origin.traceparent.as_deref());
-        tracing::info!(clip_job_id = %job.id, caller, traceparent, "accepted a clip job");
+        let (caller, trace) = (caller.fingerprint.as_str(), TraceParent::of_aggregate(&job));
+        tracing::info!(clip_job_id = %job.id, caller, trace_id = trace.trace_id(), "accepted a clip job");
         Ok(self.show_created(&job))
     }
 

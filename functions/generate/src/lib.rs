@@ -6,7 +6,7 @@ use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::{Job, Policy};
+use reelhook_domain::{Job, Policy, TraceParent};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::generate::{answer, read};
 use reelhook_http::problem::{Problem, RequestProblem};
@@ -43,7 +43,8 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     let caller = deps.api.admit(request).await?;
     let submission = read(request, caller)?;
     let accept = |job: &Job, counts: &QueueCounts| {
-        tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "accepted a job");
+        let (id, caller, trace) = (&job.id, &job.origin.caller, TraceParent::of_aggregate(job));
+        tracing::info!(job_id = %id, caller, trace_id = trace.trace_id(), "accepted a job");
         answer(job, counts)
     };
     match submit(&deps.jobs, &SystemClock, &deps.policy, submission, accept).await? {

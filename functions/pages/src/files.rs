@@ -27,7 +27,7 @@ macro_rules! scripts {
 }
 
 /// The JavaScript modules; a test compares this list with the directory.
-const SCRIPTS: [(&str, &str); 65] = scripts![
+const SCRIPTS: [(&str, &str); 67] = scripts![
     "actions.js",
     "api.js",
     "clips/adjust.js",
@@ -90,6 +90,8 @@ const SCRIPTS: [(&str, &str); 65] = scripts![
     "sheet-form.js",
     "sheet.js",
     "steps.js",
+    "story-entries.js",
+    "story.js",
     "timeline.js",
     "webhooks.js",
     "words.js",

@@ -79,6 +79,8 @@ const DASHBOARD: Page = page!(
 const QUEUE: Page =
     page!("queue.html", "Queue", "All jobs, and the actions on them.", "queue", Some(("/queue", "page")));
 const JOB: Page = page!("job.html", "Job", "One job: its steps, its video, its log and its deliveries.", "job", None);
+const STORY: Page =
+    page!("story.html", "Story", "What happened to one job or project, as one time line.", "story", None);
 const WEBHOOKS: Page = page!(
     "webhooks.html",
     "Webhooks",
@@ -156,11 +158,12 @@ const ERRORS: Page = Page {
 };
 
 /// The pages by their paths, in which `{id}` stands for any segment.
-pub const PAGES: [(&str, Page); 13] = [
+pub const PAGES: [(&str, Page); 14] = [
     ("/", INDEX),
     ("/dashboard", DASHBOARD),
     ("/queue", QUEUE),
     ("/job/{id}", JOB),
+    ("/story/{id}", STORY),
     ("/webhooks", WEBHOOKS),
     ("/webhooks/deliveries", DELIVERIES),
     ("/webhooks/deliveries/{id}", DELIVERY),
@@ -199,6 +202,7 @@ mod tests {
         assert_eq!(path(&[]), Some("/"));
         assert_eq!(path(&["clips"]), Some("/clips"));
         assert_eq!(path(&["clips", "550e8400"]), Some("/clips/{id}"));
+        assert_eq!(path(&["story", "job_1"]), Some("/story/{id}"));
         assert_eq!(path(&["webhooks", "deliveries"]), Some("/webhooks/deliveries"));
         assert_eq!((path(&["clips", "a", "b"]), path(&["job"]), path(&["clip"])), (None, None, None));
     }
@@ -225,6 +229,7 @@ mod tests {
         check(DASHBOARD, Some("href=\"/dashboard\" aria-current=\"page\">Dashboard</a>"));
         check(QUEUE, Some("href=\"/queue\" aria-current=\"page\">Queue</a>"));
         check(JOB, None);
+        check(STORY, None);
         check(WEBHOOKS, Some("href=\"/webhooks\" aria-current=\"page\">Webhooks</a></nav>"));
         check(DELIVERIES, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
         check(DELIVERY, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));

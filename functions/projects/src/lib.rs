@@ -10,6 +10,7 @@ use reelhook_app::projects::requests::list::list;
 use reelhook_app::videos::uploads::Links;
 use reelhook_app::views::scenes::Texts;
 use reelhook_aws::start::SystemClock;
+use reelhook_domain::TraceParent;
 use reelhook_domain::projects::event::Event;
 use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
@@ -119,7 +120,7 @@ async fn create(deps: &Deps, request: &ApiRequest, new: ProjectRequest, caller: 
         Created::Fault(fault) => return Err(fault.into()),
         Created::Rejected(reason) => return Err(reason.into()),
     };
-    let traceparent = project.origin.traceparent.as_deref();
-    tracing::info!(project_id = %project.id, caller = caller.fingerprint, traceparent, "accepted a project");
+    let trace = TraceParent::of_aggregate(&project);
+    tracing::info!(project_id = %project.id, caller = caller.fingerprint, trace_id = trace.trace_id(), "accepted a project");
     deps.show_project(request, &project, |shown| created_answer(&project, &warnings, shown)).await
 }

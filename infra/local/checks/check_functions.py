@@ -13,6 +13,11 @@ def handler(event):
     print("printed: ü", flush=True)
     return {"environment": dict(os.environ)}
 """
+KILLED = """
+def handler(event):
+    print("printed before the end", flush=True)
+    os.kill(os.getpid(), 9)
+"""
 log = pathlib.Path(tempfile.mkdtemp(prefix="ms-check-")) / "functions.log"
 s = Server(FUNCTION_LOG=str(log), LOG_LEVEL="INFO", HTTP_PROXY="http://127.0.0.1:9", REELHOOK_INSTANCE="check")
 s.function("seen", HANDLER, env={"OWN": "1", "LOG_LEVEL": "INFO"})
@@ -39,3 +44,11 @@ assert times[15] < 0.03, times
 lines = [json.loads(line) for line in until(lambda: log.exists() and log.read_text()).splitlines()]
 assert len(lines) == 31 and {(x["function"], x["line"]) for x in lines} == {("seen", "printed: ü")}, lines[:3]
 print("ok log:", lines[0])
+
+s.function("killed", KILLED)
+functions.invoke(FunctionName="killed", Payload=b"{}")
+printed, failed = (json.loads(line) for line in until(lambda: log.read_text().splitlines()[31:]))
+assert (printed["line"], failed["request_id"]) == ("printed before the end", printed["request_id"]), (printed, failed)
+record = json.loads(failed["line"])
+assert (record["type"], record["record"]["status"]) == ("platform.report", "error"), record
+print("ok failed run:", failed["line"])

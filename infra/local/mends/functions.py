@@ -116,9 +116,16 @@ def loopback_counts_as_tls():
     ministack_app.pin_request_origin = pin_request_origin
 
 
+def failure(at, request_id, duration_ms):
+    """The line about a run that failed, in the form of AWS Lambda Telemetry API, "platform.report"."""
+    record = {"requestId": request_id, "status": "error", "metrics": {"durationMs": duration_ms}}
+    return json.dumps({"time": at, "type": "platform.report", "record": record})
+
+
 def log_to_file(path):
-    """Also appends the output of functions to the file at `path`, one JSON object `{at, function, line}` per line: a file
-    is easy to follow, and remains when the emulator has stopped."""
+    """Also appends the output of functions to the file at `path`, one JSON object `{at, function, request_id, line}` per
+    line: a file is easy to follow, and remains when the emulator has stopped. A run that failed adds the line that Lambda
+    writes about it."""
     emit, lock, names = lambda_svc._emit_lambda_logs, threading.Lock(), {}
     log = open(path, "a", buffering=1, encoding="utf-8")
 
@@ -134,8 +141,9 @@ def log_to_file(path):
         at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with lock:
             function = names.get(name) or logical_id(name)
-            for line in log_text.splitlines():
-                log.write(json.dumps({"at": at, "function": function, "line": line}, ensure_ascii=False) + "\n")
+            for line in [*log_text.splitlines(), *([failure(at, request_id, duration_ms)] if error else [])]:
+                written = {"at": at, "function": function, "request_id": request_id, "line": line}
+                log.write(json.dumps(written, ensure_ascii=False) + "\n")
         return emit(func, request_id, log_text, error, duration_ms, **kw)
 
     lambda_svc._emit_lambda_logs = emit_lambda_logs

@@ -32,13 +32,16 @@ def statements(model):
 
 
 def no_wildcards(model):
-    """A statement names its actions and resources."""
+    """A statement names its actions and resources, as far as there are types of resources for its actions."""
+    unnamed = model.settings.get("without_resources", {})
     for role, statement in statements(model):
         if "NotAction" in statement or "NotResource" in statement:
             yield "no-wildcards", role, None, "allows everything except the listed actions or resources"
         for action in as_list(statement.get("Action", [])):
             if "*" in action:
                 yield "no-wildcards", role, action, f"allows the action `{action}`"
+        if all(action in unnamed for action in as_list(statement.get("Action", []))):
+            continue
         for resource in as_list(statement.get("Resource", [])):
             text = flat(resource)
             if is_wildcard(text):

@@ -181,6 +181,12 @@ pub fn webhook_headers() -> Value {
             json!({ "const": "true" })
         ),
         header(
+            "traceparent",
+            false,
+            "W3C Trace Context: the trace of the request that created the job, or else one of the job's own. Not signed",
+            text("^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"),
+        ),
+        header(
             "User-Agent",
             true,
             "`Reelhook/<version>`; with StreamGank's envelope `StreamGank-Webhook/1.0`",

@@ -44,6 +44,7 @@ struct RecordedPost {
     attempt: Option<u64>,
     idempotency_key: Option<String>,
     header_names: Vec<String>,
+    traceparent: Option<String>,
     verification: Option<Verification>,
     /// None if the connection was closed instead.
     status: Option<u16>,
@@ -139,7 +140,8 @@ impl Worker {
     }
 
     fn receive(&self, headers: &HeaderMap, body: &Bytes) -> Reply {
-        let key = headers.get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
+        let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let key = text("idempotency-key");
         let verification = self.secrets.as_ref().map(|secrets| secrets.verify(headers, body));
         let parsed: Result<JobRequest, _> = serde_json::from_slice(body);
         let mut post = RecordedPost {
@@ -148,6 +150,7 @@ impl Worker {
             attempt: parsed.as_ref().ok().map(|post| post.attempt),
             idempotency_key: key.clone(),
             header_names: headers.keys().map(ToString::to_string).collect(),
+            traceparent: text("traceparent"),
             verification,
             status: None,
             repeat: false,

@@ -96,6 +96,10 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Print what happened to a job, a project, a clip job or a delivery: its log, live events, webhooks with their
+    /// attempts, and the functions' lines, as one timeline
+    #[command(after_help = operate::story::ABOUT)]
+    Story(operate::story::Options),
     /// Show the depth of each queue
     Queues {
         #[command(flatten)]
@@ -389,6 +393,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Listen(options) => listen::run(workspace, &options),
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
         Command::Show { key, target } => operate::show(workspace, &target, &key),
+        Command::Story(options) => operate::story::run(workspace, &options),
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),

@@ -26,10 +26,11 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::instance::{Instance, Run};
+use crate::ui::Colours;
 use crate::workspace::{Workspace, on_path};
 use crate::{interrupt, process, ui};
 
-use block::{Block, Colours};
+use block::Block;
 use request::Request;
 use verifier::{NamedKey, PublishedKeys, Verdict, Verifier};
 

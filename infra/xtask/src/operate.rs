@@ -1,4 +1,5 @@
-//! Commands on a running stack, local or on AWS (`--aws-stack`): sample events, items, queues, dead letters, repair.
+//! Commands on a running stack, local or on AWS (`--aws-stack`): sample events, items, stories, queues, dead letters,
+//! repair.
 
 pub mod backup;
 pub mod owner;
@@ -16,6 +17,8 @@ use crate::stack::Stack;
 use crate::visible;
 use crate::workspace::Workspace;
 use crate::{interrupt, setup, ui, up};
+
+pub mod story;
 
 /// Additional help for `cargo xtask edge`.
 pub const EDGE: &str = "\

@@ -1,4 +1,4 @@
-//! Progress on standard error: a spinner on a terminal, plain lines elsewhere.
+//! Progress on standard error, a spinner on a terminal and plain lines elsewhere; and the colours of standard output.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -60,6 +60,52 @@ fn percent() -> ProgressStyle {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is a constant")
+}
+
+/// Terminal colours, if they are enabled.
+#[derive(Clone, Copy, Debug)]
+pub struct Colours(bool);
+
+impl Colours {
+    /// No colours.
+    #[cfg(test)]
+    pub const PLAIN: Self = Self(false);
+
+    /// Enabled if standard output is a terminal with colours and `NO_COLOR` is not set (<https://no-color.org>).
+    pub fn of_stdout() -> Self {
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        Self(std::io::stdout().is_terminal() && !unwanted && !dumb)
+    }
+
+    fn with(self, code: u8, text: &str) -> String {
+        if self.0 && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Bold.
+    pub fn bold(self, text: &str) -> String {
+        self.with(1, text)
+    }
+
+    /// Less visible.
+    pub fn dim(self, text: &str) -> String {
+        self.with(2, text)
+    }
+
+    /// Red.
+    pub fn red(self, text: &str) -> String {
+        self.with(31, text)
+    }
+
+    /// Green.
+    pub fn green(self, text: &str) -> String {
+        self.with(32, text)
+    }
+
+    /// Yellow.
+    pub fn yellow(self, text: &str) -> String {
+        self.with(33, text)
+    }
 }
 
 /// `1.2 s`, `2 min 5 s`.

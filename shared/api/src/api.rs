@@ -164,7 +164,7 @@ impl<S> Api<S> {
     }
 
     /// Answers a request with the result of `respond`, or reports its error. Every log line of the request has its
-    /// `request_id`.
+    /// `request_id`, and the `trace_id` of its caller if there is one.
     ///
     /// # Errors
     /// Never: every error becomes an answer.
@@ -181,7 +181,9 @@ impl<S> Api<S> {
             return Ok((self.preflight)(&self.site, &request).into_response());
         }
         // No filter drops spans of this level.
-        let span = tracing::error_span!("request", request_id = request.request_id);
+        let trace = request.trace();
+        let trace_id = trace.as_ref().map(|trace| trace.trace_id());
+        let span = tracing::error_span!("request", request_id = request.request_id, trace_id);
         let answer = respond(deps, &request).instrument(span).await;
         let answer = answer.unwrap_or_else(|problem| self.refusal(&problem, &request));
         Ok(request.finish(answer).into_response())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use reelhook_domain::pieces::Pieces;
-use reelhook_domain::{Aggregate, Timestamp};
+use reelhook_domain::{Aggregate, Timestamp, TraceParent};
 
 use crate::change::{AggregateStore, ChangeError, Changed, change};
 use crate::clock::{ClockAndRandom, Timer};
@@ -118,13 +118,15 @@ pub(crate) async fn process_one<W: PieceWork>(
         return Ok(PieceOutcome::NothingOpen);
     };
     let Some((claim, task)) = newest_claim::<W>(&of) else { return Ok(PieceOutcome::NothingOpen) };
-    tracing::info!(job_id = %id, attempt, claim, ?task, "claimed a piece");
+    let trace = TraceParent::of_aggregate(&*of);
+    let trace_id = trace.trace_id();
+    tracing::info!(job_id = %id, attempt, claim, ?task, trace_id, "claimed a piece");
     let began = owner.clock.now();
     let units = Arc::new(AtomicU32::new(0));
     let lease = Box::pin(keep_lease(owner, work, claim, &units));
     let event = match select(work.perform(&of, claim, &task, &units), lease).await {
         Either::Right((reason, _)) => {
-            tracing::info!(job_id = %id, attempt, claim, ?reason, "lost a piece");
+            tracing::info!(job_id = %id, attempt, claim, ?reason, trace_id, "lost a piece");
             return Ok(PieceOutcome::Lost);
         }
         Either::Left((Some(event), _)) => event,
@@ -132,7 +134,7 @@ pub(crate) async fn process_one<W: PieceWork>(
     };
     let changed = work.report(owner, &event).await?;
     let duration_ms = owner.clock.now().millis_since(began);
-    tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.name(), "reported a piece");
+    tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.name(), trace_id, "reported a piece");
     match changed {
         Changed::Applied(_) => Ok(PieceOutcome::Reported),
         Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Ok(PieceOutcome::Lost),

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_domain::brief;
+use reelhook_domain::{TraceParent, brief};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -150,11 +150,14 @@ impl ApiRequest {
         follows && !self.changes_state() && self.segments().first() != Some(&"api")
     }
 
-    /// The caller's W3C `traceparent`, if it has the right form.
+    /// The caller's trace, if the header `traceparent` has the right form.
+    pub fn trace(&self) -> Option<TraceParent> {
+        TraceParent::parse(self.header("traceparent")?)
+    }
+
+    /// [`Self::trace`] as it is stored.
     pub fn traceparent(&self) -> Option<String> {
-        let text = self.header("traceparent")?;
-        let shape = text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        shape.then(|| text.to_owned())
+        self.trace().map(String::from)
     }
 
     /// The value of the first query parameter with this name.
@@ -349,6 +352,21 @@ mod tests {
         check("/w/t1.a.1.b/api/webhooks/step-update", "/api/webhooks/step-update", Some("t1.a.1.b"));
         check("/api/generate", "/api/generate", None);
         check("/w/", "/w/", None);
+    }
+
+    #[test]
+    fn a_trace_that_is_no_traceparent_is_ignored() {
+        let check = |header: &'static str, expected: Option<&str>| {
+            let mut request = Request::new(Body::Empty);
+            let value = lambda_http::http::HeaderValue::from_static(header);
+            request.headers_mut().insert("traceparent", value);
+            assert_eq!(ApiRequest::of(request).traceparent().as_deref(), expected, "{header}");
+        };
+        let right = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        check(right, Some(right));
+        check("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", None);
+        check("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01, 00-4bf9", None);
+        assert_eq!(get_request("/", &[]).traceparent(), None);
     }
 
     #[test]

@@ -42,6 +42,7 @@ const PAGES: &[Route] = &[
     ("/projects", &["GET"]),
     ("/projects/{id}", &["GET"]),
     ("/queue", &["GET"]),
+    ("/story/{id}", &["GET"]),
     ("/webhooks", &["GET"]),
     ("/webhooks/deliveries", &["GET"]),
     ("/webhooks/deliveries/{id}", &["GET"]),

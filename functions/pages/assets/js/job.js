@@ -305,6 +305,7 @@ async function begin() {
 }
 
 setText($("crumb"), shortId(id));
+$("whole-story", HTMLAnchorElement).href = `/story/${encodeURIComponent(id)}`;
 setInterval(tick, 1000);
 // What a lost event would have said, a cheap 304 finds.
 setInterval(() => job && isActive(job) && !document.hidden && soon(), 20_000);

@@ -1,6 +1,5 @@
 //! How a webhook is printed: as one block of lines, in which untrusted text is escaped.
 
-use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reelhook_receiver::Refused;
@@ -8,53 +7,13 @@ use serde_json::Value;
 
 use super::request::Request;
 use super::verifier::Verdict;
+use crate::ui::Colours;
 use crate::{ui, visible};
 
 /// Printed bytes of a body.
 const PRINTED_BODY_BYTES: usize = 4096;
 /// Printed characters of a header.
 const PRINTED_HEADER_CHARS: usize = 200;
-
-/// Terminal colours, if they are enabled.
-#[derive(Clone, Copy, Debug)]
-pub struct Colours(bool);
-
-impl Colours {
-    /// No colours.
-    #[cfg(test)]
-    pub const PLAIN: Self = Self(false);
-
-    /// Enabled if standard output is a terminal with colours and `NO_COLOR` is not set (<https://no-color.org>).
-    pub fn of_stdout() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        Self(std::io::stdout().is_terminal() && !unwanted && !dumb)
-    }
-
-    fn with(self, code: u8, text: &str) -> String {
-        if self.0 && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    fn bold(self, text: &str) -> String {
-        self.with(1, text)
-    }
-
-    fn dim(self, text: &str) -> String {
-        self.with(2, text)
-    }
-
-    fn red(self, text: &str) -> String {
-        self.with(31, text)
-    }
-
-    fn green(self, text: &str) -> String {
-        self.with(32, text)
-    }
-
-    fn yellow(self, text: &str) -> String {
-        self.with(33, text)
-    }
-}
 
 /// A received webhook, as it is printed.
 pub struct Block<'a> {

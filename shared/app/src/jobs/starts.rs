@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{Event, FairShares, Ignored, Job, JobId, Policy, Status, Timestamp, WebUrl, cut, retry_after};
+use reelhook_domain::{
+    Event, FairShares, Ignored, Job, JobId, Policy, Status, Timestamp, TraceParent, WebUrl, cut, retry_after,
+};
 use reelhook_signing::{RunClaims, SignedToken, SigningKeys, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
@@ -117,11 +119,12 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
 
 /// Sends a claimed job to the worker, or to our own renderers; returns whether more jobs may be started.
 async fn start(ports: &StartPorts<'_>, job: Job) -> Result<bool, ChangeError> {
-    let (id, attempt, traceparent) = (job.id.clone(), job.run.attempt, job.origin.traceparent.clone());
+    let (id, attempt, trace) = (job.id.clone(), job.run.attempt, TraceParent::of_aggregate(&job));
+    let trace_id = trace.trace_id();
     let Some(url) = ports.worker.url.as_ref().filter(|_| job.plan().is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
         change_loaded(ports.jobs, ports.clock, ports.policy, job, &event).await?;
-        tracing::info!(job_id = %id, attempt, traceparent, "started a job on our own renderers");
+        tracing::info!(job_id = %id, attempt, trace_id, "started a job on our own renderers");
         return Ok(true);
     };
     let response = request_start(ports, &job, url).await;
@@ -138,7 +141,7 @@ async fn start(ports: &StartPorts<'_>, job: Job) -> Result<bool, ChangeError> {
         // The job was cancelled while the request to the worker was in progress.
         cancel_worker(ports.http, ports.worker, ports.clock.now(), &id, attempt, url).await;
     }
-    tracing::info!(job_id = %id, attempt, runs, traceparent, "sent a job to the worker");
+    tracing::info!(job_id = %id, attempt, runs, trace_id, "sent a job to the worker");
     Ok(runs)
 }
 
@@ -156,7 +159,7 @@ async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartRes
     let key = format!("{}.{}", job.id, job.run.attempt);
     let mut request = signed_post(url.clone(), &body, &key, ports.worker, ports.clock.now());
     request.headers.push(("idempotency-key".to_owned(), key));
-    request.headers.extend(job.origin.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
+    request.headers.push(("traceparent".to_owned(), TraceParent::of_aggregate(job).into()));
     read_response(ports.http.send(request).await, ports.clock.now())
 }
 

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use reelhook_domain::videos::film::{Film, Quality};
 use reelhook_domain::videos::render::{RenderPlan, Renderer};
-use reelhook_domain::{JobId, JobKind, Metadata, Origin, Policy, Priority, Request, WebUrl};
+use reelhook_domain::{JobId, JobKind, Metadata, Origin, Policy, Priority, Request, TraceParent, WebUrl};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
@@ -102,7 +102,8 @@ pub async fn submit_video(ports: &VideoRequestPorts<'_>, request: VideoRequest) 
     };
     let warnings = request.warnings;
     let submitted = submit_as(ports.jobs, now, ports.policy, id, submission, |job| {
-        tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "accepted a video");
+        let (id, caller, trace) = (&job.id, &job.origin.caller, TraceParent::of_aggregate(job));
+        tracing::info!(job_id = %id, caller, trace_id = trace.trace_id(), "accepted a video");
         json!(accepted(job, &expected, &warnings)).to_string()
     });
     let Submitted::Answer(body) = submitted.await? else { return Ok(VideoSubmitted::KeyReused) };

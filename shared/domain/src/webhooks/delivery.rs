@@ -7,7 +7,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use crate::{
     AdmissionRequest, Attempt, AttemptClaim, DeliveryId, EndpointId, EventId, OutboundEvent, Outcome, RateLimit,
-    ResponseClass, Schedule, Subject, Timestamp, WaitReason,
+    ResponseClass, Schedule, Subject, Timestamp, TraceParent, WaitReason,
 };
 
 /// The longest wait that a receiver can request.
@@ -116,6 +116,11 @@ pub enum NotSendable {
 }
 
 impl Delivery {
+    /// The trace of its webhooks.
+    pub fn trace(&self) -> TraceParent {
+        TraceParent::of_event(&self.event_id, &self.subject, self.traceparent.as_deref())
+    }
+
     /// Whether it may be sent now.
     ///
     /// # Errors

@@ -89,6 +89,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("/projects", &["GET"]),
     ("/projects/{id}", &["GET"]),
     ("/queue", &["GET"]),
+    ("/story/{id}", &["GET"]),
     ("/webhooks", &["GET"]),
     ("/webhooks/deliveries", &["GET"]),
     ("/webhooks/deliveries/{id}", &["GET"]),

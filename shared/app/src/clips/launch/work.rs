@@ -2,7 +2,7 @@
 
 use reelhook_domain::clips::event::{Event, LookedUp};
 use reelhook_domain::clips::queries::ClipWork;
-use reelhook_domain::{ClipJob, ClipJobId, RenderId};
+use reelhook_domain::{ClipJob, ClipJobId, RenderId, TraceParent};
 
 use crate::change::{ChangeError, Changed, change};
 use crate::circuit::{self, Results};
@@ -49,19 +49,20 @@ async fn submit(ports: &ClipLaunchPorts<'_>, id: &ClipJobId) -> Result<Answer<Op
     let Changed::Applied(job) = claimed else { return Ok(nothing) };
     // The claim is of the present submission, which may be a newer one than that which was due before.
     let Some(number) = job.run.engine.worker().map(|run| run.number) else { return Ok(nothing) };
-    let traceparent = job.origin.traceparent.as_deref();
+    let trace = TraceParent::of_aggregate(&*job);
+    let trace_id = trace.trace_id();
     let Answer { said, answered } = ports.client.submit(&job, number, ports.clock.now()).await;
     let event = match said {
         Submission::Accepted(worker_id) => {
-            tracing::info!(job_id = %id, number, %worker_id, traceparent, "submitted a clip job");
+            tracing::info!(job_id = %id, number, %worker_id, trace_id, "submitted a clip job");
             Event::Submitted { number, id: worker_id }
         }
         Submission::Refused { error, wait, permanent } => {
-            tracing::warn!(job_id = %id, number, permanent, traceparent, "the clipping worker refused a job");
+            tracing::warn!(job_id = %id, number, permanent, trace_id, "the clipping worker refused a job");
             Event::SubmissionRefused { number, error, wait, permanent }
         }
         Submission::Lost(reason) => {
-            tracing::warn!(job_id = %id, number, %reason, traceparent, "the answer to a submission was lost");
+            tracing::warn!(job_id = %id, number, %reason, trace_id, "the answer to a submission was lost");
             Event::SubmissionLost { number }
         }
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reelhook_domain::clips::request::{ClipRequest, Source};
-use reelhook_domain::{ClipJob, ClipJobId, Timestamp};
+use reelhook_domain::{ClipJob, ClipJobId, Timestamp, TraceParent};
 use reelhook_signing::{ClipClaims, SignedToken, SigningKeys};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -55,8 +55,7 @@ impl ClippingWorker {
     pub(super) fn submission(&self, job: &ClipJob, number: u32, now: Timestamp) -> OutboundRequest {
         let mut request = self.request(Method::Post, None);
         request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
-        let trace = job.origin.traceparent.iter();
-        request.headers.extend(trace.map(|trace| ("traceparent".to_owned(), trace.clone())));
+        request.headers.push(("traceparent".to_owned(), TraceParent::of_aggregate(job).into()));
         request.body = Bytes::from(self.body(job, number, now).to_string());
         request
     }

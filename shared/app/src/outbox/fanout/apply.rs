@@ -1,7 +1,7 @@
 //! Applies plans: writes rows first, then sends messages, and stops before the first plan that fails.
 
 use futures_util::StreamExt;
-use reelhook_domain::SlotRow;
+use reelhook_domain::{Delivery, SlotRow, TraceParent};
 
 use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
@@ -143,7 +143,9 @@ fn log_events(plans: &[Plan]) {
     for plan in plans {
         for event in &plan.events {
             let deliveries: Vec<String> = plan.deliveries_of(event).iter().map(ToString::to_string).collect();
-            tracing::info!(job_id = %event.subject, event_id = %event.id, delivery_ids = deliveries.join(" "),
+            let trace = plan.deliveries.iter().find(|delivery| delivery.event_id == event.id).map(Delivery::trace);
+            let trace_id = trace.as_ref().map(TraceParent::trace_id);
+            tracing::info!(job_id = %event.subject, event_id = %event.id, delivery_ids = deliveries.join(" "), trace_id,
                 "Sending webhook notifications for event: {} to {} endpoints", event.event.name(), deliveries.len());
         }
     }

@@ -1,5 +1,6 @@
 //! Submissions of tasks that are claimed: each is sent once, and its answer decides what becomes of the task.
 
+use reelhook_domain::TraceParent;
 use reelhook_domain::projects::event::Event;
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::scene::LongText;
@@ -35,21 +36,22 @@ pub(super) async fn submit(ports: &LaunchPorts<'_>, claimed: &ClaimedTask) -> Ou
     };
     let base = request.url.clone();
     let answer = Answer::read(ports.client.http.send(request).await, ports.clock.now());
-    let traceparent = project.origin.traceparent.as_deref();
+    let trace = TraceParent::of_aggregate(&**project);
+    let trace_id = trace.trace_id();
     let event = match answer.submission {
         Submission::Accepted(id) => {
-            tracing::info!(project_id = %project.id, %task, task_id = %id, traceparent, "submitted a task");
+            tracing::info!(project_id = %project.id, %task, task_id = %id, trace_id, "submitted a task");
             let named = ports.client.services.of(task.stage()).zip(answer.status_url.as_deref());
             let status_url = named.and_then(|(service, url)| service.status_url(&base, task.stage(), &id, url));
             Event::Submitted { task: task.clone(), id, status_url }
         }
         Submission::Refused { error, wait, permanent } => {
-            tracing::warn!(project_id = %project.id, %task, permanent, traceparent, "a service refused a task");
+            tracing::warn!(project_id = %project.id, %task, permanent, trace_id, "a service refused a task");
             let error = ports.client.services.concealed(task.stage(), &error);
             Event::SubmissionRefused { task: task.clone(), error, wait, permanent }
         }
         Submission::Lost(reason) => {
-            tracing::warn!(project_id = %project.id, %task, %reason, traceparent, "the answer to a submission was lost");
+            tracing::warn!(project_id = %project.id, %task, %reason, trace_id, "the answer to a submission was lost");
             Event::SubmissionLost { task: task.clone() }
         }
     };

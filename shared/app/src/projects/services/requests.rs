@@ -5,7 +5,7 @@ use reelhook_domain::projects::media::File;
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::scene::SceneKind;
 use reelhook_domain::projects::task::{Stage, Target, TaskRef};
-use reelhook_domain::{SceneId, Timestamp, WebUrl};
+use reelhook_domain::{SceneId, Timestamp, TraceParent, WebUrl};
 use serde_json::{Value, json};
 
 use crate::outbound::json::{seconds, without_nulls};
@@ -157,8 +157,7 @@ impl Form<'_> {
         let key = submission_name(&self.project.id, self.task);
         request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
         request.headers.push(("idempotency-key".to_owned(), key));
-        let trace = self.project.origin.traceparent.iter();
-        request.headers.extend(trace.map(|trace| ("traceparent".to_owned(), trace.clone())));
+        request.headers.push(("traceparent".to_owned(), TraceParent::of_aggregate(self.project).into()));
         request.body = Bytes::from(body.to_string());
         request
     }

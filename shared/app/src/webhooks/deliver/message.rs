@@ -175,7 +175,7 @@ fn notification(
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    headers.extend(delivery.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
+    headers.push(("traceparent".to_owned(), delivery.trace().into()));
     if let Some(keys) = &endpoint.signers.hmac {
         headers.push(("x-webhook-signature".to_owned(), streamgank::hex_signature(body.as_bytes(), keys)));
         headers.push(("webhook-signature".to_owned(), standard::sign(&id, now.seconds(), body.as_bytes(), keys)));
@@ -207,9 +207,7 @@ fn with_headers(
     if delivery.replay {
         add("webhook-replay", "true".to_owned());
     }
-    if let Some(trace) = &delivery.traceparent {
-        add("traceparent", trace.clone());
-    }
+    add("traceparent", delivery.trace().into());
     sign(&mut headers, endpoint.form.format, &endpoint.signers, signed);
     headers
 }

@@ -192,8 +192,10 @@ fn log(
     let name = &delivery.endpoint_name;
     let (ms, status, attempts) = (attempt.duration_ms, attempt.status, delivery.counted().max(1));
     let (delivery_id, event_id, job_id) = (delivery.id, &delivery.event_id, &delivery.subject);
+    let trace = delivery.trace();
+    let trace_id = trace.trace_id();
     if delivery.status == DeliveryStatus::Delivered {
-        tracing::info!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
+        tracing::info!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, trace_id,
             "Webhook delivered successfully: {name} ({ms}ms, status: {status})");
         return;
     }
@@ -205,10 +207,10 @@ fn log(
     if delivery.status == DeliveryStatus::Pending {
         let wait = delivery.next_attempt_at.millis_since(now);
         let total = endpoint.policy.schedule.retries() + 1;
-        tracing::warn!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
+        tracing::warn!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, trace_id,
             "Webhook delivery failed (attempt {attempts}/{total}): {name} - {problem}. Retrying in {wait}ms...");
     } else {
         tracing::error!(%delivery_id, %event_id, %job_id, endpoint = name, status, duration_ms = ms,
-            traceparent = delivery.traceparent, "Webhook delivery failed after {attempts} attempts: {code}");
+            trace_id, "Webhook delivery failed after {attempts} attempts: {code}");
     }
 }

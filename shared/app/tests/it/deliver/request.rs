@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reelhook_domain::DeliveryStatus;
+use reelhook_domain::{DeliveryStatus, TraceParent};
 use reelhook_signing::{SigningKeys, VerifyError, standard, streamgank};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, a_delivery, header, headers, keys, response};
 
@@ -160,11 +160,12 @@ async fn without_a_secret_an_operator_still_can_t_forge_a_signature() {
 }
 
 #[tokio::test]
-async fn a_job_without_a_trace_has_none_on_its_deliveries() {
+async fn a_delivery_without_a_trace_gets_the_one_of_its_job() {
     let (stack, delivery) = with_one(&[]);
     let untraced = reelhook_domain::Delivery { traceparent: None, version: 2, ..delivery.clone() };
     let store: &dyn reelhook_app::webhooks::deliver::SaveDeliveries = &*stack.deliveries;
     store.save_all(&[&untraced]).await.remove(0).unwrap();
     send(&stack, &delivery).await.unwrap();
-    assert!(!headers(&stack.http.only_request()).contains_key("traceparent"));
+    let own = TraceParent::of(delivery.subject.as_str(), None);
+    assert_eq!(header(&stack.http.only_request(), "traceparent"), own.to_string());
 }

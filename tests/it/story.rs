@@ -1,0 +1,173 @@
+//! The story of a job in which everything goes wrong, and of the webhook about it: nothing that happened is missing.
+
+use reelhook_domain::{Delivery, OutboundEvent};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::aws::kill;
+use crate::cost::log_path;
+use crate::stack::{JsonText as _, Stack, read};
+use crate::videos::{film, until};
+
+/// The trace of the client's request.
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// The trace's id.
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+/// A receiver of this test alone.
+const DEAD: &str = "dead";
+/// Scenes that can be made, before one that can't: more than renderers work at once.
+const SCENES: usize = 5;
+
+/// Orders a video whose last scene can't be made, for a receiver that does not respond.
+async fn order(stack: &Stack) -> String {
+    let mut wanted = film(SCENES + 1, 3.0);
+    wanted["scenes"][SCENES]["content"]["images"] = json!(["http://no.such.invalid/a.png"]);
+    wanted["webhookUrl"] = json!(format!("{}/hooks/{DEAD}", stack.studio));
+    let request = stack.request(Method::POST, "/api/generate-video-async").header("traceparent", TRACE);
+    let (status, answer) = read(request.json_text(&wanted).send().await.expect("an answer")).await;
+    assert_eq!(status, 202, "{answer}");
+    answer["jobId"].as_str().expect("an id").to_owned()
+}
+
+/// Whether a renderer has claimed a piece of a job and has not reported it.
+async fn is_claimed(stack: &Stack, id: &str) -> bool {
+    let job = stack.stored(id).await;
+    let pieces = job.run.engine.pieces().and_then(|run| run.pieces.as_ref());
+    pieces.is_some_and(|pieces| pieces.list.iter().any(|piece| piece.claim.is_some()))
+}
+
+/// Kills the renderers while one of them works on a piece of a job.
+async fn kill_renderer(stack: &Stack, id: &str) {
+    stack
+        .eventually("a renderer that is killed at its piece", || async {
+            if !is_claimed(stack, id).await {
+                return None;
+            }
+            let killed = stack.aws.processes("render").into_iter().filter(|pid| kill(*pid)).count();
+            // A piece may have been reported in between: what is claimed now has lost its renderer.
+            (killed > 0 && is_claimed(stack, id).await).then_some(())
+        })
+        .await;
+}
+
+/// The delivery of `video.failed` to the client, once it satisfies `condition`.
+async fn delivery(stack: &Stack, id: &str, what: &str, condition: impl Fn(&Delivery) -> bool) -> Delivery {
+    stack
+        .eventually(what, || async {
+            let deliveries = stack.aws.deliveries_of(&[id.to_owned()]).await.into_iter();
+            let mut own = deliveries.filter(|one| one.event == OutboundEvent::VideoFailed);
+            own.find(|one| one.endpoint_name == "webhookUrl").filter(|one| condition(one))
+        })
+        .await
+}
+
+/// What `cargo xtask story` tells.
+async fn story(stack: &Stack, about: &[&str]) -> Value {
+    let log = log_path();
+    let mut arguments = vec!["story", "--function-log", log.to_str().expect("UTF-8")];
+    arguments.extend(about);
+    stack.operate(&arguments).await
+}
+
+/// Whether something was told: where it comes from, its level, and a part of its text.
+fn tells(told: &Value, (source, level, part): (&str, &str, &str)) -> bool {
+    let entries = told["entries"].as_array().expect("entries");
+    entries.iter().any(|entry| {
+        let text = entry["text"].as_str().expect("a text");
+        entry["source"] == source && entry["level"] == level && text.contains(part)
+    })
+}
+
+#[tokio::test]
+async fn a_failed_render_a_dead_receiver_and_a_killed_renderer_are_all_in_the_story() {
+    let stack = Stack::open().await;
+    stack.control(&format!("hooks/{DEAD}"), json!({ "close": true })).await;
+    let id = order(&stack).await;
+    kill_renderer(&stack, &id).await;
+    until(&stack, &id, "failed").await;
+    delivery(&stack, &id, "an attempt at the dead receiver", |one| {
+        one.last.as_ref().is_some_and(|attempt| attempt.result.is_some())
+    })
+    .await;
+    // The emulator writes what a run logged when the run ends.
+    let written = [
+        ("Render", "warning", "a piece failed"),
+        ("Dispatcher", "warning", "Webhook delivery failed (attempt 1/4): webhookUrl"),
+    ];
+    let told = stack
+        .eventually("the lines of renderer and dispatcher", || async {
+            let told = story(&stack, &["--", &id]).await;
+            written.into_iter().all(|line| tells(&told, line)).then_some(told)
+        })
+        .await;
+    println!("{told:#}");
+    for expected in [
+        ("job", "info", "Created by caller"),
+        ("log", "info", "Job added to the queue"),
+        ("Videos", "info", "accepted a video"),
+        ("Worker", "info", "started a job on our own renderers"),
+        ("live", "info", "processing"),
+        ("version", "info", "neither logged nor shown"),
+        ("Render", "info", "claimed a piece"),
+        ("Render", "error", "The run ended with error"),
+        ("log", "warning", "lost"),
+        ("Render", "info", "reported a piece"),
+        ("log", "error", "no.such.invalid"),
+        ("live", "error", "failed"),
+        ("webhook", "info", "video.failed for"),
+        ("Fanout", "info", "Sending webhook notifications for event: video.failed"),
+        ("delivery", "warning", "video.failed to webhookUrl"),
+    ] {
+        assert!(tells(&told, expected), "{expected:?} is missing");
+    }
+    assert_eq!(told["missing"], json!([]));
+    assert_eq!((&told["of"]["status"], &told["of"]["trace_id"]), (&json!("failed"), &json!(TRACE_ID)));
+    assert!(told["of"]["error"].as_str().is_some_and(|error| error.contains("no.such.invalid")), "{}", told["of"]);
+    let entries = told["entries"].as_array().expect("entries").iter();
+    let traces: Vec<&str> = entries.filter_map(|entry| entry["fields"]["trace_id"].as_str()).collect();
+    assert!(traces.len() > 5 && traces.iter().all(|trace| *trace == TRACE_ID), "{traces:?}");
+    let now = told["now"].as_array().expect("a list");
+    assert!(now.iter().any(|one| one["text"].as_str().is_some_and(|text| text.contains("attempt 2 at"))), "{now:?}");
+
+    // The receiver is repaired, and the webhook is sent again.
+    stack.control(&format!("hooks/{DEAD}"), json!({})).await;
+    let waiting = delivery(&stack, &id, "the delivery", |_| true).await.id.to_string();
+    let (status, answer) = stack.post(&format!("/api/webhooks/deliveries/{waiting}/retry"), &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    delivery(&stack, &id, "an accepted webhook", |one| one.finished_at.is_some()).await;
+    let told = story(&stack, &["--delivery", "--", &waiting]).await;
+    assert_eq!((&told["of"]["status"], &told["of"]["subject"]), (&json!("delivered"), &json!(id)));
+    assert_eq!(told["of"]["trace_id"], TRACE_ID);
+    for expected in [
+        ("webhook", "info", "video.failed for"),
+        ("delivery", "warning", "attempt 1 got no response"),
+        ("delivery", "success", "attempt 2 answered 200"),
+    ] {
+        assert!(tells(&told, expected), "{expected:?} is missing: {told:#}");
+    }
+    let arrived = stack
+        .eventually("the webhook is verified", || async {
+            let arrived = stack.webhooks(DEAD, &id).await;
+            arrived.into_iter().find(|one| one["body"]["status"] == "failed" && one["answered"] == 200)
+        })
+        .await;
+    assert_eq!(arrived["headers"]["traceparent"], TRACE);
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn a_job_without_a_trace_gets_one_that_its_worker_and_its_receivers_share() {
+    let stack = Stack::open().await;
+    let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+    stack.until_status(&job, "completed").await;
+    let webhook = stack.webhook("main", &job, "job.extraction_completed").await;
+    let trace = webhook["headers"]["traceparent"].as_str().expect("a trace").to_owned();
+    assert!(trace.starts_with("00-") && trace.ends_with("-00") && trace.len() == TRACE.len(), "{trace}");
+    let told = story(&stack, &["--", &job]).await;
+    assert_eq!(told["of"]["trace_id"], trace[3..35]);
+    let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
+    assert_eq!(seen["posts"][0]["traceparent"], trace, "{seen:#}");
+    let other = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+    assert_ne!(story(&stack, &["--", &other]).await["of"]["trace_id"], trace[3..35]);
+    stack.until_status(&other, "completed").await;
+}
