@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
 use sha2::Sha256;
+use tokio::runtime::Runtime;
 
 use super::*;
 
@@ -39,35 +40,46 @@ struct Listening {
     _runtime: Runtime,
 }
 
+/// What a test changes about a receiver.
+struct Settings {
+    answer: u16,
+    fail: u64,
+    slow_ms: u64,
+    form: Form,
+    forward: Option<Forward>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let form = Form::Text { colours: Colours::PLAIN, raw: false };
+        Self { answer: 200, fail: 0, slow_ms: 0, form, forward: None }
+    }
+}
+
 impl Listening {
     fn with(verifier: Verifier) -> Self {
         Self::new(verifier, REQUEST_TIMEOUT, |_| {})
     }
 
-    fn new(verifier: Verifier, request_timeout: Duration, set: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Self::options();
-        set(&mut options);
+    fn new(verifier: Verifier, request_timeout: Duration, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        set(&mut settings);
+        let Settings { answer, fail, slow_ms, form, forward } = settings;
         let printed = Printed::default();
-        let state = Mutex::new(State::new(&options, Box::new(printed.clone())));
-        let receiver = Arc::new(Receiver { options, verifier, colours: Colours::PLAIN, request_timeout, state });
+        let receiver = Arc::new(Receiver {
+            answers: AnswerOptions { answer, fail, slow_ms },
+            form,
+            verifier,
+            forward,
+            request_timeout,
+            closed: Notify::new(),
+            state: Mutex::new(State::new(fail, Box::new(printed.clone()))),
+        });
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         runtime.spawn(receiver.accept(listener));
         Self { port, printed, _runtime: runtime }
-    }
-
-    fn options() -> Options {
-        Options {
-            port: 0,
-            secrets: Vec::new(),
-            public_keys: Vec::new(),
-            keys_url: None,
-            answer: 200,
-            fail: 0,
-            slow_ms: 0,
-            raw: false,
-        }
     }
 
     /// The whole response to these bytes.
@@ -238,7 +250,7 @@ fn an_unverified_webhook_is_shown_with_the_reason_and_gets_the_usual_response() 
         (signed_at(now() + 400, SECRET, "wh_1", BODY), "the webhook is from the future"),
     ];
     for (headers, reason) in cases {
-        let listening = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |options| options.answer = 204);
+        let listening = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |settings| settings.answer = 204);
         assert_eq!(listening.post(&headers, BODY), 204);
         let printed = listening.printed();
         assert_eq!(line(&printed, "NOT VERIFIED"), Some(reason), "{printed}");
@@ -313,8 +325,8 @@ fn invalid_keys_are_named_by_their_number_and_not_repeated() {
 
 #[test]
 fn the_first_webhooks_fail_as_requested() {
-    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |options| {
-        (options.fail, options.answer, options.slow_ms) = (2, 503, 30);
+    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |settings| {
+        (settings.fail, settings.answer, settings.slow_ms) = (2, 503, 30);
     });
     let began = Instant::now();
     assert_eq!([(); 4].map(|()| listening.post(&[], BODY)), [500, 500, 503, 503]);
@@ -343,7 +355,7 @@ fn large_and_malformed_requests_are_rejected_and_the_next_one_is_accepted() {
     assert!(
         listening
             .response(b"GET / HTTP/1.1\r\n\r\n")
-            .ends_with("\r\n\r\ncargo xtask listen: POST webhooks to this URL\n")
+            .ends_with("\r\n\r\nreelhook listen: POST webhooks to this URL\n")
     );
     assert_eq!(listening.post(&[], "{}"), 200);
 }
@@ -420,7 +432,9 @@ fn chunks_are_joined_before_verification() {
 
 #[test]
 fn long_bodies_are_truncated_and_raw_ones_stay_unformatted() {
-    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |options| options.raw = true);
+    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |settings| {
+        settings.form = Form::Text { colours: Colours::PLAIN, raw: true };
+    });
     let text = format!("{}é{}", "x".repeat(4095), "y".repeat(1000));
     listening.post(&[], &text);
     let printed = listening.printed();
@@ -457,7 +471,59 @@ fn a_closed_output_is_noticed() {
             Ok(())
         }
     }
-    let mut state = State::new(&Listening::options(), Box::new(Gone));
-    state.print("x");
-    assert!(state.is_output_closed);
+    let receiver = Receiver {
+        answers: AnswerOptions { answer: 200, fail: 0, slow_ms: 0 },
+        form: Form::Json,
+        verifier: verifier(&[], &[]),
+        forward: None,
+        request_timeout: REQUEST_TIMEOUT,
+        closed: Notify::new(),
+        state: Mutex::new(State::new(0, Box::new(Gone))),
+    };
+    receiver.print(&mut receiver.state(), "x");
+    // The notice waits for the one who asks.
+    let noticed = timeout(DEADLINE, receiver.closed.notified());
+    assert!(Runtime::new().unwrap().block_on(noticed).is_ok());
+}
+
+#[test]
+fn webhooks_are_json_on_one_line_each() {
+    let listening = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |settings| settings.form = Form::Json);
+    listening.post(&signed(SECRET, "wh_1", BODY), BODY);
+    listening.post(&signed(OTHER, "wh_2", "\u{9b}1m"), "\u{9b}1m");
+    let printed = listening.printed();
+    let all: Vec<serde_json::Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(all.len(), 2, "{printed}");
+    assert_eq!((&all[0]["event"], &all[0]["verified"]), (&json!("job.completed"), &json!(true)));
+    assert_eq!(all[0]["signedBy"], json!(["v1 by secret 1"]));
+    assert_eq!(all[0]["body"]["data"]["job_id"], "job_1");
+    assert_eq!((&all[1]["verified"], &all[1]["body"]), (&json!(false), &json!("\u{9b}1m")));
+    assert!(all[1]["reason"].as_str().unwrap().starts_with("the signature does not match"), "{printed}");
+    assert!(!printed.contains('\u{9b}'), "{printed:?}");
+}
+
+#[test]
+fn a_webhook_is_passed_on_as_it_came_and_answered_as_the_other_receiver_answers() {
+    let second = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |settings| settings.answer = 410);
+    let url = Url::parse(&format!("http://127.0.0.1:{}/hooks", second.port)).unwrap();
+    let first = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |settings| {
+        (settings.fail, settings.forward) = (1, Some(Forward::new(url).unwrap()));
+    });
+    assert_eq!(first.post(&signed(SECRET, "wh_0", BODY), BODY), 500);
+    assert_eq!(first.post(&signed(SECRET, "wh_1", BODY), BODY), 410);
+    let printed = second.printed();
+    assert_eq!(line(&printed, "webhook-id"), Some("wh_1"), "the one that failed is not passed on");
+    assert_eq!(line(&printed, "verified"), Some("v1 by secret 1"));
+    assert!(printed.contains("job.completed  /hooks  answered 410\n"), "{printed}");
+}
+
+#[test]
+fn a_receiver_that_is_not_there_is_a_failed_attempt() {
+    let closed = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let url = Url::parse(&format!("http://127.0.0.1:{closed}/")).unwrap();
+    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |settings| {
+        settings.forward = Some(Forward::new(url).unwrap());
+    });
+    assert_eq!(listening.post(&[], BODY), 502);
+    assert!(listening.printed().contains("can't be reached"), "{}", listening.printed());
 }
