@@ -30,7 +30,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     #[command(flatten)]
-    connection: config::Options,
+    connection: config::ApiOptions,
     /// Print results as JSON: one value, or one value a line. Messages are on standard error
     #[arg(long, global = true)]
     json: bool,

@@ -20,7 +20,7 @@ const MAX_FILE: u64 = 64 * 1024;
 
 /// What the command line says about the API.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Options {
+pub struct ApiOptions {
     /// Address of the API, such as `https://….execute-api.eu-central-1.amazonaws.com`. Its key is in `REELHOOK_KEY`
     #[arg(long, global = true, value_name = "URL", env = "REELHOOK_URL")]
     url: Option<String>,
@@ -68,7 +68,7 @@ struct Profile {
 }
 
 /// The connection that options, environment and file name.
-pub fn connection(options: &Options) -> Result<Connection, Failure> {
+pub fn connection(options: &ApiOptions) -> Result<Connection, Failure> {
     let path = path(options)?;
     let file = match &path {
         Some(path) => read(path, options.config.is_some())?,
@@ -79,7 +79,7 @@ pub fn connection(options: &Options) -> Result<Connection, Failure> {
 }
 
 /// The path of the file; none if this user has no folder for it.
-fn path(options: &Options) -> Result<Option<PathBuf>, Failure> {
+fn path(options: &ApiOptions) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = &options.config {
         return Ok(Some(path.clone()));
     }
@@ -138,7 +138,7 @@ fn open_to_others(_: &Metadata) -> Option<u32> {
 }
 
 /// A key belongs to the address beside it: that of a profile is never sent to an address from elsewhere.
-fn resolve(options: &Options, key: Option<String>, file: &File, path: Option<&Path>) -> Result<Connection, Failure> {
+fn resolve(options: &ApiOptions, key: Option<String>, file: &File, path: Option<&Path>) -> Result<Connection, Failure> {
     let profile = profile(options, file)?;
     let (url, profile) = match (&options.url, profile) {
         (Some(url), Some(profile)) if *url == profile.url => (url, Some(profile)),
@@ -171,7 +171,7 @@ fn resolve(options: &Options, key: Option<String>, file: &File, path: Option<&Pa
 }
 
 /// The profile that is named, else the default.
-fn profile<'a>(options: &Options, file: &'a File) -> Result<Option<&'a Profile>, Failure> {
+fn profile<'a>(options: &ApiOptions, file: &'a File) -> Result<Option<&'a Profile>, Failure> {
     let Some(name) = options.profile.as_ref().or(file.profile.as_ref()) else {
         return Ok(file.profiles.get(DEFAULT_PROFILE));
     };
@@ -225,15 +225,15 @@ url = "http://api.example"
 key = "rk_plain"
 "#;
 
-    fn resolved(options: &Options, key: Option<&str>, file: &str) -> Result<(String, Option<String>), String> {
+    fn resolved(options: &ApiOptions, key: Option<&str>, file: &str) -> Result<(String, Option<String>), String> {
         let file: File = toml::from_str(file).unwrap();
         let connection = resolve(options, key.map(str::to_owned), &file, Some(Path::new("/c.toml")));
         let shown = |found: Connection| (found.url.to_string(), found.key.map(|key| key.expose_secret().to_owned()));
         connection.map(shown).map_err(|failure| failure.to_string())
     }
 
-    fn with(url: Option<&str>, profile: Option<&str>) -> Options {
-        Options { url: url.map(str::to_owned), profile: profile.map(str::to_owned), ..Options::default() }
+    fn with(url: Option<&str>, profile: Option<&str>) -> ApiOptions {
+        ApiOptions { url: url.map(str::to_owned), profile: profile.map(str::to_owned), ..ApiOptions::default() }
     }
 
     fn found(url: &str, key: Option<&str>) -> Result<(String, Option<String>), String> {
@@ -255,7 +255,7 @@ key = "rk_plain"
         let other = with(Some("https://other.example"), None);
         assert_eq!(resolved(&other, None, FILE), found("https://other.example/", None));
         assert_eq!(resolved(&other, Some("rk_env"), FILE), found("https://other.example/", Some("rk_env")));
-        let stream = Options { stream_url: Some("https://other.example".to_owned()), ..Options::default() };
+        let stream = ApiOptions { stream_url: Some("https://other.example".to_owned()), ..ApiOptions::default() };
         assert!(resolved(&stream, None, FILE).unwrap_err().starts_with("REELHOOK_STREAM_URL belongs to"));
         let same = with(Some("https://api.example"), None);
         assert_eq!(resolved(&same, None, FILE), found("https://api.example/", Some("rk_prod")));
@@ -272,7 +272,7 @@ key = "rk_plain"
 
     #[test]
     fn what_is_missing_or_wrong_is_named() {
-        let error = |options: &Options, file| resolved(options, None, file).unwrap_err();
+        let error = |options: &ApiOptions, file| resolved(options, None, file).unwrap_err();
         assert!(error(&with(None, None), "").contains("set REELHOOK_URL, or `url` of a profile in /c.toml"));
         assert!(error(&with(None, Some("test")), FILE).ends_with("the file has: local, plain, prod"));
         for url in ["api.example", "ftp://api.example", "https://user:pw@api.example", "https://api.example/?a=b"] {

@@ -27,7 +27,7 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How something is followed.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Options {
+pub struct FollowOptions {
     /// Read the state every two seconds instead of following live events
     #[arg(long)]
     poll: bool,
@@ -48,7 +48,7 @@ pub async fn follow(
     output: &Output,
     family: &'static dyn Family,
     state: State,
-    options: &Options,
+    options: &FollowOptions,
 ) -> Result<State, Failure> {
     let id = state.id.clone();
     output.when_interrupted(format!(

@@ -33,7 +33,7 @@ use crate::output::Output;
 
 use block::{Block, Colours};
 use forward::Forward;
-use register::Registration;
+use register::{RegisterOptions, Registration};
 use request::Request;
 use verifier::{NamedKey, PublishedKeys, Verdict, Verifier};
 
@@ -84,7 +84,7 @@ pub struct Options {
     #[command(flatten)]
     answers: AnswerOptions,
     #[command(flatten)]
-    registration: register::Options,
+    registration: RegisterOptions,
     /// POST each webhook to this URL with the headers and bytes that came, and answer with the status of its answer
     #[arg(long, value_name = "URL", conflicts_with = "answer")]
     forward_to: Option<Url>,
@@ -151,7 +151,11 @@ pub async fn run(
     introduce(options, port, &verifier);
     let receiver = Arc::new(Receiver {
         answers: options.answers.clone(),
-        form: if output.is_json() { Form::Json } else { Form::Text { colours: Colours::of_stdout(), raw: options.raw } },
+        form: if output.is_json() {
+            Form::Json
+        } else {
+            Form::Text { colours: Colours::of_stdout(), raw: options.raw }
+        },
         verifier,
         forward,
         request_timeout: REQUEST_TIMEOUT,

@@ -166,6 +166,9 @@ mod tests {
         assert_eq!(attempt(&answered), expected);
         let lost = json!({ "number": 2, "startedAt": "t", "outcome": "no_answer", "status": 0, "error": "ETIMEDOUT" });
         assert_eq!(attempt(&lost), "attempt 2 at t: no answer: ETIMEDOUT");
-        assert_eq!(attempt(&json!({ "number": 3, "startedAt": "t", "outcome": "unknown" })), "attempt 3 at t: its result is not known");
+        assert_eq!(
+            attempt(&json!({ "number": 3, "startedAt": "t", "outcome": "unknown" })),
+            "attempt 3 at t: its result is not known"
+        );
     }
 }

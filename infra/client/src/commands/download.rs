@@ -91,7 +91,8 @@ impl Place {
         match files.as_slice() {
             [file] => Ok(vec![(*file, to.to_owned())]),
             _ => {
-                let sentence = format!("there are {} files: --to must be a directory, or choose with --only", files.len());
+                let sentence =
+                    format!("there are {} files: --to must be a directory, or choose with --only", files.len());
                 Err(Failure::Usage(sentence))
             }
         }

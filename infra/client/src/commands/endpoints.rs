@@ -330,7 +330,8 @@ mod tests {
 
     #[test]
     fn a_rotation_shows_no_secret() {
-        let answer = json!({ "success": true, "secrets": [{ "id": "sec_1", "secret": "whsec_AAAA", "expiresAt": null }] });
+        let answer =
+            json!({ "success": true, "secrets": [{ "id": "sec_1", "secret": "whsec_AAAA", "expiresAt": null }] });
         let shown = without_secrets(answer);
         assert_eq!(shown, json!({ "success": true, "secrets": [{ "id": "sec_1", "expiresAt": null }] }));
     }

@@ -132,13 +132,15 @@ mod tests {
             dry_run: true,
             detach: false,
         };
-        let expected = json!({ "from": "2026-11-22T04:00:00Z", "endpoint": "webhook_2", "status": ["exhausted"], "dryRun": true });
+        let expected =
+            json!({ "from": "2026-11-22T04:00:00Z", "endpoint": "webhook_2", "status": ["exhausted"], "dryRun": true });
         assert_eq!(Value::Object(options.range()), expected);
     }
 
     #[test]
     fn a_recovery_is_shown_on_a_line() {
-        let recovery = json!({ "id": "rec_1", "status": "done", "dryRun": false, "examined": 120, "matched": 14, "replayed": 12 });
+        let recovery =
+            json!({ "id": "rec_1", "status": "done", "dryRun": false, "examined": 120, "matched": 14, "replayed": 12 });
         assert_eq!(described(&recovery), ["rec_1 done: 120 examined, 14 matched, 12 sent again"]);
     }
 }

@@ -8,7 +8,7 @@ use crate::api::{Api, Call};
 use crate::commands::watch::Then;
 use crate::failure::Failure;
 use crate::families::{self, clips, job, project, video};
-use crate::follow::{self, follow};
+use crate::follow::{FollowOptions, follow};
 use crate::input::{Id, Pair, object};
 use crate::output::Output;
 
@@ -82,7 +82,7 @@ pub async fn run(api: &Api, output: &Output, options: &Options) -> Result<(), Fa
     }
     output.say(format!("Submitted {}", id.as_str()));
     let (family, state) = families::find(api, &id).await?;
-    let ended = follow(api, output, family, state, &follow::Options::default()).await?;
+    let ended = follow(api, output, family, state, &FollowOptions::default()).await?;
     then.run(api, output, &ended).await
 }
 

@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::commands::download;
 use crate::failure::Failure;
 use crate::families;
-use crate::follow::{self, follow, verdict};
+use crate::follow::{FollowOptions, follow, verdict};
 use crate::input::Id;
 use crate::output::Output;
 
@@ -26,7 +26,7 @@ pub struct Options {
     /// Id of a job, video, project or clip job
     id: Id,
     #[command(flatten)]
-    follow: follow::Options,
+    follow: FollowOptions,
     #[command(flatten)]
     then: Then,
 }
@@ -58,12 +58,7 @@ impl Then {
     }
 
     /// The result of what was followed, and its files.
-    pub async fn run(
-        &self,
-        api: &Api,
-        output: &Output,
-        ended: &families::family::State,
-    ) -> Result<(), Failure> {
+    pub async fn run(&self, api: &Api, output: &Output, ended: &families::family::State) -> Result<(), Failure> {
         verdict(ended)?;
         if !self.download {
             output.say(format!("{} is {}: `reelhook download {}` saves its videos.", ended.id, ended.status, ended.id));

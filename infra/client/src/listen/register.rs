@@ -23,7 +23,7 @@ const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether and how an endpoint is registered.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Options {
+pub struct RegisterOptions {
     /// Register an endpoint for this receiver, and delete it at the end
     #[arg(long)]
     register: bool,
@@ -35,7 +35,7 @@ pub struct Options {
     public_url: Option<Url>,
 }
 
-impl Options {
+impl RegisterOptions {
     /// Whether an endpoint is registered.
     pub fn is_wanted(&self) -> bool {
         self.register
@@ -45,14 +45,14 @@ impl Options {
 /// An endpoint that is to be registered.
 pub struct Registration {
     api: Api,
-    options: Options,
+    options: RegisterOptions,
     secret: String,
     id: OnceLock<Id>,
 }
 
 impl Registration {
     /// Makes its secret, of 244 random bits.
-    pub fn new(api: Api, options: &Options) -> Self {
+    pub fn new(api: Api, options: &RegisterOptions) -> Self {
         let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
         let secret = format!("whsec_{}", STANDARD.encode(random));
         Self { api, options: options.clone(), secret, id: OnceLock::new() }

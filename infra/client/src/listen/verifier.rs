@@ -10,7 +10,6 @@ use reelhook_terminal::ui;
 use serde_json::Value;
 use sha2::Sha256;
 
-
 /// Minimum time between two reads of published keys: anybody can send signatures that match none.
 const REREAD_INTERVAL: Duration = Duration::from_secs(60);
 
