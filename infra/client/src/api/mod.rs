@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long nothing may arrive: a stream has a heartbeat every 15 s, and a request for a video waits for 25 s.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a request is sent at most.
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 4;
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// An answer has at most this many bytes.

@@ -19,7 +19,7 @@ pub struct Request {
 impl Request {
     /// A header; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
 
     pub fn json(&self) -> Value {
@@ -78,7 +78,7 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (seen, answer, stream) = (Arc::clone(&seen), Arc::clone(&answer), stream.unwrap());
-                thread::spawn(move || serve(stream, &seen, answer.as_ref()));
+                thread::spawn(move || serve(stream, &seen, &*answer));
             }
         });
         Self { url, requests }
@@ -88,7 +88,8 @@ impl Server {
     pub fn scripted(script: Vec<(&'static str, Vec<Reply>)>) -> Self {
         Self::start(move |request, before| {
             let replies = script.iter().find(|(line, _)| *line == request.line).map(|(_, replies)| replies);
-            let missing = serde_json::json!({ "error": format!("{} is not scripted", request.line), "code": "unknown_route" });
+            let missing =
+                serde_json::json!({ "error": format!("{} is not scripted", request.line), "code": "unknown_route" });
             replies.map_or_else(|| Reply::json(404, &missing), |replies| replies[before.min(replies.len() - 1)].clone())
         })
     }
@@ -111,11 +112,7 @@ impl Server {
     }
 }
 
-fn serve(
-    mut stream: TcpStream,
-    seen: &Mutex<Vec<Request>>,
-    answer: &(impl Fn(&Request, usize) -> Reply + ?Sized),
-) {
+fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &(impl Fn(&Request, usize) -> Reply + ?Sized)) {
     let Some(request) = read(&stream) else { return };
     let before = {
         let mut seen = seen.lock().unwrap();
@@ -149,7 +146,8 @@ fn read(stream: &TcpStream) -> Option<Request> {
     let fields = lines.iter().skip(1).filter_map(|line| line.split_once(':'));
     let headers: Vec<(String, String)> =
         fields.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
+    let length =
+        headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request { line, headers, body })

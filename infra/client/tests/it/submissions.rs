@@ -26,7 +26,8 @@ fn a_job_is_submitted_with_the_key_and_an_idempotency_key() {
 
 #[test]
 fn a_video_is_submitted_from_a_file() {
-    let answer = json!({ "success": true, "jobId": UUID, "status": "queued", "warnings": ["theme: `marine` is not known"] });
+    let answer =
+        json!({ "success": true, "jobId": UUID, "status": "queued", "warnings": ["theme: `marine` is not known"] });
     let server = Server::scripted(vec![("POST /api/generate-flexible-video", vec![Reply::json(202, &answer)])]);
     let place = Place::new();
     let film = include_str!("../../../../examples/film.json");
@@ -70,7 +71,8 @@ fn a_file_is_uploaded_for_a_clip_job_without_the_key() {
     let sent = store.only("PUT /uploads/a.mp4?signature=s");
     assert_eq!((sent.body.as_slice(), sent.header("content-type")), (&b"12345"[..], "video/mp4"));
     assert_eq!((sent.header("content-length"), sent.header("authorization")), ("5", ""));
-    let body = json!({ "videoUrl": "uploads/a.mp4", "requestedClipCount": 3, "ranges": [{ "start": 60.0, "end": 300.0 }] });
+    let body =
+        json!({ "videoUrl": "uploads/a.mp4", "requestedClipCount": 3, "ranges": [{ "start": 60.0, "end": 300.0 }] });
     assert_eq!(server.only("POST /api/ai-clipping-agent/jobs").json(), body);
 }
 
