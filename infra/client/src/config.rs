@@ -140,7 +140,10 @@ fn open_to_others(_: &Metadata) -> Option<u32> {
 /// A key belongs to the address beside it: that of a profile is never sent to an address from elsewhere.
 fn resolve(options: &ApiOptions, key: Option<String>, file: &File, path: Option<&Path>) -> Result<Connection, Failure> {
     let profile = profile(options, file)?;
-    let (url, profile) = match (&options.url, profile) {
+    // A variable that is empty counts as absent.
+    let named = options.url.as_ref().filter(|url| !url.is_empty());
+    let named_stream = options.stream_url.as_ref().filter(|url| !url.is_empty());
+    let (url, profile) = match (named, profile) {
         (Some(url), Some(profile)) if *url == profile.url => (url, Some(profile)),
         (Some(url), _) => (url, None),
         (None, Some(profile)) => (&profile.url, Some(profile)),
@@ -153,11 +156,11 @@ fn resolve(options: &ApiOptions, key: Option<String>, file: &File, path: Option<
     };
     let url = address("url", url)?;
     let own_stream = profile.and_then(|profile| profile.stream_url.as_ref());
-    if options.url.is_none() && options.stream_url.as_ref().is_some_and(|named| Some(named) != own_stream) {
+    if named.is_none() && named_stream.is_some_and(|url| Some(url) != own_stream) {
         let sentence = "REELHOOK_STREAM_URL belongs to REELHOOK_URL; for a profile, set its `stream_url`";
         return Err(Failure::Usage(sentence.to_owned()));
     }
-    let stream_url = options.stream_url.as_ref().or(own_stream);
+    let stream_url = named_stream.or(own_stream);
     let stream_url = stream_url.map(|url| address("stream_url", url)).transpose()?;
     let key = key.or_else(|| profile?.key.clone().filter(|key| !key.is_empty()));
     let allow_http = profile.is_some_and(|profile| profile.allow_http);

@@ -67,8 +67,10 @@ fn a_rotation_prints_no_secret_and_secret_does() {
         ("GET /api/webhooks/endpoints/ep_1/secret", vec![Reply::json(200, &secrets)]),
     ]);
     let place = Place::new();
-    for extra in [&[][..], &["--json"]] {
-        let ended = place.run(&server.url, &[&["endpoints", "rotate-secret", "ep_1", "--grace", "2h"], extra].concat());
+    let extras: [&[&str]; 2] = [&[], &["--json"]];
+    for extra in extras {
+        let ended =
+            place.run(&server.url, &[&["endpoints", "rotate-secret", "ep_1", "--grace", "2h"][..], extra].concat());
         assert_eq!(ended.code, 0, "{ended:?}");
         assert!(ended.out.contains("sec_2") && !ended.out.contains("whsec_"), "{}", ended.out);
     }

@@ -16,7 +16,7 @@ fn api() -> Server {
 }
 
 fn start(place: &Place, server: &Server, more: &[&str]) -> Running {
-    let command: Command = place.command(&server.url, &[&["listen", "--port", "0", "--register"], more].concat());
+    let command: Command = place.command(&server.url, &[&["listen", "--port", "0", "--register"][..], more].concat());
     Running::start(command)
 }
 
