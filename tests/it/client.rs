@@ -86,7 +86,7 @@ async fn a_person_with_only_a_key_makes_videos_and_looks_after_webhooks() {
     // A job is followed by its live events, and its end is the end of the command.
     let parameters =
         ["--country", "US", "--platform", "netflix", "--genre", "Horror", "--template", "studio:step_ms=5"];
-    let out = done(&stack, &folder, &[&["submit", "job"], &parameters[..], &["--watch", "--json"]].concat()).await;
+    let out = done(&stack, &folder, &[&["submit", "job"][..], &parameters[..], &["--watch", "--json"]].concat()).await;
     let states = values(&out);
     let last = states.last().expect("a state");
     assert_eq!((&last["status"], &last["outcome"]), (&json!("completed"), &json!("succeeded")), "{out}");

@@ -154,7 +154,7 @@ mod tests {
                     (None, '\'' | '"') => quote = Some(c),
                     (Some(open), _) if open == c => quote = None,
                     (None, ' ') => words.push(String::new()),
-                    (None, '|' | '#' | '>' | '&' | ';') => break,
+                    (None, '|' | '#' | '<' | '>' | '&' | ';') => break,
                     (_, _) => words.last_mut().expect("one word").push(c),
                 }
             }

@@ -38,7 +38,7 @@ pub enum Failure {
     /// A file, a port or the like could not be used.
     #[error("{0:#}")]
     Local(anyhow::Error),
-    /// Whoever reads the output has closed it: nobody misses the rest.
+    /// The reader of the output has closed it: nobody misses the rest.
     #[error("the output is closed")]
     OutputClosed,
     /// Ctrl-C.

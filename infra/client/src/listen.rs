@@ -234,7 +234,7 @@ struct Receiver {
     verifier: Verifier,
     forward: Option<Forward>,
     request_timeout: Duration,
-    /// Whoever reads the output has closed it.
+    /// Notified when the reader of the output has closed it.
     closed: Notify,
     state: Mutex<State>,
 }
