@@ -121,7 +121,7 @@ async fn execute(cli: Cli, output: &Output) -> Result<(), Failure> {
         Command::Endpoints(command) => endpoints::run(&api()?, output, &command).await,
         Command::Deliveries(command) => deliveries::run(&api()?, output, &command).await,
         Command::Replay(options) => replay::run(&api()?, output, &options).await,
-        // Without `--register` and `--keys-url` a receiver needs no API.
+        // Without `--register` a receiver needs no API.
         Command::Listen(options) => listen::run(api, output, &options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

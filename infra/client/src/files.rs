@@ -144,7 +144,7 @@ async fn transfer(api: &Api, url: Url, part: &Part) -> Result<u64, Broken> {
     }
     let response = open(api, url, headers).await?;
     let (mut file, total) = match (response.status().as_u16(), known) {
-        (200, _) => (part.begin(response.headers().get(ETAG)).await?, number(response.headers(), &CONTENT_LENGTH)),
+        (200, _) => (part.begin(response.headers().get(ETAG)).await?, length(response.headers())),
         (206, Some((length, _))) => match range(response.headers()) {
             Some((start, total)) if start == length => (part.go_on().await?, Some(total)),
             _ => {
@@ -232,8 +232,9 @@ async fn refusal(status: u16, mut response: Response) -> Refusal {
     }
 }
 
-fn number(headers: &HeaderMap, name: &reqwest::header::HeaderName) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.parse().ok()
+/// `Content-Length`.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Start and total of `Content-Range: bytes 100-199/200`.
