@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, listen, logs, openapi, rules, setup, simulate, upgrade};
+use crate::{bench, checks, demo, deployment, logs, openapi, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -76,9 +76,6 @@ enum Command {
         #[arg(long, default_value_t = 3001)]
         port: u16,
     },
-    /// Receive webhooks on this machine, print them and verify their signatures
-    #[command(after_help = listen::EXAMPLE)]
-    Listen(listen::Options),
     /// Invoke a function with an event and print its response
     Invoke {
         /// The function's crate, for example `generate`
@@ -390,7 +387,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             }
         }
         Command::Edge { instance, port } => operate::edge(workspace, &instance, port),
-        Command::Listen(options) => listen::run(workspace, &options),
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
         Command::Show { key, target } => operate::show(workspace, &target, &key),
         Command::Story(options) => operate::story::run(workspace, &options),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use reelhook_terminal::{ui, visible};
 
 mod bench;
 mod checks;
@@ -13,7 +14,6 @@ mod http;
 mod instance;
 mod interrupt;
 mod json;
-mod listen;
 mod logs;
 mod mp4;
 mod openapi;
@@ -28,10 +28,8 @@ mod screen;
 mod setup;
 mod simulate;
 mod stack;
-mod ui;
 mod up;
 mod upgrade;
-mod visible;
 mod workspace;
 
 fn main() -> ExitCode {

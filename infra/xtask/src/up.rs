@@ -19,7 +19,7 @@ use crate::process::{Group, MARKER, ProcessId};
 use crate::setup::{self, StackTools};
 use crate::stack::{Stack, emulator_environment};
 use crate::workspace::{Profile, Workspace};
-use crate::{interrupt, listen, screen, ui};
+use crate::{interrupt, screen, ui};
 
 /// The movies in the catalogue of a local stack.
 const CATALOG: &str = "infra/catalog/movies.json";
@@ -38,6 +38,9 @@ const SERVICE_KEYS: [&str; 8] = [
     "GENESIS_API_KEY",
     "WEBHOOK_SECRET",
 ];
+/// The port of this machine that functions may call besides the mock services: that of `reelhook listen`, and of the
+/// receivers and services in examples.
+const RECEIVER_PORT: u16 = 8090;
 /// How long a program may take until it answers its first request.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Every webhook event.
@@ -419,7 +422,7 @@ fn deploy(
         ("SettingsPath", run.settings_path.clone()),
         ("WorkerUrl", format!("http://{studio}/worker/jobs")),
         ("CreatomateBaseUrl", format!("http://{studio}/creatomate")),
-        ("OutboundAllow", format!("{studio},127.0.0.1:{}", listen::PORT)),
+        ("OutboundAllow", format!("{studio},127.0.0.1:{RECEIVER_PORT}")),
         ("FontsDirectory", text(&tools.fonts)?),
         ("Ffmpeg", text(&tools.ffmpeg)?),
         ("RenderConcurrency", "2".to_owned()),

@@ -3,12 +3,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reelhook_receiver::Refused;
-use serde_json::Value;
+use reelhook_terminal::ui::{self, Colours};
+use reelhook_terminal::visible;
+use serde_json::{Value, json};
 
 use super::request::Request;
 use super::verifier::Verdict;
-use crate::ui::Colours;
-use crate::{ui, visible};
 
 /// Printed bytes of a body.
 const PRINTED_BODY_BYTES: usize = 4096;
@@ -29,13 +29,11 @@ pub struct Block<'a> {
     pub streamgank: Option<Option<usize>>,
     /// Status of the response.
     pub status: u16,
-    /// Whether the body is printed unformatted.
-    pub raw: bool,
 }
 
 impl Block<'_> {
-    /// The block, followed by an empty line.
-    pub fn text(&self, colours: Colours) -> String {
+    /// The block, followed by an empty line; the body unformatted if `raw`.
+    pub fn text(&self, colours: Colours, raw: bool) -> String {
         let request = self.request;
         let mut lines = Vec::new();
         let mut line =
@@ -64,9 +62,33 @@ impl Block<'_> {
         }
         let path = if request.path == "/" { String::new() } else { format!("  {}", shortened(&request.path)) };
         let status = colours.dim(&format!("answered {}", self.status));
-        let body = if self.raw { unformatted(&request.body) } else { indented(&request.body) };
+        let body = if raw { unformatted(&request.body) } else { indented(&request.body) };
         let (time, event) = (colours.dim(&clock(self.now)), colours.bold(&self.event()));
         format!("{time}  {event}{path}  {status}\n{}{body}\n\n", lines.concat())
+    }
+
+    /// The same as JSON, on one line. A body that is not JSON is a text.
+    pub fn json(&self) -> String {
+        let request = self.request;
+        let (signed_by, reason) = match self.verdict {
+            Verdict::SignedBy(names) => (json!(names), Value::Null),
+            Verdict::Refused(cause) => (json!([]), json!(self.reason(*cause))),
+            Verdict::NoKeys => (json!([]), json!("no secret or public key was given")),
+        };
+        let text = || Value::from(String::from_utf8_lossy(&request.body).into_owned());
+        let webhook = json!({
+            "receivedAt": u64::try_from(since_1970(self.now).as_millis()).unwrap_or(u64::MAX),
+            "event": self.event(),
+            "webhookId": request.header("webhook-id"),
+            "repeat": self.repeat,
+            "verified": matches!(self.verdict, Verdict::SignedBy(_)),
+            "signedBy": signed_by,
+            "reason": reason,
+            "path": request.path,
+            "status": self.status,
+            "body": serde_json::from_slice(&request.body).unwrap_or_else(|_| text()),
+        });
+        format!("{}\n", visible::json_line(&webhook))
     }
 
     /// The event in the header of StreamGank or VidBuilder, else in the envelope or the payload of Standard Webhooks. A

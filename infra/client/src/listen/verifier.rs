@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reelhook_receiver::{Keys, Refused, TOLERANCE_SECONDS, Webhook, verify};
+use reelhook_terminal::ui;
 use serde_json::Value;
 use sha2::Sha256;
-
-use crate::ui;
 
 /// Minimum time between two reads of published keys: anybody can send signatures that match none.
 const REREAD_INTERVAL: Duration = Duration::from_secs(60);

@@ -10,8 +10,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
 use sha2::Sha256;
+use tokio::runtime::Runtime;
 
 use super::*;
+
+mod outputs;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER: &str = "whsec_b3RoZXJvdGhlcm90aGVyb3RoZXI=";
@@ -39,35 +42,46 @@ struct Listening {
     _runtime: Runtime,
 }
 
+/// What a test changes about a receiver.
+struct Settings {
+    answer: u16,
+    fail: u64,
+    slow_ms: u64,
+    form: Form,
+    forward: Option<Forward>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let form = Form::Text { colours: Colours::PLAIN, raw: false };
+        Self { answer: 200, fail: 0, slow_ms: 0, form, forward: None }
+    }
+}
+
 impl Listening {
     fn with(verifier: Verifier) -> Self {
         Self::new(verifier, REQUEST_TIMEOUT, |_| {})
     }
 
-    fn new(verifier: Verifier, request_timeout: Duration, set: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Self::options();
-        set(&mut options);
+    fn new(verifier: Verifier, request_timeout: Duration, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        set(&mut settings);
+        let Settings { answer, fail, slow_ms, form, forward } = settings;
         let printed = Printed::default();
-        let state = Mutex::new(State::new(&options, Box::new(printed.clone())));
-        let receiver = Arc::new(Receiver { options, verifier, colours: Colours::PLAIN, request_timeout, state });
+        let receiver = Arc::new(Receiver {
+            answers: AnswerOptions { answer, fail, slow_ms },
+            form,
+            verifier,
+            forward,
+            request_timeout,
+            closed: Notify::new(),
+            state: Mutex::new(State::new(fail, Box::new(printed.clone()))),
+        });
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         runtime.spawn(receiver.accept(listener));
         Self { port, printed, _runtime: runtime }
-    }
-
-    fn options() -> Options {
-        Options {
-            port: 0,
-            secrets: Vec::new(),
-            public_keys: Vec::new(),
-            keys_url: None,
-            answer: 200,
-            fail: 0,
-            slow_ms: 0,
-            raw: false,
-        }
     }
 
     /// The whole response to these bytes.
@@ -238,7 +252,7 @@ fn an_unverified_webhook_is_shown_with_the_reason_and_gets_the_usual_response() 
         (signed_at(now() + 400, SECRET, "wh_1", BODY), "the webhook is from the future"),
     ];
     for (headers, reason) in cases {
-        let listening = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |options| options.answer = 204);
+        let listening = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |settings| settings.answer = 204);
         assert_eq!(listening.post(&headers, BODY), 204);
         let printed = listening.printed();
         assert_eq!(line(&printed, "NOT VERIFIED"), Some(reason), "{printed}");
@@ -313,8 +327,8 @@ fn invalid_keys_are_named_by_their_number_and_not_repeated() {
 
 #[test]
 fn the_first_webhooks_fail_as_requested() {
-    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |options| {
-        (options.fail, options.answer, options.slow_ms) = (2, 503, 30);
+    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |settings| {
+        (settings.fail, settings.answer, settings.slow_ms) = (2, 503, 30);
     });
     let began = Instant::now();
     assert_eq!([(); 4].map(|()| listening.post(&[], BODY)), [500, 500, 503, 503]);
@@ -341,9 +355,7 @@ fn large_and_malformed_requests_are_rejected_and_the_next_one_is_accepted() {
         listening.until_printed(line);
     }
     assert!(
-        listening
-            .response(b"GET / HTTP/1.1\r\n\r\n")
-            .ends_with("\r\n\r\ncargo xtask listen: POST webhooks to this URL\n")
+        listening.response(b"GET / HTTP/1.1\r\n\r\n").ends_with("\r\n\r\nreelhook listen: POST webhooks to this URL\n")
     );
     assert_eq!(listening.post(&[], "{}"), 200);
 }
@@ -420,7 +432,9 @@ fn chunks_are_joined_before_verification() {
 
 #[test]
 fn long_bodies_are_truncated_and_raw_ones_stay_unformatted() {
-    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |options| options.raw = true);
+    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |settings| {
+        settings.form = Form::Text { colours: Colours::PLAIN, raw: true };
+    });
     let text = format!("{}é{}", "x".repeat(4095), "y".repeat(1000));
     listening.post(&[], &text);
     let printed = listening.printed();
@@ -443,21 +457,4 @@ fn untrusted_text_cannot_control_the_terminal() {
     let printed = listening.printed();
     assert!(printed.contains("job.\\u{9b}31m") && printed.contains("\\u{1b}[2J"), "{printed}");
     assert!(printed.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{printed:?}");
-}
-
-#[test]
-fn a_closed_output_is_noticed() {
-    struct Gone;
-    impl Write for Gone {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut state = State::new(&Listening::options(), Box::new(Gone));
-    state.print("x");
-    assert!(state.is_output_closed);
 }

@@ -15,8 +15,16 @@ pub fn lines(text: &str) -> String {
 
 /// The value as valid JSON on several lines.
 pub fn json(value: &Value) -> String {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    // In JSON these characters occur only in strings, where an escape has the same meaning.
+    escaped_json(&serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+/// The value as valid JSON on one line.
+pub fn json_line(value: &Value) -> String {
+    escaped_json(&value.to_string())
+}
+
+/// In JSON these characters occur only in strings, where an escape has the same meaning, or as line breaks between.
+fn escaped_json(text: &str) -> String {
     let escape = |c: char| if is_control(c) && c != '\n' { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
     text.chars().map(escape).collect()
 }
@@ -65,6 +73,9 @@ mod tests {
         let value = json!({ CONTROLS: [CONTROLS, 1, { "deep": CONTROLS }] });
         let shown = json(&value);
         assert!(shown.chars().all(|c| c == '\n' || !is_control(c)), "{shown:?}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
+        let shown = json_line(&value);
+        assert!(!shown.chars().any(is_control), "{shown:?}");
         assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
     }
 }

@@ -50,6 +50,15 @@ pub fn percent_bars(count: usize) -> Vec<ProgressBar> {
     (0..count).map(|_| all.add(ProgressBar::new(100).with_style(percent()))).collect()
 }
 
+/// A bar of bytes that arrive; without `total`, their number only. Hidden if standard error is not a terminal.
+pub fn byte_bar(total: Option<u64>) -> ProgressBar {
+    let template = match total {
+        Some(_) => "  [{bar:40}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left",
+        None => "  {binary_bytes}, {binary_bytes_per_sec}",
+    };
+    ProgressBar::with_draw_target(total, draw_target()).with_style(style(template).progress_chars("=> "))
+}
+
 fn draw_target() -> ProgressDrawTarget {
     if is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
@@ -68,7 +77,6 @@ pub struct Colours(bool);
 
 impl Colours {
     /// No colours.
-    #[cfg(test)]
     pub const PLAIN: Self = Self(false);
 
     /// Enabled if standard output is a terminal with colours and `NO_COLOR` is not set (<https://no-color.org>).
