@@ -18,9 +18,10 @@ use uuid::Uuid;
 
 use crate::log_lines::Bounded;
 pub use crate::log_lines::LogBuffer;
+use crate::metrics;
 
 /// Starts logging: JSON lines of at most 2 KB. LOG_LEVEL is a `tracing` filter, `info` by default; the audit log is
-/// written at any level.
+/// written at any level. Starts measuring too, if metrics are on ([`crate::metrics`]).
 pub fn logs() {
     subscribe(io::stdout);
 }
@@ -46,6 +47,7 @@ fn subscribe(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
         .with_writer(Bounded(writer))
         .with_env_filter(filter.add_directive(audit))
         .init();
+    metrics::start();
 }
 
 /// The machine's clock and random source.

@@ -30,6 +30,8 @@ pub struct EventRow {
     pub data: EventData,
     /// The client's own URL that is notified too.
     pub callback: Option<Callback>,
+    /// When what it says is completed was submitted; none for other events, and for those of versions before 0.3.
+    pub submitted_at: Option<Timestamp>,
 }
 
 /// The stored form of an event. Version 0.2 reads it too: it ignores `exact`.
@@ -46,6 +48,8 @@ struct StoredEvent<D> {
     /// Whether `data` is written as webhooks contain it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     exact: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    submitted_at: Option<Timestamp>,
 }
 
 impl Serialize for EventRow {
@@ -53,15 +57,16 @@ impl Serialize for EventRow {
         let (text, exact) = self.data.to_stored();
         let data: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
         let (id, subject, callback) = (self.id.clone(), self.subject.clone(), self.callback.clone());
-        StoredEvent { id, event: self.event, subject, at: self.at, data, callback, exact }.serialize(serializer)
+        let (event, at, submitted_at) = (self.event, self.at, self.submitted_at);
+        StoredEvent { id, event, subject, at, data, callback, exact, submitted_at }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for EventRow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = StoredEvent::<Box<RawValue>>::deserialize(deserializer)?;
-        let StoredEvent { id, event, subject, at, data, callback, exact } = stored;
-        Ok(Self { id, event, subject, at, data: EventData::stored(data, exact), callback })
+        let StoredEvent { id, event, subject, at, data, callback, exact, submitted_at } = stored;
+        Ok(Self { id, event, subject, at, data: EventData::stored(data, exact), callback, submitted_at })
     }
 }
 
