@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::metrics::board::ResourceNames;
 use reelhook_app::outbox::messages::{DeliveryMessage, LiveMessage, PieceMessage, WorkMessage};
 
 use crate::catalog::CatalogTable;
@@ -22,6 +23,7 @@ use crate::jobs::table::JobTable;
 use crate::live::connections::ConnectionTable;
 use crate::live::sockets::Gateway;
 use crate::live::viewers::ViewerFlag;
+use crate::metrics::reader::CloudWatchMetrics;
 use crate::objects::Bucket;
 use crate::outbox::queues::Queue;
 use crate::projects::table::ProjectTable;
@@ -146,6 +148,18 @@ impl Resources {
     /// The queues.
     pub fn queues(&mut self) -> Queues<'_> {
         Queues { client: self.clients.sqs(), environment: &mut self.environment }
+    }
+
+    /// The metrics of the account.
+    pub fn metrics(&self) -> CloudWatchMetrics {
+        CloudWatchMetrics::new(self.clients.cloudwatch())
+    }
+
+    /// METRIC_RESOURCES: the names of the stack's resources by what stands for them in the dashboard.
+    pub fn metric_resources(&mut self) -> ResourceNames {
+        let pairs = self.environment.list("METRIC_RESOURCES");
+        let pairs = pairs.iter().filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// Queues and event buses that receive webhooks.

@@ -1,6 +1,7 @@
 //! What is measured where it happens: a facade as `tracing` is one for log lines. The process installs a recorder at its
 //! start; without one, recording is a load of one word and a branch ([ADR 64](../../../../docs/adr/0064-metrics.md)).
 
+pub mod board;
 pub(crate) mod deliveries;
 pub mod life;
 pub mod name;
