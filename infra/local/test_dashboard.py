@@ -1,6 +1,6 @@
 """Metrics and the dashboard: docs/metrics.md lists what the code emits, and each widget shows a metric that exists.
 
-REELHOOK_UPDATE_DOCS=1 writes the dashboard of template.yaml.
+REELHOOK_UPDATE_DOCS=1 writes the dashboard of template.yaml, and the cost of metrics in docs/cost.md.
 """
 
 import os
@@ -9,6 +9,7 @@ import re
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+import reference
 from commands import dashboard
 from commands.cloud import Problem
 from commands.template import Template
@@ -35,6 +36,36 @@ def values():
     for name, text in re.findall(r"^\| `(\w+)`(?: of [^|]*)? \| ([^|]+) \|$", source("docs/metrics.md"), re.MULTILINE):
         found.setdefault(name, set()).update(re.findall(r"`([\w-]+)`", text))
     return found
+
+
+def choices():
+    """How many values a dimension has, by (metric, dimension), or by (None, dimension) where all metrics have the same."""
+    rows = re.findall(r"^\| `(\w+)`(?: of `(\w+)`)? \| ([^|]+) \|$", source("docs/metrics.md"), re.MULTILINE)
+    return {(metric or None, name): len(re.findall(r"`", text)) // 2 for name, metric, text in rows}
+
+
+def billed(families, functions):
+    """How many metrics CloudWatch bills at most, without the codes of errors."""
+    known, number = choices(), 0
+    for metric, (_, dimensions) in listed().items():
+        product = 1
+        for name in dimensions:
+            given = {"family": families, "function_name": functions, "code": 0}.get(name)
+            product *= known.get((metric, name), known.get((None, name))) if given is None else given
+        # The total over all codes.
+        number += product + (metric in dashboard.SEARCHED)
+    return number
+
+
+def cost_rows():
+    """The table of docs/cost.md: what a stack pays for metrics if each has values in each hour."""
+    functions = len(Template.load(ROOT / "template.yaml").functions())
+    rows = [
+        ("every kind of job, every function, each result and reason, around the clock", billed(choices()[None, "family"], functions - 1)),
+        ("the same with one family of jobs, and cold starts of six functions", billed(1, 6)),
+    ]
+    table = ["| at most | metrics | arithmetic | $ a month |", "|---|---:|---|---:|"]
+    return table + [f"| {what} | {number} | {number} × 0.30 | {number * 0.3:.2f} |" for what, number in rows]
 
 
 def declared():
@@ -73,6 +104,19 @@ class Metrics(unittest.TestCase):
 
     def test_each_metric_is_emitted(self):
         self.assertEqual(emitted() - {"ALL"}, set(declared()))
+
+    def test_the_document_about_cost_has_their_number_and_price(self):
+        written = source("docs/cost.md")
+        expected = reference.between(written, "metrics", cost_rows())
+        if os.environ.get("REELHOOK_UPDATE_DOCS") == "1":
+            (ROOT / "docs/cost.md").write_text(expected, encoding="utf-8")
+        else:
+            self.assertEqual(written, expected, "run this test with REELHOOK_UPDATE_DOCS=1")
+
+    def test_the_document_about_cost_has_the_price_of_reading_them(self):
+        number = len({one for section in dashboard.sections() for widget in section["widgets"] for one in dashboard.series_of(widget)})
+        text = f"{number} × 12 × 0.01 per thousand = ${number * 12 / 1e5:.4f} an hour"
+        self.assertIn(text, " ".join(source("docs/cost.md").split()))
 
     def test_each_value_of_a_dimension_in_the_code_is_in_the_document(self):
         documented = values()

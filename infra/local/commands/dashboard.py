@@ -220,7 +220,7 @@ def card(x, y, title, unit, series):
     for index, (label, stat, values) in enumerate(shown[:room]):
         column, row = index % 2, index // 2
         px, py = left + column * (WIDTH - 20) / 2, bottom + 18 + 16 * row
-        more = f" and {len(shown) - room + 1} more" if index == room - 1 and len(shown) > room else ""
+        more = f" + {len(shown) - room}" if index == room - 1 and len(shown) > room else ""
         yield f'<rect x="{px:.0f}" y="{py - 8}" width="8" height="8" fill="{COLOURS[index % len(COLOURS)]}"/>'
         yield f'<text class="small" x="{px + 12:.0f}" y="{py}">{escape(label)}: {number(total(stat, values), unit)}{more}</text>'
 

@@ -186,7 +186,7 @@ impl<S> Api<S> {
         let span = tracing::error_span!("request", request_id = request.request_id);
         let answer = respond(deps, &request).instrument(span).await;
         let answer = answer.unwrap_or_else(|problem| self.refusal(&problem, &request));
-        metrics::flush();
+        metrics::finish();
         Ok(request.finish(answer).into_response())
     }
 

@@ -193,4 +193,33 @@ mod tests {
             written(&many).iter().map(|line| line["TimeToFirstByte"].as_array().unwrap().len()).collect();
         assert_eq!(sizes, [100, 100, 50]);
     }
+
+    /// The sizes in docs/cost.md, of a stack whose name is `reelhook`.
+    #[test]
+    fn lines_have_the_sizes_in_the_document_about_cost() {
+        let document = include_str!("../../../../docs/cost.md");
+        let check = |what: &str, metrics: &[Metric]| {
+            let row = format!("| {what} | {} |", lines("Reelhook/reelhook", NOW, metrics).len());
+            assert!(document.contains(&row), "docs/cost.md has no row `{row}`");
+        };
+        check("a job is accepted", &[metric(MetricName::JobsSubmitted, ["workflow", ""], 1.0)]);
+        check("a job starts", &[metric(MetricName::TimeToStart, ["workflow", ""], 850.0)]);
+        check(
+            "a job completes",
+            &[
+                metric(MetricName::JobsEnded, ["workflow", "completed"], 1.0),
+                metric(MetricName::JobDuration, ["workflow", ""], 64_000.0),
+                metric(MetricName::TimeToEnd, ["workflow", ""], 65_000.0),
+            ],
+        );
+        let attempt = [
+            metric(MetricName::DeliveryAttempts, ["success", ""], 1.0),
+            metric(MetricName::DeliveriesEnded, ["delivered", ""], 1.0),
+            metric(MetricName::TimeToFirstByte, ["", ""], 120.0),
+        ];
+        check("a webhook is accepted", &attempt);
+        let first = metric(MetricName::TimeToFirstDelivery, ["workflow", ""], 65_400.0);
+        check("a webhook that a job has completed is accepted", &[&attempt[..], &[first]].concat());
+        check("a request is refused", &[metric(MetricName::ApiErrors, ["rate_limited", ""], 1.0)]);
+    }
 }

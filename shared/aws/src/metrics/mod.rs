@@ -48,12 +48,16 @@ impl Collected {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts the cold start, if no invocation has ended before.
+    fn count_start(&self) {
+        if !self.is_warm.swap(true, Ordering::Relaxed) {
+            self.values().push(Metric { name: MetricName::ColdStart, by: [self.function, ""], value: 1.0 });
+        }
+    }
+
     /// The lines of an invocation that ends at `now`.
     fn take(&self, now: Timestamp) -> String {
         let mut values = self.values();
-        if !self.is_warm.swap(true, Ordering::Relaxed) {
-            values.push(Metric { name: MetricName::ColdStart, by: [self.function, ""], value: 1.0 });
-        }
         let lines = emf::lines(&self.namespace, now, &values);
         values.clear();
         lines
@@ -73,13 +77,28 @@ pub(crate) fn start() {
 /// Runs an invocation, and then writes its values.
 pub async fn measured<T>(invocation: impl Future<Output = T>) -> T {
     let answer = invocation.await;
-    flush();
+    finish();
     answer
 }
 
-/// Writes the values of an invocation that ends. After its answer the instance may be frozen.
-pub fn flush() {
-    let Some(collected) = COLLECTED.get() else { return };
+/// [`measured`] for a function that nobody waits for, without its cold starts: an idle stack would pay for their metric.
+pub async fn measured_without_start<T>(invocation: impl Future<Output = T>) -> T {
+    let answer = invocation.await;
+    if let Some(collected) = COLLECTED.get() {
+        write(collected);
+    }
+    answer
+}
+
+/// Writes the values of an invocation that ends, with its cold start. After its answer the instance may be frozen.
+pub fn finish() {
+    if let Some(collected) = COLLECTED.get() {
+        collected.count_start();
+        write(collected);
+    }
+}
+
+fn write(collected: &Collected) {
     let lines = collected.take(SystemClock.now());
     if !lines.is_empty() {
         let mut out = io::stdout().lock();
@@ -96,9 +115,11 @@ mod tests {
     fn the_first_invocation_of_an_instance_is_its_cold_start_and_each_starts_empty() {
         let collected = Collected::new("Reelhook/test".to_owned(), "test-fanout");
         collected.values().push(Metric { name: MetricName::DeliveryRetries, by: ["", ""], value: 1.0 });
+        collected.count_start();
         let first = collected.take(Timestamp(1));
         assert!(first.contains(r#""ColdStart":1"#) && first.contains(r#""function_name":"test-fanout""#), "{first}");
         assert!(first.contains(r#""DeliveryRetries":1"#) && first.ends_with('\n'), "{first}");
+        collected.count_start();
         assert_eq!(collected.take(Timestamp(2)), "");
     }
 }
