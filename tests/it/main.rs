@@ -31,6 +31,7 @@ mod login;
 mod logs;
 mod lost;
 mod metadata;
+mod metrics;
 mod methods;
 mod no_sweep;
 mod orders;
