@@ -141,3 +141,23 @@ pub(crate) fn hints<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -> V
     }
     hints
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_event_keeps_when_its_work_was_submitted_and_older_rows_have_no_such_time() {
+        let older = json!({ "id": "job_1.9.1", "event": "job.completed", "job_id": "job_1", "at": 1000, "data": {} });
+        let read: EventRow = serde_json::from_str(&older.to_string()).unwrap();
+        assert_eq!(read.submitted_at, None);
+        let written = |row: &EventRow| serde_json::from_str::<Value>(&serde_json::to_string(row).unwrap()).unwrap();
+        assert_eq!(written(&read).get("submitted_at"), None, "it is written as it was stored");
+        let newer = EventRow { submitted_at: Some(Timestamp(500)), ..read };
+        assert_eq!(written(&newer)["submitted_at"], 500);
+        let again: EventRow = serde_json::from_str(&serde_json::to_string(&newer).unwrap()).unwrap();
+        assert_eq!(again, newer);
+    }
+}
