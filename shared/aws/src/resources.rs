@@ -23,6 +23,7 @@ use crate::jobs::table::JobTable;
 use crate::live::connections::ConnectionTable;
 use crate::live::sockets::Gateway;
 use crate::live::viewers::ViewerFlag;
+use crate::metrics;
 use crate::metrics::reader::CloudWatchMetrics;
 use crate::objects::Bucket;
 use crate::outbox::queues::Queue;
@@ -44,8 +45,9 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Those of the process.
+    /// Those of the process, which measures from now on if a variable names a namespace of metrics.
     pub fn of_process() -> Self {
+        metrics::start();
         let clients = Clients::from_environment();
         Self { environment: Environment::of_process(), dynamodb: clients.dynamodb(), clients }
     }

@@ -18,10 +18,9 @@ use uuid::Uuid;
 
 use crate::log_lines::Bounded;
 pub use crate::log_lines::LogBuffer;
-use crate::metrics;
 
 /// Starts logging: JSON lines of at most 2 KB. LOG_LEVEL is a `tracing` filter, `info` by default; the audit log is
-/// written at any level. Starts measuring too, if metrics are on ([`crate::metrics`]).
+/// written at any level.
 pub fn logs() {
     subscribe(io::stdout);
 }
@@ -47,7 +46,6 @@ fn subscribe(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
         .with_writer(Bounded(writer))
         .with_env_filter(filter.add_directive(audit))
         .init();
-    metrics::start();
 }
 
 /// The machine's clock and random source.

@@ -1,5 +1,5 @@
 //! What is measured where it happens: a facade as `tracing` is one for log lines. The process installs a recorder at its
-//! start; without one, recording is a load of one word and a branch ([ADR 64](../../../../docs/adr/0064-metrics.md)).
+//! start; without one, recording is a load of one word and a branch (ADR 64).
 
 pub mod board;
 pub(crate) mod deliveries;
