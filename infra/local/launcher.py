@@ -19,7 +19,6 @@ PATCHES = [
     functions.sqs_batch_actions,
     functions.statements_are_actions,
     functions.loopback_counts_as_tls,
-    functions.metrics_of_log_lines,
     http.http_api_body,
     parameters.numbers_of_event_sources,
     parameters.values_in_the_sam_transform,

@@ -7,7 +7,7 @@ import socketserver
 import threading
 from datetime import datetime, timezone
 
-from mends.ministack import cloudformation, cloudwatch, iam, lambda_runtime, lambda_svc, ministack_app
+from mends.ministack import cloudformation, iam, lambda_runtime, lambda_svc, ministack_app
 
 # Variables that functions inherit from the emulator; INSTANCE_MARKER lets `cargo xtask down` find leftover processes.
 INSTANCE_MARKER = "REELHOOK_INSTANCE"
@@ -114,32 +114,6 @@ def loopback_counts_as_tls():
         pin(source_ip, secure_transport or source_ip in ("127.0.0.1", "::1"))
 
     ministack_app.pin_request_origin = pin_request_origin
-
-
-def metrics_of_log_lines():
-    """Keeps the metrics that functions write into their logs in the embedded metric format, as CloudWatch does. It takes
-    no notice of a line's own time, and makes the values of all directives known at once."""
-    emit = lambda_svc._emit_lambda_logs
-
-    def emit_lambda_logs(func, request_id, log_text, error, duration_ms, **kw):
-        for line in log_text.splitlines():
-            if line.startswith('{"_aws":'):
-                for metric in embedded_metrics(json.loads(line)):
-                    cloudwatch.record_metric(*metric)
-        return emit(func, request_id, log_text, error, duration_ms, **kw)
-
-    lambda_svc._emit_lambda_logs = emit_lambda_logs
-
-
-def embedded_metrics(line):
-    """(namespace, name, value, unit, dimensions) of each value in a line of the embedded metric format."""
-    for directive in line["_aws"]["CloudWatchMetrics"]:
-        for metric in directive["Metrics"]:
-            given = line[metric["Name"]]
-            for names in directive["Dimensions"]:
-                dimensions = {name: line[name] for name in names}
-                for value in given if isinstance(given, list) else [given]:
-                    yield directive["Namespace"], metric["Name"], value, metric.get("Unit", "None"), dimensions
 
 
 def log_to_file(path):
