@@ -46,7 +46,6 @@ function chart({ title, unit, series }) {
 const section = ({ title, widgets }) => el("section", {}, el("h3", {}, title), el("div", { class: "charts" }, widgets.map(chart)));
 
 async function load() {
-  if (document.hidden) return;
   const hours = Number($("metrics-hours", HTMLSelectElement).value);
   try {
     const { sections } = await get("/api/v1/metrics", { query: { hours } });
@@ -63,6 +62,6 @@ async function load() {
 export function begin() {
   show($("metrics"), skeleton(6));
   $("metrics-hours").addEventListener("change", load);
-  setInterval(load, EVERY_MS);
+  setInterval(() => !document.hidden && load(), EVERY_MS);
   load();
 }
