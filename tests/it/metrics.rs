@@ -24,7 +24,7 @@ async fn a_job_and_its_webhooks_are_in_the_numbers_of_the_dashboard() {
     let job = stack.submit("step_ms=5").await;
     stack.webhook("main", &job, "job.completed").await;
     stack
-        .eventually("the numbers", async || {
+        .eventually("the numbers", || async {
             let jobs = sum(&stack, "Jobs completed", "workflow").await;
             let webhooks = sum(&stack, "Delivery attempts", "success").await;
             (jobs > before && webhooks > accepted).then_some(())
