@@ -9,6 +9,8 @@ from commands.template import FUNCTION
 PAGES = {
     "QueueDestinations": "endpoints.md#queues-and-event-buses",
     "BusDestinations": "endpoints.md#queues-and-event-buses",
+    "Metrics": "metrics.md",
+    "Dashboard": "metrics.md#the-dashboard",
     "Renderer": "videos.md",
     "RenderLayerArn": "deployment.md#the-layer-for-videos",
     "DeletionProtection": "deployment.md#steps",

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from commands import (
     backup,
     catalog,
+    dashboard,
     deploy,
     functions,
     layer,
@@ -82,6 +83,9 @@ def parser():
     command("queues", lambda stack, _: queues.depths(stack), "print the depth of each queue")
     command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their source queues")
     command("outputs", lambda stack, _: stack.outputs(), "print the outputs of the stack")
+    options = command("dashboard", lambda stack, given: dashboard.draw(stack, given.file, given.hours), "draw the dashboard's numbers")
+    options.add_argument("file", help="the picture, an SVG")
+    options.add_argument("--hours", type=float, default=3, help="how many hours to look back")
     options = command("record", run_record, "run every kind of job, and store the whole state of the stack in files (local only)")
     options.add_argument("directory", help="directory for the recording")
     options.add_argument("--version", required=True, help="recorded version")

@@ -19,7 +19,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("clipping-webhook", &["dynamodb", "sqs", "ssm"]),
     ("projects", &["dynamodb", "s3", "ssm"]),
     ("clips", &["dynamodb", "s3", "ssm"]),
-    ("errors", &["dynamodb", "sqs", "ssm"]),
+    ("errors", &["cloudwatch", "dynamodb", "sqs", "ssm"]),
     ("worker", &["dynamodb", "s3", "ssm"]),
     ("render", &["dynamodb", "s3", "ssm"]),
     ("videos", &["dynamodb", "s3", "ssm"]),

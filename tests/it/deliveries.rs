@@ -213,6 +213,7 @@ async fn a_webhook_of_an_older_version_is_sent_and_listed_beside_new_ones() {
         at: SystemClock.now(),
         data: json!({ "job_id": job }).into(),
         callback: None,
+        submitted_at: None,
     };
     let delivery = delivery_of(&event, &to, Duration::from_secs(60), None);
     let older = DeliveryTable::new(stack.aws.dynamodb.clone(), stack.aws.output("DeliveriesTable"));

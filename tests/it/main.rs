@@ -33,6 +33,7 @@ mod logs;
 mod lost;
 mod metadata;
 mod methods;
+mod metrics;
 mod no_sweep;
 mod orders;
 mod owner_data;

@@ -1,4 +1,4 @@
-//! Errors that people see: lists, dismissal, numbers, and reports of clients.
+//! What operators look at: errors, with their lists, dismissal, numbers and reports of clients; and the dashboard's metrics.
 
 use reelhook_api::{Api, SettingsReader, WithAccess};
 use reelhook_app::clock::ClockAndRandom;
@@ -6,11 +6,13 @@ use reelhook_app::errors::inbox::{self, Found};
 use reelhook_app::errors::raise::RaisePorts;
 use reelhook_app::errors::report::ClientReport;
 use reelhook_app::errors::steps::ErrorSteps;
+use reelhook_app::metrics::board::{ResourceNames, Span, numbers};
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::errors::table::ErrorTable;
 use reelhook_aws::limits::Limits;
+use reelhook_aws::metrics::reader::CloudWatchMetrics;
 use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::start::SystemClock;
@@ -23,6 +25,7 @@ use reelhook_http::errors::answers::{
 };
 use reelhook_http::errors::problem::ErrorProblem;
 use reelhook_http::errors::requests::Route;
+use reelhook_http::metrics;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 
@@ -41,6 +44,8 @@ pub struct Deps {
     hints: Queue<DeliveryMessage>,
     registrations: RegistrationTable,
     reports: Limits,
+    metrics: CloudWatchMetrics,
+    resources: ResourceNames,
     policy: Policy,
 }
 
@@ -59,6 +64,8 @@ impl Deps {
             hints: resources.queues().deliveries(),
             registrations: RegistrationTable::new(resources.endpoints()),
             reports: Limits::of_callers(resources.counters(), REPORTS_PER_MINUTE),
+            metrics: resources.metrics(),
+            resources: resources.metric_resources(),
             policy: resources.environment.policy(),
             api: Api::for_operators(resources, settings, errors.first_call()).await?,
             errors,
@@ -74,6 +81,9 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
     let caller = deps.api.admit(request).await?;
     let errors = &deps.errors;
     let now = SystemClock.now();
+    if let Some(hours) = metrics::hours(request)? {
+        return show(deps, request, Span::last(hours, now)).await;
+    }
     Ok(match Route::read(request)? {
         Route::List(None) => list_answer(&Found::default(), now),
         Route::List(Some(search)) => list_answer(&inbox::list(errors, &search, now).await?, now),
@@ -93,6 +103,13 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
             logged_answer()
         }
     })
+}
+
+/// Shows the dashboard's numbers. The API's own id comes with the request.
+async fn show(deps: &Deps, request: &ApiRequest, span: Span) -> Result<ApiAnswer, Problem> {
+    let mut names = deps.resources.clone();
+    names.extend(request.api_id.clone().map(|id| ("Api".to_owned(), id)));
+    Ok(metrics::answer(span, numbers(&deps.metrics, &names, span).await?))
 }
 
 /// Raises the error that a client reports.

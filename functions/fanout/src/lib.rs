@@ -11,6 +11,7 @@ use reelhook_app::errors::raise::RaisePorts;
 use reelhook_app::errors::steps::ErrorSteps;
 use reelhook_app::files::links::FileLinks;
 use reelhook_app::jobs::steps::DetailStore;
+use reelhook_app::metrics;
 use reelhook_app::outbox::fanout::{AnyVersion, FanoutPorts, Plan, apply_plans};
 use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, LiveMessage, PieceMessage, WorkMessage, send_all};
 use reelhook_app::outbox::repair::{Cursor, Place, RepairPorts, repair, repair_clips, repair_projects};
@@ -274,6 +275,7 @@ fn read(record: &EventRecord) -> Record<dyn AnyVersion> {
 async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
     let secrets = deps.settings.get().await;
     let mut plans = Vec::with_capacity(records.len());
+    let mut planned = Vec::new();
     let (mut stopped, mut subscriptions) = (None, None);
     for (index, record) in records.iter().enumerate() {
         match read(record) {
@@ -293,6 +295,9 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
                 let none = Subscriptions::default();
                 let subscriptions = subscriptions.as_ref().unwrap_or(&none);
                 plans.push(version.plan(subscriptions, deps.links(&secrets), deps.policy.hint_grace));
+                if metrics::is_on() {
+                    planned.push((index, version));
+                }
             }
             Record::Nothing => plans.push(Plan::default()),
             Record::TooNew(reason) => {
@@ -320,6 +325,11 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
         tracing::error!(%failure, error = %failure.source, cause, "failed to apply effects; the batch will be retried");
         stopped = Some(failure.index);
     }
+    // What comes again is measured then.
+    planned
+        .iter()
+        .filter(|(index, _)| stopped.is_none_or(|stopped| *index < stopped))
+        .for_each(|(_, version)| version.measure());
     checkpoint(records, stopped)
 }
 

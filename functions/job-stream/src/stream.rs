@@ -12,6 +12,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
 use reelhook_app::watch::{Cursor, Watch, WatchStart, Watched, begin};
+use reelhook_aws::metrics::measured;
 use reelhook_aws::start::SystemClock;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::errors::stream::{self as errors_stream, ErrorStreamRoute};
@@ -46,11 +47,15 @@ enum Answer {
     Stream(ApiAnswer, Body),
 }
 
-/// Answers a request.
+/// Answers a request. What is measured while the body streams is written with the values of the next request.
 ///
 /// # Errors
 /// Never: errors become answers.
 pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>, Infallible> {
+    measured(answer(deps, request)).await
+}
+
+async fn answer(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>, Infallible> {
     let request = ApiRequest::of(request);
     let answer = match respond(deps, &request).await {
         Ok(Answer::Stream(head, body)) => return Ok(with_body(head, body)),

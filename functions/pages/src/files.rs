@@ -27,7 +27,7 @@ macro_rules! scripts {
 }
 
 /// The JavaScript modules; a test compares this list with the directory.
-const SCRIPTS: [(&str, &str); 67] = scripts![
+const SCRIPTS: [(&str, &str); 68] = scripts![
     "actions.js",
     "api.js",
     "clips/adjust.js",
@@ -69,6 +69,7 @@ const SCRIPTS: [(&str, &str); 67] = scripts![
     "live-socket.js",
     "live.js",
     "media.js",
+    "metrics.js",
     "preview.js",
     "projects/frames.js",
     "projects/list.js",

@@ -1,6 +1,7 @@
 //! The `worker` function: wiring only.
 
 use lambda_runtime::{Error, run, service_fn};
+use reelhook_aws::metrics::measured;
 use reelhook_aws::resources::Resources;
 use worker::{Deps, handle};
 
@@ -8,5 +9,5 @@ use worker::{Deps, handle};
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
     let deps = Deps::new(Resources::of_process()).await?;
-    run(service_fn(|event| handle(&deps, event))).await
+    run(service_fn(|event| measured(handle(&deps, event)))).await
 }

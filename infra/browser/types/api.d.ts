@@ -22,6 +22,9 @@ declare global {
     type JobStatus = Schemas["JobStatus"];
     type JobStreamEvent = Schemas["JobStreamEvent"];
     type LogEntry = Schemas["LogEntry"];
+    type MetricChart = MetricSection["widgets"][number];
+    type MetricSection = Answer<"GET", "/api/v1/metrics">["sections"][number];
+    type MetricSeries = MetricChart["series"][number];
     type Movie = Schemas["Movie"];
     type Preview = Schemas["EndpointPreviews"]["previews"][number];
     type QueueStats = Schemas["QueueStats"];

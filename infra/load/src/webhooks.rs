@@ -104,7 +104,7 @@ impl Webhooks {
         let id = EventId::parse(id).ok().context("an event's id")?;
         let subject = Subject::parse(job).ok().context("a job's id")?;
         let data = self.data.clone().into();
-        Ok(json!(EventRow { id, event: EVENT, subject, at: self.made_at, data, callback: None }))
+        Ok(json!(EventRow { id, event: EVENT, subject, at: self.made_at, data, callback: None, submitted_at: None }))
     }
 
     fn check(&self) -> anyhow::Result<()> {

@@ -8,7 +8,8 @@ use crate::document::describe;
 use crate::examples::Examples;
 
 /// Answers without an example: the operation, the status, and why.
-const WITHOUT_EXAMPLE: [(&str, &str, &str); 2] = [
+const WITHOUT_EXAMPLE: [(&str, &str, &str); 3] = [
+    ("getMetrics", "200", "its numbers are other ones in each minute"),
     ("getOpenApi", "200", "the answer is this description"),
     ("recoverDeliveries", "202", "only a recovery of thousands of deliveries takes longer than its first call"),
 ];

@@ -97,6 +97,18 @@ enum Command {
     /// attempts, and the functions' lines, as one timeline
     #[command(after_help = operate::story::ABOUT)]
     Story(operate::story::Options),
+    /// Draw the numbers of the dashboard as a picture
+    #[command(after_help = operate::DASHBOARD)]
+    Dashboard {
+        /// How many hours to look back
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=168))]
+        hours: u32,
+        /// The picture
+        #[arg(long, default_value = "docs/dashboard.svg", value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Show the depth of each queue
     Queues {
         #[command(flatten)]
@@ -390,6 +402,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
         Command::Show { key, target } => operate::show(workspace, &target, &key),
         Command::Story(options) => operate::story::run(workspace, &options),
+        Command::Dashboard { hours, out, target } => operate::dashboard(workspace, &target, hours, &out),
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),

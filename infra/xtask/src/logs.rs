@@ -80,7 +80,9 @@ fn readable(line: &str, filter: &Filter) -> Option<String> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     let (function, printed) = (text("function").trim_end_matches("Function"), text("line"));
-    if !filter.matches(text("function"), line) {
+    // Metrics are for CloudWatch; a person who looks for one finds it.
+    let is_metric = printed.starts_with("{\"_aws\":") && filter.text.is_none();
+    if is_metric || !filter.matches(text("function"), line) {
         return None;
     }
     let time = text("at").get(11..23).unwrap_or_default();
@@ -141,6 +143,13 @@ mod tests {
         let shown = readable(&line("worker", "thread 'main' panicked"), &Filter::default()).unwrap();
         assert_eq!(shown, "03:49:25.271 -     worker             thread 'main' panicked");
         assert_eq!(readable("no JSON", &Filter::default()), None);
+    }
+
+    #[test]
+    fn metrics_are_shown_only_to_those_who_look_for_them() {
+        let metric = line("FanoutFunction", r#"{"_aws":{},"service":"reelhook","JobsEnded":1}"#);
+        assert_eq!(readable(&metric, &Filter::default()), None);
+        assert!(readable(&metric, &Filter { function: None, text: Some("JobsEnded".to_owned()) }).is_some());
     }
 
     #[test]

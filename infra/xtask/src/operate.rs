@@ -33,6 +33,15 @@ Examples:
   cargo xtask show Counters/admission
   cargo xtask show JobEvents/job_1795900134477_3d6bc8b9fb08e0c164172e4b181d2b9c --aws-stack reelhook";
 
+/// Additional help for `cargo xtask dashboard`.
+pub const DASHBOARD: &str = "\
+The picture in docs is of a local run:
+  cargo xtask demo --keep
+  cargo xtask demo --keep --scenes
+  cargo xtask demo --keep --clips
+  cargo xtask dashboard --instance demo --hours 1
+On AWS it reads CloudWatch, for $0.01 per thousand series.";
+
 /// The stack that a command works on.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Target {
@@ -119,6 +128,16 @@ pub fn repair(workspace: &Workspace, target: &Target, since: Duration) -> anyhow
     for (name, count) in sums.as_object().into_iter().flatten() {
         println!("{}", visible::line(&format!("{name}: {count}")));
     }
+    Ok(())
+}
+
+/// Draws the dashboard's numbers.
+pub fn dashboard(workspace: &Workspace, target: &Target, hours: u32, out: &Path) -> anyhow::Result<()> {
+    let file = std::path::absolute(out).context("resolve the path of the picture")?;
+    let file = file.to_str().context("the picture's path is not UTF-8")?;
+    let arguments = ["dashboard", file, "--hours", &hours.to_string()];
+    let drawn = target.stack(workspace)?.call("drawing the dashboard", &arguments, "")?;
+    println!("{}: {} of {} series have values", out.display(), drawn["with_values"], drawn["series"]);
     Ok(())
 }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::clock::ClockAndRandom as _;
+use reelhook_app::metrics::{MetricName, count, is_on};
 use reelhook_app::outbound::{HttpSender, user_agent};
 use reelhook_app::store::StoreError;
 use reelhook_aws::environment::Environment;
 use reelhook_aws::limits::Limits;
+use reelhook_aws::metrics;
 use reelhook_aws::resources::Resources;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, warm_up};
@@ -186,11 +188,15 @@ impl<S> Api<S> {
         let span = tracing::error_span!("request", request_id = request.request_id, trace_id);
         let answer = respond(deps, &request).instrument(span).await;
         let answer = answer.unwrap_or_else(|problem| self.refusal(&problem, &request));
+        metrics::finish();
         Ok(request.finish(answer).into_response())
     }
 
     /// The answer to a request that failed, in the format of the function's callers.
     pub fn refusal(&self, problem: &Problem, request: &ApiRequest) -> ApiAnswer {
+        if is_on() {
+            count(MetricName::ApiErrors, [problem.parts().1]);
+        }
         refusal(self.to_answer, problem, request)
     }
 }

@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod limits;
 pub mod live;
+pub mod metrics;
 pub mod outbound;
 pub mod outbox;
 pub mod pieces;

@@ -13,6 +13,8 @@ use reelhook_domain::{Aggregate, Timestamp, TraceParent};
 
 use crate::change::{AggregateStore, ChangeError, Changed, change};
 use crate::clock::{ClockAndRandom, Timer};
+use crate::metrics::life::Measured;
+use crate::metrics::{MetricName, count, record, time};
 use crate::retry::Retry;
 
 /// Attempts at a claim when many renderers of one aggregate start at once; each makes several attempts at a change.
@@ -53,13 +55,25 @@ pub(crate) struct PieceOwner<'a, A: Aggregate> {
     pub heartbeat_interval: Duration,
 }
 
+/// What the work on a piece came to, with the event that reports it.
+pub(crate) enum PieceReport<E> {
+    /// It is done.
+    Done(E),
+    /// It waits for an outside service.
+    Waits(E),
+    /// It failed.
+    Failed(E),
+}
+
 /// The work on the pieces of one kind of aggregates.
 #[async_trait]
 pub(crate) trait PieceWork: Sync {
     /// The kind of the aggregate.
-    type Of: Aggregate;
+    type Of: Measured;
     /// The work of a piece.
     type Task: Clone + Debug + Send + Sync;
+    /// Whether the units of its pieces are frames.
+    const UNITS_ARE_FRAMES: bool = true;
 
     /// The pieces of an aggregate, if it has any now.
     fn pieces(of: &Self::Of) -> Option<&Pieces<Self::Task>>;
@@ -71,14 +85,14 @@ pub(crate) trait PieceWork: Sync {
     fn heartbeat_event(&self, claim: u32, units: u32) -> <Self::Of as Aggregate>::Event;
 
     /// Performs the work of a claimed piece, keeps the number of its units that are done in `units`, and returns the
-    /// event that reports the result or the failure; none if the aggregate ended on the way.
+    /// report of the result or the failure; none if the aggregate ended on the way.
     async fn perform(
         &self,
         of: &Self::Of,
         claim: u32,
         task: &Self::Task,
         units: &Arc<AtomicU32>,
-    ) -> Option<<Self::Of as Aggregate>::Event>;
+    ) -> Option<PieceReport<<Self::Of as Aggregate>::Event>>;
 
     /// Saves what the report of a result or of a failure changes, and does what follows from it.
     async fn report(
@@ -124,20 +138,42 @@ pub(crate) async fn process_one<W: PieceWork>(
     let began = owner.clock.now();
     let units = Arc::new(AtomicU32::new(0));
     let lease = Box::pin(keep_lease(owner, work, claim, &units));
-    let event = match select(work.perform(&of, claim, &task, &units), lease).await {
+    let report = match select(work.perform(&of, claim, &task, &units), lease).await {
         Either::Right((reason, _)) => {
             tracing::info!(job_id = %id, attempt, claim, ?reason, trace_id, "lost a piece");
+            count(MetricName::PiecesEnded, [of.family().name(), "lost"]);
             return Ok(PieceOutcome::Lost);
         }
-        Either::Left((Some(event), _)) => event,
+        Either::Left((Some(report), _)) => report,
         Either::Left((None, _)) => return Ok(PieceOutcome::Reported),
     };
+    let frames = if W::UNITS_ARE_FRAMES { units.load(Ordering::Relaxed) } else { 0 };
+    let event = measured(report, of.family().name(), frames, owner.clock.now().since(began));
     let changed = work.report(owner, &event).await?;
     let duration_ms = owner.clock.now().millis_since(began);
     tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.name(), trace_id, "reported a piece");
     match changed {
         Changed::Applied(_) => Ok(PieceOutcome::Reported),
         Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Ok(PieceOutcome::Lost),
+    }
+}
+
+/// Records what the work on a piece came to; the event that reports it.
+fn measured<E>(report: PieceReport<E>, family: &'static str, frames: u32, took: Duration) -> E {
+    match report {
+        PieceReport::Done(event) => {
+            count(MetricName::PiecesEnded, [family, "done"]);
+            time(MetricName::PieceDuration, took, [family]);
+            if frames > 0 {
+                record(MetricName::FramesRendered, f64::from(frames), []);
+            }
+            event
+        }
+        PieceReport::Waits(event) => event,
+        PieceReport::Failed(event) => {
+            count(MetricName::PiecesEnded, [family, "failed"]);
+            event
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod limits;
 pub mod live;
 mod log_lines;
+pub mod metrics;
 pub mod objects;
 pub mod outbox;
 pub mod projects;

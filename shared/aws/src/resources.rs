@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::metrics::board::ResourceNames;
 use reelhook_app::outbox::messages::{DeliveryMessage, LiveMessage, PieceMessage, WorkMessage};
 
 use crate::catalog::CatalogTable;
@@ -22,6 +23,8 @@ use crate::jobs::table::JobTable;
 use crate::live::connections::ConnectionTable;
 use crate::live::sockets::Gateway;
 use crate::live::viewers::ViewerFlag;
+use crate::metrics;
+use crate::metrics::reader::CloudWatchMetrics;
 use crate::objects::Bucket;
 use crate::outbox::queues::Queue;
 use crate::projects::table::ProjectTable;
@@ -42,8 +45,9 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Those of the process.
+    /// Those of the process, which measures from now on if a variable names a namespace of metrics.
     pub fn of_process() -> Self {
+        metrics::start();
         let clients = Clients::from_environment();
         Self { environment: Environment::of_process(), dynamodb: clients.dynamodb(), clients }
     }
@@ -146,6 +150,18 @@ impl Resources {
     /// The queues.
     pub fn queues(&mut self) -> Queues<'_> {
         Queues { client: self.clients.sqs(), environment: &mut self.environment }
+    }
+
+    /// The metrics of the account.
+    pub fn metrics(&self) -> CloudWatchMetrics {
+        CloudWatchMetrics::new(self.clients.cloudwatch())
+    }
+
+    /// METRIC_RESOURCES: the names of the stack's resources by what stands for them in the dashboard.
+    pub fn metric_resources(&mut self) -> ResourceNames {
+        let pairs = self.environment.list("METRIC_RESOURCES");
+        let pairs = pairs.iter().filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// Queues and event buses that receive webhooks.

@@ -14,6 +14,7 @@ mod idempotency;
 pub mod jobs;
 pub mod live;
 mod metadata;
+pub mod metrics;
 pub mod origin;
 pub mod problem;
 pub mod projects;

@@ -43,6 +43,8 @@ pub struct ApiRequest {
     is_text: bool,
     /// The gateway's domain name of this API.
     pub domain: Option<String>,
+    /// The gateway's id of this API.
+    pub api_id: Option<String>,
     headers: http::HeaderMap,
     query: Vec<(String, String)>,
 }
@@ -50,11 +52,12 @@ pub struct ApiRequest {
 impl ApiRequest {
     /// Reads a Lambda event.
     pub fn of(request: Request) -> Self {
-        let (source_ip, request_id, domain) = match request.request_context_ref() {
+        let (source_ip, request_id, domain, api_id) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => (
                 context.http.source_ip.clone().unwrap_or_default(),
                 context.request_id.clone().unwrap_or_default(),
                 context.domain_name.clone(),
+                context.apiid.clone(),
             ),
             _ => Default::default(),
         };
@@ -80,6 +83,7 @@ impl ApiRequest {
             is_head,
             is_text,
             domain,
+            api_id,
             headers: parts.headers,
             query,
         }

@@ -4,13 +4,13 @@ use crate::clips::webhook;
 use crate::problem::{Problem, RequestProblem};
 use crate::projects::callbacks;
 use crate::request::ApiRequest;
-use crate::{catalog, clips, credits, errors, jobs, projects, videos, webhooks};
+use crate::{catalog, clips, credits, errors, jobs, metrics, projects, videos, webhooks};
 
 /// A path and its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
 pub(crate) type Route = (&'static str, &'static [&'static str]);
 
 /// The paths of each family.
-const FAMILIES: [&[Route]; 11] = [
+const FAMILIES: [&[Route]; 12] = [
     jobs::ROUTES,
     webhooks::ROUTES,
     videos::ROUTES,
@@ -21,6 +21,7 @@ const FAMILIES: [&[Route]; 11] = [
     credits::ROUTES,
     catalog::ROUTES,
     errors::ROUTES,
+    metrics::ROUTES,
     PAGES,
 ];
 

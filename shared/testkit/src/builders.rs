@@ -172,7 +172,10 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
     };
     let data =
         json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });
-    (delivery, EventRow { id, event, subject: job_id.into(), at: now, data: data.into(), callback: None })
+    (
+        delivery,
+        EventRow { id, event, subject: job_id.into(), at: now, data: data.into(), callback: None, submitted_at: None },
+    )
 }
 
 /// A film of these scenes: 720p in the theme `corporate`, without title, music or portrait rendition.

@@ -4,6 +4,7 @@ import { $, el, empty, facts, find, first, isDrawn, keyed, setText, show, skelet
 import { title } from "./endpoints.js";
 import { STATUS, STATUSES, count, pill, plural, shortId, summary, when } from "./format.js";
 import { Live } from "./live.js";
+import { begin as metrics } from "./metrics.js";
 import { banner, workers } from "./queue-state.js";
 
 /** The number of endpoints that are shown; the page of endpoints has the others. */
@@ -175,6 +176,7 @@ async function begin() {
 show($("webhooks"), skeleton(5));
 begin();
 webhooks();
+metrics();
 // While jobs run, their progress moves without the numbers changing.
 setInterval(() => stats && stats.processing + stats.rendering > 0 && jobs(), 10_000);
 setInterval(() => !document.hidden && webhooks(), 60_000);

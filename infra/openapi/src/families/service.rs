@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use reelhook_http::answer::service::{Health, TestAnswer};
+use reelhook_http::metrics::{MetricsAnswer, MetricsQuery};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::jobs::{SAME_VERSION, TAGGED, VERSIONS};
@@ -16,6 +17,13 @@ pub fn operations() -> Vec<Operation> {
         operation("service", "GET /api/test", "getTest", "Call the test route, which is disabled as in the original")
             .stateless()
             .answer::<TestAnswer>(200, "The route is disabled"),
+        operation("service", "GET /api/v1/metrics", "getMetrics", "Get the numbers of the dashboard")
+            .about(
+                "What callers feel first, then queues, streams and renderers, then receivers, then money; docs/metrics.md \
+                 describes each metric. CloudWatch has them a minute or two after what they measure.",
+            )
+            .query::<MetricsQuery>()
+            .answer::<MetricsAnswer>(200, "The numbers"),
         operation("service", "GET /openapi.json", "getOpenApi", "Get this document")
             .access(Access::Open)
             .stateless()

@@ -1,12 +1,14 @@
 //! Clip jobs as sources of fanout and as what viewers watch, and what the effects of clip jobs become.
 
 use reelhook_domain::{
-    ClipEffect, ClipJob, ClipJobId, ClipStatus, ClipsSnapshot, CreditEffect, Live, LiveSnapshot, OutboundEvent, OwnerId,
+    ClipEffect, ClipJob, ClipJobId, ClipStatus, ClipsSnapshot, CreditEffect, Live, LiveSnapshot, OutboundEvent,
+    OwnerId, Timestamp,
 };
 
 use crate::clips::files::key;
 use crate::clips::store::NamedSubmission;
 use crate::credits::ledger::{Charge, Settlement};
+use crate::metrics::life::{EndStatus, Family, Measured, Milestone, notifies_of};
 use crate::outbox::fanout::Plan;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::{CreditSource, FanoutSource, Owned};
@@ -72,6 +74,42 @@ impl CreditSource for ClipJob {
         let at = self.ended_at.unwrap_or(self.updated_at);
         let ends = self.ended_reservations().filter_map(|effect| self.settlement(&effect));
         ends.map(|end| Settlement { at, ..end }).collect()
+    }
+}
+
+impl Measured for ClipJob {
+    fn family(&self) -> Family {
+        Family::Clips
+    }
+
+    fn milestone(&self) -> Option<Milestone> {
+        let first = self.run.attempt == 1;
+        let found = [
+            (OutboundEvent::ClipsCompleted, Milestone::Ended(EndStatus::Completed)),
+            (OutboundEvent::ClipsFailed, Milestone::Ended(EndStatus::Failed)),
+            (OutboundEvent::ClipsCanceled, Milestone::Ended(EndStatus::Cancelled)),
+        ]
+        .into_iter()
+        .find(|(event, _)| notifies_of(self, *event))
+        .map(|(_, milestone)| milestone);
+        found
+            .or_else(|| (first && notifies_of(self, OutboundEvent::ClipsStarted)).then_some(Milestone::Started))
+            .or_else(|| (self.version == 1).then_some(Milestone::Submitted))
+    }
+
+    /// A retry does not say when it was submitted.
+    fn submitted_at(&self) -> Option<Timestamp> {
+        (self.run.attempt == 1).then_some(self.created_at)
+    }
+
+    fn started_at(&self) -> Option<Timestamp> {
+        self.started_at
+    }
+
+    fn video_seconds(&self) -> Option<f64> {
+        let ready = self.clips.iter().filter(|clip| clip.file.is_some());
+        let ms: u64 = ready.filter_map(|clip| clip.duration_ms).sum();
+        (ms > 0).then_some(ms as f64 / 1e3)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::change::{ChangeError, Changed};
 use crate::clips::perform::ports::ClipPorts;
 use crate::clips::perform::{KeptSource, perform};
 use crate::clips::raise;
-use crate::pieces::{PieceOutcome, PieceOwner, PieceWork, process_all, process_one};
+use crate::pieces::{PieceOutcome, PieceOwner, PieceReport, PieceWork, process_all, process_one};
 
 /// Processes pieces of a clip job one after the other, until none is open or `last_start` is reached; returns the
 /// number of reported ones. They share one copy of the source on the disk.
@@ -64,6 +64,8 @@ impl<'a> ClipPieces<'a> {
 impl PieceWork for ClipPieces<'_> {
     type Of = ClipJob;
     type Task = ClipPiece;
+    /// They are percents.
+    const UNITS_ARE_FRAMES: bool = false;
 
     fn claim_event(&self) -> Event {
         Event::ClaimPiece
@@ -77,13 +79,19 @@ impl PieceWork for ClipPieces<'_> {
         Some(&job.pieces)
     }
 
-    async fn perform(&self, job: &ClipJob, claim: u32, piece: &ClipPiece, units: &Arc<AtomicU32>) -> Option<Event> {
+    async fn perform(
+        &self,
+        job: &ClipJob,
+        claim: u32,
+        piece: &ClipPiece,
+        units: &Arc<AtomicU32>,
+    ) -> Option<PieceReport<Event>> {
         Some(match perform(self.ports, &self.kept, job, piece, units).await {
-            Ok(output) => Event::PieceDone { claim, output: Box::new(output) },
+            Ok(output) => PieceReport::Done(Event::PieceDone { claim, output: Box::new(output) }),
             Err(error) => {
                 let (sentence, permanent) = (error.to_string(), error.is_permanent());
                 tracing::warn!(job_id = %job.id, claim, error = brief(&sentence), "a piece failed");
-                Event::PieceFailed { claim, error: sentence, permanent }
+                PieceReport::Failed(Event::PieceFailed { claim, error: sentence, permanent })
             }
         })
     }

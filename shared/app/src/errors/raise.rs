@@ -12,6 +12,7 @@ use crate::clock::ClockAndRandom;
 use crate::errors::steps::{ErrorChange, ErrorStep, ErrorSteps};
 use crate::errors::store::{Caused, ErrorStore, SavedStep, group};
 use crate::errors::view::ErrorEventData;
+use crate::metrics::{MetricName, count};
 use crate::retry::Retry;
 use crate::store::StoreError;
 use crate::webhooks::events::EventRow;
@@ -109,7 +110,10 @@ fn note(error: &ErrorRow, event: Option<OutboundEvent>) {
         Some(OutboundEvent::ErrorResolved) => {
             tracing::info!(error_id, cause, about, "error resolved");
         }
-        Some(_) => tracing::warn!(error_id, cause, about, opening = error.openings, "error raised"),
+        Some(_) => {
+            tracing::warn!(error_id, cause, about, opening = error.openings, "error raised");
+            count(MetricName::ErrorsRaised, [cause]);
+        }
         None => {}
     }
 }
@@ -136,5 +140,6 @@ pub(crate) fn event(event: OutboundEvent, error: &ErrorRow, at: Timestamp, now: 
         at,
         data: json!(ErrorEventData::new(error, now)).into(),
         callback: None,
+        submitted_at: None,
     }
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, OwnerId, Status, Subject, Timestamp};
+use reelhook_domain::{
+    Effect, Job, JobEffect, JobId, JobKind, Live, LiveSnapshot, OutboundEvent, OwnerId, Status, Subject, Timestamp,
+};
 
 use crate::change::AggregateStore;
+use crate::metrics::life::{EndStatus, Family, Measured, Milestone};
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::rows::{StoredLive, live_of};
 use crate::outbox::source::{CreditSource, FanoutSource, Owned};
@@ -48,6 +51,43 @@ impl FanoutSource for Job {
 }
 
 impl CreditSource for Job {}
+
+impl Measured for Job {
+    fn family(&self) -> Family {
+        match self.kind {
+            JobKind::Workflow => Family::Workflow,
+            JobKind::Video => Family::Video,
+        }
+    }
+
+    /// The launcher measures starts: most versions that start a job need nothing of fanout.
+    fn milestone(&self) -> Option<Milestone> {
+        let entered = self.outbox.iter().find_map(|effect| match effect {
+            Effect::Count { status, entered: true, .. } => Some(*status),
+            _ => None,
+        });
+        match entered {
+            Some(Status::Completed) => Some(Milestone::Ended(EndStatus::Completed)),
+            Some(Status::Failed) => Some(Milestone::Ended(EndStatus::Failed)),
+            Some(Status::Cancelled) => Some(Milestone::Ended(EndStatus::Cancelled)),
+            Some(Status::Pending | Status::Processing | Status::Rendering) => None,
+            None => (self.version == 1).then_some(Milestone::Submitted),
+        }
+    }
+
+    fn submitted_at(&self) -> Option<Timestamp> {
+        Some(self.retries.by_hand_at.unwrap_or(self.created_at))
+    }
+
+    fn started_at(&self) -> Option<Timestamp> {
+        self.run.times.started_at
+    }
+
+    fn video_seconds(&self) -> Option<f64> {
+        let videos = self.videos().len();
+        self.plan().filter(|_| videos > 0).map(|plan| plan.seconds() * videos as f64)
+    }
+}
 
 impl Watched for Job {
     fn live_version(&self) -> u64 {

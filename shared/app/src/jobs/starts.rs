@@ -18,6 +18,8 @@ use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
 use crate::jobs::claims::{BATCH, ClaimPorts, StartStore, claim_some, leave_waiting};
 use crate::jobs::store::JobStore;
+use crate::metrics::life::Measured;
+use crate::metrics::{self, MetricName};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 
 /// The maximum number of starts for one hint: eight rounds of requests to the worker, and more after conflicts.
@@ -121,9 +123,16 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
 async fn start(ports: &StartPorts<'_>, job: Job) -> Result<bool, ChangeError> {
     let (id, attempt, trace) = (job.id.clone(), job.run.attempt, TraceParent::of_aggregate(&job));
     let trace_id = trace.trace_id();
+    let (family, submitted_at) = (job.family().name(), job.created_at);
+    let measure = || {
+        if attempt == 1 {
+            metrics::time(MetricName::TimeToStart, ports.clock.now().since(submitted_at), [family]);
+        }
+    };
     let Some(url) = ports.worker.url.as_ref().filter(|_| job.plan().is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
         change_loaded(ports.jobs, ports.clock, ports.policy, job, &event).await?;
+        measure();
         tracing::info!(job_id = %id, attempt, trace_id, "started a job on our own renderers");
         return Ok(true);
     };
@@ -140,6 +149,9 @@ async fn start(ports: &StartPorts<'_>, job: Job) -> Result<bool, ChangeError> {
     {
         // The job was cancelled while the request to the worker was in progress.
         cancel_worker(ports.http, ports.worker, ports.clock.now(), &id, attempt, url).await;
+    }
+    if matches!(event, Event::Started { .. }) {
+        measure();
     }
     tracing::info!(job_id = %id, attempt, runs, trace_id, "sent a job to the worker");
     Ok(runs)

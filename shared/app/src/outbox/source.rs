@@ -3,6 +3,7 @@
 use reelhook_domain::{Aggregate, CreditEffect, HistorySource, Live, LiveSnapshot, OutboundEvent, OwnerId};
 
 use crate::credits::ledger::Settlement;
+use crate::metrics::life::Measured;
 use crate::outbox::messages::PieceMessage;
 use crate::views::view::WebhookView;
 use crate::webhooks::events::Callback;
@@ -27,7 +28,7 @@ pub trait CreditSource: Aggregate {
 }
 
 /// An aggregate whose outbox fanout processes.
-pub trait FanoutSource: Owned + CreditSource + HistorySource {
+pub trait FanoutSource: Owned + CreditSource + HistorySource + Measured {
     /// The view of its clients' dialect.
     fn view(&self) -> &'static dyn WebhookView<Self>;
 

@@ -3,8 +3,11 @@
 use reelhook_domain::projects::effect::ProjectEffect;
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::projects::task::TaskRef;
-use reelhook_domain::{Live, LiveSnapshot, OwnerId, ProjectId, ProjectSnapshot, SceneId, SceneSnapshot};
+use reelhook_domain::{
+    Live, LiveSnapshot, OutboundEvent, OwnerId, ProjectId, ProjectSnapshot, SceneId, SceneSnapshot, Timestamp,
+};
 
+use crate::metrics::life::{EndStatus, Family, Measured, Milestone, notifies_of};
 use crate::outbox::fanout::Plan;
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::{CreditSource, FanoutSource, Owned};
@@ -59,6 +62,38 @@ impl FanoutSource for Project {
 }
 
 impl CreditSource for Project {}
+
+impl Measured for Project {
+    fn family(&self) -> Family {
+        Family::Project
+    }
+
+    /// A project is submitted when it is started: before, it is a draft.
+    fn milestone(&self) -> Option<Milestone> {
+        [
+            (OutboundEvent::ProjectStarted, Milestone::Submitted),
+            (OutboundEvent::ProjectCompleted, Milestone::Ended(EndStatus::Completed)),
+            (OutboundEvent::ProjectFailed, Milestone::Ended(EndStatus::Failed)),
+            (OutboundEvent::ProjectCancelled, Milestone::Ended(EndStatus::Cancelled)),
+        ]
+        .into_iter()
+        .find(|(event, _)| notifies_of(self, *event))
+        .map(|(_, milestone)| milestone)
+    }
+
+    fn submitted_at(&self) -> Option<Timestamp> {
+        self.started_at
+    }
+
+    fn started_at(&self) -> Option<Timestamp> {
+        self.started_at
+    }
+
+    fn video_seconds(&self) -> Option<f64> {
+        let ms = self.video.as_ref()?.video.duration_ms?;
+        Some(ms as f64 / 1e3)
+    }
+}
 
 impl Watched for Project {
     fn live_version(&self) -> u64 {

@@ -10,7 +10,7 @@ use reelhook_domain::projects::project::{Project, ProjectPiece};
 use reelhook_domain::{ProjectId, Timestamp, brief};
 
 use crate::change::ChangeError;
-use crate::pieces::{PieceOutcome, PieceOwner, PieceWork, process_all, process_one};
+use crate::pieces::{PieceOutcome, PieceOwner, PieceReport, PieceWork, process_all, process_one};
 use crate::projects::perform::perform;
 use crate::projects::perform::ports::PiecePorts;
 
@@ -75,13 +75,13 @@ impl PieceWork for ProjectPieces<'_> {
         claim: u32,
         piece: &ProjectPiece,
         units: &Arc<AtomicU32>,
-    ) -> Option<Event> {
+    ) -> Option<PieceReport<Event>> {
         Some(match perform(self.ports, project, piece, units).await {
-            Ok(output) => Event::PieceDone { claim, output: Box::new(output) },
+            Ok(output) => PieceReport::Done(Event::PieceDone { claim, output: Box::new(output) }),
             Err(error) => {
                 let (sentence, permanent) = (error.to_string(), error.is_permanent());
                 tracing::warn!(project_id = %project.id, claim, error = brief(&sentence), "a piece failed");
-                Event::PieceFailed { claim, error: sentence, permanent }
+                PieceReport::Failed(Event::PieceFailed { claim, error: sentence, permanent })
             }
         })
     }

@@ -9,7 +9,7 @@ use reelhook_domain::videos::render::RenderTask;
 use reelhook_domain::{Event, Job, JobId, Timestamp, brief};
 
 use crate::change::{ChangeError, Changed};
-use crate::pieces::{PieceOwner, PieceWork, process_all, process_one, save};
+use crate::pieces::{PieceOwner, PieceReport, PieceWork, process_all, process_one, save};
 use crate::videos::draw_error::DrawError;
 use crate::videos::perform::{TaskOutcome, perform};
 use crate::videos::ports::DrawPorts;
@@ -74,19 +74,26 @@ impl PieceWork for JobPieces<'_> {
         job.run.engine.pieces()?.pieces.as_ref()
     }
 
-    async fn perform(&self, job: &Job, claim: u32, task: &RenderTask, units: &Arc<AtomicU32>) -> Option<Event> {
+    async fn perform(
+        &self,
+        job: &Job,
+        claim: u32,
+        task: &RenderTask,
+        units: &Arc<AtomicU32>,
+    ) -> Option<PieceReport<Event>> {
         let attempt = self.attempt;
         Some(match perform(self.ports, job, task, units).await {
             Ok(TaskOutcome::JobEnded) => return None,
-            Ok(TaskOutcome::Done(video)) => Event::PieceDone { attempt, claim, video },
-            Ok(TaskOutcome::Composed(plan)) => Event::Composed { attempt, claim, plan },
+            Ok(TaskOutcome::Done(video)) => PieceReport::Done(Event::PieceDone { attempt, claim, video }),
+            Ok(TaskOutcome::Composed(plan)) => PieceReport::Done(Event::Composed { attempt, claim, plan }),
             Ok(TaskOutcome::Waits { render, percent, wait }) => {
-                Event::PieceDeferred { attempt, claim, render, percent, wait }
+                PieceReport::Waits(Event::PieceDeferred { attempt, claim, render, percent, wait })
             }
             Err(error) => {
                 let sentence = failure(task, &error);
                 tracing::warn!(job_id = %job.id, attempt, claim, error = brief(&sentence), "a piece failed");
-                Event::PieceFailed { attempt, claim, error: sentence, permanent: error.is_permanent() }
+                let permanent = error.is_permanent();
+                PieceReport::Failed(Event::PieceFailed { attempt, claim, error: sentence, permanent })
             }
         })
     }

@@ -30,6 +30,8 @@ pub struct EventRow {
     pub data: EventData,
     /// The client's own URL that is notified too.
     pub callback: Option<Callback>,
+    /// When what it says is completed was submitted; none for other events, and for those of versions before 0.3.
+    pub submitted_at: Option<Timestamp>,
 }
 
 /// The stored form of an event. Version 0.2 reads it too: it ignores `exact`.
@@ -46,6 +48,8 @@ struct StoredEvent<D> {
     /// Whether `data` is written as webhooks contain it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     exact: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    submitted_at: Option<Timestamp>,
 }
 
 impl Serialize for EventRow {
@@ -53,15 +57,16 @@ impl Serialize for EventRow {
         let (text, exact) = self.data.to_stored();
         let data: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
         let (id, subject, callback) = (self.id.clone(), self.subject.clone(), self.callback.clone());
-        StoredEvent { id, event: self.event, subject, at: self.at, data, callback, exact }.serialize(serializer)
+        let (event, at, submitted_at) = (self.event, self.at, self.submitted_at);
+        StoredEvent { id, event, subject, at, data, callback, exact, submitted_at }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for EventRow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = StoredEvent::<Box<RawValue>>::deserialize(deserializer)?;
-        let StoredEvent { id, event, subject, at, data, callback, exact } = stored;
-        Ok(Self { id, event, subject, at, data: EventData::stored(data, exact), callback })
+        let StoredEvent { id, event, subject, at, data, callback, exact, submitted_at } = stored;
+        Ok(Self { id, event, subject, at, data: EventData::stored(data, exact), callback, submitted_at })
     }
 }
 
@@ -135,4 +140,24 @@ pub(crate) fn hints<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -> V
         }
     }
     hints
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_event_keeps_when_its_work_was_submitted_and_older_rows_have_no_such_time() {
+        let older = json!({ "id": "job_1.9.1", "event": "job.completed", "job_id": "job_1", "at": 1000, "data": {} });
+        let read: EventRow = serde_json::from_str(&older.to_string()).unwrap();
+        assert_eq!(read.submitted_at, None);
+        let written = |row: &EventRow| serde_json::from_str::<Value>(&serde_json::to_string(row).unwrap()).unwrap();
+        assert_eq!(written(&read).get("submitted_at"), None, "it is written as it was stored");
+        let newer = EventRow { submitted_at: Some(Timestamp(500)), ..read };
+        assert_eq!(written(&newer)["submitted_at"], 500);
+        let again: EventRow = serde_json::from_str(&serde_json::to_string(&newer).unwrap()).unwrap();
+        assert_eq!((again.submitted_at, again.at), (newer.submitted_at, newer.at));
+    }
 }

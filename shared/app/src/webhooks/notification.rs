@@ -153,6 +153,7 @@ mod tests {
             at: NOON,
             data: json!({ "project_name": "Trailer", "video_url": "https://media.example/final.mp4" }).into(),
             callback: None,
+            submitted_at: None,
         }
     }
 

@@ -102,5 +102,5 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             Subject::Endpoint(cause.endpoint().id.clone())
         }
     };
-    Some(EventRow { id: id.ok()?, event, subject, at, data: data.into(), callback: None })
+    Some(EventRow { id: id.ok()?, event, subject, at, data: data.into(), callback: None, submitted_at: None })
 }

@@ -123,5 +123,5 @@ fn row_of<A: FanoutSource>(of: &A, event: OutboundEvent, about: Option<&str>) ->
     let keys = SigningKeys::parse("the secret of examples").expect("a secret");
     let links = FileLinks { base: &base, keys: &keys };
     let (id, data) = (EventId::of(&subject, of.version(), 0), of.view().webhook_data(of, event, about, at, links));
-    EventRow { id, event, subject, at, data: data.into(), callback: None }
+    EventRow { id, event, subject, at, data: data.into(), callback: None, submitted_at: None }
 }

@@ -124,6 +124,7 @@ pub fn test_event(endpoint: &EndpointId, format: Format, now: Timestamp, random:
         at: now,
         data: data.into(),
         callback: None,
+        submitted_at: None,
     }
 }
 
@@ -235,7 +236,8 @@ pub async fn trigger(
             let named = data["job_id"].as_str().and_then(|id| Subject::parse(id).ok());
             let itself = || Subject::Trigger(id.as_str().trim_end_matches(FIRST_EVENT).to_owned());
             let subject = named.unwrap_or_else(itself);
-            let row = EventRow { id: id.clone(), event, subject, at, data: data.into(), callback: None };
+            let row =
+                EventRow { id: id.clone(), event, subject, at, data: data.into(), callback: None, submitted_at: None };
             let notify_ports = NotifyPorts { store: ports.store, hints: ports.hints, grace: ports.grace };
             notify(&notify_ports, &row, ports.subscriptions.of(event, at), trigger.traceparent.as_deref()).await?
         }

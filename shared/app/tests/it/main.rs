@@ -19,6 +19,7 @@ mod limits;
 mod live;
 mod logs;
 mod metadata;
+mod metrics;
 mod names;
 mod nothing_is_lost;
 mod operational;

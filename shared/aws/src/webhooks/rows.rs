@@ -286,6 +286,7 @@ mod tests {
             at: Timestamp(1_704_110_400_000),
             data: Value::Null.into(),
             callback: None,
+            submitted_at: None,
         };
         let items = event_items(&event, &ids, EndedShards::default());
         assert_eq!(items.len(), 1);

@@ -12,6 +12,7 @@ use crate::clips::effects as clip_effects;
 use crate::errors::steps::{ErrorChange, ErrorStep};
 use crate::files::links::FileLinks;
 use crate::jobs::effects;
+use crate::metrics::life::{self, Family};
 use crate::outbox::messages::{Delayed, Push, WorkMessage};
 use crate::outbox::rows::{LiveRow, LogEntry, LogRow};
 use crate::outbox::source::FanoutSource;
@@ -42,6 +43,9 @@ pub trait AnyVersion: Send + Sync {
 
     /// [`plan`].
     fn plan(&self, subscriptions: &Subscriptions, links: FileLinks<'_>, grace: Duration) -> Plan;
+
+    /// [`life::measure`].
+    fn measure(&self);
 }
 
 impl<A: FanoutSource> AnyVersion for A {
@@ -51,6 +55,10 @@ impl<A: FanoutSource> AnyVersion for A {
 
     fn plan(&self, subscriptions: &Subscriptions, links: FileLinks<'_>, grace: Duration) -> Plan {
         plan(self, subscriptions, links, grace)
+    }
+
+    fn measure(&self) {
+        life::measure(self);
     }
 }
 
@@ -217,7 +225,9 @@ impl<A: FanoutSource> Planner<'_, A> {
             return;
         }
         let data = self.view.webhook_data(self.of, event, about, at, self.links);
-        let row = EventRow { id, event, subject: self.of.subject(), at, data: data.into(), callback: own };
+        let submitted_at = Family::completed_by(event).and_then(|_| self.of.submitted_at());
+        let subject = self.of.subject();
+        let row = EventRow { id, event, subject, at, data: data.into(), callback: own, submitted_at };
         let deliveries = recipients.map(|to| delivery_of(&row, to, self.grace, self.of.traceparent()));
         self.plan.deliveries.extend(deliveries);
         self.plan.events.push(row);

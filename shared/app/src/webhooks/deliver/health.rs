@@ -1,10 +1,11 @@
 //! Stage 6, health: adds the results of a batch to its endpoint's state: circuit breaker, limits and disable policy.
 
-use reelhook_domain::{AttemptClaim, BatchOutcome, EndpointReport, HealthVerdict, Timestamp};
+use reelhook_domain::{AttemptClaim, BatchOutcome, EndpointReport, EndpointState, HealthVerdict, Timestamp};
 
 use super::notices::{notify_disabled, notify_outage};
 use super::ports::DeliverPorts;
 use super::types::EndpointSlot;
+use crate::metrics::{MetricName, count};
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
 
@@ -32,7 +33,12 @@ pub(super) async fn report(ports: &DeliverPorts<'_>, slot: &EndpointSlot, report
     }
     let report = EndpointReport { kept: slot.released(&unrecorded, now), ..report };
     match save(ports, endpoint, &report, notifies, now).await {
-        Ok(revision) => revision,
+        Ok(after) => {
+            if after.is_open(&endpoint.policy) && !state.is_open(&endpoint.policy) {
+                count(MetricName::CircuitOpenings, []);
+            }
+            after.revision
+        }
         Err(error) => {
             // No delivery is lost by this, and a slot that is not released expires.
             tracing::warn!(endpoint_id = %endpoint.id, %error, "results of a batch not added to the endpoint's health");
@@ -41,14 +47,14 @@ pub(super) async fn report(ports: &DeliverPorts<'_>, slot: &EndpointSlot, report
     }
 }
 
-/// Saves a report, and warns about or disables an endpoint that has failed for too long; the revision after the report.
+/// Saves a report, and warns about or disables an endpoint that has failed for too long; the state after the report.
 async fn save(
     ports: &DeliverPorts<'_>,
     endpoint: &Endpoint,
     report: &EndpointReport,
     notifies: bool,
     now: Timestamp,
-) -> Result<u64, StoreError> {
+) -> Result<EndpointState, StoreError> {
     let state = ports.health.report(&endpoint.id, report).await?;
     let (endpoint_id, name, failures) = (&endpoint.id, &endpoint.name, state.failures);
     let verdict = state.assess_health(&endpoint.policy, now);
@@ -66,9 +72,10 @@ async fn save(
         HealthVerdict::Disable(reason) => {
             if ports.health.auto_disable(&endpoint.id, failures, &reason, now).await? {
                 tracing::error!(%endpoint_id, endpoint = name, failures, reason, "endpoint disabled");
+                count(MetricName::EndpointsDisabled, []);
                 notify_disabled(ports, endpoint).await;
             }
         }
     }
-    Ok(state.revision)
+    Ok(state)
 }

@@ -12,6 +12,7 @@ use super::notices::{note_notification, notify_disabled, notify_exhausted};
 use super::ports::DeliverPorts;
 use super::types::{Change, Failures, Finished, Sent};
 use crate::digest::sha256_hex;
+use crate::metrics::{MetricName, count, deliveries};
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::outbox::messages::{Delayed, DeliveryMessage, hint_at_deliveries};
 use crate::store::{Saved, StoreError};
@@ -25,13 +26,14 @@ const LINGER: Duration = Duration::from_millis(20);
 
 /// Ends an attempt: the delivery's next version, after everything that must happen before it is saved.
 pub(super) async fn finish(ports: &DeliverPorts<'_>, endpoint: &Endpoint, sent: Sent) -> Result<Change, StoreError> {
-    let Sent { index, delivery, answer, outcome, result, took, ended_at } = sent;
+    let Sent { index, delivery, answer, outcome, result, took, ended_at, submitted_at } = sent;
     // An accepted webhook needs no jitter, which saves a system call.
     let jitter = if result.accepted > 0 { 0.0 } else { ports.clock.fraction() };
     let (mut next, reason) = delivery.finish(&outcome, ended_at, &endpoint.policy.schedule, jitter, ports.grace);
     let next_due = (next.status == DeliveryStatus::Pending).then_some(next.next_attempt_at);
     let attempt = AttemptResult { reason, next_attempt_at: next_due, ..attempt_result(&answer, took) };
     log(endpoint, &next, &answer, &attempt, ended_at);
+    deliveries::attempt(&next, &outcome, &attempt, submitted_at, ended_at);
     if let Some(last) = &mut next.last {
         last.result = Some(attempt);
     }
@@ -144,6 +146,7 @@ async fn follow_up(
         let reason = format!("the receiver answered {status}");
         ports.endpoints.disable(&endpoint.id, &reason, now, false).await?;
         tracing::error!(endpoint_id = %endpoint.id, endpoint = endpoint.name, reason, "endpoint disabled");
+        count(MetricName::EndpointsDisabled, []);
         notify_disabled(ports, endpoint).await;
     }
     if next.status == DeliveryStatus::Exhausted {

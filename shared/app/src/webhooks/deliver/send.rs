@@ -24,7 +24,16 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, endpoint: &Endpoint, due: Due
     let outcome = outcome(endpoint, &answer, receiver, ended_at);
     let quota_reset = answer.as_ref().ok().and_then(|response| quota_reset(response, receiver));
     let result = result(&outcome, quota_reset, ended_at);
-    Sent { index, delivery, answer, outcome, result, took: ended_at.since(began_at), ended_at }
+    Sent {
+        index,
+        delivery,
+        answer,
+        outcome,
+        result,
+        took: ended_at.since(began_at),
+        ended_at,
+        submitted_at: event.submitted_at,
+    }
 }
 
 fn outcome(

@@ -10,6 +10,7 @@ use reelhook_domain::{
 };
 
 use super::ports::DeliverPorts;
+use crate::metrics::deliveries;
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::outbox::messages::{Delayed, DeliveryMessage};
 use crate::store::StoreError;
@@ -91,6 +92,8 @@ pub(super) struct Sent {
     pub took: Duration,
     /// When the attempt ended.
     pub ended_at: Timestamp,
+    /// When what the event says is completed was submitted.
+    pub submitted_at: Option<Timestamp>,
 }
 
 /// The end of an attempt, to be saved.
@@ -119,6 +122,7 @@ impl Change {
         let schedule = &ports.settings.policy.schedule;
         let (next, reason) = delivery.finish(outcome, ports.clock.now(), schedule, 0.0, ports.grace);
         tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
+        deliveries::ended(&next);
         Self { index, next, next_due: None }
     }
 
@@ -145,6 +149,7 @@ impl Change {
                 tracing::info!(%delivery_id, endpoint = name, %until, ?wait_reason, "delivery waits for its endpoint");
             }
         }
+        deliveries::waits(wait_reason);
         Self { index, next: delivery.defer(until, wait_reason, ports.grace), next_due: Some(until) }
     }
 

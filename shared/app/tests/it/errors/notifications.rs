@@ -30,6 +30,7 @@ fn completed() -> EventRow {
         data: json!({ "project_id": "proj_1", "project_name": "Trailer", "video_url": "https://media.example/v.mp4" })
             .into(),
         callback: None,
+        submitted_at: None,
     }
 }
 

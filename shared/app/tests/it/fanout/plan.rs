@@ -135,7 +135,8 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
             subject: job.id.clone().into(),
             at: AT,
             data: data.into(),
-            callback: None
+            callback: None,
+            submitted_at: Some(job.created_at),
         }]
     );
 

@@ -1,0 +1,246 @@
+"""The dashboard: shared/app/src/metrics/dashboard.json as a body for CloudWatch, and as a picture of a stack's numbers.
+
+The page /dashboard reads the same file, so that all three show the same.
+"""
+
+import itertools
+import json
+import pathlib
+import re
+import time
+from dataclasses import dataclass
+from html import escape
+
+from commands.cloud import Problem, client
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SOURCE = ROOT / "shared/app/src/metrics/dashboard.json"
+# The dimension that all metrics of our own have, except those that a filter of log groups makes.
+SERVICE = ("service", "reelhook")
+# Metrics whose dimensions have too many values for the file: CloudWatch finds those that exist.
+SEARCHED = {"ApiErrors": "code", "ErrorsRaised": "code"}
+PERIOD = 300
+BEGIN = "  # The dashboard: infra/local/test_dashboard.py writes it (REELHOOK_UPDATE_DOCS=1).\n"
+END = "  # The end of the dashboard.\n"
+# Queries of one call of GetMetricData at most.
+QUERIES = 500
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a widget."""
+
+    namespace: str
+    metric: str
+    dimensions: tuple
+    stat: str
+    label: str
+
+
+def sections():
+    return json.loads(SOURCE.read_text(encoding="utf-8"))["sections"]
+
+
+def series_of(widget):
+    """The series of a widget: one for each combination of the values of its dimensions."""
+    return [one for given in widget["series"] for one in expanded(given)]
+
+
+def expanded(given):
+    own = "namespace" not in given
+    by = {name: value if isinstance(value, list) else [value] for name, value in given.get("by", {}).items()}
+    for values in itertools.product(*by.values()):
+        several = [short(value) for value, choices in zip(values, by.values()) if len(choices) > 1]
+        words = [given["label"], *several] if "label" in given else several or [short(value) for value in values]
+        yield Series(
+            namespace=given.get("namespace", "Reelhook/${AWS::StackName}"),
+            metric=given["metric"],
+            dimensions=((SERVICE,) if own else ()) + tuple(zip(by, values)),
+            stat=given["stat"],
+            label=" ".join(words),
+        )
+
+
+def short(value):
+    return value.removeprefix("${AWS::StackName}-")
+
+
+def body():
+    """The body for CloudWatch, a widget in each line; names of resources stand as Fn::Sub has them."""
+    widgets, y = [], 0
+    for section in sections():
+        widgets.append(at(0, y, 24, 1, {"type": "text", "properties": {"markdown": f"## {section['title']}"}}))
+        y += 1
+        for index, widget in enumerate(section["widgets"]):
+            column, row = index % 4, index // 4
+            widgets.append(at(6 * column, y + 6 * row, 6, 6, {"type": "metric", "properties": properties(widget)}))
+        y += 6 * -(-len(section["widgets"]) // 4)
+    lines = [json.dumps(widget, separators=(",", ":")) for widget in widgets]
+    return '{"widgets":[\n' + ",\n".join(lines) + "\n]}"
+
+
+def at(x, y, width, height, widget):
+    return {"x": x, "y": y, "width": width, "height": height} | widget
+
+
+def properties(widget):
+    metrics = []
+    for series in series_of(widget):
+        dimensions = [part for pair in series.dimensions for part in pair]
+        metrics.append([series.namespace, series.metric, *dimensions, {"stat": series.stat, "label": series.label}])
+    for name in dict.fromkeys(given["metric"] for given in widget["series"] if given["metric"] in SEARCHED):
+        schema = f"{{Reelhook/${{AWS::StackName}},service,{SEARCHED[name]}}}"
+        search = f"SEARCH('{schema} MetricName=\"{name}\"', 'Sum', {PERIOD})"
+        metrics.append([{"expression": search, "label": ""}])
+    shown = {"title": widget["title"], "region": "${AWS::Region}", "period": PERIOD, "view": "timeSeries"}
+    return shown | {"yAxis": {"left": {"min": 0, "label": widget["unit"], "showUnits": False}}, "metrics": metrics}
+
+
+def in_template(text):
+    """The template with the dashboard as the file has it now."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise Problem("template.yaml has no place for the dashboard")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    resource = (
+        "  OperationsDashboard:\n"
+        "    Type: AWS::CloudWatch::Dashboard\n"
+        "    Condition: HasDashboard\n"
+        "    Properties:\n"
+        "      DashboardName: !Ref AWS::StackName\n"
+        "      DashboardBody: !Sub |\n"
+    )
+    lines = "".join(f"        {line}\n" for line in body().splitlines())
+    return before + BEGIN + "\n" + resource + lines + "\n" + END + after
+
+
+def resolved(text, names):
+    """A text in which each ${…} is the name of a resource."""
+
+    def name(found):
+        if found[1] not in names:
+            raise Problem(f"the dashboard names `{found[1]}`, which the stack does not have")
+        return names[found[1]]
+
+    return re.sub(r"\$\{([A-Za-z:.]+)\}", name, text)
+
+
+def names_of(stack):
+    """What ${…} stands for in a deployed stack."""
+    names = {"AWS::StackName": stack.name}
+    for (kind, logical), physical in stack.resources.items():
+        names[logical] = physical
+        if kind == "AWS::SQS::Queue":
+            names[f"{logical}.QueueName"] = physical.rsplit("/", 1)[-1]
+    return names
+
+
+def read(stack, hours, now):
+    """The sections of the dashboard with the numbers of a stack: (title, [(title, unit, [(label, stat, values)])]); each
+    list of values has one for each period, None without one."""
+    names = names_of(stack)
+    wanted = {}
+    for section in sections():
+        for widget in section["widgets"]:
+            for series in series_of(widget):
+                wanted.setdefault(series, f"q{len(wanted)}")
+    end = int(now // PERIOD + 1) * PERIOD
+    begin = end - int(hours * 3600 // PERIOD) * PERIOD
+    found = {}
+    queries = [query(series, id, names) for series, id in wanted.items()]
+    for first in range(0, len(queries), QUERIES):
+        pages = client("cloudwatch").get_paginator("get_metric_data")
+        for page in pages.paginate(MetricDataQueries=queries[first : first + QUERIES], StartTime=begin, EndTime=end):
+            for result in page["MetricDataResults"]:
+                points = found.setdefault(result["Id"], {})
+                points.update((int(at.timestamp()), value) for at, value in zip(result["Timestamps"], result["Values"]))
+    times = range(begin, end, PERIOD)
+    values = {series: [found.get(id, {}).get(at) for at in times] for series, id in wanted.items()}
+    return [
+        (section["title"], [(w["title"], w["unit"], [(s.label, s.stat, values[s]) for s in series_of(w)]) for w in section["widgets"]])
+        for section in sections()
+    ]
+
+
+def query(series, id, names):
+    dimensions = [{"Name": name, "Value": resolved(value, names)} for name, value in series.dimensions]
+    metric = {"Namespace": resolved(series.namespace, names), "MetricName": series.metric, "Dimensions": dimensions}
+    return {"Id": id, "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": series.stat}}
+
+
+COLUMNS, WIDTH, HEIGHT, GAP, EDGE = 4, 300, 190, 12, 24
+COLOURS = ("#2563eb", "#16a34a", "#dc2626", "#d97706", "#7c3aed", "#0891b2", "#db2777", "#4b5563", "#65a30d", "#9333ea", "#0d9488", "#b91c1c")
+STYLE = (
+    "text{font:12px system-ui,sans-serif;fill:#111827}.muted{fill:#6b7280}.small{font-size:10px}.head{font-size:16px;font-weight:600}"
+    ".title{font-weight:600}.page{fill:#f9fafb}.card{fill:#fff;stroke:#e5e7eb}.axis{stroke:#e5e7eb}"
+    "@media (prefers-color-scheme:dark){text{fill:#f3f4f6}.muted{fill:#9ca3af}.page{fill:#0b0f19}.card{fill:#111827;stroke:#374151}"
+    ".axis{stroke:#374151}}"
+)
+
+
+def picture(found, title):
+    """The sections of [read] as an SVG."""
+    parts, y = [], EDGE + 20
+    parts.append(f'<text class="head" x="{EDGE}" y="{y}">{escape(title)}</text>')
+    y += 20
+    for section, widgets in found:
+        y += 24
+        parts.append(f'<text class="head" x="{EDGE}" y="{y}">{escape(section)}</text>')
+        y += 10
+        for index, widget in enumerate(widgets):
+            column, row = index % COLUMNS, index // COLUMNS
+            parts += card(EDGE + column * (WIDTH + GAP), y + row * (HEIGHT + GAP), *widget)
+        y += -(-len(widgets) // COLUMNS) * (HEIGHT + GAP)
+    width, height = 2 * EDGE + COLUMNS * WIDTH + (COLUMNS - 1) * GAP, y + EDGE
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+    page = f'<rect class="page" width="{width}" height="{height}"/>'
+    return "\n".join([head, f"<style>{STYLE}</style>", page, *parts, "</svg>\n"])
+
+
+def card(x, y, title, unit, series):
+    """One widget: its lines, and a legend of those that have values, with the sum or the last value of each."""
+    shown = [(label, stat, values) for label, stat, values in series if any(value is not None for value in values)]
+    yield f'<rect class="card" x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
+    yield f'<text class="title" x="{x + 10}" y="{y + 20}">{escape(title)}</text>'
+    left, right, top, bottom = x + 10, x + WIDTH - 10, y + 32, y + 112
+    yield f'<path class="axis" d="M{left} {bottom}H{right}"/>'
+    if not shown:
+        yield f'<text class="muted" x="{left}" y="{top + 44}">No values in this time</text>'
+        return
+    most = max(value for _, _, values in shown for value in values if value is not None) or 1
+    yield f'<text class="muted small" x="{right}" y="{y + 20}" text-anchor="end">{number(most, unit)}</text>'
+    for index, (_, _, values) in enumerate(shown):
+        colour = COLOURS[index % len(COLOURS)]
+        step = (right - left) / max(len(values) - 1, 1)
+        points = [(left + step * at, bottom - (bottom - top) * value / most) for at, value in enumerate(values) if value is not None]
+        line = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
+        yield f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{line}"/>'
+        yield from (f'<circle cx="{px:.1f}" cy="{py:.1f}" r="1.8" fill="{colour}"/>' for px, py in points)
+    room = 8
+    for index, (label, stat, values) in enumerate(shown[:room]):
+        column, row = index % 2, index // 2
+        px, py = left + column * (WIDTH - 20) / 2, bottom + 18 + 16 * row
+        more = f" + {len(shown) - room}" if index == room - 1 and len(shown) > room else ""
+        yield f'<rect x="{px:.0f}" y="{py - 8}" width="8" height="8" fill="{COLOURS[index % len(COLOURS)]}"/>'
+        yield f'<text class="small" x="{px + 12:.0f}" y="{py}">{escape(label)}: {number(total(stat, values), unit)}{more}</text>'
+
+
+def total(stat, values):
+    """What a legend says: the sum of what is counted, the largest of ages, and the last of other values."""
+    present = [value for value in values if value is not None]
+    return {"Sum": sum, "Maximum": max}.get(stat, lambda several: several[-1])(present)
+
+
+def number(value, unit):
+    text = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+    return text if unit == "count" else f"{text} {unit}"
+
+
+def draw(stack, out, hours):
+    """Draws the dashboard of a stack into a file."""
+    now = time.time()
+    found = read(stack, hours, now)
+    at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
+    pathlib.Path(out).write_text(picture(found, f"Reelhook, the last {hours:g} h before {at}"), encoding="utf-8")
+    lines = [values for _, widgets in found for _, _, series in widgets for _, _, values in series]
+    return {"file": str(out), "series": len(lines), "with_values": sum(any(v is not None for v in values) for values in lines)}

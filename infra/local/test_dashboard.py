@@ -1,0 +1,212 @@
+"""Metrics and the dashboard: docs/metrics.md lists what the code emits, and each widget shows a metric that exists.
+
+REELHOOK_UPDATE_DOCS=1 writes the dashboard of template.yaml, and the cost of metrics in docs/cost.md.
+"""
+
+import os
+import pathlib
+import re
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+import reference
+from commands import dashboard
+from commands.cloud import Problem
+from commands.template import Template
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TABLE = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|([^|]+)\|", re.MULTILINE)
+# Made by filters of log groups; its alarm is in template.yaml.
+OF_FILTERS = {"FailedRuns"}
+
+
+def source(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def listed():
+    """Unit and dimensions of each metric in docs/metrics.md, by name."""
+    rows = TABLE.findall(source("docs/metrics.md"))
+    return {name: (unit, tuple(re.findall(r"`(\w+)`", dimensions))) for name, unit, dimensions, _ in rows}
+
+
+def values():
+    """The values of each dimension in docs/metrics.md, by dimension; those of one name together."""
+    found = {}
+    for name, text in re.findall(r"^\| `(\w+)`(?: of [^|]*)? \| ([^|]+) \|$", source("docs/metrics.md"), re.MULTILINE):
+        found.setdefault(name, set()).update(re.findall(r"`([\w-]+)`", text))
+    return found
+
+
+def choices():
+    """How many values a dimension has, by (metric, dimension), or by (None, dimension) where all metrics have the same."""
+    rows = re.findall(r"^\| `(\w+)`(?: of `(\w+)`)? \| ([^|]+) \|$", source("docs/metrics.md"), re.MULTILINE)
+    return {(metric or None, name): len(re.findall(r"`", text)) // 2 for name, metric, text in rows}
+
+
+def billed(families, functions):
+    """How many metrics CloudWatch bills at most, without the codes of errors."""
+    known, number = choices(), 0
+    for metric, (_, dimensions) in listed().items():
+        product = 1
+        for name in dimensions:
+            given = {"family": families, "function_name": functions, "code": 0}.get(name)
+            product *= known.get((metric, name), known.get((None, name))) if given is None else given
+        # The total over all codes.
+        number += product + (metric in dashboard.SEARCHED)
+    return number
+
+
+def cost_rows():
+    """The table of docs/cost.md: what a stack pays for metrics if each has values in each hour."""
+    functions = len(Template.load(ROOT / "template.yaml").functions())
+    rows = [
+        ("every kind of job, every function, each result and reason, around the clock", billed(choices()[None, "family"], functions - 1)),
+        ("the same with one family of jobs, and cold starts of six functions", billed(1, 6)),
+    ]
+    table = ["| at most | metrics | arithmetic | $ a month |", "|---|---:|---|---:|"]
+    return table + [f"| {what} | {number} | {number} × 0.30 | {number * 0.3:.2f} |" for what, number in rows]
+
+
+def declared():
+    """The same of the code's list of metrics."""
+    code = re.sub(r"//.*", "", source("shared/app/src/metrics/name.rs"))
+    names = re.findall(r"\b(\w+),", re.search(r"pub enum MetricName \{(.*?)\n\}", code, re.DOTALL).group(1))
+    units = arms(code, "unit", r"Unit::(\w+)")
+    dimensions = arms(code, "dimensions", r"&\[([^\]]*)\]")
+    return {name: (units[name], tuple(re.findall(r'"(\w+)"', dimensions[name]))) for name in names}
+
+
+def arms(code, function, value):
+    """What a `match self` gives for each variant."""
+    body = re.search(rf"fn {function}\(self\).*?match self \{{(.*?)\n        \}}", code, re.DOTALL).group(1)
+    return {
+        name: given
+        for variants, given in re.findall(rf"([\w:|\s]+?)=>\s*{value}", body)
+        for name in re.findall(r"Self::(\w+)", variants)
+    }
+
+
+def emitted():
+    """The metrics that the code records, outside of their list and of tests."""
+    found = set()
+    for folder in ("shared", "functions"):
+        for file in (ROOT / folder).rglob("*.rs"):
+            if "tests" not in file.parts and file.name not in ("name.rs", "tests.rs"):
+                found |= set(re.findall(r"MetricName::(\w+)", file.read_text(encoding="utf-8").split("#[cfg(test)]")[0]))
+    return found
+
+
+class Metrics(unittest.TestCase):
+    def test_the_document_lists_the_metrics_of_the_code_with_unit_and_dimensions(self):
+        self.assertGreater(len(declared()), 20)
+        self.assertEqual(listed(), declared())
+
+    def test_each_metric_is_emitted(self):
+        self.assertEqual(emitted() - {"ALL"}, set(declared()))
+
+    def test_the_document_about_cost_has_their_number_and_price(self):
+        written = source("docs/cost.md")
+        expected = reference.between(written, "metrics", cost_rows())
+        if os.environ.get("REELHOOK_UPDATE_DOCS") == "1":
+            (ROOT / "docs/cost.md").write_text(expected, encoding="utf-8")
+        else:
+            self.assertEqual(written, expected, "run this test with REELHOOK_UPDATE_DOCS=1")
+
+    def test_the_document_about_cost_has_the_price_of_reading_them(self):
+        number = len({one for section in dashboard.sections() for widget in section["widgets"] for one in dashboard.series_of(widget)})
+        text = f"{number} × 12 × 0.01 per thousand = ${number * 12 / 1e5:.4f} an hour"
+        self.assertIn(text, " ".join(source("docs/cost.md").split()))
+
+    def test_each_value_of_a_dimension_in_the_code_is_in_the_document(self):
+        documented = values()
+        deliveries = source("shared/app/src/metrics/deliveries.rs").split("fn result_of")
+        self.assertEqual(documented["reason"], set(re.findall(r'=> "(\w+)"', deliveries[0])))
+        results = set(re.findall(r'=> "(\w+)"', deliveries[1]))
+        pieces = set(re.findall(r'PiecesEnded, \[.*?, "(\w+)"\]', source("shared/app/src/pieces.rs")))
+        self.assertEqual(documented["result"], results | pieces)
+        services = set(re.findall(r'=> "(\w+)"', source("shared/aws/src/metrics/sdk.rs")))
+        self.assertEqual(documented["aws_service"], services)
+
+
+class Dashboard(unittest.TestCase):
+    maxDiff = None
+
+    def widgets(self):
+        return [(widget, one) for section in dashboard.sections() for widget in section["widgets"] for one in dashboard.series_of(widget)]
+
+    def test_the_template_has_the_dashboard_of_the_file(self):
+        written = source("template.yaml")
+        expected = dashboard.in_template(written)
+        if os.environ.get("REELHOOK_UPDATE_DOCS") == "1":
+            (ROOT / "template.yaml").write_text(expected, encoding="utf-8")
+        else:
+            self.assertEqual(written, expected, "run this test with REELHOOK_UPDATE_DOCS=1")
+
+    def test_each_series_of_our_own_is_a_metric_of_the_document_with_its_dimensions(self):
+        known, bounded = listed(), values()
+        for widget, one in self.widgets():
+            if not one.namespace.startswith("Reelhook/"):
+                continue
+            self.assertIn(one.metric, known, widget["title"])
+            names = tuple(name for name, _ in one.dimensions)
+            total = ("service",)
+            allowed = [total + known[one.metric][1]] + ([total] if one.metric in dashboard.SEARCHED else [])
+            self.assertIn(names, allowed, widget["title"])
+            for name, value in one.dimensions:
+                if name != "function_name":
+                    self.assertIn(value, bounded[name], widget["title"])
+
+    def test_each_metric_is_in_a_widget(self):
+        shown = {one.metric for _, one in self.widgets()}
+        self.assertEqual(set(listed()) - shown, set())
+
+    def test_a_count_is_added_up_and_a_time_is_not(self):
+        units = {"Count": "count", "Milliseconds": "ms", "Seconds": "s"}
+        for widget, one in self.widgets():
+            if one.namespace.startswith("Reelhook/"):
+                self.assertEqual(widget["unit"], units[listed()[one.metric][0]], widget["title"])
+                self.assertEqual(one.stat == "Sum", widget["unit"] != "ms", widget["title"])
+
+    def test_names_of_resources_are_those_of_the_template(self):
+        template = Template.load(ROOT / "template.yaml")
+        functions = {"${AWS::StackName}-" + row["Name"] for row in template.data["Mappings"]["Functions"].values()}
+        for widget, one in self.widgets():
+            for name, value in one.dimensions:
+                if name in ("FunctionName", "function_name"):
+                    self.assertIn(value, functions, widget["title"])
+                elif "${" in value:
+                    logical = re.fullmatch(r"\$\{(\w+)(?:\.QueueName)?\}", value).group(1)
+                    self.assertIn(logical, template.resources(), widget["title"])
+
+    def test_metrics_with_a_total_are_searched_by_their_dimension(self):
+        code = source("shared/app/src/metrics/name.rs").split("fn has_total")[1]
+        self.assertEqual(set(re.findall(r"Self::(\w+)", code)), set(dashboard.SEARCHED))
+        for metric, dimension in dashboard.SEARCHED.items():
+            self.assertEqual(listed()[metric][1], (dimension,))
+
+    def test_a_name_that_the_stack_does_not_have_is_a_problem(self):
+        self.assertEqual(dashboard.resolved("a-${Work.QueueName}", {"Work.QueueName": "w"}), "a-w")
+        with self.assertRaisesRegex(Problem, "names `Gone`"):
+            dashboard.resolved("${Gone}", {})
+
+    def test_the_picture_is_an_image_with_each_widget(self):
+        found = [
+            (section["title"], [(w["title"], w["unit"], [(s.label, s.stat, [None, 1.0, 3.5]) for s in dashboard.series_of(w)]) for w in section["widgets"]])
+            for section in dashboard.sections()
+        ]
+        found[0][1][0] = ("<nothing>", "count", [("all", "Sum", [None, None, None])])
+        image = ElementTree.fromstring(dashboard.picture(found, "A & B"))
+        texts = {text.text for text in image.iter("{http://www.w3.org/2000/svg}text")}
+        titles = {title for _, widgets in found for title, _, _ in widgets}
+        self.assertLessEqual(titles | {"A & B", "No values in this time"}, texts)
+
+    def test_a_legend_adds_counts_and_shows_the_last_of_times(self):
+        self.assertEqual(dashboard.total("Sum", [1.0, None, 2.0]), 3.0)
+        self.assertEqual(dashboard.total("Maximum", [4.0, 2.0]), 4.0)
+        self.assertEqual(dashboard.total("p95", [4.0, 2.0, None]), 2.0)
+        self.assertEqual((dashboard.number(1234.5, "ms"), dashboard.number(2.0, "count")), ("1,234 ms", "2"))
+
+
+if __name__ == "__main__":
+    unittest.main()
