@@ -74,7 +74,8 @@ class Retained(unittest.TestCase):
         found, template, resources, messages = self.find(Aws(old=old, newer=newer, other=[skipped("Jobs", "mine")]))
         self.assertEqual(found, {name: f"new-{name}" for name in KEPT})
         self.assertEqual(sorted(template["Resources"]), KEPT)
-        self.assertEqual(sorted(template["Parameters"]), ["CorsOrigins", "DeletionProtection"])
+        self.assertEqual(sorted(template["Parameters"]), ["ArchiveDays", "CorsOrigins", "DeletionProtection", "JobDays", "VideoDays"])
+        self.assertEqual(sorted(template["Mappings"]), ["Objects"])
         self.assertTrue(all("DeletionPolicy" in resource for resource in template["Resources"].values()))
         by_name = {one["LogicalResourceId"]: one for one in resources}
         self.assertEqual(by_name["Jobs"]["ResourceIdentifier"], {"TableName": "new-Jobs"})

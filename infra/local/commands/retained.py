@@ -72,12 +72,14 @@ def retained_by(name):
 
 
 def template_of(template, found):
-    """A template with these resources and the parameters that they use."""
+    """A template with these resources, and the parameters and mappings that they use."""
     resources = template.resources()
     resources = {name: resources[name] for name in sorted(found)}
     text = json.dumps(resources)
     named = {name: what for name, what in template.parameters().items() if json.dumps({"Ref": name}) in text}
-    return {"AWSTemplateFormatVersion": "2010-09-09", "Parameters": named, "Resources": resources}
+    looked_up = {name: of for name, of in template.data.get("Mappings", {}).items() if f'"Fn::FindInMap": ["{name}"' in text}
+    parts = {"Parameters": named, "Mappings": looked_up, "Resources": resources}
+    return {"AWSTemplateFormatVersion": "2010-09-09"} | {name: part for name, part in parts.items() if part}
 
 
 def import_list(types, found):
