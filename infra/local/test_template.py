@@ -73,6 +73,39 @@ class Names(unittest.TestCase):
             self.assertEqual(given, {"LogGroupName": {"Fn::Sub": text}, "RetentionInDays": days})
 
 
+class Origins(unittest.TestCase):
+    """Pages of several origins may call the API, its Function URLs and the bucket."""
+
+    LIST = {"Fn::Split": [",", {"Ref": "CorsOrigins"}]}
+
+    def test_the_gateway_gets_a_list_and_keeps_its_methods_and_headers(self):
+        api = TEMPLATE.transformed()["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
+        condition, every, named = api["Fn::If"]
+        self.assertEqual((condition, every["allowOrigins"]), ("AnyOrigin", ["*"]))
+        # SAM has inserted the value of the parameter.
+        self.assertEqual(named["allowOrigins"], {"Fn::Split": [",", "*"]})
+        rest = [{name: value for name, value in one.items() if name != "allowOrigins"} for one in (every, named)]
+        self.assertEqual(rest[0], rest[1])
+        self.assertEqual(sorted(rest[0]), ["allowHeaders", "allowMethods", "exposeHeaders", "maxAge"])
+
+    def test_function_urls_and_the_bucket_get_the_same_list(self):
+        resources = TEMPLATE.resources()
+        (rule,) = resources["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+        self.assertEqual(rule["AllowedOrigins"], self.LIST)
+        urls = [one["Properties"]["Cors"]["AllowOrigins"] for one in resources.values() if "Cors" in one["Properties"]]
+        self.assertEqual(len(urls), 2)
+        for origins in urls:
+            both = {"Fn::Split": [",", {"Fn::Sub": "${CorsOrigins},${PublicBaseUrl}"}]}
+            self.assertEqual(origins, {"Fn::If": ["OwnOrigin", both, self.LIST]})
+
+    def test_the_parameter_takes_one_origin_several_or_all(self):
+        pattern = TEMPLATE.parameters()["CorsOrigins"]["AllowedPattern"]
+        for good in ("*", "https://a.example", "https://a.example,http://localhost:5173"):
+            self.assertRegex(good, pattern)
+        for bad in ("", "*,https://a.example", "https://a.example,*", "https://a.example/", "https://a.example, https://b"):
+            self.assertNotRegex(bad, pattern)
+
+
 class Retention(unittest.TestCase):
     """What is kept for JobDays is no shorter anywhere than the jobs, projects and clip jobs that it belongs to."""
 
