@@ -41,7 +41,8 @@ impl Deps {
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.api.admit(request).await?;
-    let submission = read(request, caller)?;
+    let submission = read(request, caller.clone())?;
+    deps.api.admit_new(&caller).await?;
     let accept = |job: &Job, counts: &QueueCounts| {
         tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "accepted a job");
         answer(job, counts)
