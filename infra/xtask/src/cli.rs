@@ -190,6 +190,10 @@ enum Command {
     },
     /// Check whether a deployment to AWS would succeed: quotas, secrets, packages, layer. Requires AWS credentials
     Preflight(deployment::Preflight),
+    /// Write a template for a release that shifts gradually to the new version of each function, and back if an alarm
+    /// rings. Requires AWS credentials
+    #[command(after_help = deployment::RELEASE)]
+    Release(deployment::Release),
     /// Build the layer with ffmpeg and fonts for videos, publish it in your account, and print its template parameter
     Layer(deployment::Layer),
     /// Make a video and a job on a stack and verify their webhooks, or report what is missing. Requires AWS credentials
@@ -352,6 +356,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
         Command::Record { out } => upgrade::record(workspace, &out),
         Command::Preflight(options) => deployment::preflight(workspace, &options),
+        Command::Release(options) => deployment::release(workspace, &options),
         Command::Layer(options) => deployment::layer(workspace, &options),
         Command::Smoke { target, key } => deployment::smoke(workspace, &target, &key),
         Command::Retained { target, resources } => deployment::retained(workspace, &target, &resources),
