@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from commands import (
     catalog,
     deploy,
+    doctor,
     functions,
     layer,
     preflight,
@@ -60,6 +61,8 @@ def parser():
     options = command("preflight", run_preflight, "check whether a deployment would succeed")
     options.add_argument("--config-env", default="default", help="environment of samconfig.toml")
     options.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the template")
+    options = command("doctor", run_doctor, "examine a deployed stack, and say what to do")
+    options.add_argument("--config-env", default="default", help="environment of samconfig.toml")
     options = command("release", run_release, "write a template for a release that shifts gradually")
     options.add_argument("--config-env", default="default", help="environment of samconfig.toml")
     options.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the template")
@@ -119,6 +122,10 @@ def run_restore(stack, arguments):
 
 def run_preflight(stack, arguments):
     return preflight.preflight(stack, ROOT, arguments.config_env, samconfig.pairs(arguments.parameter))
+
+
+def run_doctor(stack, arguments):
+    return doctor.doctor(stack, ROOT, arguments.config_env)
 
 
 def run_release(stack, arguments):

@@ -106,6 +106,15 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Examine a stack and say what to do: quotas, secrets, layer, catalogue, address, alarms and their topic, queues,
+    /// drift. It changes nothing
+    Doctor {
+        /// Environment of samconfig.toml that the stack was deployed with, for example `small`
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        config_env: String,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Create the deliveries that are missing because stream records were lost; existing ones stay unchanged
     Repair {
         /// How far back to look, for example 2h
@@ -337,6 +346,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Show { key, target } => operate::show(workspace, &target, &key),
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),
+        Command::Doctor { config_env, target } => operate::doctor(workspace, &target, &config_env),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
         Command::Openapi { check } => openapi::run(workspace, check),
