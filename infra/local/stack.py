@@ -17,6 +17,7 @@ from commands import (
     catalog,
     dashboard,
     deploy,
+    doctor,
     functions,
     layer,
     owner_delete,
@@ -24,6 +25,7 @@ from commands import (
     preflight,
     queues,
     recording,
+    release,
     retained,
     samconfig,
     secrets,
@@ -65,6 +67,13 @@ def parser():
     options = command("preflight", run_preflight, "check whether a deployment would succeed")
     options.add_argument("--config-env", default="default", help="environment of samconfig.toml")
     options.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the template")
+    options = command("doctor", run_doctor, "examine a deployed stack, and say what to do")
+    options.add_argument("--config-env", default="default", help="environment of samconfig.toml")
+    options = command("release", run_release, "write a template for a release that shifts gradually")
+    options.add_argument("--config-env", default="default", help="environment of samconfig.toml")
+    options.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the template")
+    options.add_argument("--shift", required=True, choices=release.SHIFTS, help="how traffic moves to the new version")
+    options.add_argument("--file", default=ROOT / "release.json", help="the file to write, beside template.yaml")
     options = command("layer", run_layer, "publish the layer of the render function, built by infra/layer.sh")
     options.add_argument("file", help="zip of the layer")
     options.add_argument("--arch", required=True, choices=["arm64", "x86_64"], help="processor architecture of the layer")
@@ -161,6 +170,15 @@ def run_owner_delete(stack, arguments):
 
 def run_preflight(stack, arguments):
     return preflight.preflight(stack, ROOT, arguments.config_env, samconfig.pairs(arguments.parameter))
+
+
+def run_doctor(stack, arguments):
+    return doctor.doctor(stack, ROOT, arguments.config_env)
+
+
+def run_release(stack, arguments):
+    given = samconfig.pairs(arguments.parameter)
+    return release.release(preflight.Deployment(stack, ROOT, arguments.config_env, given), arguments.shift, arguments.file)
 
 
 def run_layer(stack, arguments):

@@ -74,9 +74,12 @@ class Retained(unittest.TestCase):
         found, template, resources, messages = self.find(Aws(old=old, newer=newer, other=[skipped("Jobs", "mine")]))
         self.assertEqual(found, {name: f"new-{name}" for name in KEPT})
         self.assertEqual(sorted(template["Resources"]), KEPT)
-        parameters = ["CorsOrigins", "DeletionProtection", "OldVersionDays", "RecoveryDays", "TableKey"]
+        parameters = [
+            "ArchiveDays", "CorsOrigins", "DeletionProtection", "JobDays", "OldVersionDays", "RecoveryDays", "TableKey", "VideoDays",
+        ]
         self.assertEqual(sorted(template["Parameters"]), parameters)
         self.assertEqual(sorted(template["Conditions"]), ["HasManagedKey", "HasOldVersions", "HasRecovery"])
+        self.assertEqual(sorted(template["Mappings"]), ["Objects"])
         self.assertTrue(all("DeletionPolicy" in resource for resource in template["Resources"].values()))
         by_name = {one["LogicalResourceId"]: one for one in resources}
         self.assertEqual(by_name["Jobs"]["ResourceIdentifier"], {"TableName": "new-Jobs"})

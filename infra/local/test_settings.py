@@ -197,7 +197,9 @@ class Settings(unittest.TestCase):
                 # The names after it are members of it.
                 self.assertEqual(sorted(names[names.index(OPTIONS) + 1 :]), sorted(MEMBERS), crate)
                 names = names[: names.index(OPTIONS) + 1]
-            self.assertLessEqual(len(names), 10, f"{crate}: SSM answers a call with at most ten names")
+            # `webhooks-admin`, which only operators call, reads an eleventh name in a second call (ADR 67).
+            most = 11 if crate == "webhooks-admin" else 10
+            self.assertLessEqual(len(names), most, f"{crate}: SSM answers a call with at most ten names")
 
     def test_required_settings_are_generated_and_checked(self):
         self.assertEqual(set(preflight.NEEDED), {setting.name for setting in SETTINGS if setting.without})

@@ -11,6 +11,8 @@ from commands.template import FUNCTION, Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = Template.load(ROOT / "template.yaml")
+# The functions that write lines of the audit log (docs/contract/access.md).
+AUDITED = {"StepWebhook", "CreatomateWebhook", "Callbacks", "SceneWebhooks", "ClippingWebhook", "Pages", "WebhooksAdmin"}
 
 
 class Questions(unittest.TestCase):
@@ -67,7 +69,68 @@ class Names(unittest.TestCase):
             self.assertEqual(resources[logical]["Properties"]["LoggingConfig"], {"LogGroup": {"Ref": f"{logical}Logs"}})
             given = resources[f"{logical}Logs"]["Properties"]
             text = ["/aws/lambda/${AWS::StackName}-${Name}", {"Name": name["Name"]}]
-            self.assertEqual(given, {"LogGroupName": {"Fn::Sub": text}, "RetentionInDays": name["LogDays"]})
+            days = {"Ref": "AuditDays" if logical in AUDITED else "FunctionLogDays"}
+            self.assertEqual(given, {"LogGroupName": {"Fn::Sub": text}, "RetentionInDays": days})
+
+
+class Origins(unittest.TestCase):
+    """Pages of several origins may call the API, its Function URLs and the bucket."""
+
+    LIST = {"Fn::Split": [",", {"Ref": "CorsOrigins"}]}
+
+    def test_the_gateway_gets_a_list_and_keeps_its_methods_and_headers(self):
+        api = TEMPLATE.transformed()["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
+        condition, every, named = api["Fn::If"]
+        self.assertEqual((condition, every["allowOrigins"]), ("AnyOrigin", ["*"]))
+        # SAM has inserted the value of the parameter.
+        self.assertEqual(named["allowOrigins"], {"Fn::Split": [",", "*"]})
+        rest = [{name: value for name, value in one.items() if name != "allowOrigins"} for one in (every, named)]
+        self.assertEqual(rest[0], rest[1])
+        self.assertEqual(sorted(rest[0]), ["allowHeaders", "allowMethods", "exposeHeaders", "maxAge"])
+
+    def test_function_urls_and_the_bucket_get_the_same_list(self):
+        resources = TEMPLATE.resources()
+        (rule,) = resources["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+        self.assertEqual(rule["AllowedOrigins"], self.LIST)
+        urls = [one["Properties"]["Cors"]["AllowOrigins"] for one in resources.values() if "Cors" in one["Properties"]]
+        self.assertEqual(len(urls), 2)
+        for origins in urls:
+            both = {"Fn::Split": [",", {"Fn::Sub": "${CorsOrigins},${PublicBaseUrl}"}]}
+            self.assertEqual(origins, {"Fn::If": ["OwnOrigin", both, self.LIST]})
+
+    def test_the_parameter_takes_one_origin_several_or_all(self):
+        pattern = TEMPLATE.parameters()["CorsOrigins"]["AllowedPattern"]
+        for good in ("*", "https://a.example", "https://a.example,http://localhost:5173"):
+            self.assertRegex(good, pattern)
+        for bad in ("", "*,https://a.example", "https://a.example,*", "https://a.example/", "https://a.example, https://b"):
+            self.assertNotRegex(bad, pattern)
+
+
+class Retention(unittest.TestCase):
+    """What is kept for JobDays is no shorter anywhere than the jobs, projects and clip jobs that it belongs to."""
+
+    def test_objects_outlive_what_they_belong_to(self):
+        mapping = TEMPLATE.data["Mappings"]["Objects"]
+        self.assertEqual([int(days) for days in mapping], TEMPLATE.parameters()["JobDays"]["AllowedValues"])
+        for days, kept in mapping.items():
+            days = int(days)
+            expected = {"Details": days, "Films": days + 1, "Projects": days + 150, "Clips": days + 60}
+            self.assertEqual(kept, expected)
+
+    def test_the_order_of_the_variable_is_that_of_its_parser(self):
+        variable = TEMPLATE.data["Globals"]["Function"]["Environment"]["Variables"]["RETENTION"]
+        names = [part["Ref"] for part in variable["Fn::Join"][1]]
+        self.assertEqual(names, ["JobDays", "LogDays", "DeliveryDays", "ArchiveDays", "VideoDays"])
+        parser = (ROOT / "shared/app/src/retention.rs").read_text(encoding="utf-8")
+        self.assertIn("Ok(&[jobs, logs, deliveries, archives, videos])", parser)
+
+    def test_each_rule_of_the_bucket_follows_its_parameter(self):
+        rules = TEMPLATE.resources()["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        days = {rule["Id"]: rule.get("ExpirationInDays") for rule in rules}
+        for rule, name in (("details", "Details"), ("films", "Films"), ("projects", "Projects"), ("clips", "Clips")):
+            self.assertEqual(days[rule], {"Fn::FindInMap": ["Objects", {"Ref": "JobDays"}, name]})
+        for rule, name in (("logs", "ArchiveDays"), ("pictures", "VideoDays"), ("videos", "VideoDays")):
+            self.assertEqual(days[rule], {"Ref": name})
 
 
 class Logs(unittest.TestCase):

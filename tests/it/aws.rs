@@ -16,6 +16,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::effects::KeptLive;
 use reelhook_app::outbox::fanout::FanoutStore;
 use reelhook_app::outbox::rows::{LogRow, StoredLive};
+use reelhook_app::retention::Days;
 use reelhook_app::views;
 use reelhook_app::views::Dialect;
 use reelhook_app::watch::LiveStore;
@@ -159,7 +160,7 @@ impl Aws {
     /// Saves a job as a function would, without effects.
     pub async fn save_job(&self, job: &Job) {
         let put = self.dynamodb.put_item().table_name(self.output("JobsTable"));
-        put.set_item(Some(reelhook_aws::jobs::item::to_item(job, "test"))).send().await.expect("saved");
+        put.set_item(Some(reelhook_aws::jobs::item::to_item(job, "test", Days::MONTH))).send().await.expect("saved");
     }
 
     pub async fn admission(&self) -> Admission {

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::credits::ledger::{Addition, Ledger as _};
 use reelhook_app::errors::store::{ErrorStore, SavedStep, group};
 use reelhook_app::outbox::rows::{LogEntry, LogRow};
+use reelhook_app::retention::Days;
 use reelhook_app::views::Dialect;
 use reelhook_aws::credits::table::CreditTable;
 use reelhook_aws::errors::table::ErrorTable;
@@ -131,7 +132,7 @@ async fn add_projects_and_errors(stack: &Stack, (from, to): (u32, u32), now: Tim
     let errors = ErrorTable::new(stack.aws.dynamodb.clone(), stack.aws.output("ErrorsTable"));
     for n in from..to {
         let put = stack.aws.dynamodb.put_item().table_name(stack.aws.output("ProjectsTable"));
-        let item = reelhook_aws::projects::item::to_item(&project(n, now), "test");
+        let item = reelhook_aws::projects::item::to_item(&project(n, now), "test", Days::MONTH);
         put.set_item(Some(item)).send().await.expect("saved");
         let raise = Raise {
             cause: CAUSE,
@@ -205,7 +206,7 @@ async fn add_clips_and_entries(stack: &Stack, (from, to): (u32, u32), now: Times
     let ledger = CreditTable::new(stack.aws.dynamodb.clone(), stack.aws.output("CreditsTable"));
     for n in from..to {
         let put = stack.aws.dynamodb.put_item().table_name(stack.aws.output("ClipsTable"));
-        let item = reelhook_aws::clips::item::to_item(&clip_job(n, now), "test");
+        let item = reelhook_aws::clips::item::to_item(&clip_job(n, now), "test", Days::MONTH);
         put.set_item(Some(item)).send().await.expect("saved");
         let addition = Addition {
             account: account.clone(),

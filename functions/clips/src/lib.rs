@@ -23,7 +23,7 @@ use reelhook_http::request::ApiRequest;
 use reelhook_http::site::base_url;
 use reelhook_signing::SigningKeys;
 
-use crate::service::{Rules, Service};
+use crate::service::{Call, Rules, Service};
 
 /// The dependencies of the function.
 pub struct Deps {
@@ -97,7 +97,11 @@ async fn answer(deps: &Deps, request: &ApiRequest, caller: &Caller) -> Result<Ap
         rules: deps.rules,
         links: FileLinks { base: &base, keys: &settings.own },
     };
-    service.answer(request, caller).await
+    let call = Call::read(request, caller, deps.rules)?;
+    if call.makes_a_job() {
+        deps.api.admit_new(caller).await?;
+    }
+    service.answer(call, request, caller).await
 }
 
 /// Refuses an owner the files of jobs that are not theirs, and files that belong to no job by their path.

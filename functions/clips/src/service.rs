@@ -35,6 +35,33 @@ pub struct Rules {
     pub allow_http: bool,
 }
 
+/// A request that was read.
+#[derive(Debug)]
+pub enum Call {
+    /// About clip jobs.
+    Clips(Route),
+    /// About credits.
+    Credits(CreditRoute),
+}
+
+impl Call {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub fn read(request: &ApiRequest, caller: &Caller, rules: Rules) -> Result<Self, Problem> {
+        match CreditRoute::read(request, caller)? {
+            Some(route) => Ok(Self::Credits(route)),
+            None => Route::read(request, caller, rules.allow_http).map(Self::Clips),
+        }
+    }
+
+    /// Whether it is for a new job.
+    pub fn makes_a_job(&self) -> bool {
+        matches!(self, Self::Clips(Route::Create(_)))
+    }
+}
+
 /// Answers requests of admitted callers.
 pub struct Service<'a> {
     /// Clip jobs.
@@ -60,11 +87,12 @@ impl Service<'_> {
     ///
     /// # Errors
     /// [`Problem`].
-    pub async fn answer(&self, request: &ApiRequest, caller: &Caller) -> Result<ApiAnswer, Problem> {
-        if let Some(route) = CreditRoute::read(request, caller)? {
-            return self.credits(route, caller).await;
-        }
-        match Route::read(request, caller, self.rules.allow_http)? {
+    pub async fn answer(&self, call: Call, request: &ApiRequest, caller: &Caller) -> Result<ApiAnswer, Problem> {
+        let route = match call {
+            Call::Credits(route) => return self.credits(route, caller).await,
+            Call::Clips(route) => route,
+        };
+        match route {
             Route::List(page) => self.list(&page, caller).await,
             Route::Create(new) => self.create(*new, caller).await,
             Route::Estimate { ranges, .. } if has_too_many_ranges(&ranges, self.policy) => {

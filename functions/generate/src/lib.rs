@@ -41,7 +41,8 @@ impl Deps {
 /// [`Problem`].
 pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.api.admit(request).await?;
-    let submission = read(request, caller)?;
+    let submission = read(request, caller.clone())?;
+    deps.api.admit_new(&caller).await?;
     let accept = |job: &Job, counts: &QueueCounts| {
         let (id, caller, trace) = (&job.id, &job.origin.caller, TraceParent::of_aggregate(job));
         tracing::info!(job_id = %id, caller, trace_id = trace.trace_id(), "accepted a job");

@@ -111,6 +111,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: &Caller
 }
 
 async fn create(deps: &Deps, request: &ApiRequest, new: ProjectRequest, caller: &Caller) -> Result<ApiAnswer, Problem> {
+    deps.api.admit_new(caller).await?;
     let ports = CreatePorts { projects: &deps.projects, files: &deps.texts, clock: &SystemClock, policy: &deps.policy };
     let (project, warnings) = match create_project(&ports, new).await? {
         Created::Project(project, warnings) => (*project, warnings),

@@ -13,6 +13,7 @@ use reelhook_app::outbox::messages::PieceMessage;
 use reelhook_app::pieces::last_start;
 use reelhook_app::projects::perform::ports::PiecePorts;
 use reelhook_app::projects::pieces as project_pieces;
+use reelhook_app::retention::Days;
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::pieces::process_pieces;
@@ -60,6 +61,7 @@ pub struct Deps {
     project_policy: ProjectPolicy,
     clip_policy: ClipPolicy,
     credits_limited: bool,
+    videos_kept: Days,
 }
 
 impl Deps {
@@ -97,6 +99,7 @@ impl Deps {
             project_policy: resources.environment.project_policy(),
             clip_policy: resources.environment.clip_policy(),
             credits_limited: resources.environment.credits_limited(),
+            videos_kept: resources.environment.retention().videos,
             secrets: resources.settings(SETTINGS, parse)?.await?,
         })
     }
@@ -144,6 +147,7 @@ async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp
         policy: &deps.policy,
         links: &secrets.links,
         base: &deps.base,
+        videos_kept: deps.videos_kept,
     };
     let project_ports = PiecePorts {
         projects: &deps.projects,

@@ -168,6 +168,7 @@ async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
     let random = || SystemClock.random();
     let video = routes::read(request, &caller, !wait, deps.allow_http, deps.renderer, random, track).await?;
+    deps.api.admit_new(&caller).await?;
     let ports = VideoRequestPorts {
         jobs: &deps.jobs,
         films: &deps.films,

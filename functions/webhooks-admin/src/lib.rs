@@ -11,7 +11,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::DeliveryMessage;
-use reelhook_app::webhooks::deliveries::{ReplayPorts, Replayed, details, list, replay};
+use reelhook_app::webhooks::deliveries::{DeliveryQueries as _, ReplayPorts, Replayed, details, list, replay};
 use reelhook_app::webhooks::endpoints::registrations::RegistrationStore;
 use reelhook_app::webhooks::recover::{self, RecoverPorts, RecoveryStore, Started};
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
@@ -121,7 +121,8 @@ pub async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Pro
         route.note(&caller);
         return handle_deliveries(deps, route).await;
     }
-    if let Some(route) = RecoveryRoute::read(request, &caller, SystemClock.now())? {
+    if let Some(route) = RecoveryRoute::read(request, &caller, deps.tables.deliveries.index().kept, SystemClock.now())?
+    {
         route.note(&caller);
         return handle_recoveries(deps, route).await;
     }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use reelhook_app::retention::Days;
 use reelhook_aws::jobs::item::to_item;
 use reelhook_domain::{
     Decision, Event, Job, JobId, JobKind, Metadata, NewJob, Origin, Policy, Priority, Request, StepStatus, StepUpdate,
@@ -70,7 +71,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         ("CALLBACK_TOKEN_SECRET", "tok_secret_1".to_owned()),
         ("SESSION_SECRET", "the-secret-of-a-benchmark-on-loopback".to_owned()),
     ];
-    let item = stored(&to_item(&running_job()?, "0"));
+    let item = stored(&to_item(&running_job()?, "0", Days::MONTH));
     let aws =
         Arc::new(Aws::new(move |key| (key["id"]["S"].as_str() == Some(JOB)).then(|| item.clone()), parameters.into()));
     let begun = aws.clone();
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn the_job_of_the_sample_events_runs_and_its_item_can_be_read() {
         let job = running_job().unwrap();
-        let item = to_item(&job, "0");
+        let item = to_item(&job, "0", Days::MONTH);
         assert_eq!(from_item("test", &item).unwrap(), job);
         assert_eq!(stored(&item)["id"], json!({ "S": JOB }));
     }

@@ -34,11 +34,21 @@ def handler(event):
 TEMPLATE = {
     "Transform": "AWS::Serverless-2016-10-31",
     "Parameters": {"Origin": {"Type": "String", "Default": "*"}},
+    "Conditions": {"AnyOrigin": {"Fn::Equals": [{"Ref": "Origin"}, "*"]}},
     "Globals": {"Function": {"Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 10}},
     "Resources": {
         "Api": {
             "Type": "AWS::Serverless::HttpApi",
-            "Properties": {"CorsConfiguration": {"AllowOrigins": [{"Ref": "Origin"}], "AllowMethods": ["GET"]}},
+            # As in template.yaml: a list that a function makes of a parameter.
+            "Properties": {
+                "CorsConfiguration": {
+                    "Fn::If": [
+                        "AnyOrigin",
+                        {"AllowOrigins": ["*"], "AllowMethods": ["GET"]},
+                        {"AllowOrigins": {"Fn::Split": [",", {"Ref": "Origin"}]}, "AllowMethods": ["GET"]},
+                    ]
+                }
+            },
         },
         "Fn": {
             "Type": "AWS::Serverless::Function",
@@ -122,7 +132,7 @@ cf.create_stack(
     TemplateBody=json.dumps(TEMPLATE),
     Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     # Not the default value, since the SAM transform must insert this one.
-    Parameters=[{"ParameterKey": "Origin", "ParameterValue": "https://app.example.com"}],
+    Parameters=[{"ParameterKey": "Origin", "ParameterValue": "https://app.example.com,https://shop.example.com"}],
 )
 done = until(
     lambda: (
@@ -148,8 +158,13 @@ assert e["headers"]["host"] == "127.0.0.1:3071" and e["headers"]["authorization"
 assert json.loads(get("/")[2])["routeKey"] == "GET /"
 for path in ("/2015-03-31/functions", "/_ministack/health", "/_fn", "/restapis/x"):
     assert json.loads(get(path)[2])["rawPath"] == path, path
-status, head, _ = get("/x", "OPTIONS", **{"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET"})
-assert head.get("access-control-allow-origin") == "https://app.example.com", (status, head)
+for origin, allowed in (
+    ("https://app.example.com", "https://app.example.com"),
+    ("https://shop.example.com", "https://shop.example.com"),
+    ("https://evil.example.com", None),
+):
+    status, head, _ = get("/x", "OPTIONS", **{"Origin": origin, "Access-Control-Request-Method": "GET"})
+    assert head.get("access-control-allow-origin") == allowed, (status, head)
 print("ok HTTP API at / : rawPath", e["rawPath"], "| preflight", status)
 times = []
 for _ in range(30):

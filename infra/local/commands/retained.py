@@ -72,18 +72,15 @@ def retained_by(name):
 
 
 def template_of(template, found):
-    """A template with these resources, and the conditions and parameters that they use."""
+    """A template with these resources, and the conditions and parameters and mappings that they use."""
     resources = template.resources()
     resources = {name: resources[name] for name in sorted(found)}
     conditions = conditions_of(resources, template.data.get("Conditions", {}))
     text = json.dumps([resources, conditions])
     named = {name: what for name, what in template.parameters().items() if json.dumps({"Ref": name}) in text}
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Parameters": named,
-        **({"Conditions": conditions} if conditions else {}),
-        "Resources": resources,
-    }
+    looked_up = {name: of for name, of in template.data.get("Mappings", {}).items() if f'"Fn::FindInMap": ["{name}"' in text}
+    parts = {"Parameters": named, "Mappings": looked_up, "Conditions": conditions, "Resources": resources}
+    return {"AWSTemplateFormatVersion": "2010-09-09"} | {name: part for name, part in parts.items() if part}
 
 
 def conditions_of(resources, conditions):

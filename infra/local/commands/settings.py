@@ -103,6 +103,12 @@ SETTINGS = (
         "others have 1",
     ),
     Setting(
+        "KEY_LIMITS",
+        "limits of single keys and owners, such as `key:1f2e=1000/500,owner:acme=50,*=/200`: calls a minute in place of "
+        "`ApiCallsPerMinute`, and behind a slash the jobs, videos, projects and clip jobs that they may make in a day of UTC; "
+        "`*` stands for all others. Up to 100, [and who is called what](operations.md#one-key-makes-too-many-calls-or-jobs)",
+    ),
+    Setting(
         "EDGE_SECRET",
         "*list*; the secret with which [the domain in front](edge.md) of the stack proves that the caller's address is right",
         secret=True,

@@ -86,6 +86,9 @@ def size(value, parameters):
     """The maximum size of a value in bytes."""
     if isinstance(value, dict) and "Fn::If" in value:
         return max(size(branch, parameters) for branch in value["Fn::If"][1:])
+    if isinstance(value, dict) and "Fn::Join" in value and isinstance(value["Fn::Join"][1], list):
+        between, parts = value["Fn::Join"]
+        return sum(size(part, parameters) for part in parts) + len(between) * max(len(parts) - 1, 0)
     if isinstance(value, dict) and value.get("Ref") in parameters:
         return parameter_size(parameters[value["Ref"]])
     if isinstance(value, (dict, list)):

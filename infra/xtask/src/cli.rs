@@ -119,6 +119,15 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Examine a stack and say what to do: quotas, secrets, layer, catalogue, address, alarms and their topic, queues,
+    /// drift. It changes nothing
+    Doctor {
+        /// Environment of samconfig.toml that the stack was deployed with, for example `small`
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        config_env: String,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Create the deliveries that are missing because stream records were lost; existing ones stay unchanged
     Repair {
         /// How far back to look, for example 2h
@@ -230,6 +239,10 @@ enum Command {
     },
     /// Check whether a deployment to AWS would succeed: quotas, secrets, packages, layer. Requires AWS credentials
     Preflight(deployment::Preflight),
+    /// Write a template for a release that shifts gradually to the new version of each function, and back if an alarm
+    /// rings. Requires AWS credentials
+    #[command(after_help = deployment::RELEASE)]
+    Release(deployment::Release),
     /// Build the layer with ffmpeg and fonts for videos, publish it in your account, and print its template parameter
     Layer(deployment::Layer),
     /// Make a video and a job on a stack and verify their webhooks, or report what is missing. Requires AWS credentials
@@ -405,6 +418,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dashboard { hours, out, target } => operate::dashboard(workspace, &target, hours, &out),
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),
+        Command::Doctor { config_env, target } => operate::doctor(workspace, &target, &config_env),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Backup { to, at, without_files, target } => {
             operate::backup::backup(workspace, &target, &to, at.as_deref(), without_files)
@@ -434,6 +448,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
         Command::Record { out } => upgrade::record(workspace, &out),
         Command::Preflight(options) => deployment::preflight(workspace, &options),
+        Command::Release(options) => deployment::release(workspace, &options),
         Command::Layer(options) => deployment::layer(workspace, &options),
         Command::Smoke { target, key } => deployment::smoke(workspace, &target, &key),
         Command::Retained { target, resources } => deployment::retained(workspace, &target, &resources),

@@ -63,6 +63,54 @@ pub fn preflight(workspace: &Workspace, options: &Preflight) -> anyhow::Result<(
     Ok(())
 }
 
+/// How traffic moves from the deployed version of each function to the new one, as CodeDeploy names it.
+const SHIFTS: [&str; 8] = [
+    "Canary10Percent5Minutes",
+    "Canary10Percent10Minutes",
+    "Canary10Percent15Minutes",
+    "Canary10Percent30Minutes",
+    "Linear10PercentEvery1Minute",
+    "Linear10PercentEvery2Minutes",
+    "Linear10PercentEvery3Minutes",
+    "Linear10PercentEvery10Minutes",
+];
+
+/// Additional help for `cargo xtask release`.
+pub const RELEASE: &str = "\
+Example, for a stack that exists and has alarms; docs/deployment.md says what shifts and what does not:
+  cargo xtask package
+  cargo xtask release --shift Linear10PercentEvery1Minute
+  sam deploy --template-file release.json";
+
+/// A release whose traffic shifts gradually.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Release {
+    /// How traffic moves to the new version: a tenth first and the rest after some minutes, or a tenth at a time
+    #[arg(long, value_name = "NAME", default_value = SHIFTS[0], value_parser = SHIFTS)]
+    shift: String,
+    /// Environment of samconfig.toml that you deploy with, for example `small`
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    config_env: String,
+    /// A parameter of template.yaml that you deploy with; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<Pair>,
+    #[command(flatten)]
+    target: AwsTarget,
+}
+
+/// Writes a template whose functions have aliases, and prints the command that deploys it.
+pub fn release(workspace: &Workspace, options: &Release) -> anyhow::Result<()> {
+    let parameters: Vec<String> =
+        options.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
+    let mut arguments = vec!["release", "--config-env", options.config_env.as_str(), "--shift", options.shift.as_str()];
+    for parameter in &parameters {
+        arguments.extend(["--parameter", parameter.as_str()]);
+    }
+    let written = options.target.stack(workspace)?.call("the release", &arguments, "")?;
+    println!("Deploy with: {}", written["deploy"].as_str().unwrap_or("sam deploy --template-file release.json"));
+    Ok(())
+}
+
 /// How the layer is built and where it is published.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Layer {

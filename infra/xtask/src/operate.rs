@@ -110,6 +110,13 @@ pub fn show(workspace: &Workspace, target: &Target, key: &str) -> anyhow::Result
     Ok(())
 }
 
+/// Examines a stack; the messages say what is wrong with it and what to do.
+pub fn doctor(workspace: &Workspace, target: &Target, config_env: &str) -> anyhow::Result<()> {
+    let counts = target.stack(workspace)?.call("the examination", &["doctor", "--config-env", config_env], "")?;
+    println!("{} checks are well, {} have a note", counts["ok"], counts["note"]);
+    Ok(())
+}
+
 /// Moves dead letters back to their source queues.
 pub fn redrive(workspace: &Workspace, target: &Target) -> anyhow::Result<()> {
     let moved = target.stack(workspace)?.call("the redrive", &["redrive"], "")?;

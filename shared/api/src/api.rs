@@ -118,8 +118,25 @@ impl<S> Api<WithAccess<S>> {
     /// Those of [`Self::authenticate`], and a problem if the limit is reached.
     pub async fn admit(&self, request: &ApiRequest) -> Result<Caller, Problem> {
         let caller = self.authenticate(request).await?;
-        self.limits.admit(&caller.fingerprint).await?;
+        let limits = self.settings.get().await.access.limits_of(&caller);
+        match limits.calls {
+            Some(per_minute) => self.limits.admit_up_to(&caller.fingerprint, per_minute).await?,
+            None => self.limits.admit(&caller.fingerprint).await?,
+        }
         Ok(caller)
+    }
+
+    /// Counts a job, a video, a project or a clip job that a caller is about to make, if the caller has a limit of a day. A
+    /// request that is repeated with its `Idempotency-Key` counts again.
+    ///
+    /// # Errors
+    /// A problem if the limit is reached.
+    pub async fn admit_new(&self, caller: &Caller) -> Result<(), Problem> {
+        let limits = self.settings.get().await.access.limits_of(caller);
+        match limits.jobs {
+            Some(most) => self.limits.admit_new(&caller.fingerprint, most).await.map_err(Problem::from),
+            None => Ok(()),
+        }
     }
 }
 

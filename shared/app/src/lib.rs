@@ -20,6 +20,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod pieces;
 pub mod projects;
+pub mod retention;
 pub mod retry;
 pub mod store;
 pub mod videos;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_domain::{Allowance, CallLimit, Step, Timestamp};
@@ -10,6 +11,8 @@ use reelhook_domain::{Allowance, CallLimit, Step, Timestamp};
 use crate::clock::ClockAndRandom;
 use crate::store::StoreError;
 
+/// A day of UTC.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Callers that an instance remembers; beyond that, it forgets those of past minutes.
 const REMEMBERED: usize = 1000;
 /// Leases in a row for one call, because other calls of this instance may use them up. Each is a count, not a retry, so
@@ -68,6 +71,23 @@ pub struct Limited {
     pub retry_after_s: u64,
 }
 
+/// A caller has made as many jobs as it may make in a day of UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayIsFull {
+    /// Jobs that the caller may make in a day.
+    pub most: u32,
+    /// Seconds until the next day begins.
+    pub retry_after_s: u64,
+}
+
+impl DayIsFull {
+    /// The refusal of a caller who has made `most` jobs on the day of `now`.
+    pub fn new(most: u32, now: Timestamp) -> Self {
+        let wait = now.start_of_day().after(DAY).wait_from(now);
+        Self { most, retry_after_s: u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(1).max(1) }
+    }
+}
+
 /// Limits the calls of each caller per minute.
 #[derive(Debug)]
 pub struct Limiter {
@@ -87,6 +107,21 @@ impl Limiter {
     /// # Errors
     /// [`Limited`].
     pub async fn admit(&self, store: &dyn LeaseStore, caller: &str, now: Timestamp) -> Result<(), Limited> {
+        self.admit_up_to(store, caller, self.limit.per_minute, now).await
+    }
+
+    /// [`Self::admit`] for a caller who may make so many calls a minute.
+    ///
+    /// # Errors
+    /// [`Limited`].
+    pub async fn admit_up_to(
+        &self,
+        store: &dyn LeaseStore,
+        caller: &str,
+        per_minute: u32,
+        now: Timestamp,
+    ) -> Result<(), Limited> {
+        let limit = CallLimit { per_minute, ..self.limit };
         for _ in 0..LEASES {
             let (minute, requested) = {
                 let mut callers = self.callers();
@@ -95,13 +130,13 @@ impl Limiter {
                     callers.retain(|_, allowance| allowance.minute == minute);
                 }
                 let allowance = callers.entry(caller.to_owned()).or_insert_with(|| Allowance::new(now));
-                match allowance.take(now, self.limit) {
+                match allowance.take(now, limit) {
                     Step::Admit => return Ok(()),
                     Step::Refuse(retry_after_s) => return Err(Limited { retry_after_s }),
                     Step::Lease(requested) => (allowance.minute, requested),
                 }
             };
-            match store.lease(caller, minute, requested, self.limit.per_minute).await {
+            match store.lease(caller, minute, requested, limit.per_minute).await {
                 Ok(granted) => {
                     if let Some(allowance) = self.callers().get_mut(caller).filter(|known| known.minute == minute) {
                         allowance.lease(requested, granted);
@@ -122,7 +157,7 @@ impl Limiter {
 }
 
 /// Logs that a call was admitted uncounted.
-fn note_uncounted(error: &StoreError) {
+pub fn note_uncounted(error: &StoreError) {
     if error.is_busy() {
         tracing::warn!(%error, "failed to count calls, this one is admitted");
     } else {

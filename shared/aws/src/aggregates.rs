@@ -12,6 +12,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::claims::Claimed;
 use reelhook_app::outbox::sweep::{PER_SHARD, shard};
+use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Aggregate, Timestamp};
 use uuid::Uuid;
@@ -61,12 +62,12 @@ pub(crate) trait Stored: Aggregate {
     /// Reads an id.
     fn parse_id(text: &str) -> Option<Self::Id>;
 
-    /// The item of an aggregate; `write_id` identifies the write.
-    fn to_item(&self, write_id: &str) -> Item;
+    /// The item of an aggregate, which is kept for so long after its end; `write_id` identifies the write.
+    fn to_item(&self, write_id: &str, kept: Days) -> Item;
 
     /// Its item as functions of versions before 0.3 read and find it.
-    fn to_older_item(&self, write_id: &str) -> Item {
-        as_texts(self.to_item(write_id))
+    fn to_older_item(&self, write_id: &str, kept: Days) -> Item {
+        as_texts(self.to_item(write_id, kept))
     }
 
     /// Reads an aggregate from its item.
@@ -90,6 +91,8 @@ pub(crate) struct AggregateTable<A> {
     pub shards: ActiveShards,
     /// The shards of the index of those that have ended, if the table has one.
     pub ended: EndedShards,
+    /// How long those that have ended are kept.
+    pub kept: Days,
     table: String,
     form: StoredForm,
     kind: PhantomData<fn() -> A>,
@@ -109,6 +112,7 @@ impl<A: Stored> AggregateTable<A> {
             clock,
             shards: ActiveShards::default(),
             ended: EndedShards::default(),
+            kept: Days::default(),
             table: table.into(),
             form: StoredForm::default(),
             kind: PhantomData,
@@ -302,8 +306,8 @@ impl<A: Stored> AggregateTable<A> {
 
     fn to_item(&self, aggregate: &A, write_id: &str, times: u64) -> Item {
         let mut item = match self.form {
-            StoredForm::Compressed => aggregate.to_item(write_id),
-            StoredForm::Text => aggregate.to_older_item(write_id),
+            StoredForm::Compressed => aggregate.to_item(write_id, self.kept),
+            StoredForm::Text => aggregate.to_older_item(write_id, self.kept),
         };
         let id = aggregate.id().to_string();
         self.shards.place(&mut item, &id);

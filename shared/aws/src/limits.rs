@@ -1,11 +1,12 @@
 //! Rate limits of calls, counted per minute in the Counters table.
 
+mod daily;
 mod exact;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::ReturnValue;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::limits::{LeaseStore, Limited, Limiter};
+use reelhook_app::limits::{DayIsFull, LeaseStore, Limited, Limiter, note_uncounted};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{CallLimit, JobId};
 
@@ -42,6 +43,30 @@ impl Limits {
     /// [`Limited`].
     pub async fn admit(&self, caller: &str) -> Result<(), Limited> {
         self.limiter.admit(&self.counters, caller, SystemClock.now()).await
+    }
+
+    /// Admits a call of `caller`, who may make so many calls a minute.
+    ///
+    /// # Errors
+    /// [`Limited`].
+    pub async fn admit_up_to(&self, caller: &str, per_minute: u32) -> Result<(), Limited> {
+        self.limiter.admit_up_to(&self.counters, caller, per_minute, SystemClock.now()).await
+    }
+
+    /// Counts a job that `caller` makes, who may make `most` a day of UTC. One that can't be counted is admitted.
+    ///
+    /// # Errors
+    /// [`DayIsFull`].
+    pub async fn admit_new(&self, caller: &str, most: u32) -> Result<(), DayIsFull> {
+        let now = SystemClock.now();
+        match self.counters.count_made(caller, most, now).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(DayIsFull::new(most, now)),
+            Err(error) => {
+                note_uncounted(&error);
+                Ok(())
+            }
+        }
     }
 
     /// Admits a report about `job`, unless its limit is reached.

@@ -57,19 +57,24 @@ impl Resources {
         let (table, counters) = (self.environment.required("JOBS_TABLE"), self.counters());
         let (shards, ended) = (self.environment.active_shards(), self.environment.ended_shards());
         let jobs = JobTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock));
-        jobs.sharded(shards).ended_in_shards(ended).storing(self.stored_form())
+        jobs.sharded(shards)
+            .ended_in_shards(ended)
+            .storing(self.stored_form())
+            .keeping(self.environment.retention().jobs)
     }
 
     /// The table in PROJECTS_TABLE, with the one in COUNTERS_TABLE.
     pub fn projects(&mut self) -> ProjectTable {
         let (table, counters) = (self.environment.required("PROJECTS_TABLE"), self.counters());
-        ProjectTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).storing(self.stored_form())
+        let projects = ProjectTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock));
+        projects.storing(self.stored_form()).keeping(self.environment.retention().jobs)
     }
 
     /// The table in CLIPS_TABLE, with the one in COUNTERS_TABLE.
     pub fn clips(&mut self) -> ClipTable {
         let (table, counters) = (self.environment.required("CLIPS_TABLE"), self.counters());
-        ClipTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock)).storing(self.stored_form())
+        let clips = ClipTable::new(self.dynamodb.clone(), table, counters, Arc::new(SystemClock));
+        clips.storing(self.stored_form()).keeping(self.environment.retention().jobs)
     }
 
     /// STORED_FORM: how jobs, projects, clip jobs, events and deliveries are written.
@@ -89,7 +94,9 @@ impl Resources {
 
     /// The table in COUNTERS_TABLE.
     pub fn counters(&mut self) -> CounterTable {
-        CounterTable::new(self.dynamodb.clone(), self.environment.required("COUNTERS_TABLE"))
+        let kept = self.environment.retention();
+        let counters = CounterTable::new(self.dynamodb.clone(), self.environment.required("COUNTERS_TABLE"));
+        counters.keeping(kept.jobs, kept.archives)
     }
 
     /// The table in CONNECTIONS_TABLE.
@@ -112,14 +119,15 @@ impl Resources {
     /// The table in JOB_EVENTS_TABLE.
     pub fn job_events(&mut self) -> JobEventTable {
         let shards = self.environment.ended_shards();
-        JobEventTable::new(self.dynamodb.clone(), self.environment.required("JOB_EVENTS_TABLE")).sharded(shards)
+        let table = JobEventTable::new(self.dynamodb.clone(), self.environment.required("JOB_EVENTS_TABLE"));
+        table.sharded(shards).keeping(self.environment.retention().logs)
     }
 
     /// The table in DELIVERIES_TABLE.
     pub fn deliveries(&mut self) -> DeliveryTable {
         let shards = self.environment.ended_shards();
         let table = DeliveryTable::new(self.dynamodb.clone(), self.environment.required("DELIVERIES_TABLE"));
-        table.storing(self.stored_form()).sharded(shards)
+        table.storing(self.stored_form()).sharded(shards).keeping(self.environment.retention().deliveries)
     }
 
     /// The table in ENDPOINTS_TABLE.

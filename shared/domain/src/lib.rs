@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod allowance;
+mod caller_limits;
 pub mod clips;
 pub mod credits;
 pub mod errors;
@@ -23,6 +24,7 @@ pub mod webhooks;
 
 pub use aggregate::{Aggregate, Decision, HistorySource};
 pub use allowance::{Allowance, CallLimit, Step};
+pub use caller_limits::{CallerLimits, KeyLimits, KeyLimitsError};
 pub use clips::decide::NewClipJob;
 pub use clips::effect::ClipEffect;
 pub use clips::job::ClipJob;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reelhook_app::idempotency::IdempotencyKey;
-use reelhook_domain::{Origin, OwnerId, Timestamp};
+use reelhook_domain::{CallerLimits, KeyLimits, Origin, OwnerId, Timestamp};
 use reelhook_signing::{SessionClaims, SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash};
 use secrecy::ExposeSecret;
 
@@ -31,6 +31,7 @@ pub struct Access {
     /// SESSION_SECRET; none only if no key is needed.
     secret: Option<Arc<SigningKeys>>,
     owners: Owners,
+    limits: KeyLimits,
 }
 
 /// Who a valid credential names.
@@ -115,13 +116,14 @@ impl Caller {
 
 impl Access {
     /// The settings that [`Self::read`] looks up.
-    pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET"];
+    pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "KEY_LIMITS"];
 
     /// Reads API_KEYS (separated by commas; `sha256:<hex>` for an entry that is the hash of a key), API_USERNAME,
-    /// API_PASSWORD and SESSION_SECRET.
+    /// API_PASSWORD, SESSION_SECRET and KEY_LIMITS.
     ///
     /// # Errors
-    /// [`AccessError`] if an entry is neither a key nor a hash, or if the secret is missing although callers need keys.
+    /// [`AccessError`] if an entry is neither a key nor a hash, if the secret is missing although callers need keys, or if
+    /// the limits of callers are invalid.
     pub fn read(site: &Site, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
         let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
         let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
@@ -142,7 +144,8 @@ impl Access {
         if secret.is_none() && site.mode() == Mode::Required {
             return Err(AccessError::NoSessionSecret);
         }
-        Ok(Self { site: site.clone(), keys, basic, secret: secret.map(Arc::new), owners: Owners::Unknown })
+        let limits = KeyLimits::parse(&lookup("KEY_LIMITS").unwrap_or_default())?;
+        Ok(Self { site: site.clone(), keys, basic, secret: secret.map(Arc::new), owners: Owners::Unknown, limits })
     }
 
     /// Accepts the tokens of owners, too; `secret` is JWT_SECRET (several secrets separated by commas, newest first).
@@ -214,6 +217,17 @@ impl Access {
             (None, None) => Caller::known_as("local"),
         };
         Caller { owner, ..caller }
+    }
+
+    /// The limits of a caller, as far as they differ from those of all callers.
+    pub fn limits_of(&self, caller: &Caller) -> CallerLimits {
+        // A key keeps its limits while a new SESSION_SECRET gives it another fingerprint.
+        let former = match &caller.former {
+            Some(former) if self.limits.name_keys() => former(),
+            Some(_) | None => Vec::new(),
+        };
+        let fingerprints = [caller.fingerprint.as_str()].into_iter().chain(former.iter().map(String::as_str));
+        self.limits.of(caller.owner.as_ref(), fingerprints)
     }
 
     /// Starts a session for a valid API key or the configured password.

@@ -4,7 +4,7 @@ mod request;
 mod table;
 
 use reelhook_app::change::ChangeError;
-use reelhook_app::limits::Limited;
+use reelhook_app::limits::{DayIsFull, Limited};
 use reelhook_app::store::StoreError;
 use reelhook_app::views::wire::No;
 use schemars::JsonSchema;
@@ -63,7 +63,7 @@ pub struct ErrorBody<'a> {
     /// Only with `missing_parameters`: the input; a text, cut at 1 KiB, if it is longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     received: Option<Value>,
-    /// Only with `rate_limited`: seconds.
+    /// Only with `rate_limited` and `daily_limit`: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
@@ -125,7 +125,9 @@ impl Problem {
                     "Cannot delete job with status: {name}. Only completed, failed, or cancelled jobs can be deleted."
                 );
             }
-            Self::Request(RequestProblem::RateLimited(retry_after)) => body.retry_after = Some(*retry_after),
+            Self::Request(RequestProblem::RateLimited(retry_after) | RequestProblem::DailyLimit(_, retry_after)) => {
+                body.retry_after = Some(*retry_after);
+            }
             Self::Request(_)
             | Self::Job(_)
             | Self::Webhook(_)
@@ -140,7 +142,7 @@ impl Problem {
     /// Adds the headers of the problem, which are the same in all formats.
     pub(crate) fn headers(&self, answer: ApiAnswer) -> ApiAnswer {
         let status = match self {
-            Self::Request(RequestProblem::RateLimited(retry_after)) => {
+            Self::Request(RequestProblem::RateLimited(retry_after) | RequestProblem::DailyLimit(_, retry_after)) => {
                 return answer.header("retry-after", retry_after.to_string());
             }
             Self::Request(RequestProblem::MethodNotAllowed(allow)) => return answer.header("allow", allow.clone()),
@@ -186,6 +188,12 @@ impl From<StoreError> for Problem {
             tracing::error!(%error, cause, "request failed");
             Self::Request(RequestProblem::Internal)
         }
+    }
+}
+
+impl From<DayIsFull> for Problem {
+    fn from(full: DayIsFull) -> Self {
+        Self::Request(RequestProblem::DailyLimit(full.most, full.retry_after_s))
     }
 }
 

@@ -17,6 +17,7 @@ use reelhook_app::outbox::repair::RepairPorts;
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::outbox::sweep::{Due, SweepPorts, Sweepable, Swept, sweep};
 use reelhook_app::projects::launch::LaunchPorts;
+use reelhook_app::retention::Days;
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::pieces::{PieceOutcome, process_piece, process_pieces};
@@ -349,6 +350,7 @@ impl Stack {
             policy: &self.policy,
             links: &self.worker.tokens,
             base: &self.worker.base,
+            videos_kept: Days::MONTH,
         };
         process(&ports).await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clips::service::{Rules, Service};
+use clips::service::{Call, Rules, Service};
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 use reelhook_app::Url;
@@ -59,7 +59,11 @@ impl Stack {
             rules: Rules { limited: self.limited, allow_http: false },
             links: FileLinks { base: &self.base, keys: &self.keys },
         };
-        service.answer(request, caller).await.unwrap_or_else(|problem: Problem| problem.clips("r-1"))
+        let answered = match Call::read(request, caller, service.rules) {
+            Ok(call) => service.answer(call, request, caller).await,
+            Err(problem) => Err(problem),
+        };
+        answered.unwrap_or_else(|problem: Problem| problem.clips("r-1"))
     }
 
     async fn get(&self, path: &str, caller: &Caller) -> ApiAnswer {

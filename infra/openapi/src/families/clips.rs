@@ -41,7 +41,7 @@ fn jobs() -> Vec<Operation> {
                     "application/json",
                     &["ETag"],
                 )
-                .codes(&["insufficient_credits", "source_unreadable"])
+                .codes(&["daily_limit", "insufficient_credits", "source_unreadable"])
         },
     );
     let list = at_both(

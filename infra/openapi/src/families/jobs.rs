@@ -15,7 +15,7 @@ pub fn operations() -> Vec<Operation> {
             .idempotent(ONCE)
             .body::<GenerateRequest>()
             .answer::<Generated>(200, "The job waits in the queue")
-            .codes(&["missing_parameters"]),
+            .codes(&["daily_limit", "missing_parameters"]),
         of_job("GET /api/job/{id}", "getJob", "Get a job")
             .header::<String>("If-None-Match", VERSIONS)
             .answer_with::<JobAnswer>(200, "The job", "application/json", TAGGED)

@@ -30,7 +30,14 @@ fn of_all() -> Vec<Operation> {
             .idempotent(ONCE)
             .body::<ProjectBody>()
             .answer_with::<ProjectAnswer>(201, "The project", "application/json", &["Location", "ETag"])
-            .codes(&["project_name_missing", "project_exists", "too_many_scenes", "bad_scene_graph", "over_budget"]),
+            .codes(&[
+                "daily_limit",
+                "project_name_missing",
+                "project_exists",
+                "too_many_scenes",
+                "bad_scene_graph",
+                "over_budget",
+            ]),
         of_projects("GET /api/v1/projects", "listProjects", "List projects, newest first")
             .query::<ProjectListQuery>()
             .answer::<ProjectList>(200, "A page of projects, without their scenes"),

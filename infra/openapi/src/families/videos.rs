@@ -99,7 +99,15 @@ fn making(route: &'static str, id: &'static str, summary: &'static str) -> Opera
     of_videos(route, id, summary)
         .idempotent(ONCE)
         .answer::<VideoAccepted>(202, "The video waits in the queue, or renders")
-        .codes(&["no_scenes", "webhook_url_format", "webhook_url_protocol", "bad_config", "bad_form", "form_too_large"])
+        .codes(&[
+            "daily_limit",
+            "no_scenes",
+            "webhook_url_format",
+            "webhook_url_protocol",
+            "bad_config",
+            "bad_form",
+            "form_too_large",
+        ])
 }
 
 /// The notifications about a video to `webhookUrl`.

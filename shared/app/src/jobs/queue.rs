@@ -14,6 +14,7 @@ use crate::jobs::claims::StartStore;
 use crate::jobs::store::JobStore;
 use crate::jobs::submit::SubmitStore;
 use crate::outbox::messages::{Delayed, Hints, WorkMessage, send_all};
+use crate::retention::{Days, KeepsJobs};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::views::streamgank::QueueCounts;
@@ -29,12 +30,16 @@ const SEARCHED: usize = 200;
 const REMOVED_AT_ONCE: usize = 200;
 /// The number of jobs that are changed at the same time.
 const CHANGES_AT_ONCE: usize = 8;
+/// The months of jobs that a list reads at least.
+const LEAST_MONTHS: usize = 3;
+/// How long before its end a listed job may have been created.
+const UNDER_WAY: Duration = Duration::from_secs(28 * 24 * 3600);
 /// A day of UTC.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads the jobs of the queue.
 #[async_trait]
-pub trait QueueStore: StartStore + SubmitStore {
+pub trait QueueStore: StartStore + SubmitStore + KeepsJobs {
     /// Jobs of a status that were created in a month (`2024-01`), up to a time, newest first; eventually consistent. With a
     /// family, jobs of other families may be among them.
     ///
@@ -229,20 +234,22 @@ async fn of_statuses(
     limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
     let statuses: Vec<Status> = filter.status.map_or(Status::ALL.to_vec(), |status| vec![status]);
-    let months = months(now);
+    let months = months(now, store.jobs_kept());
     let reads = statuses
         .iter()
         .flat_map(|status| months.iter().map(|month| store.newest(filter.family, *status, month, until, limit)));
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
-/// The months in which stored jobs may have been created: jobs are kept for 30 days after their end.
-fn months(now: Timestamp) -> Vec<String> {
+/// The months in which listed jobs may have been created, the newest first: three, or as many as ended jobs are kept and
+/// four weeks more.
+fn months(now: Timestamp, kept: Days) -> Vec<String> {
+    let oldest = now.before(kept.duration() + UNDER_WAY);
     let day_of_month = |at: Timestamp| at.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1_u32);
-    // The last days of the previous month and of the month before.
-    let before = now.before(DAY * day_of_month(now));
-    let earlier = before.before(DAY * day_of_month(before));
-    [now, before, earlier].map(|at| at.day().chars().take(7).collect()).into()
+    // The last day of each month before.
+    let ends = std::iter::successors(Some(now), |at| Some(at.before(DAY * day_of_month(*at))));
+    let listed = ends.enumerate().take_while(|(place, end)| *place < LEAST_MONTHS || *end >= oldest);
+    listed.map(|(_, end)| end.day().chars().take(7).collect()).collect()
 }
 
 /// The status of the queue.
@@ -374,7 +381,7 @@ pub async fn remove_hidden(ports: &RemovalPorts<'_>, cleared: ClearCutoffs) -> R
     let mut removed: BTreeMap<Status, u64> = BTreeMap::new();
     let mut done = true;
     for status in cleared.hidden.keys() {
-        for month in months(ports.clock.now()) {
+        for month in months(ports.clock.now(), ports.queue.jobs_kept()) {
             let (count, nothing_left) = remove_of_month(ports, &cleared, *status, &month).await?;
             if count > 0 {
                 *removed.entry(*status).or_default() += count;
@@ -431,9 +438,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_jobs_were_created_in_three_months() {
+    fn stored_jobs_were_created_in_three_months_unless_they_are_kept_longer() {
         let at = |text: &str| Timestamp::parse(text).unwrap();
-        assert_eq!(months(at("2024-03-31T00:00:00Z")), ["2024-03", "2024-02", "2024-01"]);
-        assert_eq!(months(at("2024-01-01T00:00:00Z")), ["2024-01", "2023-12", "2023-11"]);
+        for kept in [Days::MONTH, "7".parse().unwrap()] {
+            assert_eq!(months(at("2024-03-31T00:00:00Z"), kept), ["2024-03", "2024-02", "2024-01"]);
+            assert_eq!(months(at("2024-01-01T00:00:00Z"), kept), ["2024-01", "2023-12", "2023-11"]);
+            assert_eq!(months(at("2023-03-01T00:00:00Z"), kept), ["2023-03", "2023-02", "2023-01"]);
+        }
+        let long = months(at("2024-03-31T00:00:00Z"), "90".parse().unwrap());
+        assert_eq!(long, ["2024-03", "2024-02", "2024-01", "2023-12"]);
+        // 118 days before.
+        let longer = months(at("2024-01-01T00:00:00Z"), "90".parse().unwrap());
+        assert_eq!(longer, ["2024-01", "2023-12", "2023-11", "2023-10", "2023-09"]);
     }
 }

@@ -13,18 +13,17 @@ use crate::jobs::store::JobStore;
 use crate::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan_emitted};
 use crate::outbox::source::FanoutSource;
 use crate::projects::store::ProjectList;
+use crate::retention::{Days, KeepsJobs};
 use crate::store::StoreError;
 use crate::webhooks::subscriptions::Subscriptions;
 
-/// Days of jobs that a repair reads: jobs are kept as long.
-const DAYS: i64 = 31;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Projects or clip jobs of one page: each may be large.
 const PAGE: usize = 20;
 
 /// Lists jobs.
 #[async_trait]
-pub trait JobLister: Send + Sync {
+pub trait JobLister: KeepsJobs + Send + Sync {
     /// A page of the jobs with `status` that were created on `day`, after the cursor `after`.
     ///
     /// # Errors
@@ -144,7 +143,7 @@ pub async fn repair(
     }
     apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
-    Ok(Repaired { scanned, ensured, cursor: next(&cursor, page.next) })
+    Ok(Repaired { scanned, ensured, cursor: next(&cursor, page.next, ports.lister.jobs_kept()) })
 }
 
 /// Writes the missing deliveries since `since` of one page of projects, from `cursor` on. The answer has the numbers, and
@@ -190,12 +189,13 @@ async fn repair_page<A: FanoutSource>(
     Ok(Repaired { scanned: page.len(), ensured, cursor: None })
 }
 
-fn next(cursor: &Cursor, after: Option<String>) -> Option<Cursor> {
+/// Where a repair of jobs that are kept for so long goes on.
+fn next(cursor: &Cursor, after: Option<String>, kept: Days) -> Option<Cursor> {
     if after.is_some() {
         return Some(Cursor { after, ..cursor.clone() });
     }
     if cursor.status + 1 < Status::ALL.len() {
         return Some(Cursor { status: cursor.status + 1, day: cursor.day, after: None });
     }
-    (cursor.day + 1 < DAYS).then_some(Cursor { day: cursor.day + 1, status: 0, after: None })
+    (cursor.day < kept.count()).then_some(Cursor { day: cursor.day + 1, status: 0, after: None })
 }

@@ -16,9 +16,6 @@ use crate::videos::films::{link_subject, scene_key, video_key};
 use crate::videos::ports::{Assets, DrawPorts, FilmScene, PartFile, RemoteProgress, ScenePart};
 use crate::views::vidbuilder::{LINK_LIFE, file_id};
 
-/// How long the link to a workflow's video is valid, in seconds: as long as the video is stored.
-const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
-
 /// The outcome of a task that did not fail.
 pub(super) enum TaskOutcome {
     /// The task is done; the video is the rendition that it finished, if it finished one.
@@ -153,7 +150,8 @@ async fn store(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition, file: &Pa
     let bytes = ports.videos.put_video(&key, &format!("{id}.mp4"), file).await?;
     let life = match job.kind {
         JobKind::Video => LINK_LIFE.0,
-        JobKind::Workflow => VIDEO_LIFE_S,
+        // As long as the video is stored.
+        JobKind::Workflow => ports.videos_kept.count() * 24 * 3600,
     };
     let expires = ports.clock.now().seconds() + life;
     let subject = link_subject(job.id.as_str(), rendition);

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::clock::{ClockAndRandom, Timer};
 use crate::jobs::store::JobStore;
+use crate::retention::Days;
 use crate::videos::assets::AssetSource;
 use crate::videos::draw_error::DrawError;
 use crate::videos::films::{FilmStore, VideoStore};
@@ -177,4 +178,6 @@ pub struct DrawPorts<'a> {
     pub links: &'a SigningKeys,
     /// PUBLIC_BASE_URL.
     pub base: &'a Url,
+    /// How long videos are kept.
+    pub videos_kept: Days,
 }

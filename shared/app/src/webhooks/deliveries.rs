@@ -13,6 +13,7 @@ use crate::clock::ClockAndRandom;
 use crate::digest::sha256_hex;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::outbox::sweep::hash;
+use crate::retention::Days;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::deliver::SaveDeliveries;
@@ -21,8 +22,6 @@ use crate::webhooks::events::{EventRow, hint};
 
 /// The number of partitions of a day's deliveries, unless a store has more.
 pub const DELIVERY_SHARDS: u32 = 4;
-/// Days that deliveries are kept.
-pub const DELIVERY_DAYS: i64 = 30;
 /// Deliveries that are read in one call.
 const PAGE: usize = 100;
 /// The most reads of one list.
@@ -35,8 +34,6 @@ const REPEAT: Duration = Duration::from_secs(10);
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// The resolution of cursors.
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
-/// How long deliveries are kept.
-pub(crate) const RETENTION: Duration = Duration::from_secs(DELIVERY_DAYS as u64 * DAY.as_secs());
 
 /// The partition of a delivery among those of its day, which has so many.
 pub fn delivery_shard(id: DeliveryId, shards: u32) -> u32 {
@@ -62,12 +59,21 @@ pub struct DeliveryDetails {
     pub attempts: Vec<Attempt>,
 }
 
+/// Where deliveries are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryIndex {
+    /// The number of partitions of a day's deliveries that may have some.
+    pub shards: u32,
+    /// How long deliveries are kept. DynamoDB removes them late, and no list has them then.
+    pub kept: Days,
+}
+
 /// Reads deliveries.
 #[async_trait]
 pub trait DeliveryQueries: SaveDeliveries {
-    /// The number of partitions of a day's deliveries that may have some.
-    fn shards(&self) -> u32 {
-        DELIVERY_SHARDS
+    /// Where they are listed.
+    fn index(&self) -> DeliveryIndex {
+        DeliveryIndex { shards: DELIVERY_SHARDS, kept: Days::default() }
     }
 
     /// Deliveries about a subject before a cursor, newest first; eventually consistent.
@@ -202,7 +208,7 @@ pub async fn list(
 ) -> Result<DeliveryPage, StoreError> {
     let to = wanted.to.unwrap_or(now).min(now.after(DAY));
     let usual = if wanted.subject.is_some() { Timestamp::EPOCH } else { to.before(DAY) };
-    let from = wanted.from.unwrap_or(usual).max(now.before(RETENTION));
+    let from = wanted.from.unwrap_or(usual).max(now.before(deliveries.index().kept.duration()));
     let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.after(MILLISECOND).millis()));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
     let mut part = DeliveryPage::default();
@@ -246,7 +252,7 @@ async fn of_day(
     before: &str,
 ) -> Result<Vec<ListedDelivery>, StoreError> {
     let day = day.day();
-    let shards = (0..deliveries.shards()).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
+    let shards = (0..deliveries.index().shards).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
     let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort_by(|one, other| other.cmp(one));
     // One that an older version created may be in two shards: in its own, and in that of its event.

@@ -15,7 +15,7 @@ use crate::idempotency::{IdempotencyKey, check};
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::deliveries::{DAY, DeliveryQueries, ListedDelivery, MILLISECOND, RETENTION, time_of};
+use crate::webhooks::deliveries::{DAY, DeliveryQueries, ListedDelivery, MILLISECOND, time_of};
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
 use crate::webhooks::events::hint;
 use crate::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryOrigin, RecoveryStatus};
@@ -120,7 +120,7 @@ pub async fn begin(
         }
     }
     // Nothing older is kept.
-    let from = filter.from.max(now.before(RETENTION + DAY));
+    let from = filter.from.max(now.before(ports.deliveries.index().kept.duration() + DAY));
     let recovery = Recovery {
         id: match &key {
             Some(key) => RecoveryId::of(key.derived_recovery_id(&key.caller)),
@@ -373,7 +373,7 @@ async fn of_day_after(
     after: &str,
 ) -> Result<Vec<ListedDelivery>, StoreError> {
     let day = day.day();
-    let shards = (0..deliveries.shards()).map(|shard| deliveries.of_day_after(&day, shard, after, PAGE));
+    let shards = (0..deliveries.index().shards).map(|shard| deliveries.of_day_after(&day, shard, after, PAGE));
     let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort();
     // One that an older version created may be in two shards: in its own, and in that of its event.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use reelhook_app::limits::{LeaseStore, Limited, Limiter};
+use reelhook_app::limits::{DayIsFull, LeaseStore, Limited, Limiter};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{CallLimit, Timestamp};
 use reelhook_testkit::NOON;
@@ -46,7 +47,26 @@ async fn many_instances_admit_exactly_the_limit() {
     // Another caller and another minute have their own limit.
     assert!(instances[0].admit(&counters, "bob", NOON).await.is_ok());
     assert_eq!(instances[0].admit(&counters, "ann", NOON).await, Err(Limited { retry_after_s: 60 }));
-    assert!(instances[0].admit(&counters, "ann", NOON.after(std::time::Duration::from_secs(60))).await.is_ok());
+    assert!(instances[0].admit(&counters, "ann", NOON.after(Duration::from_secs(60))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_caller_with_a_limit_of_its_own_has_that_one_on_all_instances() {
+    let counters = Counters::default();
+    let instances: Vec<Limiter> = (0..5).map(|_| Limiter::new(LIMIT)).collect();
+    for (caller, most) in [("ann", 7), ("bob", 300)] {
+        let calls = (0..1000).map(|n| instances[n % 5].admit_up_to(&counters, caller, most, NOON));
+        let admitted = join_all(calls).await.into_iter().filter(Result::is_ok).count();
+        assert_eq!(admitted, most as usize, "{caller}");
+    }
+    assert!(instances[0].admit(&counters, "eve", NOON).await.is_ok(), "others keep the limit of all");
+}
+
+#[test]
+fn a_day_that_is_full_ends_at_midnight_utc() {
+    assert_eq!(DayIsFull::new(5, NOON), DayIsFull { most: 5, retry_after_s: 12 * 3600 });
+    let late = NOON.start_of_day().after(Duration::from_millis(86_399_900));
+    assert_eq!(DayIsFull::new(5, late).retry_after_s, 1);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ impl ClipAttempts for AttemptTables {
     ) -> Result<Reserved, StoreError> {
         let items = &self.clips.items;
         let record_put = record.map(|record| items.counters.record_put(record, now));
-        let job_puts = [items.part(job, None), items.counters.request_put(job, now)];
+        let job_puts = [items.part(job, None), items.counters.request_put(job, items.kept, now)];
         let writes = Writes {
             operation: "insert clip job",
             record: record.map(|record| (record, now)),

@@ -1,6 +1,7 @@
 //! A clip job as an item of the Clips table: its stored form, its outbox, and the attributes of the indexes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::retention::Days;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{ClipJob, ClipJobId};
 
@@ -9,8 +10,6 @@ use crate::clips::stored_clip_job::StoredClipJob;
 use crate::items::packed::{item_of, read_item};
 use crate::items::{Item, n, s, ttl};
 
-/// The number of days for which ended jobs are kept.
-pub(super) const RETENTION_DAYS: i64 = 30;
 /// The number of days for which the tombstone of a deleted job is kept: longer than records of the stream.
 const TOMBSTONE_DAYS: i64 = 3;
 /// The partition of all clip jobs in the index by creation time.
@@ -33,8 +32,8 @@ impl Stored for ClipJob {
         ClipJobId::parse(text).ok()
     }
 
-    fn to_item(&self, write_id: &str) -> Item {
-        to_item(self, write_id)
+    fn to_item(&self, write_id: &str, kept: Days) -> Item {
+        to_item(self, write_id, kept)
     }
 
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {
@@ -42,8 +41,9 @@ impl Stored for ClipJob {
     }
 }
 
-/// The item of a clip job: the stored form and the outbox, and the attributes of the indexes.
-pub fn to_item(job: &ClipJob, write_id: &str) -> Item {
+/// The item of a clip job: the stored form and the outbox, and the attributes of the indexes. It is kept for so long after its
+/// end.
+pub fn to_item(job: &ClipJob, write_id: &str, kept: Days) -> Item {
     let mut item = item_of(job, &StoredClipJob::from(job), write_id);
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     if job.deleted_at.is_some() {
@@ -62,7 +62,7 @@ pub fn to_item(job: &ClipJob, write_id: &str) -> Item {
         }
     }
     if job.status.is_final() {
-        set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
+        set("expires_at", ttl(job.updated_at, kept.count()));
     }
     item
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::sweep::DueIndex;
+use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{ClipJob, ClipJobId, Timestamp};
 
@@ -34,6 +35,13 @@ impl ClipTable {
     #[must_use]
     pub fn storing(self, form: StoredForm) -> Self {
         Self { items: self.items.storing(form) }
+    }
+
+    /// The same table, which keeps those that have ended for so long.
+    #[must_use]
+    pub fn keeping(mut self, kept: Days) -> Self {
+        self.items.kept = kept;
+        self
     }
 
     /// Reads a job that does not exist: a first call, which opens the connection.

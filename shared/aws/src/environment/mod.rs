@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+use reelhook_app::retention::Retention;
 use reelhook_app::views::captions::CAPTIONS;
 use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
@@ -162,6 +163,11 @@ impl Environment {
     /// ENDED_SHARDS and ENDED_SHARDS_BEFORE: the shards of the indexes of what has ended, now and before.
     pub fn ended_shards(&mut self) -> EndedShards {
         EndedShards::new(self.parsed("ENDED_SHARDS", 1), self.parsed("ENDED_SHARDS_BEFORE", 1))
+    }
+
+    /// RETENTION: how long what has ended is kept.
+    pub fn retention(&mut self) -> Retention {
+        self.parsed("RETENTION", Retention::default())
     }
 
     /// COUNTER_SHARDS: the shards of the counters of ended jobs.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use reelhook_app::retention::Days;
 use reelhook_app::store::StoreError;
 
 use crate::errors::store_error;
@@ -22,12 +23,43 @@ pub struct CounterTable {
     rows: Arc<AtomicUsize>,
     /// The shards of the counters of ended jobs.
     pub(super) shards: CounterShards,
+    /// How long counters are kept.
+    pub(super) kept: CounterDays,
+}
+
+/// How long what counters count is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CounterDays {
+    /// Jobs and the lines of their logs.
+    pub jobs: Days,
+    /// Archived logs.
+    pub archives: Days,
+}
+
+impl CounterDays {
+    /// Days for which the counter of a day of jobs is kept: as long as all of them.
+    pub fn of_jobs(self) -> i64 {
+        self.jobs.count() + 1
+    }
 }
 
 impl CounterTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), rows: Arc::new(AtomicUsize::new(1)), shards: CounterShards::default() }
+        let kept = CounterDays { jobs: Days::MONTH, archives: Days::YEAR };
+        Self {
+            client,
+            table: table.into(),
+            rows: Arc::new(AtomicUsize::new(1)),
+            shards: CounterShards::default(),
+            kept,
+        }
+    }
+
+    /// The same table, whose counters are kept as long as jobs and archived logs are.
+    #[must_use]
+    pub fn keeping(self, jobs: Days, archives: Days) -> Self {
+        Self { kept: CounterDays { jobs, archives }, ..self }
     }
 
     /// The same table, which counts ended jobs in these shards.

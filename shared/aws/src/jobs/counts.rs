@@ -13,7 +13,7 @@ use reelhook_domain::{LogTally, Timestamp};
 
 use crate::errors::store_error;
 use crate::items::{Item, n, number, s, text, ttl};
-use crate::jobs::counters::{ALONE, CounterTable};
+use crate::jobs::counters::{ALONE, CounterDays, CounterTable};
 use crate::retry::{RetryClock, send_update};
 use crate::transactions::{Cancelled, cancelled, unmet};
 
@@ -23,14 +23,10 @@ const FINALS: &str = "finals";
 const SHARDS: &str = "shards";
 /// The attribute of that row.
 const MOST: &str = "most";
-/// Days for which a counter is kept: as long as the jobs that it counts.
-pub(super) const COUNTER_DAYS: i64 = 31;
 /// The counters of logs in those rows, in the order of a [`LogTally`].
 const LOG_COUNTERS: [&str; 6] = ["log_info", "log_success", "log_warning", "log_error", "log_bytes", ARCHIVED];
 /// The counter of archived logs, in a row of its own, because archives outlive their jobs.
 const ARCHIVED: &str = "log_archived";
-/// Days for which archives are kept.
-const ARCHIVE_DAYS: i64 = 365;
 /// Days for which the marker of a counted step is kept: longer than a record of the stream.
 const MARKER_DAYS: i64 = 3;
 /// Steps that one transaction counts, at most. Each has a marker and adds to two rows at most, and DynamoDB takes 100 items
@@ -114,7 +110,7 @@ impl CounterTable {
         while let Some(first) = left.first() {
             let shard = partition(self.shards.of(first.id.as_str(), conflicts));
             let markers = left.iter().map(|step| self.marker(step, now));
-            let counters = sums(&left).into_iter().map(|sum| self.add(&shard, &sum, now));
+            let counters = sums(&left, self.kept).into_iter().map(|sum| self.add(&shard, &sum, now));
             let write =
                 self.client().transact_write_items().set_transact_items(Some(markers.chain(counters).collect()));
             let Err(error) = write.send().await else { return Ok(()) };
@@ -217,8 +213,8 @@ impl Sum {
     }
 }
 
-/// What steps add, by row.
-fn sums(steps: &[&CountStep]) -> Vec<Sum> {
+/// What steps add, by row, and how long the rows are kept.
+fn sums(steps: &[&CountStep], kept: CounterDays) -> Vec<Sum> {
     let mut sums: Vec<Sum> = Vec::new();
     for step in steps {
         // A step that counts log lines only has a row of its own.
@@ -227,7 +223,7 @@ fn sums(steps: &[&CountStep]) -> Vec<Sum> {
         let of_log = LOG_COUNTERS.into_iter().zip(<[i64; 6]>::from(step.log)).filter(|(_, added)| *added != 0);
         let (archived, lines): (Vec<_>, Vec<_>) = of_log.partition(|(name, _)| *name == ARCHIVED);
         let jobs = [("count", jobs)].into_iter().chain(lines);
-        let rows = [(name, COUNTER_DAYS, jobs.collect::<Vec<_>>()), ("archived", ARCHIVE_DAYS, archived)];
+        let rows = [(name, kept.of_jobs(), jobs.collect::<Vec<_>>()), ("archived", kept.archives.count(), archived)];
         for (name, days, adds) in rows.into_iter().filter(|(_, _, adds)| !adds.is_empty()) {
             let row = format!("{}#{name}", step.day);
             let known = sums.iter().position(|sum| sum.row == row);
@@ -243,9 +239,12 @@ fn sums(steps: &[&CountStep]) -> Vec<Sum> {
 
 #[cfg(test)]
 mod tests {
+    use reelhook_app::retention::Days;
     use reelhook_domain::{EventId, Status};
 
     use super::*;
+
+    const KEPT: CounterDays = CounterDays { jobs: Days::MONTH, archives: Days::YEAR };
 
     fn step(n: u32, entered: bool, log: LogTally) -> CountStep {
         let id = EventId::parse(&format!("job_{n}.7.2")).unwrap();
@@ -259,10 +258,10 @@ mod tests {
         let failed = Sum {
             row: "2024-01-01#failed".to_owned(),
             adds: vec![("count", 1), ("log_info", 4), ("log_bytes", 60)],
-            days: COUNTER_DAYS,
+            days: 31,
         };
-        let archived = Sum { row: "2024-01-01#archived".to_owned(), adds: vec![(ARCHIVED, 2)], days: ARCHIVE_DAYS };
-        assert_eq!(sums(&steps.iter().collect::<Vec<_>>()), [failed, archived]);
+        let archived = Sum { row: "2024-01-01#archived".to_owned(), adds: vec![(ARCHIVED, 2)], days: 365 };
+        assert_eq!(sums(&steps.iter().collect::<Vec<_>>(), KEPT), [failed, archived]);
     }
 
     #[test]
@@ -272,7 +271,7 @@ mod tests {
         let other_status = CountStep { status: Some((Status::Completed, true)), ..step(3, true, none) };
         let log_only = CountStep { status: None, log: LogTally { error: 1, ..none }, ..step(4, true, none) };
         let steps = [step(1, true, none), other_day, other_status, log_only];
-        let sums = sums(&steps.iter().collect::<Vec<_>>());
+        let sums = sums(&steps.iter().collect::<Vec<_>>(), KEPT);
         let rows: Vec<&str> = sums.iter().map(|sum| sum.row.as_str()).collect();
         assert_eq!(rows, ["2024-01-01#failed", "2024-01-02#failed", "2024-01-01#completed", "2024-01-01#log"]);
         assert_eq!(sums[3].adds, [("count", 0), ("log_error", 1)]);

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::logs::{LOG_DAYS, LOG_SHARDS, Line, LogStore, Page, day_place, log_shard};
+use reelhook_app::jobs::logs::{LOG_SHARDS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
 use reelhook_app::outbox::rows::{LogLine, LogRow, StoredLive, sort_key};
+use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
@@ -27,18 +28,26 @@ pub struct JobEventTable {
     table: String,
     /// The shards of the index by day.
     shards: EndedShards,
+    /// How long rows are kept.
+    kept: Days,
 }
 
 impl JobEventTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), shards: EndedShards::default() }
+        Self { client, table: table.into(), shards: EndedShards::default(), kept: Days::default() }
     }
 
     /// The same table, whose index by day has these shards.
     #[must_use]
     pub fn sharded(self, shards: EndedShards) -> Self {
         Self { shards, ..self }
+    }
+
+    /// The same table, which keeps rows for so long.
+    #[must_use]
+    pub fn keeping(self, kept: Days) -> Self {
+        Self { kept, ..self }
     }
 
     fn of_subject_query(&self, subject: &Subject, condition: &str, place: Option<&str>) -> QueryFluentBuilder {
@@ -102,7 +111,7 @@ impl JobEventTable {
 
     async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
         let shards = self.shards.written(LOG_SHARDS);
-        let requests = chunk.iter().map(|row| put(log_item(row, shards))).collect();
+        let requests = chunk.iter().map(|row| put(log_item(row, shards, self.kept))).collect();
         write_all("write log", &self.client, &self.table, requests).await
     }
 }
@@ -133,6 +142,10 @@ async fn page(
 impl LogStore for JobEventTable {
     fn shards(&self) -> u32 {
         self.shards.read(LOG_SHARDS)
+    }
+
+    fn kept(&self) -> Days {
+        self.kept
     }
 
     async fn of_subject(&self, subject: &Subject, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
@@ -174,12 +187,13 @@ impl LiveStore for JobEventTable {
     }
 }
 
-/// The item of a row, whose day has so many partitions in the index.
-fn log_item(row: &LogRow, shards: u32) -> Item {
+/// The item of a row, whose day has so many partitions in the index, and which is kept for so long.
+fn log_item(row: &LogRow, shards: u32, kept: Days) -> Item {
     let seq = sort_key(row.version, row.index);
-    let mut item: Item = [("job_id", s(row.subject.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, LOG_DAYS))]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+    let mut item: Item =
+        [("job_id", s(row.subject.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, kept.count()))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
     if row.entry.is_some() {
         item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.subject, shards))));
         item.insert("place".to_owned(), s(day_place(row.at, &row.subject, &seq)));

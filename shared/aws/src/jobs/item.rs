@@ -3,6 +3,7 @@
 mod billing;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::retention::Days;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Effect, Job, JobId, JobKind, Status, Usage};
 
@@ -12,8 +13,6 @@ use crate::items::{Item, SCHEMA, SCHEMA_WITH_HISTORY, n, read, s, ttl};
 use crate::jobs::active;
 use crate::jobs::stored_job::StoredJob;
 
-/// The number of days for which ended jobs are kept.
-const RETENTION_DAYS: i64 = 30;
 /// The number of days for which the tombstone of a deleted job is kept: longer than records of the stream.
 const TOMBSTONE_DAYS: i64 = 3;
 
@@ -34,13 +33,13 @@ impl Stored for Job {
         JobId::parse(text).ok()
     }
 
-    fn to_item(&self, write_id: &str) -> Item {
-        to_item(self, write_id)
+    fn to_item(&self, write_id: &str, kept: Days) -> Item {
+        to_item(self, write_id, kept)
     }
 
-    fn to_older_item(&self, write_id: &str) -> Item {
+    fn to_older_item(&self, write_id: &str, kept: Days) -> Item {
         let older = as_older(self);
-        let mut item = as_texts(to_item(&older, write_id));
+        let mut item = as_texts(to_item(&older, write_id, kept));
         let schema = if older.history.is_some() { SCHEMA_WITH_HISTORY } else { SCHEMA };
         item.insert("schema".to_owned(), n(schema));
         if let (Some(rank), Some((_, older))) = (item.get_mut("active_rank"), active::older_key(self)) {
@@ -88,8 +87,9 @@ pub(crate) fn family(kind: JobKind) -> &'static str {
     }
 }
 
-/// The item of a job: the stored form and the outbox, and the attributes of the indexes.
-pub fn to_item(job: &Job, write_id: &str) -> Item {
+/// The item of a job: the stored form and the outbox, and the attributes of the indexes. It is kept for so long after the
+/// job's end.
+pub fn to_item(job: &Job, write_id: &str, kept: Days) -> Item {
     let mut item = item_of(job, &StoredJob::from(job), write_id);
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     if job.deleted_at.is_some() {
@@ -111,7 +111,7 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
     if job.status.is_final() {
         set("status_month", s(status_month(job.kind, job.status, &job.created_at.day())));
         set("created_at", n(job.created_at.millis()));
-        set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
+        set("expires_at", ttl(job.updated_at, kept.count()));
     }
     item
 }

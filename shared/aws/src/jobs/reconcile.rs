@@ -10,7 +10,7 @@ use reelhook_domain::{Status, Timestamp};
 use crate::errors::store_error;
 use crate::items::{n, number, s, ttl};
 use crate::jobs::counters::CounterTable;
-use crate::jobs::counts::{COUNTER_DAYS, partition};
+use crate::jobs::counts::partition;
 use crate::jobs::table::JobTable;
 use crate::retry::{RetryClock, send_update};
 use crate::transactions::{Cancelled, cancelled};
@@ -34,6 +34,12 @@ impl Reconciler {
     async fn values(&self, status: Status, day: &str) -> Result<Vec<Option<i64>>, StoreError> {
         let rows = self.counters.counter_rows(&row(status, day)).await?;
         Ok(rows.iter().map(|item| number(item, "count")).collect())
+    }
+
+    /// When the counter of a day expires.
+    fn counter_end(&self, day: &str) -> AttributeValue {
+        let began = Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap_or(Timestamp::EPOCH);
+        ttl(began, self.counters.kept.of_jobs() + 1)
     }
 
     /// A part of a transaction: the row of another shard has still this value.
@@ -75,7 +81,7 @@ impl CounterStore for Reconciler {
             .update_expression(
                 "SET counted = :counted, counted_at_value = :value, expires_at = if_not_exists(expires_at, :end)",
             )
-            .expression_attribute_values(":end", counter_end(day))
+            .expression_attribute_values(":end", self.counter_end(day))
             .expression_attribute_values(":counted", n(counted))
             .expression_attribute_values(":value", n(value));
         let sent = send_update(self.counters.client(), update).await;
@@ -106,7 +112,7 @@ impl CounterStore for Reconciler {
             )
             .condition_expression("#count = :was OR attribute_not_exists(#count)")
             .expression_attribute_names("#count", "count")
-            .expression_attribute_values(":end", counter_end(day))
+            .expression_attribute_values(":end", self.counter_end(day))
             .expression_attribute_values(":to", n(first + to - was))
             .expression_attribute_values(":was", n(first));
         let update = TransactWriteItem::builder().update(update.build().expect("table and key are set")).build();
@@ -131,10 +137,4 @@ impl CounterStore for Reconciler {
 /// The sort key of the counter of a status and a day.
 fn row(status: Status, day: &str) -> String {
     format!("{day}#{}", status.name())
-}
-
-/// When the counter of a day expires.
-fn counter_end(day: &str) -> AttributeValue {
-    let began = Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap_or(Timestamp::EPOCH);
-    ttl(began, COUNTER_DAYS + 1)
 }

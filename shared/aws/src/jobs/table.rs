@@ -17,6 +17,7 @@ use reelhook_app::outbox::fanout::Viewers;
 use reelhook_app::outbox::need::{FanoutNeed, fanout_need};
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::{DueIndex, PER_SWEEP, SHARDS};
+use reelhook_app::retention::{Days, KeepsJobs};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Admission, Job, JobId, JobKind, Lane, RenderId, SlotRow, Slots, Status, Timestamp};
@@ -80,6 +81,13 @@ impl JobTable {
     #[must_use]
     pub fn ended_in_shards(mut self, shards: EndedShards) -> Self {
         self.items.ended = shards;
+        self
+    }
+
+    /// The same table, which keeps those that have ended for so long.
+    #[must_use]
+    pub fn keeping(mut self, kept: Days) -> Self {
+        self.items.kept = kept;
         self
     }
 
@@ -379,6 +387,12 @@ impl StartStore for JobTable {
     async fn claim(&self, jobs: &[Job], rows: &[SlotRow]) -> Result<Claimed, StoreError> {
         let rows = rows.iter().map(|row| self.items.counters.admission_put(row)).collect();
         self.items.claim(jobs, rows).await
+    }
+}
+
+impl KeepsJobs for JobTable {
+    fn jobs_kept(&self) -> Days {
+        self.items.kept
     }
 }
 

@@ -1,6 +1,7 @@
 //! A project as an item of the Projects table: its stored form, its outbox, and the attributes of the indexes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::retention::Days;
 use reelhook_app::store::StoreError;
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::{ProjectId, Timestamp};
@@ -10,8 +11,6 @@ use crate::items::packed::{item_of, read_item};
 use crate::items::{Item, n, s, ttl};
 use crate::projects::stored_project::StoredProject;
 
-/// The number of days for which ended projects are kept.
-const RETENTION_DAYS: i64 = 30;
 /// The number of days for which the tombstone of a deleted project is kept: as long as its look-ups, and longer than links
 /// to its files. Until then its id, which a client may have chosen, makes no other project: old links, tokens and names at
 /// services would mean that one.
@@ -38,8 +37,8 @@ impl Stored for Project {
         ProjectId::parse(text).ok()
     }
 
-    fn to_item(&self, write_id: &str) -> Item {
-        to_item(self, write_id)
+    fn to_item(&self, write_id: &str, kept: Days) -> Item {
+        to_item(self, write_id, kept)
     }
 
     fn from_item(operation: &'static str, item: &Item) -> Result<Self, StoreError> {
@@ -47,8 +46,9 @@ impl Stored for Project {
     }
 }
 
-/// The item of a project: the stored form and the outbox, and the attributes of the indexes.
-pub fn to_item(project: &Project, write_id: &str) -> Item {
+/// The item of a project: the stored form and the outbox, and the attributes of the indexes. It is kept for so long after its
+/// end.
+pub fn to_item(project: &Project, write_id: &str, kept: Days) -> Item {
     let mut item = item_of(project, &StoredProject::from(project), write_id);
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     // The due sweep also cancels what a deletion had no room for.
@@ -71,7 +71,7 @@ pub fn to_item(project: &Project, write_id: &str) -> Item {
         set("served_at", s(waiting_rank(since)));
     }
     if project.status().is_final() {
-        set("expires_at", ttl(project.updated_at, RETENTION_DAYS));
+        set("expires_at", ttl(project.updated_at, kept.count()));
     }
     item
 }

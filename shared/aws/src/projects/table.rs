@@ -8,6 +8,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::outbox::sweep::DueIndex;
 use reelhook_app::projects::store::NewProjects;
+use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::projects::project::Project;
 use reelhook_domain::{ProjectId, Timestamp};
@@ -37,6 +38,13 @@ impl ProjectTable {
     #[must_use]
     pub fn storing(self, form: StoredForm) -> Self {
         Self { items: self.items.storing(form) }
+    }
+
+    /// The same table, which keeps those that have ended for so long.
+    #[must_use]
+    pub fn keeping(mut self, kept: Days) -> Self {
+        self.items.kept = kept;
+        self
     }
 
     /// Reads a project that does not exist: a first call, which opens the connection.

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures_util::future::join_all;
 use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS};
+use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedBatch, LoadedDelivery, SaveDeliveries};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
@@ -36,6 +37,8 @@ pub struct DeliveryTable {
     form: StoredForm,
     /// The shards of the indexes by day and by due time.
     pub(crate) shards: EndedShards,
+    /// How long deliveries are kept.
+    pub(crate) kept: Days,
     /// The table whose states are read together with deliveries.
     endpoints: Option<String>,
 }
@@ -44,7 +47,7 @@ impl DeliveryTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
         let (form, shards) = (StoredForm::default(), EndedShards::default());
-        Self { client, table: table.into(), form, shards, endpoints: None }
+        Self { client, table: table.into(), form, shards, kept: Days::default(), endpoints: None }
     }
 
     /// The same, with events and deliveries written in this form.
@@ -57,6 +60,12 @@ impl DeliveryTable {
     #[must_use]
     pub fn sharded(self, shards: EndedShards) -> Self {
         Self { shards, ..self }
+    }
+
+    /// The same, which keeps deliveries for so long.
+    #[must_use]
+    pub fn keeping(self, kept: Days) -> Self {
+        Self { kept, ..self }
     }
 
     /// The same, which reads states of these endpoints together with deliveries.
@@ -152,17 +161,17 @@ impl EventStore for DeliveryTable {
     async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
         let operation = "put event";
         if self.form == StoredForm::Text {
-            return self.put_new(operation, older_event_item(event)).await.map(drop);
+            return self.put_new(operation, older_event_item(event, self.kept)).await.map(drop);
         }
         let (first, _) = deliveries.split_at(deliveries.len().min(NAMED));
         let mut known = None;
-        for item in event_items(event, first, self.shards) {
+        for item in event_items(event, first, self.shards, self.kept) {
             known = self.put_new(operation, item).await?;
         }
         let mut left = unnamed(deliveries, first, known.as_ref());
         while let Some(next) = left.first().copied() {
             let (chunk, _) = left.split_at(left.len().min(NAMED));
-            let known = self.put_new(operation, further_item(event, chunk, self.shards)).await?;
+            let known = self.put_new(operation, further_item(event, chunk, self.shards, self.kept)).await?;
             left = unnamed(&left, chunk, known.as_ref());
             // The row has its key from this one.
             left.retain(|id| *id != next);
@@ -171,7 +180,7 @@ impl EventStore for DeliveryTable {
     }
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let item = delivery_item(delivery, &new_write_id(), self.form, self.shards);
+        let item = delivery_item(delivery, &new_write_id(), self.form, self.shards, self.kept);
         self.put_new("put delivery", item).await.map(drop)
     }
 }
@@ -210,7 +219,7 @@ impl SaveDeliveries for DeliveryTable {
         let operation = "save deliveries";
         // A call changes each delivery once, so its id distinguishes its writes from all others.
         let write_id = new_write_id();
-        let update = |delivery: &&Delivery| delivery_update(delivery, &write_id, self.form, self.shards);
+        let update = |delivery: &&Delivery| delivery_update(delivery, &write_id, self.form, self.shards, self.kept);
         let stored = |item: &Item| read_row(operation, item);
         let calls = deliveries
             .chunks(STATEMENTS)
@@ -280,7 +289,7 @@ impl DeliveryRows for DeliveryTable {
 impl AttemptRecorder for DeliveryTable {
     async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError> {
         for chunk in attempts.chunks(BATCH_WRITE) {
-            let puts = chunk.iter().map(|(id, attempt)| put(attempt_item(*id, attempt))).collect();
+            let puts = chunk.iter().map(|(id, attempt)| put(attempt_item(*id, attempt, self.kept))).collect();
             write_all("keep attempts", &self.client, &self.table, puts).await?;
         }
         Ok(())

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::future::try_join;
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::deliveries::{DELIVERY_SHARDS, DeliveryDetails, DeliveryQueries, ListedDelivery};
+use reelhook_app::webhooks::deliveries::{
+    DELIVERY_SHARDS, DeliveryDetails, DeliveryIndex, DeliveryQueries, ListedDelivery,
+};
 use reelhook_domain::{Delivery, DeliveryId, Subject};
 
 use crate::errors::store_error;
@@ -73,8 +75,8 @@ impl Order {
 
 #[async_trait]
 impl DeliveryQueries for DeliveryTable {
-    fn shards(&self) -> u32 {
-        self.shards.read(DELIVERY_SHARDS)
+    fn index(&self) -> DeliveryIndex {
+        DeliveryIndex { shards: self.shards.read(DELIVERY_SHARDS), kept: self.kept }
     }
 
     async fn of_subject(

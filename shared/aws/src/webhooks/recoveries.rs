@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::deliveries::DELIVERY_DAYS;
 use reelhook_app::webhooks::recover::RecoveryStore;
 use reelhook_app::webhooks::recovery::{Recovery, RecoveryId};
 use reelhook_domain::Timestamp;
@@ -24,7 +24,7 @@ const DUE: i32 = 20;
 impl RecoveryStore for DeliveryTable {
     async fn insert(&self, recovery: &Recovery) -> Result<bool, StoreError> {
         let write_id = Uuid::new_v4().simple().to_string();
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(recovery, &write_id)));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(recovery, &write_id, self.kept)));
         saved("put recovery", put.condition_expression("attribute_not_exists(pk)"), &write_id).await
     }
 
@@ -40,7 +40,7 @@ impl RecoveryStore for DeliveryTable {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item(recovery, &write_id)))
+            .set_item(Some(item(recovery, &write_id, self.kept)))
             .condition_expression("#version = :version")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", n(recovery.version - 1));
@@ -96,7 +96,7 @@ fn key(id: &RecoveryId) -> Item {
     [("pk".to_owned(), s(format!("recovery#{}", id.as_str()))), ("sk".to_owned(), s("recovery"))].into()
 }
 
-fn item(recovery: &Recovery, write_id: &str) -> Item {
+fn item(recovery: &Recovery, write_id: &str, kept: Days) -> Item {
     let mut item = key(&recovery.id);
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
     set("schema", n(SCHEMA));
@@ -105,7 +105,7 @@ fn item(recovery: &Recovery, write_id: &str) -> Item {
     set("job_id", s(RECOVERIES));
     set("place", s(format!("{:013}.{}", recovery.created_at.millis(), recovery.id.as_str())));
     set("body", json(recovery));
-    set("expires_at", ttl(recovery.created_at, DELIVERY_DAYS));
+    set("expires_at", ttl(recovery.created_at, kept.count()));
     if let Some(due) = recovery.due_at {
         set("due_shard", s(RECOVERIES));
         set("due_at", n(due.millis()));

@@ -8,10 +8,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::sweep::{SHARDS, hash};
+use reelhook_app::retention::Days;
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::deliveries::{
-    DELIVERY_DAYS, DELIVERY_SHARDS, ListedDelivery, delivery_cursor, delivery_shard,
-};
+use reelhook_app::webhooks::deliveries::{DELIVERY_SHARDS, ListedDelivery, delivery_cursor, delivery_shard};
 use reelhook_app::webhooks::events::EventRow;
 use reelhook_domain::{Attempt, Delivery, DeliveryId, EventId};
 use serde::Serialize;
@@ -23,8 +22,8 @@ use crate::items::packed::{StoredForm, body_of_webhook, read_item};
 use crate::items::shards::EndedShards;
 use crate::items::{Item, SCHEMA, json, n, s, text, ttl};
 
-/// Days that events are kept: longer than a delivery whose attempts span days.
-const EVENT_DAYS: i64 = DELIVERY_DAYS + 5;
+/// Days that events are kept longer than deliveries, whose attempts span days.
+const EVENT_MORE_DAYS: i64 = 5;
 /// The most deliveries that one row names: the place stays within the 1,024 bytes of a sort key.
 pub(crate) const NAMED: usize = 30;
 /// The digits of a delivery's id in a place.
@@ -80,30 +79,30 @@ pub(crate) fn day_of_events(day: &str, shard: u32) -> String {
 }
 
 /// The rows of an event. The last one names these deliveries, at most 30.
-pub fn event_items(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards) -> Vec<Item> {
+pub fn event_items(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards, kept: Days) -> Vec<Item> {
     let at = event_key(&event.id);
     let mut item = key(&at);
     item.insert("body".to_owned(), body_of_webhook(event));
-    item.insert("expires_at".to_owned(), ttl(event.at, EVENT_DAYS));
+    item.insert("expires_at".to_owned(), event_expiry(event, kept));
     if at.0 == subject_partition(event.subject.as_str()) {
         item.extend(naming(event, deliveries, shards));
         return vec![item];
     }
     // The id begins with another subject's, for example that of a webhook that is about a delivery.
-    vec![item, naming_item(event, event.id.to_string(), deliveries, shards)]
+    vec![item, naming_item(event, event.id.to_string(), deliveries, shards, kept)]
 }
 
 /// The row of further deliveries of an event: beyond those that its own row names, or of endpoints that were added later.
-pub(crate) fn further_item(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards) -> Item {
+pub(crate) fn further_item(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards, kept: Days) -> Item {
     let first = deliveries.first().map(ToString::to_string).unwrap_or_default();
-    naming_item(event, format!("{}#{first}", event.id), deliveries, shards)
+    naming_item(event, format!("{}#{first}", event.id), deliveries, shards, kept)
 }
 
 /// A row that only names deliveries of an event.
-fn naming_item(event: &EventRow, sk: String, deliveries: &[DeliveryId], shards: EndedShards) -> Item {
+fn naming_item(event: &EventRow, sk: String, deliveries: &[DeliveryId], shards: EndedShards, kept: Days) -> Item {
     let mut item = key(&(subject_partition(event.subject.as_str()), sk));
     item.extend(naming(event, deliveries, shards));
-    item.insert("expires_at".to_owned(), ttl(event.at, EVENT_DAYS));
+    item.insert("expires_at".to_owned(), event_expiry(event, kept));
     item
 }
 
@@ -124,24 +123,24 @@ pub(crate) fn named(item: &Item) -> Vec<ListedDelivery> {
 }
 
 /// An event as older versions read it.
-pub(crate) fn older_event_item(event: &EventRow) -> Item {
+pub(crate) fn older_event_item(event: &EventRow, kept: Days) -> Item {
     let mut item = key(&older_event_key(&event.id));
     item.insert("schema".to_owned(), n(SCHEMA));
     item.insert("job_id".to_owned(), s(event.subject.as_str()));
     item.insert("body".to_owned(), json(event));
-    item.insert("expires_at".to_owned(), ttl(event.at, EVENT_DAYS));
+    item.insert("expires_at".to_owned(), event_expiry(event, kept));
     item
 }
 
 /// A new delivery; `write_id` identifies the write.
-pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm, shards: EndedShards) -> Item {
+pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm, shards: EndedShards, kept: Days) -> Item {
     let mut item = key(&delivery_key(delivery.id));
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set("version", n(delivery.version));
     set("write_id", s(write_id));
     set("event_id", s(delivery.event_id.as_str()));
     set("body", body(delivery, form));
-    set("expires_at", expiry(delivery));
+    set("expires_at", expiry(delivery, kept));
     if let Some(due) = delivery.due_at {
         set("due_shard", due_shard(delivery.id, shards));
         set("due_at", n(due.millis()));
@@ -157,12 +156,18 @@ pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm, shar
 }
 
 /// The attributes that change from one version of a delivery to the next.
-pub(crate) fn delivery_update(delivery: &Delivery, write_id: &str, form: StoredForm, shards: EndedShards) -> Update {
+pub(crate) fn delivery_update(
+    delivery: &Delivery,
+    write_id: &str,
+    form: StoredForm,
+    shards: EndedShards,
+    kept: Days,
+) -> Update {
     let mut set = vec![
         ("version", n(delivery.version)),
         ("write_id", s(write_id)),
         ("body", body(delivery, form)),
-        ("expires_at", expiry(delivery)),
+        ("expires_at", expiry(delivery, kept)),
     ];
     if let Some(due) = delivery.due_at {
         let event_id = s(delivery.event_id.as_str());
@@ -182,11 +187,11 @@ pub(crate) fn delivery_update(delivery: &Delivery, write_id: &str, form: StoredF
 }
 
 /// The row of an attempt that is no longer the newest of its delivery.
-pub(crate) fn attempt_item(id: DeliveryId, attempt: &Attempt) -> Item {
+pub(crate) fn attempt_item(id: DeliveryId, attempt: &Attempt, kept: Days) -> Item {
     let mut item = key(&(delivery_partition(id), format!("attempt#{:06}", attempt.number)));
     item.insert("schema".to_owned(), n(SCHEMA));
     item.insert("body".to_owned(), json(attempt));
-    item.insert("expires_at".to_owned(), ttl(attempt.started_at, DELIVERY_DAYS));
+    item.insert("expires_at".to_owned(), ttl(attempt.started_at, kept.count()));
     item
 }
 
@@ -245,8 +250,13 @@ fn body<T: Serialize>(value: &T, form: StoredForm) -> AttributeValue {
     }
 }
 
-fn expiry(delivery: &Delivery) -> AttributeValue {
-    ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS)
+fn expiry(delivery: &Delivery, kept: Days) -> AttributeValue {
+    ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), kept.count())
+}
+
+/// When an event expires: never before a delivery of it that waits for its endpoint, however short deliveries are kept.
+fn event_expiry(event: &EventRow, kept: Days) -> AttributeValue {
+    ttl(event.at, kept.max(Days::MONTH).count() + EVENT_MORE_DAYS)
 }
 
 fn due_shard(id: DeliveryId, shards: EndedShards) -> AttributeValue {
@@ -277,6 +287,22 @@ mod tests {
     }
 
     #[test]
+    fn an_event_outlives_deliveries_that_wait_however_short_deliveries_are_kept() {
+        let event = EventRow {
+            id: id("job_1.21.1"),
+            event: OutboundEvent::Completed,
+            subject: Subject::parse("job_1").unwrap(),
+            at: Timestamp::EPOCH,
+            data: Value::Null.into(),
+            callback: None,
+        };
+        for (kept, days) in [("1", 35), ("30", 35), ("31", 36), ("365", 370)] {
+            let item = &event_items(&event, &[], EndedShards::default(), kept.parse().unwrap())[0];
+            assert_eq!(item["expires_at"], n(days * 24 * 3600), "{kept}");
+        }
+    }
+
+    #[test]
     fn a_row_names_thirty_deliveries_within_the_length_of_a_sort_key() {
         let ids: Vec<DeliveryId> = (0..NAMED as u128).map(|bits| DeliveryId(Uuid::from_u128(bits << 64))).collect();
         let event = EventRow {
@@ -288,7 +314,7 @@ mod tests {
             callback: None,
             submitted_at: None,
         };
-        let items = event_items(&event, &ids, EndedShards::default());
+        let items = event_items(&event, &ids, EndedShards::default(), Days::MONTH);
         assert_eq!(items.len(), 1);
         assert!(text(&items[0], "place").unwrap().len() <= 1024);
         let expected: Vec<ListedDelivery> = ids.iter().map(|id| (format!("1704110400000.{id}"), *id)).collect();

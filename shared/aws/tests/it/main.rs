@@ -6,6 +6,7 @@ mod cloud_transport;
 mod counter_shards;
 mod counters;
 mod credits;
+mod daily_limits;
 mod deliveries;
 mod endpoints;
 mod errors;

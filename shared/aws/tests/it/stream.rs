@@ -1,6 +1,7 @@
 //! Records of the Jobs stream: records with work, records without, and records of a newer version.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
+use reelhook_app::retention::Days;
 use reelhook_aws::jobs::item::{from_item, to_item};
 use reelhook_aws::outbox::stream::{self, Record};
 use reelhook_domain::{Effect, Event, Job, Timestamp};
@@ -18,7 +19,7 @@ fn read(record: &EventRecord, now: Timestamp) -> Record {
 }
 
 fn image(job: &Job) -> Value {
-    let item = to_item(job, "write");
+    let item = to_item(job, "write", Days::MONTH);
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value {
         aws_sdk_dynamodb::types::AttributeValue::S(text) => json!({ "S": text }),
         aws_sdk_dynamodb::types::AttributeValue::N(number) => json!({ "N": number }),

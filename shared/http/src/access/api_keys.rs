@@ -1,6 +1,7 @@
 //! Reads API_KEYS: each entry is a key or the hash of a key. Other entries are refused, and errors never show their
 //! text.
 
+use reelhook_domain::KeyLimitsError;
 use reelhook_signing::hash_key;
 
 /// A key with fewer characters may be guessed.
@@ -34,6 +35,9 @@ pub enum AccessError {
     /// A secret for the tokens of owners could be found from one of them.
     #[error("JWT_SECRET must have at least 32 bytes, as HS256 requires (RFC 7518, 3.2)")]
     ShortJwtSecret,
+    /// The limits of callers are invalid.
+    #[error(transparent)]
+    Limits(#[from] KeyLimitsError),
 }
 
 /// Reads the hashes of the keys, in order. White space around an entry and empty entries are ignored.

@@ -65,7 +65,7 @@ pub struct ClipErrorBody<'a> {
     /// Only with `insufficient_credits`: the credits that the job reserves.
     #[serde(skip_serializing_if = "Option::is_none")]
     needed: Option<u64>,
-    /// Only with `rate_limited`: seconds.
+    /// Only with `rate_limited` and `daily_limit`: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
@@ -91,6 +91,7 @@ impl Problem {
                 "Rate limit exceeded".clone_into(&mut body.error);
                 body.retry_after = Some(*wait);
             }
+            Self::Request(RequestProblem::DailyLimit(_, wait)) => body.retry_after = Some(*wait),
             Self::Request(_)
             | Self::Job(_)
             | Self::Webhook(_)

@@ -42,6 +42,9 @@ problems! {
              Bearer";
         /// The caller exceeded the rate limit: seconds until the next calls are allowed.
         RateLimited(_retry_after: u64) = 429 "rate_limited" "Rate limit exceeded. Please slow down.";
+        /// The caller has made as many jobs as it may make in a day: their number, and the seconds until the next day.
+        DailyLimit(most: u32, _retry_after: u64) = 429 "daily_limit"
+            format!("This key or owner may make {most} jobs a day, and has made them; more may be made after midnight UTC");
         /// The maximum number of live streams is connected.
         TooManyStreams = 503 "too_many_streams" "Too many live connections, please poll instead";
         /// The route does not exist.

@@ -72,7 +72,7 @@ pub struct ProjectErrorBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     field: Option<&'a str>,
-    /// Only with `rate_limited`: seconds.
+    /// Only with `rate_limited` and `daily_limit`: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
@@ -83,6 +83,7 @@ impl Problem {
         let (status, code, sentence) = self.parts();
         let (error, retry_after) = match self {
             Self::Request(RequestProblem::RateLimited(wait)) => ("Rate limit exceeded".to_owned(), Some(*wait)),
+            Self::Request(RequestProblem::DailyLimit(_, wait)) => (sentence, Some(*wait)),
             Self::Request(_)
             | Self::Job(_)
             | Self::Webhook(_)
@@ -158,6 +159,14 @@ mod tests {
         let limited = Problem::Request(RequestProblem::RateLimited(7)).scenes("r-1");
         assert!(limited.headers.contains(&("retry-after", "7".to_owned())), "{limited:?}");
         assert!(limited.body.starts_with(r#"{"error":"Rate limit exceeded","#), "{}", limited.body);
+        let full = Problem::Request(RequestProblem::DailyLimit(5, 60));
+        for answer in [full.scenes("r-1"), full.clips("r-1"), full.vidbuilder("r-1"), full.streamgank("r-1")] {
+            assert!(answer.status == 429 && answer.headers.contains(&("retry-after", "60".to_owned())), "{answer:?}");
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!((&body["code"], &body["retryAfter"]), (&json!("daily_limit"), &json!(60)));
+            let sentence = body["error"].as_str().unwrap();
+            assert!(sentence.contains("5 jobs a day") && sentence.contains("midnight UTC"), "{sentence}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub struct VideoErrorBody<'a> {
     /// Only with `webhook_url_format` and `webhook_url_protocol`: the input; a text, cut at 1 KiB, if it is longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     received_url: Option<Value>,
-    /// Only with `rate_limited`: seconds.
+    /// Only with `rate_limited` and `daily_limit`: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
@@ -125,7 +125,9 @@ impl Problem {
         };
         match self {
             Self::Video(problem) => problem.describe(&mut body),
-            Self::Request(RequestProblem::RateLimited(retry_after)) => body.retry_after = Some(*retry_after),
+            Self::Request(RequestProblem::RateLimited(retry_after) | RequestProblem::DailyLimit(_, retry_after)) => {
+                body.retry_after = Some(*retry_after);
+            }
             Self::Request(_) | Self::Job(_) | Self::Webhook(_) | Self::Project(_) | Self::Clip(_) | Self::Error(_) => {}
         }
         self.headers(ApiAnswer::json(status, &body))

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use reelhook_app::retention::Days;
 use reelhook_app::views::wire::{MetadataText, Time, Yes};
-use reelhook_app::webhooks::deliveries::DELIVERY_DAYS;
 use reelhook_app::webhooks::recover::RecoveryRequest;
 use reelhook_app::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
 use reelhook_app::webhooks::wire::{DeliveryStatusText, EventNameText, RecoveryIdText};
@@ -24,9 +24,9 @@ use crate::webhooks::problem::WebhookProblem;
 
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
-/// How far back a recovery may begin: older deliveries do not exist. The extra days are for callers who make a dry run
-/// first and then send the same range.
-const OLDEST: Duration = Duration::from_secs((DELIVERY_DAYS as u64 + 2) * DAY.as_secs());
+/// How much further back a recovery may begin than deliveries exist, for callers who make a dry run first and then send the
+/// same range.
+const LATE: Duration = Duration::from_secs(2 * DAY.as_secs());
 /// How far ahead a recovery may end: the end of today lies ahead in every time zone.
 const AHEAD: Duration = Duration::from_secs(2 * DAY.as_secs());
 
@@ -36,7 +36,8 @@ const AHEAD: Duration = Duration::from_secs(2 * DAY.as_secs());
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "RecoveryRequest")]
 pub struct RecoveryBody {
-    /// Deliveries that were created at this time or later; at most 30 days ago, since nothing older is kept.
+    /// Deliveries that were created at this time or later; at most as long ago as deliveries are kept, which
+    /// is 30 days by default.
     #[schemars(with = "Moment")]
     from: Option<Moment>,
     /// Deliveries that were created at this time or before; at most two days ahead. Now by default and at the latest.
@@ -142,11 +143,11 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the route; none if it is not one of these.
+    /// Reads the route; none if it is not one of these. Deliveries are kept for so long.
     ///
     /// # Errors
     /// [`Problem`] names what is wrong; an id that can't be one is [`WebhookProblem::RecoveryNotFound`].
-    pub fn read(request: &ApiRequest, caller: &Caller, now: Timestamp) -> Result<Option<Self>, Problem> {
+    pub fn read(request: &ApiRequest, caller: &Caller, kept: Days, now: Timestamp) -> Result<Option<Self>, Problem> {
         let id = |text: &str| RecoveryId::parse(text).ok_or(Problem::Webhook(WebhookProblem::RecoveryNotFound));
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "webhooks", "recover"]) => {
@@ -154,7 +155,7 @@ impl Route {
                 let dry_run = given.dry_run.is_some_and(|dry_run| dry_run.0);
                 let key = key(request, caller)?;
                 let MetadataField(metadata) = given.metadata.take().unwrap_or_default();
-                Self::Begin(RecoveryRequest { filter: given.filter(now)?, dry_run, metadata, key })
+                Self::Begin(RecoveryRequest { filter: given.filter(kept, now)?, dry_run, metadata, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,
             ("GET", ["api", "webhooks", "recover", one]) => Self::One(id(one)?),
@@ -192,13 +193,14 @@ impl Route {
 }
 
 impl RecoveryBody {
-    fn filter(self, now: Timestamp) -> Result<Filter, Problem> {
+    fn filter(self, kept: Days, now: Timestamp) -> Result<Filter, Problem> {
         let from = self.from.ok_or_else(|| bad("from", format!("the time to begin at: {}", times::RIGHT)))?.0;
         let to = self.to.map(|to| to.0);
-        let oldest = now.before(OLDEST);
+        let oldest = now.before(kept.duration() + LATE);
         // A range that lies entirely before it is empty.
         if from < oldest && to.is_none_or(|to| to >= oldest) {
-            return Err(bad("from", "within the last 30 days, since nothing older is kept"));
+            let days = kept.count();
+            return Err(bad("from", format!("within the last {days} days, since nothing older is kept")));
         }
         if to.is_some_and(|to| to > now.after(AHEAD)) {
             return Err(bad("to", "at most two days ahead; left out it is now"));
@@ -274,7 +276,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
     fn read(request: &ApiRequest) -> Result<Option<Route>, Problem> {
-        Route::read(request, &Caller::known_as("ann"), NOW)
+        Route::read(request, &Caller::known_as("ann"), Days::MONTH, NOW)
     }
 
     fn begin(body: Value) -> Result<(Filter, bool), Problem> {

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reelhook_app::Url;
+use reelhook_domain::CallerLimits;
 use reelhook_http::access::{Access, AccessError};
 use reelhook_http::site::{Mode, Site};
 
@@ -53,6 +54,27 @@ fn the_hash_of_a_key_is_as_good_as_the_key() {
     let access = access.expect("settings");
     assert!(access.caller(&request("GET", "/", &[("x-api-key", "rk_hashed")]), NOW).is_ok());
     assert!(access.caller(&request("GET", "/", &[("x-api-key", &hash)]), NOW).is_err(), "the hash is not a key");
+}
+
+#[test]
+fn a_key_keeps_its_limits_while_a_new_secret_gives_it_another_fingerprint() {
+    let read = |secret: &str, limits: String| {
+        let access = Access::read(&deployed("*"), &|name| match name {
+            "API_KEYS" => Some("rk_first_of_two_keys,rk_second_of_two_keys".to_owned()),
+            "SESSION_SECRET" => Some(secret.to_owned()),
+            "KEY_LIMITS" => Some(limits.clone()),
+            _ => None,
+        });
+        access.expect("settings")
+    };
+    let caller = |access: &Access, key: &str| access.caller(&request("GET", "/", &[("x-api-key", key)]), NOW).unwrap();
+    let before = caller(&read("old", String::new()), "rk_first_of_two_keys");
+    for secret in ["old", "new,old"] {
+        let access = read(secret, format!("key:{}=7/3,*=/9", before.fingerprint));
+        let of = |key: &str| access.limits_of(&caller(&access, key));
+        assert_eq!(of("rk_first_of_two_keys"), CallerLimits { calls: Some(7), jobs: Some(3) }, "{secret}");
+        assert_eq!(of("rk_second_of_two_keys"), CallerLimits { calls: None, jobs: Some(9) }, "{secret}");
+    }
 }
 
 #[test]

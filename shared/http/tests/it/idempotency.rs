@@ -2,6 +2,7 @@
 
 use lambda_http::Body;
 use reelhook_app::idempotency::IdempotencyKey;
+use reelhook_app::retention::Days;
 use reelhook_domain::Timestamp;
 use reelhook_http::access::Caller;
 use reelhook_http::jobs::generate;
@@ -29,7 +30,7 @@ fn key_of(path: &str, body: &[u8]) -> IdempotencyKey {
             hooks::Route::Trigger(_, key) => key,
             other => panic!("{other:?}"),
         },
-        "/api/webhooks/recover" => match recover::Route::read(&request, &caller(), NOW).unwrap() {
+        "/api/webhooks/recover" => match recover::Route::read(&request, &caller(), Days::MONTH, NOW).unwrap() {
             Some(recover::Route::Begin(command)) => command.key,
             other => panic!("{other:?}"),
         },

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lambda_http::Request;
+use reelhook_app::retention::Days;
 use reelhook_app::webhooks::triggers::Tested;
 use reelhook_domain::{Timestamp, steers};
 use reelhook_http::access::{Access, Caller};
@@ -56,7 +57,7 @@ fn through_the_routes(request: Request) {
     if let Ok(Some(route)) = deliveries::Route::read(&request) {
         route.note(&caller);
     }
-    if let Ok(Some(route)) = recover::Route::read(&request, &caller, NOW) {
+    if let Ok(Some(route)) = recover::Route::read(&request, &caller, Days::MONTH, NOW) {
         route.note(&caller);
     }
     match hooks::Route::read(&request, caller.clone(), true) {

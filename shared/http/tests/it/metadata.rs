@@ -2,6 +2,7 @@
 
 use lambda_http::Body;
 use reelhook_app::jobs::queue::JobFilter;
+use reelhook_app::retention::Days;
 use reelhook_app::webhooks::endpoints::Destination;
 use reelhook_app::webhooks::endpoints::registrations::{Choices, Private};
 use reelhook_domain::{JobKind, Metadata, Status, Timestamp, WebUrl};
@@ -50,7 +51,7 @@ fn read(path: &str, body: &str, member: &str) -> Result<Metadata, Problem> {
             Some(endpoints::Route::Register(requested)) => Ok(requested.choices.metadata),
             other => panic!("{other:?}"),
         },
-        _ => match recover::Route::read(&request, &caller(), NOW)? {
+        _ => match recover::Route::read(&request, &caller(), Days::MONTH, NOW)? {
             Some(recover::Route::Begin(requested)) => Ok(requested.metadata),
             other => panic!("{other:?}"),
         },

@@ -13,6 +13,7 @@ use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::renders::{Callback, RenderStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
+use reelhook_app::retention::KeepsJobs;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::jobs::slots::fair::Waiting;
@@ -224,6 +225,8 @@ impl RenderStore for MemoryJobs {
         done.answer(may)
     }
 }
+
+impl KeepsJobs for MemoryJobs {}
 
 #[async_trait]
 impl QueueStore for MemoryJobs {

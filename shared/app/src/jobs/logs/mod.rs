@@ -7,7 +7,5 @@ mod source;
 
 pub use archive::{Archive, LogPorts, archive, kept};
 pub(crate) use ports::PACKED_SPAN;
-pub use ports::{
-    Active, ActiveJobs, LOG_DAYS, LOG_SHARDS, Line, LogSources, LogStore, Page, Search, day_place, log_shard,
-};
+pub use ports::{Active, ActiveJobs, LOG_SHARDS, Line, LogSources, LogStore, Page, Search, day_place, log_shard};
 pub use search::{Found, search};

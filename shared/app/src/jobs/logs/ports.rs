@@ -8,12 +8,11 @@ use reelhook_domain::{Job, JobId, LogLevel, Subject, Timestamp};
 use crate::jobs::store::JobStore;
 use crate::outbox::rows::LogLine;
 use crate::outbox::sweep::hash;
+use crate::retention::Days;
 use crate::store::StoreError;
 
 /// The number of partitions of a day's lines, unless a store has more.
 pub const LOG_SHARDS: u32 = 4;
-/// Days for which lines are kept; DynamoDB removes them late.
-pub const LOG_DAYS: i64 = 30;
 /// The minimum and the maximum number of rows of a page.
 pub(super) const ROWS: (usize, usize) = (50, 250);
 /// The maximum number of bytes of lines in one answer: Lambda allows 6 MB.
@@ -22,8 +21,6 @@ pub(super) const ANSWER_LIMIT: usize = 4_000_000;
 pub(crate) const PACKED_SPAN: Duration = Duration::from_secs(5 * 60);
 /// A day.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How long lines are kept.
-pub(super) const KEPT: Duration = Duration::from_secs(LOG_DAYS as u64 * DAY.as_secs());
 
 /// The partition of a day's lines, of so many, that holds those of `subject`.
 pub fn log_shard(subject: &Subject, shards: u32) -> u32 {
@@ -60,6 +57,11 @@ pub trait LogStore: Send + Sync {
     /// The number of partitions of a day's lines that may have some.
     fn shards(&self) -> u32 {
         LOG_SHARDS
+    }
+
+    /// How long lines are kept. DynamoDB removes them late, and no search finds them then.
+    fn kept(&self) -> Days {
+        Days::default()
     }
 
     /// The rows of a job's log before a sort key, newest first; strongly consistent.

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reelhook_domain::Timestamp;
 use serde_json::Value;
 
-use super::ports::{ANSWER_LIMIT, Active, KEPT, LogSources, Search};
+use super::ports::{ANSWER_LIMIT, Active, LogSources, Search};
 use super::source::{Kept, Source, sources, start};
 use crate::store::StoreError;
 use crate::views;
@@ -35,14 +35,14 @@ pub struct Found {
 /// # Errors
 /// [`StoreError`].
 pub async fn search(of: LogSources<'_>, search: &Search, now: Timestamp) -> Result<Found, StoreError> {
-    let kept = now.before(KEPT);
-    let search = &Search { from: search.from.max(search.job.is_some().then_some(kept)), ..search.clone() };
+    let oldest = now.before(of.lines.kept().duration());
+    let search = &Search { from: search.from.max(search.job.is_some().then_some(oldest)), ..search.clone() };
     // Items are read first: a line that is packed meanwhile is found in its row.
     let items = items(of, search, now).await?;
     let (mut found, mut bytes) = (Vec::new(), 0);
     let mut pages = PAGES.saturating_sub(items.pages);
     let mut before = search.before.clone();
-    for mut sources in sources(search, items.kept, of.lines.shards(), now) {
+    for mut sources in sources(search, items.kept, of.lines.shards(), oldest, now) {
         let end = sources[0].end();
         loop {
             let unknown: Vec<&mut Source> = sources.iter_mut().filter(|source| source.is_unknown()).collect();

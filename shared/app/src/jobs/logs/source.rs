@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reelhook_domain::{Job, Subject, Timestamp};
 
-use super::ports::{DAY, KEPT, LogStore, PACKED_SPAN, ROWS, Search, day_place};
+use super::ports::{DAY, LogStore, PACKED_SPAN, ROWS, Search, day_place};
 use crate::outbox::rows::{LogLine, kept_lines};
 use crate::store::StoreError;
 use crate::webhooks::deliveries::time_of;
@@ -88,8 +88,8 @@ pub(super) fn start(search: &Search, now: Timestamp) -> Option<String> {
     Some(search.before.clone().filter(|before| *before < end).unwrap_or(end))
 }
 
-/// The sources of a search, day by day, the newest first. A day has so many shards.
-pub(super) fn sources(search: &Search, kept: Kept, shards: u32, now: Timestamp) -> Vec<Vec<Source>> {
+/// The sources of a search among the lines since `oldest`, day by day, the newest first. A day has so many shards.
+pub(super) fn sources(search: &Search, kept: Kept, shards: u32, oldest: Timestamp, now: Timestamp) -> Vec<Vec<Source>> {
     let Kept { before, lines: mut kept, is_whole } = kept;
     if let Some(job) = &search.job {
         let kept = Source::of_items(kept);
@@ -100,7 +100,7 @@ pub(super) fn sources(search: &Search, kept: Kept, shards: u32, now: Timestamp) 
         return vec![vec![Source::new(Of::Subject(job.clone().into()), before, None), kept]];
     }
     let to = latest(search, now);
-    let from = search.from.unwrap_or_else(|| to.before(DAY)).max(now.before(KEPT));
+    let from = search.from.unwrap_or_else(|| to.before(DAY)).max(oldest);
     // The cursor comes from the caller: no day after the last one is read.
     let newest = before.as_deref().map_or(to, time_of).min(to);
     // The rows of some minutes after it may hold lines before it.

@@ -80,6 +80,7 @@ fn size(value: &AttributeValue) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use reelhook_app::retention::Days;
     use reelhook_app::store::StoreError;
     use reelhook_domain::{Event, StepUpdate, Timestamp};
     use reelhook_testkit::{NOON, a_new_job, lived, policy, started};
@@ -91,7 +92,7 @@ mod tests {
     /// The job as it is read after a write, and the write and half read units that were counted for it.
     fn stored(job: &Job, times: u64) -> Result<(Job, [u64; 2]), StoreError> {
         let known = job.ledger.usage.expect("it is counted");
-        let mut item = to_item(job, "0123456789abcdef0123456789abcdef");
+        let mut item = to_item(job, "0123456789abcdef0123456789abcdef", Days::MONTH);
         bill(job, &mut item, times);
         let read = from_item("load job", &item)?;
         let usage = read.ledger.usage.expect("it is counted");
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn a_job_that_is_not_counted_has_no_attribute() {
         let job = reelhook_domain::create(a_new_job(1), NOON, &policy());
-        let mut item = to_item(&job, "0");
+        let mut item = to_item(&job, "0", Days::MONTH);
         bill(&job, &mut item, 1);
         assert_eq!(text(&item, ATTRIBUTE), None);
     }

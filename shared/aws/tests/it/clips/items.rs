@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reelhook_app::change::AggregateStore;
 use reelhook_app::outbox::sweep::DueIndex;
+use reelhook_app::retention::Days;
 use reelhook_aws::clips::item::{from_item, to_item};
 use reelhook_domain::clips::clip::Clip;
 use reelhook_domain::clips::request::MAX_CLIPS;
@@ -132,7 +133,7 @@ fn a_job_with_as_many_clips_as_possible_fits_into_an_item() {
         clip
     });
     let large = ClipJob { clips: clips.collect(), ..job(1) };
-    let item = to_item(&large, "write");
+    let item = to_item(&large, "write", Days::MONTH);
     let bytes = item["body"].as_b().unwrap().clone().into_inner().len();
     assert!(bytes < 300 * 1024, "{bytes} bytes");
     assert_eq!(from_item("read", &item).unwrap(), large);

@@ -197,7 +197,7 @@ async fn deliveries_from_before_and_after_there_were_more_shards_are_listed() {
     }
     let deliveries = holding(stored).0.sharded(EndedShards::new(4, 1));
     let (before, mut found, mut later) = (format!("{:013}", NOON.millis() + 1000), Vec::new(), 0);
-    for shard in 0..deliveries.shards() {
+    for shard in 0..deliveries.index().shards {
         let of_shard = deliveries.of_day(DAY, shard, &before, 1000).await.unwrap();
         later += if shard < 4 { 0 } else { of_shard.len() };
         found.extend(of_shard);

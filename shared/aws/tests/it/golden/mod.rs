@@ -7,6 +7,8 @@ mod jobs;
 mod logs;
 mod messages;
 mod metadata;
+mod release_0_2;
+mod side_by_side;
 mod texts;
 mod webhooks;
 

@@ -80,6 +80,20 @@ async fn during_an_upgrade_a_job_is_written_as_older_versions_read_it() {
 }
 
 #[tokio::test]
+async fn an_ended_job_is_kept_for_as_long_as_the_operator_says() {
+    for form in [StoredForm::Compressed, StoredForm::Text] {
+        for (kept, days) in [("7", 7), ("90", 90)] {
+            let (jobs, calls) = table(|_, _| ok());
+            let job = lived(waiting(), &[Event::Cancel], NOON, &policy());
+            assert!(job.status.is_final());
+            jobs.storing(form).keeping(kept.parse().unwrap()).insert(&job).await.unwrap();
+            let until = job.updated_at.seconds() + days * 24 * 3600;
+            assert_eq!(calls.all().pop().unwrap().at("/Item/expires_at/N"), &json!(until.to_string()), "{kept}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn during_an_upgrade_a_job_has_no_history_and_no_effect_that_older_versions_do_not_know() {
     let (jobs, calls) = table(|_, _| ok());
     let jobs = jobs.storing(StoredForm::Text);
