@@ -33,6 +33,7 @@ PATCHES = [
     streams.stream_positions_after_restart,
     streams.kinesis_off_the_poller,
     tables.table_ttl,
+    tables.on_demand_limits,
     url_stream.url_response_stream,
 ]
 

@@ -1,5 +1,6 @@
 """Functions, queues, streams and log lines have their metrics, alarms ring and end, and saved queries find lines (patches
-metrics_of_functions, metrics_of_logs, alarms_ring, saved_queries). metrics_of_apis needs an API: tests/it/game_day has it."""
+metrics_of_functions, metrics_of_logs, alarms_ring, saved_queries); a table with a maximum throttles (on_demand_limits).
+metrics_of_apis needs an API: tests/it/game_day has it."""
 
 import json
 import time
@@ -117,3 +118,19 @@ started = logs.start_query(
 (row,) = logs.get_query_results(queryId=started["queryId"])["results"]
 assert {one["field"]: one["value"] for one in row}["span.request_id"] == "r1", row
 print("ok a saved query finds the fields of lines")
+
+tables.update_table(TableName="followed", OnDemandThroughput={"MaxReadRequestUnits": 1})
+
+
+def throttled():
+    try:
+        for _ in range(3):
+            tables.get_item(TableName="followed", Key={"pk": {"S": "x"}})
+    except tables.exceptions.ClientError as error:
+        return error.response["Error"]["Code"] == "ThrottlingException"
+
+
+assert throttled()
+tables.update_table(TableName="followed", OnDemandThroughput={"MaxReadRequestUnits": -1})
+assert not throttled()
+print("ok a table with a maximum throttles, and one without does not")
