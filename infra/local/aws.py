@@ -16,6 +16,8 @@ from botocore.exceptions import UnknownServiceError
 
 # Options of every command.
 COMMON = {"query", "output", "region", "no-cli-pager"}
+# `aws` has other commands under this name, and the operations under this one.
+RENAMED = {"s3": "", "s3api": "s3"}
 NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
 
@@ -28,7 +30,7 @@ def operation(words):
     if len(words) < 2:
         raise Usage("a command has a service and an operation")
     try:
-        model = botocore.session.get_session().get_service_model(words[0])
+        model = botocore.session.get_session().get_service_model(RENAMED.get(words[0], words[0]))
     except UnknownServiceError as error:
         raise Usage(f"there is no service `{words[0]}`") from error
     for name in model.operation_names:
@@ -121,7 +123,7 @@ def main():
         sys.exit(f"aws: {error}")
     if not os.environ.get("AWS_ENDPOINT_URL"):
         sys.exit("aws.py is for local stacks: AWS_ENDPOINT_URL is not set")
-    client = boto3.client(words[0], region_name=os.environ.get("AWS_REGION"))
+    client = boto3.client(RENAMED.get(words[0], words[0]), region_name=os.environ.get("AWS_REGION"))
     result = getattr(client, method)(**given)
     if text := shown(result, common):
         print(text)
