@@ -48,7 +48,7 @@ class Documents(unittest.TestCase):
         self.assertEqual(documents.wrong_sums(TEXTS["docs/cost.md"]), [])
 
     def test_marked_blocks_are_run(self):
-        sources = [ROOT / "tests/it" / name for name in ("documents.rs", "programs.rs")]
+        sources = [*(ROOT / "tests/it" / name for name in ("documents.rs", "programs.rs")), *(ROOT / "tests/it/game_day").glob("*.rs")]
         source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
         self.assertEqual(documents.wrong_blocks(TEXTS, source), [])
 
