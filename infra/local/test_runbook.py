@@ -89,6 +89,14 @@ class Pages(unittest.TestCase):
             causes = re.findall(r"^\| (?!cause \||---)", text, re.MULTILINE)
             self.assertGreaterEqual(len(causes), 3, name)
 
+    def test_the_game_day_runs_each_page(self):
+        """Each alarm by its page, and the command of the page about money."""
+        source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/it/game_day").glob("*.rs"))
+        played = {alarm: name for name, alarm in re.findall(r'\bpage\("([\w-]+)", "(\w+)"\)', source)}
+        self.assertEqual({name: alarms()[name] for name in played}, played)
+        self.assertIn('"docs/runbook/spend.md", "heal"', source)
+        self.assertEqual({*played.values(), "spend"}, set(PAGES))
+
 
 class Commands(unittest.TestCase):
     def check(self, words, where):

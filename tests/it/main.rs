@@ -18,6 +18,7 @@ mod endpoints;
 mod errors;
 mod examples;
 mod fair;
+mod game_day;
 mod gui;
 mod hooks;
 mod input;
