@@ -125,7 +125,7 @@ def main():
         sys.exit("aws.py is for local stacks: AWS_ENDPOINT_URL is not set")
     client = boto3.client(RENAMED.get(words[0], words[0]), region_name=os.environ.get("AWS_REGION"))
     result = getattr(client, method)(**given)
-    if text := shown(result, common):
+    if (text := shown(result, common)) not in ("", "{}"):
         print(text)
 
 

@@ -62,7 +62,7 @@ async fn a_key_that_was_replaced_rings_until_it_is_back() {
         store(&stack, path, &"0".repeat(64)).await;
         test(&stack, endpoint).await;
         page.rings(&stack).await;
-        page.command(&stack, &[("SETTINGS", path), ("SECRET", SECRET), ("VALUE", &key)]).await;
+        page.command(&stack, &[("SETTINGS", path), ("SECRET", SECRET), ("VALUE", key.as_str())]).await;
         // Dispatchers that run would read it within five minutes.
         replace_dispatchers(&stack);
         page.is_over(&stack).await;
