@@ -60,12 +60,15 @@ async fn a_key_that_was_replaced_rings_until_it_is_back() {
 
     let played = drill(&stack, async {
         store(&stack, path, &"0".repeat(64)).await;
-        test(&stack, endpoint).await;
+        let waiting = test(&stack, endpoint).await;
         page.rings(&stack).await;
         page.command(&stack, &[("SETTINGS", path), ("SECRET", SECRET), ("VALUE", key.as_str())]).await;
-        // Dispatchers that run would read it within five minutes.
+        // Dispatchers that run would read it within five minutes, and send what waits.
         replace_dispatchers(&stack);
         page.is_over(&stack).await;
+        let (status, answer) = stack.post(&format!("/api/webhooks/deliveries/{waiting}/retry"), &json!({})).await;
+        assert_eq!(status, 200, "{answer}");
+        until_delivered(&stack, &waiting).await;
         until_delivered(&stack, &test(&stack, endpoint).await).await;
     });
     let outcome = AssertUnwindSafe(played).catch_unwind().await;
