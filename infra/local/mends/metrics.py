@@ -17,6 +17,8 @@ SPEED = float(os.environ.get("METRIC_SPEED", "1"))
 MINUTE = 60 / SPEED
 # A message that was received more often is left out of the age of the oldest message.
 MOST_RECEIVES = 3
+# How long CloudWatch keeps points by the minute, about.
+TWO_WEEKS = 14 * 24 * 3600
 SAME = re.compile(r'\s*\$\.([\w.]+)\s*(=|!=)\s*"([^"]*)"\s*')
 logger = logging.getLogger("metrics")
 
@@ -176,7 +178,16 @@ def alarms_ring():
                     except Exception:
                         logger.exception("the alarm %s was not evaluated", alarm["AlarmName"])
 
-    cloudwatch._evaluate_alarm = evaluate
+    def evict_old_metrics():
+        """ministack copies all points at each call, which takes longer with each run of a function."""
+        cutoff = time.time() - TWO_WEEKS / SPEED
+        for _, points in cloudwatch._metrics.all_items():
+            old = 0
+            while old < len(points) and points[old]["Timestamp"] < cutoff:
+                old += 1
+            del points[:old]
+
+    cloudwatch._evaluate_alarm, cloudwatch._evict_old_metrics = evaluate, evict_old_metrics
     threading.Thread(target=each_minute, name="alarms", daemon=True).start()
 
 

@@ -31,7 +31,7 @@ USED = {
     "services.s3": "_put_object",
     "services.sns": "publish_internal",
     "services.sqs": "_act_send_message _queue_url _build_send_sys_attrs _queues",
-    "services.cloudwatch": "record_metric _alarms _metrics _dims_key _calc_stats _stat_value _evaluate_alarm"
+    "services.cloudwatch": "record_metric _alarms _metrics _dims_key _calc_stats _stat_value _evaluate_alarm _evict_old_metrics"
     " _record_history _dispatch_alarm_actions",
     "services.cloudwatch_logs": "handle_request _metric_filters _start_query _queries _log_groups"
     " _resolve_query_log_groups _collect_query_records",
