@@ -5,11 +5,12 @@ It reads ministack's environment variables, and:
     FRONT="3000=Api"            serves the HTTP API at http://127.0.0.1:3000/
     FRONT="3000=Api,3000=WsApi" and a WebSocket API at ws://127.0.0.1:3000/<stage>
     FUNCTION_LOG=path           appends the output of functions to a file
+    METRIC_SPEED=60             lets a minute of CloudWatch pass in a second
 """
 
 import os
 
-from mends import functions, http, parameters, recursion, streams, tables, url_stream
+from mends import functions, http, metrics, parameters, queries, recursion, streams, tables, url_stream
 from mends.ministack import ministack_app
 
 PATCHES = [
@@ -20,13 +21,19 @@ PATCHES = [
     functions.statements_are_actions,
     functions.loopback_counts_as_tls,
     http.http_api_body,
+    metrics.metrics_of_functions,
+    metrics.metrics_of_logs,
+    metrics.metrics_of_apis,
+    metrics.alarms_ring,
     parameters.numbers_of_event_sources,
     parameters.values_in_the_sam_transform,
+    queries.saved_queries,
     recursion.lineage_through_queues,
     streams.stream_answers,
     streams.stream_positions_after_restart,
     streams.kinesis_off_the_poller,
     tables.table_ttl,
+    tables.on_demand_limits,
     url_stream.url_response_stream,
 ]
 

@@ -153,6 +153,8 @@ GOOD = {
         "WorkerFailedRuns": failed_runs("WorkerLogs"),
         "FanoutFailedRuns": failed_runs("FanoutLogs"),
         "FailedRunsAlarm": alarm("FailedRuns", namespace={"Fn::Sub": "Reelhook/${AWS::StackName}"}),
+        "TableThrottleAlarm": alarm("SdkThrottles", namespace={"Fn::Sub": "Reelhook/${AWS::StackName}"}),
+        "MissingSecretAlarm": alarm("UnreadSettings", namespace={"Fn::Sub": "Reelhook/${AWS::StackName}"}),
     },
 }
 REMOVED = object()
@@ -232,6 +234,8 @@ BAD = {
     "no alarm on the age of messages": ("AgeAlarm", REMOVED, "alarm: Work"),
     "no alarm on a stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),
     "no alarm on throttles": ("ThrottleAlarm", REMOVED, "alarm: stack"),
+    "no alarm on tables that throttle": ("TableThrottleAlarm", REMOVED, "alarm: stack"),
+    "no alarm on settings that are missing": ("MissingSecretAlarm", REMOVED, "alarm: stack"),
     "no alarm on dropped recursive invocations": ("RecursionAlarm", REMOVED, "alarm: stack"),
     "no alarm on errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
     "no alarm on a function's errors": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),

@@ -195,7 +195,13 @@ class Alarms(unittest.TestCase):
         self.assertEqual(TEMPLATE.data["Globals"]["Function"]["LoggingConfig"]["LogFormat"], "JSON")
         self.assertEqual(TEMPLATE.parameters()["PlatformLogLevel"]["AllowedValues"], ["INFO", "WARN"])
         patterns = {r["Properties"]["FilterPattern"] for r in TEMPLATE.resources().values() if r["Type"] == "AWS::Logs::MetricFilter"}
-        self.assertEqual(patterns, {'{ $.type = "platform.report" && $.record.status != "success" }'})
+        self.assertEqual(patterns, {'{ $.type = "platform.report" && $.record.status != "success" }', '{ $.fault = "settings" }'})
+
+    def test_lines_about_settings_have_the_field_that_their_filter_reads(self):
+        settings = (ROOT / "shared/aws/src/settings.rs").read_text(encoding="utf-8")
+        self.assertEqual((settings.count('const FAULT: &str = "settings";'), settings.count("fault = FAULT,")), (1, 2))
+        cache = (ROOT / "shared/app/src/webhooks/endpoints/cache.rs").read_text(encoding="utf-8")
+        self.assertEqual(cache.count('fault = "settings",'), 2)
 
 
 class Encryption(unittest.TestCase):

@@ -26,7 +26,7 @@ pub fn root() -> PathBuf {
 }
 
 /// The language and the code of the block with this name.
-fn block(document: &str, name: &str) -> (String, String) {
+pub fn block(document: &str, name: &str) -> (String, String) {
     let text = fs::read_to_string(root().join(document)).expect("the document");
     let marker = format!("<!-- run: {name} -->");
     let mut lines = text.lines().skip_while(|line| line.trim() != marker).skip(1);

@@ -19,6 +19,7 @@ mod endpoints;
 mod errors;
 mod examples;
 mod fair;
+mod game_day;
 mod gui;
 mod hooks;
 mod input;

@@ -14,24 +14,27 @@ USED = {
     "core.lambda_runtime": "Worker._drain_stderr_bounded ProvidedWorker.invoke ProvidedWorker._build_handler_class"
     " _INVOCATION_RESULT_RE",
     "services.apigateway": "_apis _routes _integrations _authorizers _create_route _create_integration"
-    " _create_authorizer",
+    " _create_authorizer handle_execute",
     "services.cloudformation": "_stacks",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
     "services.cloudformation.engine": "_apply_transforms _transform_parameters",
     "services.cloudformation.changesets": "_apply_transforms",
     "services.cloudformation.handlers": "_apply_transforms",
-    "services.dynamodb": "_ttl_settings _remove_item _tables _emit_stream_event _stream_records"
+    "services.dynamodb": "handle_request _ttl_settings _remove_item _tables _emit_stream_event _stream_records"
     " stream_start_position stream_end_position stream_records_since",
     "services.lambda_svc": "_iter_all_esms _request_account_id _request_region _restore_state _execute_function"
     " _apply_filter_criteria _dispatch_esm_batch _esm_inflight _dynamodb_stream_positions"
     " _init_stream_position _get_func_record_for_qualifier _poll_dynamodb_streams"
     " _poll_kinesis _esm_wake _function_urls _function_url_id resolve_function_url logger"
-    " _emit_lambda_logs _provided_worker_env _recursive_loop_drop _xray_trace_id_for_invocation"
+    " _emit_lambda_logs _emit_lambda_metrics _provided_worker_env _recursive_loop_drop _xray_trace_id_for_invocation"
     " _put_function_recursion_config",
     "services.s3": "_put_object",
     "services.sns": "publish_internal",
-    "services.sqs": "_act_send_message _queue_url _build_send_sys_attrs",
-    "services.cloudwatch": "record_metric",
+    "services.sqs": "_act_send_message _queue_url _build_send_sys_attrs _queues",
+    "services.cloudwatch": "record_metric _alarms _metrics _dims_key _calc_stats _stat_value _evaluate_alarm _evict_old_metrics"
+    " _record_history _dispatch_alarm_actions",
+    "services.cloudwatch_logs": "handle_request _metric_filters _start_query _queries _log_groups"
+    " _resolve_query_log_groups _collect_query_records",
 }
 
 
@@ -67,6 +70,7 @@ def load(used):
     sns,
     sqs,
     cloudwatch,
+    cloudwatch_logs,
 ) = load(USED)
 
 

@@ -70,6 +70,7 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
         profile: Profile::Release,
         speed: 1.0,
         shared_video: true,
+        metric_speed: 1,
         // Every function is deployed.
         parameters: vec![Pair("CallbacksBy".to_owned(), "FunctionUrl".to_owned())],
         secrets: Vec::new(),

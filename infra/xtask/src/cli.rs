@@ -386,6 +386,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 profile: Profile::Debug,
                 speed,
                 shared_video: false,
+                metric_speed: 1,
                 // As on a bare deployment, there is no external worker or service: Reelhook draws the video itself.
                 parameters: vec![Pair("WorkerUrl".to_owned(), String::new())],
                 secrets: subject.settings(),
@@ -395,8 +396,18 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Up(Up { instance, ports, auth, keep_state, detach, release, speed, parameters, secrets }) => {
             let profile = if release { Profile::Release } else { Profile::Debug };
-            let options =
-                Options { ports, auth, keep_state, profile, speed, shared_video: false, parameters, secrets, detach };
+            let options = Options {
+                ports,
+                auth,
+                keep_state,
+                profile,
+                speed,
+                shared_video: false,
+                metric_speed: 1,
+                parameters,
+                secrets,
+                detach,
+            };
             up::up(workspace, Instance::new(workspace, &instance)?, &options)
         }
         Command::Down { instance } => {

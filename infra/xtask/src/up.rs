@@ -62,6 +62,8 @@ pub struct Options {
     pub speed: f64,
     /// Whether all mock renders return one video, made once.
     pub shared_video: bool,
+    /// How fast time passes in metrics and alarms, as a multiple of the clock.
+    pub metric_speed: u32,
     /// Parameters of template.yaml, in addition to the defaults.
     pub parameters: Vec<Pair>,
     /// Secrets and settings, in addition to the defaults.
@@ -197,6 +199,7 @@ impl Starting {
             .env("GATEWAY_PORT", run.ports.emulator.to_string())
             .env("FRONT", format!("{0}=Api,{0}=LiveApi", run.ports.api))
             .env("FUNCTION_LOG", &run.function_log)
+            .env("METRIC_SPEED", options.metric_speed.to_string())
             .env("BIND_HOST", "127.0.0.1")
             // Roles are enforced: a call that the role does not allow fails as it would on AWS.
             .env("AUTH", "true")

@@ -95,6 +95,7 @@ fn start(workspace: &Workspace, name: &str, parameters: &str, settings: Option<&
         profile: Profile::Debug,
         speed: 20.0,
         shared_video: true,
+        metric_speed: 1,
         parameters: pairs(&profile[parameters]),
         secrets: pairs(settings),
         detach: false,

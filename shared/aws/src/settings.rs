@@ -35,6 +35,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const MOST_DOUBLINGS: u32 = 6;
 /// Names per call.
 const CALL: usize = 10;
+/// The `fault` in lines about settings that are missing or can't be read: MissingSecretAlarm counts them.
+const FAULT: &str = "settings";
 
 /// Raw settings by name.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +113,10 @@ impl<T> Settings<T> {
         parse: impl Fn(&Raw) -> anyhow::Result<T> + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let names = names.into();
-        let value = Arc::new(parse(&read(&client, &path, &names).await?)?);
+        let value = read(&client, &path, &names).await.and_then(|raw| parse(&raw));
+        let value = Arc::new(value.inspect_err(|error| {
+            tracing::error!(fault = FAULT, %error, "failed to read the settings, the function does not start");
+        })?);
         let current = Mutex::new(Current { value, read_at: Instant::now(), fresh_for: fresh_for() });
         Ok(Self { client, path, names, parse: Box::new(parse), current, fruitless: AtomicU32::new(0) })
     }
@@ -169,7 +174,7 @@ impl<T> Settings<T> {
                 current.fresh_for = fresh_for();
             }
             Err(error) => {
-                tracing::error!(%error, "failed to refresh the settings, the current ones stay in use");
+                tracing::error!(fault = FAULT, %error, "failed to refresh the settings, the current ones stay in use");
                 current.fresh_for = AFTER_FAILURE + by_chance(AFTER_FAILURE.as_millis() as u64);
             }
         }

@@ -37,6 +37,8 @@ impl<'a> Context<'a> {
                 profile: Profile::Debug,
                 speed: 20.0,
                 shared_video: true,
+                // A minute of an alarm is a second.
+                metric_speed: 60,
                 parameters: pairs(&profile["parameters"]),
                 secrets: pairs(&profile["settings"]),
                 detach: false,

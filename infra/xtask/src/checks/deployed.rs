@@ -21,6 +21,8 @@ pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     command.args(["--test-threads=1", "--show-output", "--skip", "upgrade::", "--skip", "restored::"]);
     command.current_dir(directory);
     command.env("REELHOOK_RUN", run_file);
+    // Runs the commands of documents.
+    command.env("REELHOOK_XTASK", std::env::current_exe().context("the path of this program")?);
     // Parts of test names, to run only these tests.
     let names = std::env::var("REELHOOK_E2E").unwrap_or_default();
     command.args(names.split_whitespace());

@@ -81,11 +81,15 @@ impl EndpointCache {
         let private = match ports.vault.map(|vault| vault.open(&registration)) {
             Some(Ok(private)) => private,
             Some(Err(error)) => {
-                tracing::error!(endpoint_id = %id, %error, "failed to open a registered endpoint, its webhooks wait");
+                tracing::error!(fault = "settings", endpoint_id = %id, %error, "failed to open a registered endpoint, its webhooks wait");
                 return Ok(ResolvedEndpoint::Sealed);
             }
             None => {
-                tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set, webhooks of a registered endpoint wait");
+                tracing::error!(
+                    fault = "settings",
+                    endpoint_id = %id,
+                    "ENDPOINT_SECRETS_KEY is not set, webhooks of a registered endpoint wait"
+                );
                 return Ok(ResolvedEndpoint::Sealed);
             }
         };

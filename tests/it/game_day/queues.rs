@@ -1,0 +1,120 @@
+//! Messages that wait, that crashed their function, or that came too often.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
+use serde_json::json;
+
+use super::alarm::{Page, page};
+use super::{drill, runbook};
+use crate::stack::Stack;
+
+/// What rings if a function does not read its queue: the page, the function, and the queue's output.
+const WAITING: [(Page, &str, &str); 4] = [
+    (page("work-age", "WorkAgeAlarm"), "worker", "WorkQueueUrl"),
+    (page("delivery-age", "DeliveryHintsAgeAlarm"), "dispatcher", "DeliveriesQueueUrl"),
+    (page("live-age", "LiveHintsAgeAlarm"), "live", "LiveQueueUrl"),
+    (page("render-age", "RenderHintsAgeAlarm"), "render", "RenderQueueUrl"),
+];
+/// Messages in each queue: a poll that had begun may still take the first ones.
+const MESSAGES: usize = 3;
+/// How often a function may be invoked in a chain before Lambda stops it.
+const CHAIN: u32 = 16;
+
+#[tokio::test]
+async fn hints_that_wait_ring_until_their_function_reads_them() {
+    let stack = Stack::open().await;
+    drill(&stack, async {
+        for (page, function, queue) in &WAITING {
+            page.is_quiet(&stack).await;
+            if *function == "render" {
+                // The command of the page about money stops renderers.
+                runbook::run(&stack, "docs/runbook/spend.md", "heal", &[]).await;
+                let state = runbook::run(&stack, "docs/runbook/spend.md", "over", &[]).await;
+                assert!(state.contains("Disabl"), "{state}");
+            } else {
+                stack.aws.set_mappings(function, false).await;
+            }
+            for _ in 0..MESSAGES {
+                // No function knows this hint, so that reading it does nothing.
+                stack.aws.send(queue, &json!({ "kind": "game_day" })).await;
+            }
+        }
+        let job = stack.submit("step_ms=5").await;
+        for (page, _, _) in &WAITING {
+            page.rings(&stack).await;
+        }
+        for (page, _, _) in &WAITING {
+            page.heals(&stack, &[]).await;
+        }
+        stack.until_status(&job, "completed").await;
+    })
+    .await;
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn dead_letters_ring_until_they_are_sent_back() {
+    let stack = Stack::open().await;
+    let page = page("dead-letters", "DeadLettersAlarm");
+    page.is_quiet(&stack).await;
+    drill(&stack, async {
+        stack.aws.dead_letter(&json!({ "kind": "start.v1" })).await;
+        page.rings(&stack).await;
+        page.heals(&stack, &[]).await;
+    })
+    .await;
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_put_aside_rings_until_it_is_repaired() {
+    let stack = Stack::open().await;
+    let page = page("failures", "FailuresAlarm");
+    page.is_quiet(&stack).await;
+    let id = AttributeValue::S(format!("game-day-{}", std::process::id()));
+    drill(&stack, async {
+        let put = stack.aws.dynamodb.put_item().table_name(stack.aws.output("JobsTable")).item("id", id.clone());
+        let put = put.item("outbox", AttributeValue::S("no outbox".to_owned()));
+        put.item("version", AttributeValue::N("1".to_owned())).send().await.expect("put");
+        page.rings(&stack).await;
+        let delete = stack.aws.dynamodb.delete_item().table_name(stack.aws.output("JobsTable"));
+        delete.key("id", id.clone()).send().await.expect("deleted");
+        page.heals(&stack, &[]).await;
+    })
+    .await;
+    stack.assert_queues_empty().await;
+}
+
+/// Sets whether the dispatcher may get its own messages again and again.
+pub async fn recursive_loop(stack: &Stack, setting: &str) {
+    let path = format!("/2024-08-31/functions/{}/recursion-config", stack.aws.function("dispatcher"));
+    let body = json!({ "RecursiveLoop": setting });
+    let (status, answer, _) = stack.aws.call("lambda", "PUT", &path, None, &body).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[tokio::test]
+async fn a_chain_that_lambda_stops_rings_until_it_is_allowed() {
+    let stack = Stack::open().await;
+    let page = page("recursion", "RecursionAlarm");
+    page.is_quiet(&stack).await;
+    drill(&stack, async {
+        recursive_loop(&stack, "Terminate").await;
+        // As the local stack notes how often a function ran in the chain of a message (infra/local/mends/recursion.py).
+        let mut name = flate2::Crc::new();
+        name.update(stack.aws.function("dispatcher").as_bytes());
+        let lineage = format!("Lineage={:08x}:{CHAIN}", name.sum());
+        let header = MessageSystemAttributeValue::builder().data_type("String").string_value(lineage);
+        let send = stack.aws.sqs.send_message().queue_url(stack.aws.output("DeliveriesQueueUrl"));
+        let send = send.message_body(json!({ "kind": "game_day" }).to_string());
+        let send = send.message_system_attributes(
+            MessageSystemAttributeNameForSends::AwsTraceHeader,
+            header.build().expect("an attribute"),
+        );
+        send.send().await.expect("sent");
+        page.rings(&stack).await;
+        page.heals(&stack, &[("FUNCTION", "dispatcher")]).await;
+    })
+    .await;
+    stack.assert_queues_empty().await;
+}

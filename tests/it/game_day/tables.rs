@@ -1,0 +1,65 @@
+//! A table that throttles: three alarms, whose pages have the same command.
+
+use std::time::Duration;
+
+use futures_util::stream::{StreamExt as _, iter};
+use reqwest::Method;
+use serde_json::json;
+
+use super::alarm::{Page, page, pause};
+use super::drill;
+use crate::stack::Stack;
+
+/// What rings.
+const PAGES: [Page; 3] = [
+    page("api-errors", "ApiErrorAlarm"),
+    page("table-throttles", "TableThrottleAlarm"),
+    page("sweep-failed", "CleanupErrorAlarm"),
+];
+/// Requests at once.
+const REQUESTS: usize = 16;
+/// How much later than the first sweep the second one begins.
+const LATER: Duration = Duration::from_secs(1);
+
+/// Sets the maximum of read units a second that the table of jobs takes; -1 removes it.
+pub async fn limit(stack: &Stack, most: i64) {
+    let body = json!({
+        "TableName": stack.aws.output("JobsTable"), "OnDemandThroughput": { "MaxReadRequestUnits": most },
+    });
+    let target = "DynamoDB_20120810.UpdateTable";
+    let (status, answer, _) = stack.aws.call("dynamodb", "POST", "/", Some(target), &body).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+/// Callers read a job, and sweeps read what is due.
+async fn load(stack: &Stack, job: &str) {
+    let path = format!("/api/job/{job}");
+    let requests = (0..REQUESTS).map(|_| stack.request(Method::GET, &path).send());
+    let calls = iter(requests).buffer_unordered(REQUESTS).for_each(|_| async {});
+    let event = json!({});
+    let sweep = || stack.aws.invoke("cleanup", &event);
+    let later = async {
+        pause(LATER).await;
+        sweep().await
+    };
+    // The answers do not matter here: many are 503, and most sweeps fail.
+    tokio::join!(calls, sweep(), later);
+}
+
+#[tokio::test]
+async fn a_table_that_throttles_is_found_at_the_api_in_the_sweep_and_by_the_sdk() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5").await;
+    stack.until_status(&job, "completed").await;
+    drill(&stack, async {
+        for page in &PAGES {
+            page.is_quiet(&stack).await;
+            limit(&stack, 1).await;
+            page.rings_while(&stack, || load(&stack, &job)).await;
+            page.heals(&stack, &[("TABLE", "JobsTable")]).await;
+        }
+    })
+    .await;
+    assert_eq!(stack.job(&job).await["status"], "completed");
+    stack.sweep().await;
+}
