@@ -22,6 +22,7 @@ mod gui;
 mod hooks;
 mod input;
 mod isolation;
+mod job_inbox;
 mod journeys;
 mod kills;
 mod limits;

@@ -103,6 +103,9 @@ enum Command {
     },
     /// Move the messages of every dead-letter queue back to its source queue
     Redrive {
+        /// Send what the job inbox refused to it again, instead: after a change of what refused it
+        #[arg(long)]
+        refused: bool,
         #[command(flatten)]
         target: Target,
     },
@@ -332,7 +335,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
         Command::Show { key, target } => operate::show(workspace, &target, &key),
         Command::Queues { target } => operate::queues(workspace, &target),
-        Command::Redrive { target } => operate::redrive(workspace, &target),
+        Command::Redrive { refused, target } => operate::redrive(workspace, &target, refused),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
         Command::Openapi { check } => openapi::run(workspace, check),
