@@ -240,3 +240,21 @@ fn a_redriven_message_has_the_id_that_it_was_sent_with() {
         assert_eq!(received(Some(unfit)), "m-2", "{unfit}");
     }
 }
+
+#[tokio::test]
+async fn sample_events_are_taken_or_refused_as_their_names_say() {
+    let inbox = Inbox::default();
+    for (name, text, refused) in [
+        ("generate", include_str!("../../../../events/inbox/generate.json"), 0),
+        ("event", include_str!("../../../../events/inbox/event.json"), 0),
+        ("transformed", include_str!("../../../../events/inbox/transformed.json"), 0),
+        ("refused", include_str!("../../../../events/inbox/refused.json"), 1),
+    ] {
+        let event: Value = serde_json::from_str(text).unwrap();
+        let record = &event["Records"][0];
+        let (id, body) = (record["messageId"].as_str().unwrap(), record["body"].as_str().unwrap());
+        assert_eq!(inbox.take_text(id, body).await, Ok(()), "{name}");
+        assert_eq!(inbox.kept().len(), refused, "{name}: {:?}", inbox.kept());
+    }
+    assert_eq!(inbox.stack.jobs.all().len(), 3);
+}
