@@ -14,6 +14,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::callback;
+use crate::clients;
 use crate::codes;
 use crate::common;
 use crate::examples::Examples;
@@ -104,7 +105,7 @@ fn merged(mut requests: Map<String, Value>, mut answers: Map<String, Value>) -> 
             None => drop(all.insert(name, schema)),
         }
     }
-    Ok(all.into_iter().collect())
+    Ok(clients::shape(all, &format!("#{SCHEMAS}"))?.into_iter().collect())
 }
 
 impl Builder {

@@ -2,6 +2,7 @@
 //! examples that tests received.
 
 pub mod callback;
+pub mod clients;
 pub mod codes;
 pub mod common;
 pub mod conformance;
