@@ -6,6 +6,7 @@ mod access;
 mod aws;
 mod bootstraps;
 mod callbacks;
+mod clients;
 mod clips;
 mod control;
 mod cost;
