@@ -14,7 +14,7 @@ use crate::{process, rules, setup};
 /// The package whose tests need a deployed stack.
 const END_TO_END: &str = "reelhook-tests";
 /// Directories with Python code.
-const PYTHON: [&str; 4] = ["infra/local", "infra/verify", "docs/receivers", "examples"];
+const PYTHON: [&str; 5] = ["infra/clients", "infra/local", "infra/verify", "docs/receivers", "examples"];
 
 pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
