@@ -105,7 +105,7 @@ async fn every_operation_is_taken() {
     let stack = Stack::open().await;
     let order = unique("all");
     let metadata = json!({ "order": order });
-    let scenes = json!([{ "type": "title", "duration": 1, "content": { "title": "Ordered" } }]);
+    let scenes = json!([{ "type": "hero-title", "duration": 1, "content": { "title": "Ordered" } }]);
     let video = json!({ "title": order, "quality": "720p", "scenes": scenes, "metadata": metadata });
     let project = json!({ "name": order, "metadata": metadata, "scenes": [{ "prompt": "a harbour at dawn" }] });
     let clips = json!({ "videoUrl": "https://media.example/talk.mp4", "metadata": metadata });

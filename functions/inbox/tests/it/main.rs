@@ -109,7 +109,7 @@ fn clips() -> Value {
 #[tokio::test]
 async fn each_operation_makes_what_its_route_makes() {
     let inbox = Inbox::default();
-    let scenes = json!([{ "type": "title", "content": { "title": "Hello" }, "duration": 2 }]);
+    let scenes = json!([{ "type": "hero-title", "content": { "title": "Hello" }, "duration": 2 }]);
     let video =
         json!({ "operation": "generate-video-async", "owner": "shop", "body": { "title": "A", "scenes": scenes } });
     let project =
