@@ -11,15 +11,15 @@ use crate::stack::Stack;
 /// The owner whom the name `shop` means (infra/local/test-profile.json).
 const OWNER: &str = "inbox-owner";
 /// The output of the queue of refused messages.
-const REFUSED: &str = "JobInboxRefusedUrl";
+pub const REFUSED: &str = "JobInboxRefusedUrl";
 
 /// A text that no other run of a test has.
-fn unique(what: &str) -> String {
+pub fn unique(what: &str) -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
     format!("{what}-{}", since.as_nanos())
 }
 
-fn generate(order: &str) -> Value {
+pub fn generate(order: &str) -> Value {
     json!({ "operation": "generate", "owner": "shop", "body": {
         "country": "US", "platform": "netflix", "genre": "Horror", "template": "studio:step_ms=5",
         "metadata": { "order": order },
@@ -27,7 +27,7 @@ fn generate(order: &str) -> Value {
 }
 
 /// The jobs with this order in their metadata.
-async fn jobs_of(stack: &Stack, order: &str) -> Vec<Value> {
+pub async fn jobs_of(stack: &Stack, order: &str) -> Vec<Value> {
     let (status, answer) = stack.get(&format!("/api/queue/jobs?metadata.order={order}")).await;
     assert_eq!(status, 200, "{answer}");
     answer["jobs"].as_array().expect("a list").clone()

@@ -1,11 +1,15 @@
 //! Messages that wait, that crashed their function, or that came too often.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::alarm::{Page, page};
 use super::{drill, runbook};
+use crate::job_inbox::{REFUSED, generate, jobs_of, unique};
 use crate::stack::Stack;
 
 /// What rings if a function does not read its queue: the page, the function, and the queue's output.
@@ -17,6 +21,8 @@ const WAITING: [(Page, &str, &str); 4] = [
 ];
 /// Messages in each queue: a poll that had begun may still take the first ones.
 const MESSAGES: usize = 3;
+/// The variable with the owners whom messages of the job inbox may name.
+const OWNERS: &str = "INBOX_OWNERS";
 /// How often a function may be invoked in a chain before Lambda stops it.
 const CHAIN: u32 = 16;
 
@@ -49,6 +55,52 @@ async fn hints_that_wait_ring_until_their_function_reads_them() {
         stack.until_status(&job, "completed").await;
     })
     .await;
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn orders_in_the_job_inbox_ring_until_they_are_taken() {
+    let stack = Stack::open().await;
+    let (page, order) = (page("job-inbox-age", "JobInboxAgeAlarm"), unique("waiting"));
+    page.is_quiet(&stack).await;
+    drill(&stack, async {
+        stack.aws.set_mappings("inbox", false).await;
+        for _ in 0..MESSAGES {
+            stack.aws.send("JobInboxUrl", &generate(&order)).await;
+        }
+        page.rings(&stack).await;
+        page.heals(&stack, &[]).await;
+        let all = || async { (jobs_of(&stack, &order).await.len() == MESSAGES).then_some(()) };
+        stack.eventually("a job of each order", all).await;
+    })
+    .await;
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn a_refused_order_rings_until_it_is_sent_again_and_taken() {
+    let stack = Stack::open().await;
+    let (page, order) = (page("job-inbox-refused", "JobInboxRefusedAlarm"), unique("refused"));
+    stack.aws.sqs.purge_queue().queue_url(stack.aws.output(REFUSED)).send().await.expect("an empty queue");
+    page.is_quiet(&stack).await;
+    let (known, mut unknown) = (stack.aws.variables("inbox").await, stack.aws.variables("inbox").await);
+    unknown[OWNERS] = json!("");
+    stack.aws.set_variables("inbox", &unknown).await;
+    let played = drill(&stack, async {
+        stack.aws.send("JobInboxUrl", &generate(&order)).await;
+        page.rings(&stack).await;
+        assert!(jobs_of(&stack, &order).await.is_empty());
+        // As a deployment does that lists the owner.
+        stack.aws.set_variables("inbox", &known).await;
+        page.heals(&stack, &[]).await;
+        let taken = || async { (jobs_of(&stack, &order).await.len() == 1).then_some(()) };
+        stack.eventually("the job of the order", taken).await;
+    });
+    let outcome = AssertUnwindSafe(played).catch_unwind().await;
+    stack.aws.set_variables("inbox", &known).await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
     stack.assert_queues_empty().await;
 }
 
