@@ -74,12 +74,20 @@ def settings(template):
     lines = ["| name | secret | default | | read by |", "|---|---|---|---|---|"]
     for setting in SETTINGS:
         if not setting.member:
-            by = "functions that check keys" if readers[setting.name] == keys else listed(readers[setting.name])
+            by = readers_in_words(readers[setting.name], keys)
             secret = "yes" if setting.secret else ""
             lines.append(row((f"`{setting.name}`", secret, default(setting), setting.meaning, by)))
     lines += ["", f"Functions that check keys: {listed(keys)}.", ""]
     lines += [f"Members of `{OPTIONS}`, read by {listed(readers[OPTIONS])}:", "", "| name | default | |", "|---|---|---|"]
     return [*lines, *(row((f"`{one.name}`", default(one), one.meaning)) for one in SETTINGS if one.member)]
+
+
+def readers_in_words(found, keys):
+    """The functions that read a setting; those that check keys together."""
+    if not set(keys) <= set(found):
+        return listed(found)
+    others = sorted(set(found) - set(keys))
+    return ", ".join(["functions that check keys", *([listed(others)] if others else [])])
 
 
 def readers_of(template):

@@ -4,11 +4,14 @@ use aws_lambda_events::event::sqs::SqsMessage;
 use reelhook_api::{MadeClips, MadeProject, submit_clips, submit_project};
 use reelhook_app::clips::requests::create::CreatePorts as ClipPorts;
 use reelhook_app::errors::refused::{RefusePorts, RefusedMessage, refuse};
+use reelhook_app::idempotency::{IdempotencyKey, IdempotencyStore, first_answer};
 use reelhook_app::jobs::submit::{Submitted, submit_as};
+use reelhook_app::limits::{DayCounter, admit_new};
 use reelhook_app::projects::requests::create::CreatePorts as ProjectPorts;
+use reelhook_app::store::StoreError;
 use reelhook_app::videos::requests::{VideoRequestPorts, VideoSubmitted, submit_video};
 use reelhook_aws::errors::refused::FIRST_ID;
-use reelhook_domain::{JobId, brief};
+use reelhook_domain::{JobId, KeyLimits, ProjectId, Subject, TraceParent, brief};
 use reelhook_http::access::Caller;
 use reelhook_http::access::senders::Senders;
 use reelhook_http::clips::routes::Route as ClipRoute;
@@ -62,6 +65,10 @@ pub struct Intake<'a> {
     pub refusals: RefusePorts<'a>,
     /// The owners whom messages may name.
     pub senders: &'a Senders,
+    /// What owners, and the inbox itself, may make in a day (KEY_LIMITS).
+    pub limits: &'a KeyLimits,
+    /// Counts it.
+    pub made: &'a dyn DayCounter,
     /// Whether webhooks may be sent to http URLs (ALLOW_HTTP_WEBHOOKS).
     pub allow_http: bool,
 }
@@ -78,7 +85,7 @@ impl Intake<'_> {
                 let operation = message.operation.name();
                 match self.submit(&message).await {
                     Ok(made) => {
-                        tracing::info!(first_message_id = received.id, operation, made, sender, "accepted a message");
+                        note_accepted(&received.id, &message, &made, sender.as_deref());
                         return Ok(());
                     }
                     Err(problem) => (Some(operation), problem),
@@ -88,7 +95,7 @@ impl Intake<'_> {
         };
         let (status, code, reason) = problem.parts();
         // Its cause is not the message's own; it is in the log already.
-        if status >= 500 || status == 429 {
+        if passes(&problem, status) {
             tracing::warn!(first_message_id = received.id, operation, code, sender, "a message must come again");
             return Err(ComeAgain);
         }
@@ -108,8 +115,8 @@ impl Intake<'_> {
         })
     }
 
-    /// Makes what a message asks for; returns its id.
-    async fn submit(&self, message: &Message) -> Result<String, Problem> {
+    /// Makes what a message asks for, or finds what it made before.
+    async fn submit(&self, message: &Message) -> Result<Subject, Problem> {
         let (request, caller) = (&message.request, self.senders.caller(message.owner.as_deref())?);
         match message.operation {
             Operation::Generate => self.job(request, caller).await,
@@ -119,45 +126,98 @@ impl Intake<'_> {
         }
     }
 
-    async fn job(&self, request: &ApiRequest, caller: Caller) -> Result<String, Problem> {
-        let submission = jobs::generate::read(request, caller)?;
+    /// Counts what a message is about to make, if its owner has a limit of a day.
+    async fn admit_new(
+        &self,
+        caller: &Caller,
+        keys: &dyn IdempotencyStore,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), Problem> {
+        let limits = self.limits.of(caller.owner.as_ref(), [caller.fingerprint.as_str()].into_iter());
+        let Some(most) = limits.jobs else { return Ok(()) };
+        let now = self.videos.clock.now();
+        // SQS delivers at least once: a message that has made something is counted, and must not be refused afterwards.
+        if let Some(key) = key
+            && first_answer(keys, key, now).await?.is_some()
+        {
+            return Ok(());
+        }
+        Ok(admit_new(self.made, &caller.counted_as(), most, now).await?)
+    }
+
+    async fn job(&self, request: &ApiRequest, caller: Caller) -> Result<Subject, Problem> {
+        let submission = jobs::generate::read(request, caller.clone())?;
         let VideoRequestPorts { jobs, clock, policy, .. } = &self.videos;
+        self.admit_new(&caller, *jobs, submission.key.as_ref()).await?;
         let now = clock.now();
         let id = JobId::timed(now, clock.random());
         match submit_as(*jobs, now, policy, id, submission, |job| job.id.to_string()).await? {
-            Submitted::Answer(id) => Ok(id),
+            Submitted::Answer(id) => Ok(JobId::parse(&id).map_err(|_| unreadable())?.into()),
             Submitted::KeyReused => Err(Problem::Request(RequestProblem::KeyReused)),
         }
     }
 
-    async fn video(&self, request: &ApiRequest, caller: &Caller) -> Result<String, Problem> {
+    async fn video(&self, request: &ApiRequest, caller: &Caller) -> Result<Subject, Problem> {
         let random = || self.videos.clock.random();
         let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
         // A registered endpoint may hear of the video, so it needs no URL of its own.
         let (renderer, needs_callback) = (self.videos.renderer, false);
         let video =
             videos::routes::read(request, caller, needs_callback, self.allow_http, renderer, random, track).await?;
+        self.admit_new(caller, self.videos.jobs, video.key.as_ref()).await?;
         match submit_video(&self.videos, video).await? {
-            VideoSubmitted::Answer { job_id, .. } => Ok(job_id.to_string()),
+            VideoSubmitted::Answer { job_id, .. } => Ok(job_id.into()),
             VideoSubmitted::KeyReused => Err(Problem::Request(RequestProblem::KeyReused)),
         }
     }
 
-    async fn project(&self, request: &ApiRequest, caller: &Caller) -> Result<String, Problem> {
+    async fn project(&self, request: &ApiRequest, caller: &Caller) -> Result<Subject, Problem> {
         let ProjectRoute::Create(new) = ProjectRoute::read(request, caller)? else { return Err(unknown(request)) };
+        self.admit_new(caller, self.projects.projects, new.key.as_ref()).await?;
         Ok(match submit_project(&self.projects, *new).await? {
-            MadeProject::Now(project, _) => project.id.to_string(),
-            MadeProject::Before(id, _) => id.to_string(),
+            MadeProject::Now(project, _) => project.id.into(),
+            MadeProject::Before(id, _) => id.into(),
         })
     }
 
-    async fn clip_job(&self, request: &ApiRequest, caller: &Caller) -> Result<String, Problem> {
+    async fn clip_job(&self, request: &ApiRequest, caller: &Caller) -> Result<Subject, Problem> {
         let ClipRoute::Create(new) = ClipRoute::read(request, caller, self.allow_http)? else {
             return Err(unknown(request));
         };
+        self.admit_new(caller, self.clips.attempts, new.key.as_ref()).await?;
         Ok(match submit_clips(&self.clips, *new).await? {
-            MadeClips::Now(job) | MadeClips::Existing(job) => job.id.to_string(),
-            MadeClips::Before(id) => id.to_string(),
+            MadeClips::Now(job) | MadeClips::Existing(job) => job.id.into(),
+            MadeClips::Before(id) => id.into(),
         })
     }
+}
+
+/// Whether the same message may be taken in minutes. A limit of a day outlasts the times that it may come again.
+fn passes(problem: &Problem, status: u16) -> bool {
+    let is_of_the_day = matches!(problem, Problem::Request(RequestProblem::DailyLimit(..)));
+    status >= 500 || (status == 429 && !is_of_the_day)
+}
+
+/// The record of a key holds no id.
+fn unreadable() -> StoreError {
+    StoreError::Unreadable { operation: "read key", reason: "the first answer of this key names no job".to_owned() }
+}
+
+/// Logs what a message made, under the names and the trace by which its other lines are found.
+fn note_accepted(first_message_id: &str, message: &Message, made: &Subject, sender: Option<&str>) {
+    let trace = TraceParent::of(made.as_str(), message.request.traceparent().as_deref());
+    let clip_job_id = match made {
+        Subject::Clips(id) => Some(id.as_str()),
+        Subject::Job(_) | Subject::Project(_) | Subject::Endpoint(_) | Subject::Error(_) | Subject::Trigger(_) => None,
+    };
+    tracing::info!(
+        first_message_id,
+        operation = message.operation.name(),
+        job_id = made.job().map(JobId::as_str),
+        project_id = made.project().map(ProjectId::as_str),
+        clip_job_id,
+        trace_id = trace.trace_id(),
+        sender,
+        "accepted a message"
+    );
 }

@@ -28,14 +28,14 @@ use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{ClipPolicy, Policy};
+use reelhook_domain::{ClipPolicy, KeyLimits, Policy};
 use reelhook_http::access::senders::Senders;
 use tracing::Instrument as _;
 
 use crate::intake::{Intake, Received};
 
-/// What finds the subscribers of an error.
-const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS"];
+/// What finds the subscribers of an error, and the limits of owners.
+const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS", "KEY_LIMITS"];
 
 /// The dependencies of the function.
 pub struct Deps {
@@ -53,7 +53,15 @@ pub struct Deps {
     senders: Senders,
     rules: Rules,
     policies: Policies,
-    settings: Settings<WebhookSettings>,
+    settings: Settings<InboxSettings>,
+}
+
+/// What may change without a deployment.
+struct InboxSettings {
+    /// WEBHOOK_URLS and WEBHOOK_EVENTS.
+    webhooks: WebhookSettings,
+    /// KEY_LIMITS.
+    limits: KeyLimits,
 }
 
 /// Settings that requests depend on.
@@ -106,7 +114,10 @@ impl Deps {
                 clips: resources.environment.clip_policy(),
             },
             settings: resources
-                .settings(SETTINGS, move |raw| Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?))?
+                .settings(SETTINGS, move |raw| {
+                    let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
+                    Ok(InboxSettings { webhooks, limits: KeyLimits::parse(raw.get("KEY_LIMITS").unwrap_or_default())? })
+                })?
                 .await?,
         })
     }
@@ -122,7 +133,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatc
         errors: &deps.errors,
         notify: NotifyPorts { store: &deps.deliveries, hints: &deps.hints, grace: deps.policies.jobs.hint_grace },
         subscribers: &deps.registrations,
-        settings: &settings,
+        settings: &settings.webhooks,
         clock: &SystemClock,
     };
     let intake = Intake {
@@ -151,6 +162,8 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatc
         },
         refusals: RefusePorts { kept: &deps.refused, errors: &raise, clock: &SystemClock },
         senders: &deps.senders,
+        limits: &settings.limits,
+        made: &deps.counters,
         allow_http: deps.rules.allow_http,
     };
     let mut response = SqsBatchResponse::default();

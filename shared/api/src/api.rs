@@ -134,7 +134,7 @@ impl<S> Api<WithAccess<S>> {
     pub async fn admit_new(&self, caller: &Caller) -> Result<(), Problem> {
         let limits = self.settings.get().await.access.limits_of(caller);
         match limits.jobs {
-            Some(most) => self.limits.admit_new(&caller.fingerprint, most).await.map_err(Problem::from),
+            Some(most) => self.limits.admit_new(&caller.counted_as(), most).await.map_err(Problem::from),
             None => Ok(()),
         }
     }

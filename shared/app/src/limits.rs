@@ -46,6 +46,32 @@ pub trait CallCounter: Send + Sync {
     ) -> Result<Result<(), Limited>, StoreError>;
 }
 
+/// Where it is counted what callers make in a day.
+#[async_trait]
+pub trait DayCounter: Send + Sync {
+    /// Counts one thing that a caller makes on the day of `now`, unless `most` are counted; false if they are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn count_made(&self, caller: &str, most: u32, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// Counts something that a caller makes, who may make `most` a day of UTC. What can't be counted is admitted: a limit must
+/// not close the API.
+///
+/// # Errors
+/// [`DayIsFull`].
+pub async fn admit_new(counter: &dyn DayCounter, caller: &str, most: u32, now: Timestamp) -> Result<(), DayIsFull> {
+    match counter.count_made(caller, most, now).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(DayIsFull::new(most, now)),
+        Err(error) => {
+            note_uncounted(&error);
+            Ok(())
+        }
+    }
+}
+
 /// Admits a call, unless the limit is reached: call `limit` + 1 of a minute is the first that is refused, on any
 /// instance. If calls can't be counted it is admitted: a limit must not close the API.
 ///
@@ -157,7 +183,7 @@ impl Limiter {
 }
 
 /// Logs that a call was admitted uncounted.
-pub fn note_uncounted(error: &StoreError) {
+fn note_uncounted(error: &StoreError) {
     if error.is_busy() {
         tracing::warn!(%error, "failed to count calls, this one is admitted");
     } else {

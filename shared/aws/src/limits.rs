@@ -6,7 +6,7 @@ mod exact;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::ReturnValue;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::limits::{DayIsFull, LeaseStore, Limited, Limiter, note_uncounted};
+use reelhook_app::limits::{DayIsFull, LeaseStore, Limited, Limiter, admit_new};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{CallLimit, JobId};
 
@@ -58,15 +58,7 @@ impl Limits {
     /// # Errors
     /// [`DayIsFull`].
     pub async fn admit_new(&self, caller: &str, most: u32) -> Result<(), DayIsFull> {
-        let now = SystemClock.now();
-        match self.counters.count_made(caller, most, now).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(DayIsFull::new(most, now)),
-            Err(error) => {
-                note_uncounted(&error);
-                Ok(())
-            }
-        }
+        admit_new(&self.counters, caller, most, SystemClock.now()).await
     }
 
     /// Admits a report about `job`, unless its limit is reached.

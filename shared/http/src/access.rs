@@ -93,6 +93,15 @@ impl Caller {
         self.owner.is_none() || self.owner == origin.owner
     }
 
+    /// The name under which it is counted what the caller makes in a day: that of the owner, whose requests and messages
+    /// of the job inbox have one count, or else the fingerprint.
+    pub fn counted_as(&self) -> String {
+        match &self.owner {
+            Some(owner) => format!("owner:{owner}"),
+            None => self.fingerprint.clone(),
+        }
+    }
+
     /// The origin of what the caller creates with this request.
     pub fn origin(&self, request: &ApiRequest) -> Origin {
         Origin { caller: Some(self.fingerprint.clone()), traceparent: request.traceparent(), owner: self.owner.clone() }

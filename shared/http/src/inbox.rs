@@ -3,6 +3,7 @@
 
 use lambda_http::http::{HeaderValue, Method};
 use lambda_http::{Body, Request, RequestExt};
+use reelhook_domain::TraceParent;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -14,6 +15,9 @@ use crate::typed::fields::{Text, blank_is_absent};
 
 /// The longest `idempotencyKey`, in characters: with its prefix it is an Idempotency-Key.
 const KEY: usize = 200;
+
+/// The longest `traceparent`, in characters: later versions of W3C Trace Context may add to the 55 of this one.
+const TRACE: usize = 512;
 
 /// What a message asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -71,7 +75,7 @@ struct Envelope {
     #[serde(default, deserialize_with = "blank_is_absent")]
     webhook_url: Option<Text<2000>>,
     #[serde(default, deserialize_with = "blank_is_absent")]
-    traceparent: Option<Text<55>>,
+    traceparent: Option<Text<TRACE>>,
     body: Value,
 }
 
@@ -135,10 +139,12 @@ pub fn read(id: &str, text: &str) -> Result<Message, Problem> {
         (None, Some(event)) if (1..=KEY).contains(&event.len()) => format!("event.{event}"),
         (None, Some(_) | None) => format!("message.{id}"),
     };
+    // As in a request, what is no trace refuses nothing.
+    let trace = envelope.traceparent.and_then(|text| TraceParent::parse(&text));
     Ok(Message {
         operation: envelope.operation,
         owner: envelope.owner.and_then(Text::filled),
-        request: request(id, envelope.operation.path(), body, &key, envelope.traceparent.as_deref())?,
+        request: request(id, envelope.operation.path(), body, &key, trace.as_ref())?,
     })
 }
 
@@ -153,14 +159,14 @@ fn with_url(object: &str, url: &str, is_empty: bool) -> String {
 }
 
 /// A POST of JSON with an Idempotency-Key.
-fn request(id: &str, path: &str, body: String, key: &str, traceparent: Option<&str>) -> Result<ApiRequest, Problem> {
+fn request(id: &str, path: &str, body: String, key: &str, trace: Option<&TraceParent>) -> Result<ApiRequest, Problem> {
     let mut request = Request::new(Body::Binary(body.into_bytes())).with_raw_http_path(path);
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     let key = HeaderValue::from_str(key).map_err(|_| bad("idempotencyKey", "visible ASCII characters and spaces"))?;
     headers.insert("idempotency-key", key);
-    if let Some(trace) = traceparent.and_then(|text| HeaderValue::from_str(text).ok()) {
+    if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace.to_string()).ok()) {
         headers.insert("traceparent", trace);
     }
     let mut request = ApiRequest::of(request);
@@ -200,6 +206,26 @@ mod tests {
             assert_eq!((request.request_id.as_str(), message.owner.as_deref()), (ID, Some("shop")));
             assert_eq!((key(&message), message.operation.name()), (format!("message.{ID}").as_str(), operation));
         }
+    }
+
+    #[test]
+    fn the_trace_of_a_message_goes_on_if_it_is_a_w3c_traceparent() {
+        const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let check = |given: &str, expected: Option<&str>| {
+            let message = read_json(&json!({ "operation": "clips", "traceparent": given, "body": {} })).unwrap();
+            assert_eq!(message.request.traceparent().as_deref(), expected, "{given}");
+        };
+        check(TRACE, Some(TRACE));
+        check(&format!("cc{}-what-a-later-version-adds", &TRACE[2..]), Some(TRACE));
+        let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
+        let amazon = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+        for other in ["", " ", "é", "00-zz", zero, amazon] {
+            check(other, None);
+        }
+        let long = json!({ "operation": "clips", "traceparent": "0".repeat(513), "body": {} });
+        assert_eq!(read_json(&long).err().unwrap().path(), Some("traceparent"));
+        let unlike = json!({ "operation": "clips", "traceparent": [TRACE], "body": {} });
+        assert_eq!(read_json(&unlike).err().unwrap().path(), Some("traceparent"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Messages of the job inbox, on stores in memory: each makes something once, is refused with its reason, or comes again.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -8,13 +9,14 @@ use inbox::intake::{ComeAgain, Intake, Received};
 use reelhook_app::clips::requests::create::CreatePorts as ClipPorts;
 use reelhook_app::errors::refused::{RefusePorts, RefusedMessage, RefusedMessages};
 use reelhook_app::errors::steps::ErrorChange;
+use reelhook_app::limits::DayCounter;
 use reelhook_app::projects::requests::create::CreatePorts as ProjectPorts;
 use reelhook_app::store::StoreError;
 use reelhook_app::videos::requests::VideoRequestPorts;
 use reelhook_domain::errors::cause::{Cause, Raise};
 use reelhook_domain::projects::policy::ProjectPolicy;
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{ClipPolicy, JobKind};
+use reelhook_domain::{ClipPolicy, JobKind, KeyLimits, Timestamp};
 use reelhook_http::access::senders::Senders;
 use reelhook_testkit::{Fault, MemoryClips, MemoryObjectStore, MemoryProjects, MemorySteps, Stack};
 use serde_json::{Value, json};
@@ -31,6 +33,21 @@ impl RefusedMessages for Kept {
     }
 }
 
+/// What callers have made on the one day of a test.
+#[derive(Default)]
+struct Made(Mutex<BTreeMap<String, u32>>);
+
+#[async_trait]
+impl DayCounter for Made {
+    async fn count_made(&self, caller: &str, most: u32, _: Timestamp) -> Result<bool, StoreError> {
+        let mut made = self.0.lock().unwrap();
+        let count = made.entry(caller.to_owned()).or_default();
+        let may = *count < most;
+        *count += u32::from(may);
+        Ok(may)
+    }
+}
+
 #[derive(Default)]
 struct Inbox {
     stack: Stack,
@@ -39,6 +56,8 @@ struct Inbox {
     clips: MemoryClips,
     steps: MemorySteps,
     kept: Kept,
+    made: Made,
+    limits: KeyLimits,
     project_policy: ProjectPolicy,
     clip_policy: ClipPolicy,
     limited: bool,
@@ -77,6 +96,8 @@ impl Inbox {
             },
             refusals: RefusePorts { kept: &self.kept, errors: &self.steps, clock },
             senders: &senders,
+            limits: &self.limits,
+            made: &self.made,
             allow_http: false,
         };
         intake.take(&Received { id: id.to_owned(), body: body.to_owned(), sender: None }).await
@@ -199,6 +220,43 @@ async fn one_key_with_another_body_is_refused() {
     assert_eq!((inbox.stack.jobs.all().len(), inbox.kept().len()), (1, 0));
     assert_eq!(inbox.take("m-3", &keyed("Horror")).await, Ok(()));
     assert_eq!(inbox.kept()[0].code, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn what_an_owner_may_no_more_make_today_is_refused_and_what_was_made_is_not() {
+    let limits = KeyLimits::parse("owner:ann=/1,key:inbox=/2,*=/9").unwrap();
+    let inbox = Inbox { limits, ..Inbox::default() };
+    let mut of_ann = generate();
+    of_ann["owner"] = json!("shop");
+    for (id, message, refused) in [
+        ("m-1", &of_ann, 0),
+        ("m-2", &of_ann, 1),
+        // SQS delivers it for a second time.
+        ("m-1", &of_ann, 1),
+        ("m-3", &clips(), 1),
+        ("m-4", &generate(), 1),
+        ("m-5", &generate(), 2),
+    ] {
+        assert_eq!(inbox.take(id, message).await, Ok(()), "{id}: it does not come again, a day is too long for that");
+        assert_eq!(inbox.kept().len(), refused, "{id}: {:?}", inbox.kept());
+    }
+    let kept = inbox.kept().pop().unwrap();
+    assert_eq!((kept.id.as_str(), kept.code), ("m-5", "daily_limit"));
+    assert!(kept.reason.contains("may make 2 jobs a day"), "{}", kept.reason);
+    assert_eq!((inbox.stack.jobs.all().len(), inbox.clips.all().len()), (2, 1));
+    // The owner's requests are counted under the same name.
+    let counted = BTreeMap::from([("inbox".to_owned(), 2), ("owner:ann".to_owned(), 1)]);
+    assert_eq!(*inbox.made.0.lock().unwrap(), counted);
+}
+
+#[tokio::test]
+async fn a_malformed_message_uses_up_nothing() {
+    let inbox = Inbox { limits: KeyLimits::parse("*=/1").unwrap(), ..Inbox::default() };
+    let mut wrong = generate();
+    wrong["body"]["genre"] = json!(7);
+    assert_eq!(inbox.take("m-1", &wrong).await, Ok(()));
+    assert_eq!(inbox.take("m-2", &generate()).await, Ok(()));
+    assert_eq!((inbox.stack.jobs.all().len(), inbox.kept().len()), (1, 1));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What a caller makes in a day: a row of the Counters table for each caller and day.
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use reelhook_app::limits::DayCounter;
 use reelhook_app::store::StoreError;
 use reelhook_domain::Timestamp;
 
@@ -13,10 +15,10 @@ const LIFE_DAYS: i64 = 2;
 /// The name of the operation in errors.
 const OPERATION: &str = "count what a caller makes";
 
-impl CounterTable {
-    /// Counts one thing that a caller makes on the day of `now`, unless `most` are counted; false if they are. An attempt
-    /// that the SDK repeats because its answer was lost counts again: the limit is never exceeded.
-    pub(super) async fn count_made(&self, caller: &str, most: u32, now: Timestamp) -> Result<bool, StoreError> {
+#[async_trait]
+impl DayCounter for CounterTable {
+    // An attempt that the SDK repeats because its answer was lost counts again: the limit is never exceeded.
+    async fn count_made(&self, caller: &str, most: u32, now: Timestamp) -> Result<bool, StoreError> {
         let update = self
             .client()
             .update_item()
