@@ -175,6 +175,9 @@ class Dashboard(unittest.TestCase):
             for name, value in one.dimensions:
                 if name in ("FunctionName", "function_name"):
                     self.assertIn(value, functions, widget["title"])
+                elif value.startswith("${AWS::StackName}-"):
+                    queues = [r["Properties"] for r in template.resources().values() if r["Type"] == "AWS::SQS::Queue"]
+                    self.assertIn({"Fn::Sub": value}, [one.get("QueueName") for one in queues], widget["title"])
                 elif "${" in value:
                     logical = re.fullmatch(r"\$\{(\w+)(?:\.QueueName)?\}", value).group(1)
                     self.assertIn(logical, template.resources(), widget["title"])
