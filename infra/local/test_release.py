@@ -21,8 +21,11 @@ SHIFT = "Canary10Percent5Minutes"
 
 
 def deployment(root, status="UPDATE_COMPLETE", **parameters):
-    defaults = {name: str(one.get("Default", "")) for name, one in TEMPLATE.parameters().items()}
-    stack = types.SimpleNamespace(name="reelhook", template=TEMPLATE, of_type=lambda _: NAMES)
+    defaults = {name: str(one.get("Default", "")) for name, one in TEMPLATE.parameters().items()} | {"JobInbox": "on"}
+    # A stack has the alarms whose condition holds.
+    values = release.Values(TEMPLATE, defaults | parameters)
+    names = {name: physical for name, physical in NAMES.items() if values.has(name)}
+    stack = types.SimpleNamespace(name="reelhook", template=TEMPLATE, of_type=lambda _: names)
     return types.SimpleNamespace(
         stack=stack, root=pathlib.Path(root), is_first=status is None, parameters=defaults | parameters, command=lambda: "sam deploy"
     )
@@ -112,6 +115,14 @@ class Release(unittest.TestCase):
         (self.root / "target/lambda/generate/bootstrap").unlink()
         with self.assertRaisesRegex(Problem, "generate/bootstrap does not exist"):
             versions()
+
+    def test_a_function_that_the_stack_does_not_have_does_not_shift(self):
+        for alarms in ("few", "each"):
+            without, data = self.write(Alarms=alarms, JobInbox="off")
+            self.assertNotIn("InboxReader", without["functions"])
+            self.assertEqual(data["Resources"]["InboxReader"], TEMPLATE.data["Resources"]["InboxReader"])
+            found, _ = self.write(Alarms=alarms)
+            self.assertEqual(set(found["functions"]) - set(without["functions"]), {"InboxReader"})
 
     def test_a_first_deployment_has_nothing_to_shift_from(self):
         with self.assertRaisesRegex(Problem, "does not exist: deploy it with `sam deploy` first"):

@@ -38,11 +38,12 @@ def release(deployment, shift, file):
     if chosen is None:
         raise Problem("a release that shifts gradually needs alarms that stop it: deploy with Alarms=few or Alarms=each")
     template, root = deployment.stack.template, deployment.root
-    digests = {logical: digest(root, template, logical, deployment.parameters) for logical in shifted(template)}
+    there = Values(template, deployment.parameters).has
+    digests = {one: digest(root, template, one, deployment.parameters) for one in shifted(template) if there(one)}
     data = gradual(template, digests, shift, chosen, deployment.stack.of_type("AWS::CloudWatch::Alarm"))
     path = pathlib.Path(file)
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
-    others = sorted(set(template.functions()) - set(digests))
+    others = sorted(one for one in set(template.functions()) - set(digests) if there(one))
     say(f"ok    {len(digests)} functions shift by {shift}; {', '.join(others)} change at once (docs/deployment.md)")
     return {"template": str(path), "deploy": f"{deployment.command()} --template-file {path.name}", "functions": sorted(digests)}
 
@@ -103,6 +104,12 @@ class Values:
 
     def __init__(self, template, parameters):
         self.conditions, self.parameters = template.data.get("Conditions", {}), parameters
+        self.resources = template.resources()
+
+    def has(self, logical):
+        """Whether a stack with these values has a resource."""
+        condition = self.resources[logical].get("Condition")
+        return condition is None or self.holds({"Condition": condition})
 
     def of(self, node):
         if isinstance(node, list):
