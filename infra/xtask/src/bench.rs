@@ -72,7 +72,9 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
         shared_video: true,
         metric_speed: 1,
         // Every function is deployed.
-        parameters: vec![Pair("CallbacksBy".to_owned(), "FunctionUrl".to_owned())],
+        parameters: [("CallbacksBy", "FunctionUrl"), ("JobInbox", "on")]
+            .map(|(name, value)| Pair(name.to_owned(), value.to_owned()))
+            .into(),
         secrets: Vec::new(),
         detach: false,
     };

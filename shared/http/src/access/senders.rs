@@ -90,6 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn what_an_owner_makes_has_one_count_and_what_the_inbox_makes_its_own() {
+        let senders: Senders = "shop=ann".parse().unwrap();
+        assert_eq!(senders.caller(Some("shop")).unwrap().counted_as(), "owner:ann");
+        let by_request = Caller::known_as("1f2e").owned_by(OwnerId::parse("ann").unwrap());
+        assert_eq!(by_request.counted_as(), "owner:ann");
+        assert_eq!(Caller::known_as("1f2e").counted_as(), "1f2e");
+        assert_eq!(senders.caller(None).unwrap().counted_as(), "inbox");
+    }
+
+    #[test]
     fn a_message_can_name_no_owner_whom_the_stack_does_not_know() {
         let senders: Senders = "shop=ann,*=carol".parse().unwrap();
         for name in ["ann", "carol", "*", "Shop", "", "operator"] {
