@@ -86,7 +86,7 @@ def filled(versions=False):
         aws.put("Credits", pk=f"owner:{owner}", sk=f"id#{clips}.1", entry="entry#1")
         for pk, more in ((f"clip-request#owner:{owner}#abc", {}), (f"clip-submission#w{n}", {"job": clips}),
                          (f"task#video#t{n}", {"project": f"proj_{owner}"}), (f"key#by-{owner}#k", {}),
-                         (f"counted#{mine}.7.1", {}), (f"rate#job#{mine}", {})):
+                         (f"made#by-{owner}", {}), (f"counted#{mine}.7.1", {}), (f"rate#job#{mine}", {})):
             aws.put("Counters", pk=pk, sk="-", **more)
         aws.put("Connections", pk=f"c{n}", sk="-", owner=owner)
         aws.put("Connections", pk=f"o{n}", sk=f"sub#{mine}", subject=mine)
@@ -171,7 +171,7 @@ class Delete(Of):
         self.assertEqual(done, {"deleted": False, "under_way": [], "counts": {
             "jobs": 1, "projects": 1, "clips": 1, "deleted_before": 1, "log_rows": 2, "events": 4, "deliveries": 3,
             "deliveries_pending": 0, "errors": 2, "objects": 8, "bytes": 46, "ledger_entries": 1, "reservations": 0,
-            "lookups": 6, "connections": 3}})
+            "lookups": 7, "connections": 3}})
         self.assertEqual(self.aws.tables, before)
         with self.assertRaisesRegex(Problem, "letter by letter"):
             self.delete(confirmed="Ann")

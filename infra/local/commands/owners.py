@@ -180,15 +180,18 @@ def is_about(error, ids):
 
 
 def lookups(tables_of, owner, ids, callers):
-    """Rows of Counters by which something of an owner is found: requests, ids of tasks, idempotency records, rates."""
+    """Rows of Counters by which something of an owner is found: requests, ids of tasks, idempotency records, rates, and what
+    they made on a day."""
     requests = f"clip-request#owner:{owner}#"
     keys = tuple(f"key#{caller}#" for caller in callers if caller)
+    made = {f"made#{caller}" for caller in callers if caller}
     for item in tables.scan(tables_of["Counters"]):
         pk = tables.text(item, "pk")
         # A scene's id that several projects have is not this owner's alone.
         is_named = {tables.text(item, "job"), tables.text(item, "project")} & ids and "several" not in item
         parts = {part for one in pk.split("#")[1:] for part in (one, one.rsplit(".", 2)[0])}
-        if is_named or pk.startswith(requests) or pk.startswith(keys) or (not pk.startswith("erasure#") and parts & ids):
+        is_own = pk in made or pk.startswith((requests, *keys))
+        if is_named or is_own or (not pk.startswith("erasure#") and parts & ids):
             yield item
 
 
