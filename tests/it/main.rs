@@ -10,6 +10,7 @@ mod client;
 mod clips;
 mod control;
 mod cost;
+mod daily_limits;
 mod deliveries;
 mod description;
 mod destinations;
