@@ -16,6 +16,8 @@ PAGES = {
     "DeletionProtection": "deployment.md#steps",
     "LiveOverApi": "edge.md",
     "CallbacksBy": "deployment.md#callbacks-at-a-function-url",
+    "JobInbox": "inbox.md",
+    "JobInboxOwners": "inbox.md#owners",
 }
 
 

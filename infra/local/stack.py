@@ -90,7 +90,8 @@ def parser():
     options.add_argument("--function-log", help="log of the functions (local only)")
     command("env", lambda stack, _: functions.configuration(stack), "print the configuration of each function")
     command("queues", lambda stack, _: queues.depths(stack), "print the depth of each queue")
-    command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their source queues")
+    options = command("redrive", run_redrive, "move dead letters back to their source queues")
+    options.add_argument("--refused", action="store_true", help="send what the job inbox refused to it again, instead")
     command("outputs", lambda stack, _: stack.outputs(), "print the outputs of the stack")
     options = command("dashboard", lambda stack, given: dashboard.draw(stack, given.file, given.hours), "draw the dashboard's numbers")
     options.add_argument("file", help="the picture, an SVG")
@@ -132,6 +133,10 @@ def run_secrets(stack, arguments):
 def run_invoke(stack, arguments):
     event = sys.stdin.read() if arguments.event == "-" else pathlib.Path(arguments.event).read_text(encoding="utf-8")
     return functions.invoke(stack, arguments.function, event)
+
+
+def run_redrive(stack, arguments):
+    return queues.redrive_refused(stack) if arguments.refused else queues.redrive(stack)
 
 
 def run_repair(stack, arguments):

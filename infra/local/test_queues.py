@@ -6,7 +6,7 @@ from unittest import mock
 
 from commands import queues
 
-NAMES = ("Work", "DeliveryHints", "DeadLetters", "Failures")
+NAMES = ("Work", "DeliveryHints", "DeadLetters", "Failures", "JobInboxQueue", "JobInboxRefused")
 
 
 def arn(name):
@@ -19,7 +19,7 @@ class Sqs:
     def __init__(self, dead):
         self.messages = {name: [] for name in NAMES}
         self.messages["DeadLetters"] = [
-            {"Body": body, "ReceiptHandle": body, "Attributes": {queues.SOURCE: source} if source else {}}
+            {"Body": body, "MessageId": f"id of {body}", "ReceiptHandle": body, "Attributes": {queues.SOURCE: source} if source else {}}
             for body, source in dead
         ]
         self.hidden = set()
@@ -42,7 +42,8 @@ class Sqs:
         return {"Messages": visible[:MaxNumberOfMessages]}
 
     def send_message(self, QueueUrl, MessageBody, MessageAttributes):
-        self.messages[QueueUrl].append({"Body": MessageBody, "ReceiptHandle": MessageBody})
+        again = {"Body": MessageBody, "ReceiptHandle": MessageBody, "MessageAttributes": MessageAttributes}
+        self.messages[QueueUrl].append(again)
 
     def delete_message(self, QueueUrl, ReceiptHandle):
         self.messages[QueueUrl] = [one for one in self.messages[QueueUrl] if one["ReceiptHandle"] != ReceiptHandle]
@@ -72,6 +73,36 @@ class Redrive(unittest.TestCase):
 
     def test_queues_without_dead_letters_are_zero(self):
         self.assertEqual(self.redrive()[1], {"Work": 0, "DeliveryHints": 0})
+
+    def test_a_message_keeps_the_id_that_it_was_sent_with_at_first(self):
+        sqs, *_ = self.redrive(("w", arn("Work")))
+        first = {"DataType": "String", "StringValue": "id of w"}
+        self.assertEqual(sqs.messages["Work"][0]["MessageAttributes"], {queues.FIRST_ID: first})
+        known = {queues.FIRST_ID: {"DataType": "String", "StringValue": "the first"}}
+        self.assertEqual(queues.attributes({"MessageId": "another", "MessageAttributes": known}, None), known)
+        full = {f"a{number}": {} for number in range(10)}
+        self.assertEqual(queues.attributes({"MessageId": "m", "MessageAttributes": full}, None), full)
+
+
+class RedriveRefused(unittest.TestCase):
+    def test_what_was_refused_is_sent_to_the_inbox_again_without_its_reason(self):
+        sqs = Sqs([])
+        first = {"DataType": "String", "StringValue": "m-1"}
+        reasons = {queues.FIRST_ID: first, "code": {}, "reason": {}, "operation": {}}
+        sqs.messages["JobInboxRefused"] = [
+            {"Body": "order", "MessageId": "m-2", "ReceiptHandle": "r", "MessageAttributes": reasons}
+        ]
+        with mock.patch.object(queues, "client", sqs):
+            self.assertEqual(queues.redrive_refused(sqs), {"JobInboxQueue": 1})
+        self.assertEqual(sqs.messages["JobInboxRefused"], [])
+        [again] = sqs.messages["JobInboxQueue"]
+        self.assertEqual((again["Body"], again["MessageAttributes"]), ("order", {queues.FIRST_ID: first}))
+
+    def test_a_stack_without_a_job_inbox_says_so(self):
+        sqs = Sqs([])
+        with mock.patch.object(queues, "client", sqs), mock.patch.object(sqs, "of_type", return_value={"Work": "Work"}):
+            with self.assertRaisesRegex(queues.Problem, "JobInbox=on"):
+                queues.redrive_refused(sqs)
 
 
 if __name__ == "__main__":

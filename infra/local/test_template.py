@@ -223,6 +223,7 @@ class Polling(unittest.TestCase):
             if resource["Type"] == "AWS::Lambda::EventSourceMapping" and "ScalingConfig" in resource["Properties"]:
                 limits[resource["Properties"]["FunctionName"]["Ref"]] = resource["Properties"]["ScalingConfig"]
         self.assertEqual(limits.pop("Render"), {"MaximumConcurrency": {"Ref": "RenderConcurrency"}})
+        self.assertEqual(limits.pop("InboxReader"), {"MaximumConcurrency": 2}, "a burst of messages leaves the API its executions")
         self.assertEqual(sorted(limits), ["Dispatcher", "Live", "Worker"])
         for limit in limits.values():
             condition, value, without = limit["Fn::If"]

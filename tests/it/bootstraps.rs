@@ -20,6 +20,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("projects", &["dynamodb", "s3", "ssm"]),
     ("clips", &["dynamodb", "s3", "ssm"]),
     ("errors", &["cloudwatch", "dynamodb", "sqs", "ssm"]),
+    ("inbox", &["dynamodb", "s3", "sqs", "ssm"]),
     ("worker", &["dynamodb", "s3", "ssm"]),
     ("render", &["dynamodb", "s3", "ssm"]),
     ("videos", &["dynamodb", "s3", "ssm"]),

@@ -1,7 +1,8 @@
 //! What the function answers about jobs and credits, over its ports.
 
+use reelhook_api::{MadeClips, insufficient, submit_clips};
 use reelhook_app::change::{Changed, change_loaded};
-use reelhook_app::clips::requests::create::{CreatePorts, Created, NewClips, create_job, has_too_many_ranges};
+use reelhook_app::clips::requests::create::{CreatePorts, NewClips, has_too_many_ranges};
 use reelhook_app::clips::requests::find::find;
 use reelhook_app::clips::requests::retry::{Retried, retry_job};
 use reelhook_app::clips::store::{AttemptPorts, ClipAttempts, ClipList, ClipStore};
@@ -12,7 +13,6 @@ use reelhook_app::files::links::FileLinks;
 use reelhook_app::views::clips::{ClipOrder, Shown};
 use reelhook_domain::clips::event::Event;
 use reelhook_domain::clips::request::estimate;
-use reelhook_domain::credits::ledger::Balance;
 use reelhook_domain::{ClipJob, ClipJobId, ClipPolicy, TraceParent};
 use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
@@ -162,18 +162,14 @@ impl Service<'_> {
             policy: self.policy,
             limited: self.rules.limited,
         };
-        let job = match create_job(&ports, new).await? {
-            Created::Job(job) => *job,
-            Created::Existing(job) => return Ok(self.show_job(200, &job)),
-            Created::Repeated(id) => {
+        let job = match submit_clips(&ports, new).await? {
+            MadeClips::Now(job) => *job,
+            MadeClips::Existing(job) => return Ok(self.show_job(200, &job)),
+            MadeClips::Before(id) => {
                 let job = self.find(caller, &id).await?;
                 // A client that allows an earlier job gets one.
                 return Ok(if reuse { self.show_job(200, &job) } else { self.show_created(&job) });
             }
-            Created::KeyReused => return Err(Problem::Request(RequestProblem::KeyReused)),
-            Created::Insufficient { balance, needed } => return Err(insufficient(&balance, needed)),
-            Created::PageUnreadable => return Err(ClipProblem::PageUnreadable.into()),
-            Created::TooManyRanges(given) => return Err(too_many_ranges(given)),
         };
         let (caller, trace) = (caller.fingerprint.as_str(), TraceParent::of_aggregate(&job));
         tracing::info!(clip_job_id = %job.id, caller, trace_id = trace.trace_id(), "accepted a clip job");
@@ -235,8 +231,4 @@ impl Service<'_> {
         let now = self.clock.now();
         answer(Shown { url: &|file| self.links.of(file, now), order })
     }
-}
-
-fn insufficient(balance: &Balance, needed: u64) -> Problem {
-    Problem::Clip(ClipProblem::InsufficientCredits(balance.available(), needed))
 }

@@ -3,9 +3,10 @@
 mod deps;
 mod scenes;
 
+use reelhook_api::{MadeProject, submit_project};
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::projects::estimate::estimate;
-use reelhook_app::projects::requests::create::{CreatePorts, Created, ProjectRequest, create_project};
+use reelhook_app::projects::requests::create::{CreatePorts, ProjectRequest};
 use reelhook_app::projects::requests::list::list;
 use reelhook_app::videos::uploads::Links;
 use reelhook_app::views::scenes::Texts;
@@ -14,7 +15,7 @@ use reelhook_domain::TraceParent;
 use reelhook_domain::projects::event::Event;
 use reelhook_http::access::Caller;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::problem::{Problem, RequestProblem};
+use reelhook_http::problem::Problem;
 use reelhook_http::projects::answers::{
     created_answer, deleted_answer, estimate_answer, is_known, list_answer, project_answer, read_answer, scenes_answer,
     unchanged_answer,
@@ -113,13 +114,9 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: &Caller
 async fn create(deps: &Deps, request: &ApiRequest, new: ProjectRequest, caller: &Caller) -> Result<ApiAnswer, Problem> {
     deps.api.admit_new(caller).await?;
     let ports = CreatePorts { projects: &deps.projects, files: &deps.texts, clock: &SystemClock, policy: &deps.policy };
-    let (project, warnings) = match create_project(&ports, new).await? {
-        Created::Project(project, warnings) => (*project, warnings),
-        Created::Repeated(id, warnings) => (deps.find(caller, &id).await?, warnings),
-        Created::KeyReused => return Err(Problem::Request(RequestProblem::KeyReused)),
-        Created::Exists => return Err(Problem::Project(ProjectProblem::Exists)),
-        Created::Fault(fault) => return Err(fault.into()),
-        Created::Rejected(reason) => return Err(reason.into()),
+    let (project, warnings) = match submit_project(&ports, new).await? {
+        MadeProject::Now(project, warnings) => (*project, warnings),
+        MadeProject::Before(id, warnings) => (deps.find(caller, &id).await?, warnings),
     };
     let trace = TraceParent::of_aggregate(&project);
     tracing::info!(project_id = %project.id, caller = caller.fingerprint, trace_id = trace.trace_id(), "accepted a project");

@@ -2,7 +2,7 @@
 
 import json
 
-from commands.cloud import client, say
+from commands.cloud import Problem, client, say
 
 COUNTS = {
     "waiting": "ApproximateNumberOfMessages",
@@ -11,6 +11,13 @@ COUNTS = {
 }
 # SQS gives it to a message that it moves into a dead-letter queue.
 SOURCE = "DeadLetterQueueSourceArn"
+# The id that a message was sent with at first. A message that is sent again gets another one, and the job inbox makes what a
+# message orders once for each first id (shared/aws/src/errors/refused.rs).
+FIRST_ID = "reelhook-message-id"
+# The job inbox: its queue, and what it refused.
+INBOX, REFUSED = "JobInboxQueue", "JobInboxRefused"
+# SQS refuses a message with more attributes.
+MOST_ATTRIBUTES = 10
 
 
 def queues(stack):
@@ -42,7 +49,7 @@ def redrive(stack):
     moved = {logical: 0 for queue in sources.values() for logical in queue.values()}
     for dead, known in sorted(sources.items()):
         urls = {arn: found[logical]["QueueUrl"] for arn, logical in known.items()}
-        for arn, count in move(found[dead], urls).items():
+        for arn, count in move(found[dead], urls, lambda message: message.get("Attributes", {}).get(SOURCE)).items():
             if arn in known:
                 moved[known[arn]] += count
             else:
@@ -50,9 +57,28 @@ def redrive(stack):
     return moved
 
 
-def move(dead, urls):
+def redrive_refused(stack):
+    """Sends what the job inbox refused to it again, for causes that are not in the message: an owner that was not known,
+    credits that were missing. Returns their number."""
+    found = queues(stack)
+    if REFUSED not in found:
+        raise Problem("this stack has no job inbox: deploy it with JobInbox=on")
+    arn = found[INBOX]["QueueArn"]
+    return {INBOX: move(found[REFUSED], {arn: found[INBOX]["QueueUrl"]}, lambda _: arn, keep=(FIRST_ID,)).get(arn, 0)}
+
+
+def attributes(message, keep):
+    """The attributes with which a message is sent again."""
+    given = message.get("MessageAttributes", {})
+    kept = given if keep is None else {name: value for name, value in given.items() if name in keep}
+    if FIRST_ID in kept or len(kept) >= MOST_ATTRIBUTES:
+        return kept
+    return kept | {FIRST_ID: {"DataType": "String", "StringValue": message["MessageId"]}}
+
+
+def move(dead, urls, source_of, keep=None):
     """Moves the messages of a dead-letter queue; returns their numbers by the ARN of their source queue. Those with another
-    source than these stay."""
+    source than these stay. `keep` names the attributes that they keep; by default all."""
     # At most the initial number of messages, so that messages that fail again are not moved in a loop.
     sqs, left, moved = client("sqs"), int(dead["ApproximateNumberOfMessages"]), {}
     while left > 0:
@@ -68,14 +94,14 @@ def move(dead, urls):
         if not messages:
             break
         for message in messages:
-            source = message.get("Attributes", {}).get(SOURCE)
+            source = source_of(message)
             moved[source] = moved.get(source, 0) + 1
             if source not in urls:
                 continue
             sqs.send_message(
                 QueueUrl=urls[source],
                 MessageBody=message["Body"],
-                MessageAttributes=message.get("MessageAttributes", {}),
+                MessageAttributes=attributes(message, keep),
             )
             sqs.delete_message(QueueUrl=dead["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
         left -= len(messages)

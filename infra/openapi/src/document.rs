@@ -14,6 +14,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::callback;
+use crate::clients;
 use crate::codes;
 use crate::common;
 use crate::examples::Examples;
@@ -22,7 +23,7 @@ use crate::operation::{Access, Answer, Callback, Content, Errors, Operation, Par
 use crate::polish::{not_null, polish};
 
 /// Where the schemas are in the document.
-const SCHEMAS: &str = "/components/schemas";
+pub(crate) const SCHEMAS: &str = "/components/schemas";
 
 /// What builds the document.
 struct Builder {
@@ -39,24 +40,30 @@ struct Builder {
     statuses: BTreeMap<&'static str, BTreeSet<u16>>,
 }
 
+fn settings() -> SchemaSettings {
+    SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = SCHEMAS.into();
+        settings.meta_schema = None;
+    })
+}
+
+/// Describes what Reelhook sends.
+pub(crate) fn answers() -> SchemaGenerator {
+    settings().for_serialize().into_generator()
+}
+
 /// The description.
 ///
 /// # Errors
 /// If two types have one name, an operation names an unknown code, or an example can't be read.
 pub fn describe() -> anyhow::Result<Value> {
-    let settings = || {
-        SchemaSettings::draft2020_12().with(|settings| {
-            settings.definitions_path = SCHEMAS.into();
-            settings.meta_schema = None;
-        })
-    };
     let mut statuses: BTreeMap<&'static str, BTreeSet<u16>> = BTreeMap::new();
     for (code, status) in Problem::CODES.into_iter().flatten() {
         statuses.entry(code).or_default().insert(*status);
     }
     let mut builder = Builder {
         requests: settings().for_deserialize().into_generator(),
-        answers: settings().for_serialize().into_generator(),
+        answers: answers(),
         examples: Examples::read()?,
         queries: BTreeMap::new(),
         errors: BTreeMap::new(),
@@ -104,7 +111,7 @@ fn merged(mut requests: Map<String, Value>, mut answers: Map<String, Value>) -> 
             None => drop(all.insert(name, schema)),
         }
     }
-    Ok(all.into_iter().collect())
+    Ok(clients::shape(all, &format!("#{SCHEMAS}"))?.into_iter().collect())
 }
 
 impl Builder {
@@ -282,15 +289,7 @@ impl Builder {
     }
 
     fn webhook(&mut self, of: &Webhook) -> Value {
-        let (data, thin) = ((of.data)(&mut self.answers), self.answers.subschema_for::<ThinData>());
-        let data = json!({ "anyOf": [data, thin] });
-        let standard = self.answers.subschema_for::<StandardPayload>();
-        let envelope = self.answers.subschema_for::<StreamGankEnvelope>();
-        let standard =
-            json!({ "allOf": [standard, { "properties": { "type": { "const": of.event }, "data": data } }] });
-        let envelope =
-            json!({ "allOf": [envelope, { "properties": { "event": { "const": of.event }, "data": data } }] });
-        let mut content = json!({ "schema": { "anyOf": [standard, envelope] } });
+        let mut content = json!({ "schema": webhook_payload(&mut self.answers, of) });
         if let Some(example) = self.examples.webhook(of.event) {
             content["example"] = example.clone();
         }
@@ -310,6 +309,17 @@ impl Builder {
             },
         })
     }
+}
+
+/// The schema of a webhook's body, in one of its two forms.
+pub(crate) fn webhook_payload(answers: &mut SchemaGenerator, of: &Webhook) -> Value {
+    let (data, thin) = ((of.data)(answers), answers.subschema_for::<ThinData>());
+    let data = json!({ "anyOf": [data, thin] });
+    let standard = answers.subschema_for::<StandardPayload>();
+    let envelope = answers.subschema_for::<StreamGankEnvelope>();
+    let standard = json!({ "allOf": [standard, { "properties": { "type": { "const": of.event }, "data": data } }] });
+    let envelope = json!({ "allOf": [envelope, { "properties": { "event": { "const": of.event }, "data": data } }] });
+    json!({ "anyOf": [standard, envelope] })
 }
 
 fn header(name: &str) -> Value {

@@ -25,7 +25,7 @@ const CHECKS: [Check; 13] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check {
         name: "scripts",
-        about: "scripts parse, and the types of the pages' scripts fit the API",
+        about: "scripts parse, the types of the pages' scripts fit the API, and AsyncAPI accepts the messages",
         run: source::scripts,
     },
     Check {

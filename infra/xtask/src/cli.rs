@@ -116,6 +116,9 @@ enum Command {
     },
     /// Move the messages of every dead-letter queue back to its source queue
     Redrive {
+        /// Send what the job inbox refused to it again, instead: after a change of what refused it
+        #[arg(long)]
+        refused: bool,
         #[command(flatten)]
         target: Target,
     },
@@ -428,7 +431,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Story(options) => operate::story::run(workspace, &options),
         Command::Dashboard { hours, out, target } => operate::dashboard(workspace, &target, hours, &out),
         Command::Queues { target } => operate::queues(workspace, &target),
-        Command::Redrive { target } => operate::redrive(workspace, &target),
+        Command::Redrive { refused, target } => operate::redrive(workspace, &target, refused),
         Command::Doctor { config_env, target } => operate::doctor(workspace, &target, &config_env),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Backup { to, at, without_files, target } => {

@@ -1,15 +1,15 @@
-//! `cargo xtask openapi`: writes the API's description, which the pages function serves.
+//! `cargo xtask openapi`: writes the API's description, which the pages function serves, and that of messages.
 
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The description, from the root of the workspace.
-const FILE: &str = "functions/pages/openapi/openapi.json";
+/// The descriptions, from the root of the workspace.
+const FILES: [&str; 2] = ["functions/pages/openapi/openapi.json", "docs/contract/asyncapi.json"];
 
-/// Writes the description, or compares it with the types.
+/// Writes the descriptions, or compares them with the types.
 pub fn run(workspace: &Workspace, check: bool) -> anyhow::Result<()> {
     let mut command = workspace.cargo();
-    command.args(["run", "--quiet", "--package", "reelhook-openapi", "--", FILE]);
+    command.args(["run", "--quiet", "--package", "reelhook-openapi", "--"]).args(FILES);
     if check {
         command.arg("--check");
     }

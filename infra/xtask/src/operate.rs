@@ -116,9 +116,10 @@ pub fn doctor(workspace: &Workspace, target: &Target, config_env: &str) -> anyho
     Ok(())
 }
 
-/// Moves dead letters back to their source queues.
-pub fn redrive(workspace: &Workspace, target: &Target) -> anyhow::Result<()> {
-    let moved = target.stack(workspace)?.call("the redrive", &["redrive"], "")?;
+/// Moves dead letters back to their source queues, or what the job inbox refused back to it.
+pub fn redrive(workspace: &Workspace, target: &Target, refused: bool) -> anyhow::Result<()> {
+    let arguments: &[&str] = if refused { &["redrive", "--refused"] } else { &["redrive"] };
+    let moved = target.stack(workspace)?.call("the redrive", arguments, "")?;
     for (queue, count) in moved.as_object().into_iter().flatten() {
         println!("{}", visible::line(&format!("{queue}: {count} moved back")));
     }

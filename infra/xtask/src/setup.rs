@@ -75,6 +75,16 @@ pub fn browser(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
     Ok((npm, directory))
 }
 
+/// Installs what makes clients of the API's description: packages of Node.js in infra/clients, and an environment of Python.
+pub fn clients(workspace: &Workspace) -> anyhow::Result<()> {
+    let _lock = lock(workspace)?;
+    let (_, npm) = node()?;
+    node_packages(workspace, &npm, &workspace.root.join("infra/clients"))?;
+    let requirements = ["infra/clients/requirements.txt"];
+    environment(workspace, "venv-clients", &requirements, "generators of clients (once, about ten seconds)")?;
+    Ok(())
+}
+
 /// Installs the tools that the checks of the template need.
 pub fn lint(workspace: &Workspace) -> anyhow::Result<LintTools> {
     let _lock = lock(workspace)?;

@@ -4,7 +4,9 @@
 mod api;
 mod reports;
 mod settings;
+mod submissions;
 
 pub use api::Api;
 pub use reports::{JobReports, RenderClients, apply_render, apply_step, creatomate_access};
 pub use settings::{SettingsReader, WithAccess};
+pub use submissions::{MadeClips, MadeProject, insufficient, submit_clips, submit_project};

@@ -1,6 +1,7 @@
 //! SDK errors, classified by whether a retry can succeed; and the errors that people see, in a table of their own.
 
 pub mod faults;
+pub mod refused;
 mod stored;
 pub mod table;
 

@@ -15,6 +15,7 @@ use crate::clips::table::ClipTable;
 use crate::credits::table::CreditTable;
 use crate::environment::{BadEnvironment, Environment};
 use crate::errors::faults::LeftBehindQueues;
+use crate::errors::refused::RefusedQueue;
 use crate::errors::table::ErrorTable;
 use crate::items::packed::StoredForm;
 use crate::jobs::counters::CounterTable;
@@ -232,6 +233,11 @@ impl Queues<'_> {
     pub fn left_behind(&mut self) -> LeftBehindQueues {
         let dead_letters = self.environment.list("DEAD_LETTER_QUEUE_URLS");
         LeftBehindQueues::new(self.client.clone(), dead_letters, self.environment.required("FAILURES_QUEUE_URL"))
+    }
+
+    /// REFUSED_QUEUE_URL: refused messages of the job inbox.
+    pub fn refused(&mut self) -> RefusedQueue {
+        RefusedQueue::new(self.client.clone(), self.environment.required("REFUSED_QUEUE_URL"))
     }
 
     /// The queue whose URL is in this variable.

@@ -4,6 +4,7 @@
 mod api_keys;
 pub mod audience;
 pub mod jwt;
+pub mod senders;
 pub mod session;
 
 use std::fmt;

@@ -11,6 +11,7 @@ pub mod credits;
 pub mod edge;
 pub mod errors;
 mod idempotency;
+pub mod inbox;
 pub mod jobs;
 pub mod live;
 mod metadata;

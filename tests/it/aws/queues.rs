@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::Aws;
 
 /// Every queue, dead letters and failures included.
-const QUEUES: [&str; 5] = ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl", DEAD_LETTERS, "FailuresQueueUrl"];
+const QUEUES: [&str; 6] =
+    ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl", "JobInboxUrl", DEAD_LETTERS, "FailuresQueueUrl"];
 
 /// The output of the dead-letter queue.
 pub const DEAD_LETTERS: &str = "DeadLettersUrl";
@@ -48,7 +49,8 @@ impl Aws {
     /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.
     pub async fn depths(&self) -> Vec<(&'static str, u64)> {
         let mut depths = Vec::new();
-        for queue in QUEUES {
+        // A stack may have no job inbox.
+        for queue in QUEUES.into_iter().filter(|queue| self.outputs[*queue].is_string()) {
             let call = self.sqs.get_queue_attributes().queue_url(self.output(queue));
             let answer = call.attribute_names(QueueAttributeName::All).send().await.expect("attributes");
             let count = |name: QueueAttributeName| {

@@ -12,6 +12,7 @@ use crate::{json, process, setup, ui, upgrade};
 pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     // Has the compiler of the example in TypeScript.
     setup::browser(context.workspace)?;
+    setup::clients(context.workspace)?;
     let program = source::end_to_end_binary(context)?;
     let directory = context.workspace.root.join("tests");
     let started = context.stack()?;

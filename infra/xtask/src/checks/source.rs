@@ -14,7 +14,7 @@ use crate::{process, rules, setup};
 /// The package whose tests need a deployed stack.
 const END_TO_END: &str = "reelhook-tests";
 /// Directories with Python code.
-const PYTHON: [&str; 4] = ["infra/local", "infra/verify", "docs/receivers", "examples"];
+const PYTHON: [&str; 5] = ["infra/clients", "infra/local", "infra/verify", "docs/receivers", "examples"];
 
 pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
@@ -62,9 +62,13 @@ pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     command.args(["-m", "unittest", "discover", "--start-directory", "infra/local", "--pattern", "test_*.py"]);
     process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), "tests of infra/local")?;
     let node = on_path("node").context("node is missing: install Node.js 20 or later")?;
-    for script in files(workspace, &["infra/verify", "docs/receivers", "examples"], "mjs")? {
+    for script in files(workspace, &["infra/clients", "infra/verify", "docs/receivers", "examples"], "mjs")? {
         process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;
     }
+    setup::clients(workspace)?;
+    let mut command = workspace.command(&node);
+    command.args(["infra/clients/asyncapi.mjs", "docs/contract/asyncapi.json"]);
+    process::run(&mut command, "the description of messages")?;
     let (npm, browser) = setup::browser(workspace)?;
     let mut command = workspace.command(npm);
     process::run(command.args(["run", "--silent", "types"]).current_dir(browser), "types of the pages' scripts")

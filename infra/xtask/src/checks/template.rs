@@ -1,4 +1,4 @@
-//! Checks of template.yaml and infra/edge.yaml by linters and by our own rules.
+//! Checks of template.yaml and the other templates by linters and by our own rules.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use super::context::Context;
 use crate::{process, setup};
 
-/// Runs `sam validate --lint`, and cfn-lint on both templates and on the transformed one: only that one shows cycles.
+/// The templates that people deploy.
+const TEMPLATES: [&str; 3] = ["template.yaml", "infra/edge.yaml", "examples/job-inbox.yaml"];
+
+/// Runs `sam validate --lint`, and cfn-lint on all templates and on the transformed one: only that one shows cycles.
 pub fn lint(context: &mut Context) -> anyhow::Result<()> {
     let tools = setup::lint(context.workspace)?;
     let workspace = context.workspace;
@@ -20,7 +23,7 @@ pub fn lint(context: &mut Context) -> anyhow::Result<()> {
     process::run(&mut sam, "sam validate --lint")?;
     let transformed = transform(context)?;
     let mut lint = workspace.command(bin.join("cfn-lint"));
-    process::run(lint.args(["template.yaml", "infra/edge.yaml"]), "cfn-lint template.yaml infra/edge.yaml")?;
+    process::run(lint.args(TEMPLATES), "cfn-lint on the templates")?;
     let mut lint = workspace.command(bin.join("cfn-lint"));
     // W2001, W7001 (unused parameter, unused mapping): the transforms replace some by their values; the source is checked
     // for both.

@@ -5,6 +5,7 @@ pub mod dead_letters;
 pub mod inbox;
 pub mod lost_key;
 pub mod raise;
+pub mod refused;
 pub mod report;
 pub mod service_down;
 pub mod steps;

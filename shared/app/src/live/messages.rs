@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reelhook_domain::{LiveSnapshot, OwnerId, Subject, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,13 +19,17 @@ use crate::watch::{Cursor, LiveEvent, Unseen};
 const LONGEST: usize = 32 * 1024;
 
 /// Names what a message is about, by the id that clients know.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Named<'a> {
+#[schemars(inline)]
+pub struct Named<'a> {
+    /// The job, video or clip job.
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<&'a str>,
+    /// The project.
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<&'a str>,
+    /// The owner whose everything is followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<&'a str>,
 }
@@ -52,40 +57,62 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Messages about the connection itself.
-#[derive(Serialize)]
+/// A message about the connection itself.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
-enum Control<'a> {
+#[schemars(rename = "LiveControl")]
+pub enum Control<'a> {
+    /// The answer to a ping.
     Pong {
+        /// When it was sent.
         timestamp: Time,
     },
+    /// The connection is alive; every 8 minutes.
     Heartbeat {
+        /// When it was sent.
         timestamp: Time,
     },
+    /// The gateway will close the connection: the client opens another one.
     Reconnect {
+        /// When to open it, in milliseconds.
         after_ms: u64,
+        /// When it was sent.
         timestamp: Time,
     },
+    /// The connection follows this now.
     Subscribed {
+        /// What it follows.
         #[serde(flatten)]
         of: Named<'a>,
+        /// The position from which events follow; absent for an owner.
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<String>,
+        /// When it was sent.
         timestamp: Time,
     },
+    /// The connection follows this no longer.
     Unsubscribed {
+        /// What it followed.
         #[serde(flatten)]
         of: Named<'a>,
+        /// When it was sent.
         timestamp: Time,
     },
+    /// The events after the client's position are not there any more: it requests the state, and events follow from now on.
     Reset {
+        /// What it follows.
         #[serde(flatten)]
         of: Named<'a>,
+        /// When it was sent.
         timestamp: Time,
     },
+    /// A message of the client was refused.
     Error {
+        /// A stable word.
         code: &'static str,
+        /// A sentence: what would be right.
         message: String,
+        /// When it was sent.
         timestamp: Time,
     },
 }
@@ -134,17 +161,25 @@ pub fn error(refusal: Refusal, now: Timestamp) -> String {
 }
 
 /// A live event, with the state after it.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Update<'a> {
+#[schemars(rename = "LiveUpdate")]
+pub struct Update<'a> {
+    /// The type of the event, such as `job_update` or `scene_update`.
     r#type: &'a str,
     #[serde(flatten)]
     of: Named<'a>,
+    /// The status of the job or the project; null for what version 0.2 stored.
     status: Option<&'static str>,
+    /// Per cent, 0 to 100.
     progress_percent: Option<u8>,
+    /// What goes on; null for projects.
     progress_stage: Option<&'a str>,
+    /// The position after the event.
     cursor: &'a str,
+    /// When it happened.
     timestamp: Time,
+    /// The event as in the stream of the job or the project.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
     /// Where the rest is, if the message has no room for it.

@@ -2,6 +2,7 @@
 
 use reelhook_domain::{ClipJobId, JobId, OwnerId, ProjectId, Subject};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::watch::Cursor;
 
@@ -135,6 +136,35 @@ struct Incoming {
     owner: Option<String>,
     #[serde(default)]
     cursor: Option<String>,
+}
+
+/// The schemas of clients' messages, by their action. Other members are ignored.
+pub fn described() -> [(&'static str, Value); 3] {
+    let target = json!([{ "required": ["jobId"] }, { "required": ["projectId"] }, { "required": ["owner"] }]);
+    let members = |action: &str| {
+        json!({
+            "action": { "type": "string", "const": action },
+            "jobId": { "type": "string", "description": "A job, a video or a clip job." },
+            "projectId": { "type": "string", "description": "A project." },
+            "owner": { "type": "string", "description": "An owner, of whom everything is followed." },
+            "cursor": {
+                "type": "string",
+                "pattern": "^[0-9]+([.][0-9]+)?$",
+                "description": "The position after which events follow, which a message had; from now on without one.",
+            },
+        })
+    };
+    let subscribe = json!({
+        "type": "object", "required": ["action"], "properties": members("subscribe"), "oneOf": target,
+        "not": { "required": ["owner", "cursor"] },
+    });
+    let unsubscribe = json!({
+        "type": "object", "required": ["action"], "properties": members("unsubscribe"), "oneOf": target,
+    });
+    let ping = json!({
+        "type": "object", "required": ["action"], "properties": { "action": { "type": "string", "const": "ping" } },
+    });
+    [("subscribe", subscribe), ("unsubscribe", unsubscribe), ("ping", ping)]
 }
 
 /// Reads a client's message.

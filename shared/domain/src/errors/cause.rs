@@ -157,6 +157,8 @@ pub enum Cause {
     ClipFileUnusable,
     /// A clip job failed.
     ClipsFailed,
+    /// A message of the job inbox was refused.
+    MessageRefused,
     /// A project completed.
     ProjectCompleted,
 }
@@ -183,6 +185,7 @@ impl Cause {
             Self::FrameFailed | Self::CopyFailed | Self::ClipFileUnusable | Self::ClipsFailed => ErrorType::Processing,
             Self::NextSceneBlocked => ErrorType::Automation,
             Self::NotificationFailed => ErrorType::Notification,
+            Self::MessageRefused => ErrorType::Validation,
             Self::ServiceDown => ErrorType::Network,
             Self::DeadLetters | Self::Poison | Self::LostKey | Self::ClientReport => ErrorType::System,
             Self::ProjectCompleted => ErrorType::Success,
@@ -197,6 +200,7 @@ impl Cause {
             | Self::FrameFailed
             | Self::SubmissionUnclear
             | Self::ClipsFailed
+            | Self::MessageRefused
             | Self::ClientReport => Severity::Error,
             Self::UnknownScene
             | Self::UnknownClipJob
@@ -218,6 +222,7 @@ impl Cause {
             | Self::UnknownClipJob
             | Self::ClipFileUnusable
             | Self::ClipsFailed
+            | Self::MessageRefused
             | Self::IdsDisagree
             | Self::VideoFailed
             | Self::FrameFailed
@@ -255,6 +260,7 @@ impl Cause {
             Self::UnknownScene
             | Self::UnknownClipJob
             | Self::ClipFileUnusable
+            | Self::MessageRefused
             | Self::IdsDisagree
             | Self::NotificationFailed
             | Self::ServiceDown
@@ -313,6 +319,7 @@ mod tests {
             (Cause::NextSceneBlocked, "automation", "warning"),
             (Cause::StitchFailed, "generation", "critical"),
             (Cause::NotificationFailed, "notification", "warning"),
+            (Cause::MessageRefused, "validation", "error"),
             (Cause::ServiceDown, "network", "warning"),
             (Cause::DeadLetters, "system", "critical"),
             (Cause::Poison, "system", "critical"),

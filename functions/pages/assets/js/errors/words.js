@@ -49,6 +49,7 @@ const ADVICE = {
   dead_letters: "Repair the function, then redrive the queue. This error ends when the queue is empty.",
   poison: "Look at the record, repair what can't read it, then clear the queue.",
   lost_key: "Add the former key to ENDPOINT_SECRETS_KEY. The webhooks wait meanwhile.",
+  message_refused: "Read the reason, mend what sends these messages, then dismiss this. Refused ones can be sent again.",
   client_report: "A page reported an error of its script. The stack says where.",
 };
 
