@@ -45,7 +45,7 @@ class Release(unittest.TestCase):
         return found, json.loads(file.read_text())
 
     def test_each_event_goes_to_the_alias_of_its_function(self):
-        found, data = self.write()
+        found, data = self.write(JobInbox="on")
         self.assertEqual(found["deploy"], "sam deploy --template-file release.json")
         resources = Template(data).transformed()["Resources"]
         aliases = {one["Properties"]["FunctionName"]["Ref"] for one in resources.values() if one["Type"] == "AWS::Lambda::Alias"}
@@ -69,7 +69,7 @@ class Release(unittest.TestCase):
     def test_what_is_called_by_its_own_address_stays_there(self):
         found, data = self.write()
         others = sorted(set(TEMPLATE.functions()) - set(found["functions"]))
-        self.assertEqual(others, ["Callbacks", "JobStream", "Live", "VideosWait"])
+        self.assertEqual(others, ["Callbacks", "InboxReader", "JobStream", "Live", "VideosWait"])
         for name in others:
             self.assertEqual(data["Resources"][name], TEMPLATE.data["Resources"][name])
         for name, resource in TEMPLATE.resources().items():
@@ -77,14 +77,15 @@ class Release(unittest.TestCase):
                 self.assertNotIn("Qualifier", resource["Properties"], f"{name}: the URL of an alias is another one")
 
     def test_an_alarm_stops_each_shift_and_creates_no_circle(self):
-        for parameters in ({}, {"Alarms": "each"}):
+        for parameters in ({}, {"Alarms": "each"}, {"JobInbox": "on"}):
             _, data = self.write(**parameters)
             groups = [
                 one["Properties"]
                 for one in Template(data).transformed()["Resources"].values()
                 if one["Type"] == "AWS::CodeDeploy::DeploymentGroup"
             ]
-            self.assertEqual(len(groups), len(TEMPLATE.functions()) - 4)
+            # No job inbox, and the four that are called by their own address.
+            self.assertEqual(len(groups), len(TEMPLATE.functions()) - 4 - ("JobInbox" not in parameters))
             for group in groups:
                 names = [alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]]
                 self.assertTrue(names and set(names) <= set(NAMES.values()), names)

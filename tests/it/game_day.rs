@@ -22,7 +22,7 @@ use crate::stack::Stack;
 /// The functions that drills stop.
 const STOPPED: [&str; 2] = ["fanout", "dispatcher"];
 /// The functions whose queues drills do not let them read.
-const UNREAD: [&str; 4] = ["dispatcher", "worker", "render", "live"];
+const UNREAD: [&str; 5] = ["dispatcher", "worker", "render", "live", "inbox"];
 
 /// Plays a drill, and then removes what it provoked also if it failed, so that the next test finds a whole stack.
 async fn drill(stack: &Stack, played: impl Future<Output = ()>) {

@@ -9,11 +9,12 @@ use super::{drill, runbook};
 use crate::stack::Stack;
 
 /// What rings if a function does not read its queue: the page, the function, and the queue's output.
-const WAITING: [(Page, &str, &str); 4] = [
+const WAITING: [(Page, &str, &str); 5] = [
     (page("work-age", "WorkAgeAlarm"), "worker", "WorkQueueUrl"),
     (page("delivery-age", "DeliveryHintsAgeAlarm"), "dispatcher", "DeliveriesQueueUrl"),
     (page("live-age", "LiveHintsAgeAlarm"), "live", "LiveQueueUrl"),
     (page("render-age", "RenderHintsAgeAlarm"), "render", "RenderQueueUrl"),
+    (page("job-inbox-age", "JobInboxAgeAlarm"), "inbox", "JobInboxUrl"),
 ];
 /// Messages in each queue: a poll that had begun may still take the first ones.
 const MESSAGES: usize = 3;
@@ -24,6 +25,8 @@ const CHAIN: u32 = 16;
 async fn hints_that_wait_ring_until_their_function_reads_them() {
     let stack = Stack::open().await;
     drill(&stack, async {
+        let draft = json!({ "prompt": "A lake", "status": "draft" });
+        let order = json!({ "operation": "projects", "body": { "name": "Game day", "scenes": [draft] } });
         for (page, function, queue) in &WAITING {
             page.is_quiet(&stack).await;
             if *function == "render" {
@@ -35,8 +38,9 @@ async fn hints_that_wait_ring_until_their_function_reads_them() {
                 stack.aws.set_mappings(function, false).await;
             }
             for _ in 0..MESSAGES {
-                // No function knows this hint, so that reading it does nothing.
-                stack.aws.send(queue, &json!({ "kind": "game_day" })).await;
+                // No function knows this hint, so that reading it does nothing. The job inbox would refuse it.
+                let hint = json!({ "kind": "game_day" });
+                stack.aws.send(queue, if *function == "inbox" { &order } else { &hint }).await;
             }
         }
         let job = stack.submit("step_ms=5").await;
@@ -63,6 +67,26 @@ async fn dead_letters_ring_until_they_are_sent_back() {
         page.heals(&stack, &[]).await;
     })
     .await;
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn an_order_that_is_refused_rings_until_nobody_wants_it() {
+    let stack = Stack::open().await;
+    let page = page("job-inbox-refused", "JobInboxRefusedAlarm");
+    page.is_quiet(&stack).await;
+    drill(&stack, async {
+        stack.aws.send("JobInboxUrl", &json!({ "operation": "game_day", "body": {} })).await;
+        page.rings(&stack).await;
+        page.heals(&stack, &[]).await;
+    })
+    .await;
+    let (_, listed) = stack.get("/api/v1/errors?type=validation").await;
+    let errors = listed["errors"].as_array().expect("a list").iter();
+    for error in errors.filter(|error| error["cause"] == "message_refused") {
+        let (status, answer) = stack.post("/api/v1/errors/dismiss", &json!({ "errorId": error["id"] })).await;
+        assert_eq!(status, 200, "{answer}");
+    }
     stack.assert_queues_empty().await;
 }
 
