@@ -21,7 +21,11 @@ RESOURCES = {
     "AWS::CloudWatch::Alarm": {"StreamAgeAlarm": ALARM},
     "AWS::Lambda::EventSourceMapping": {"FanoutStream": "0b1c2d3e-0000-4000-8000-000000000001"},
     "AWS::Events::Rule": {"CleanupEveryMinute": "reelhook-CleanupEveryMinute-1ABC"},
-    "AWS::SQS::Queue": {"DeadLetters": "https://sqs.example/dead", "Failures": "https://sqs.example/failures"},
+    "AWS::SQS::Queue": {
+        "DeadLetters": "https://sqs.example/dead",
+        "Failures": "https://sqs.example/failures",
+        "JobInboxRefused": "https://sqs.example/refused",
+    },
 }
 
 
@@ -39,7 +43,7 @@ class Aws:
         self.topic = {"TopicArn": TOPIC, "SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}
         self.alarm = {"StateValue": "OK", "ActionsEnabled": True}
         self.source, self.rule = "Enabled", "ENABLED"
-        self.waiting = {"https://sqs.example/dead": 0, "https://sqs.example/failures": 0}
+        self.waiting = dict.fromkeys(RESOURCES["AWS::SQS::Queue"].values(), 0)
         self.detection = ["DETECTION_IN_PROGRESS", "DETECTION_COMPLETE"]
         self.drifts = []
 
@@ -215,11 +219,13 @@ class Doctor(unittest.TestCase):
         self.aws.source, self.aws.rule = "Enabled", "DISABLED"
         self.mends("CleanupEveryMinute .`aws events enable-rule --name reelhook-CleanupEveryMinute-1ABC`")
 
-    def test_dead_letters_and_unreadable_records(self):
+    def test_dead_letters_unreadable_records_and_refused_messages(self):
         self.aws.waiting["https://sqs.example/dead"] = 3
         self.mends("3 dead letters: .*`cargo xtask redrive --aws-stack reelhook`")
-        self.aws.waiting = {"https://sqs.example/dead": 0, "https://sqs.example/failures": 2}
+        self.aws.waiting |= {"https://sqs.example/dead": 0, "https://sqs.example/failures": 2}
         self.mends("2 notes about unreadable stream records")
+        self.aws.waiting |= {"https://sqs.example/failures": 0, "https://sqs.example/refused": 1}
+        self.mends("1 refused messages of the job inbox: docs/runbook/job-inbox-refused.md")
 
     def test_drift_names_what_was_changed(self):
         difference = {"PropertyPath": "/Timeout", "ExpectedValue": "15", "ActualValue": "3", "DifferenceType": "NOT_EQUAL"}

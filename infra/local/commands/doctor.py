@@ -203,10 +203,13 @@ def backlog(deployment):
     name, depths = deployment.stack.name, queues.depths(deployment.stack)
     dead = depths.get("DeadLetters", {}).get("waiting", 0)
     failures = depths.get("Failures", {}).get("waiting", 0)
+    refused = depths.get("JobInboxRefused", {}).get("waiting", 0)
     if dead:
         yield "mend", f"{dead} dead letters: mend what crashed their function, then `cargo xtask redrive --aws-stack {name}`"
     if failures:
         yield "mend", f"{failures} notes about unreadable stream records: docs/operations.md, Records that could not be processed"
+    if refused:
+        yield "mend", f"{refused} refused messages of the job inbox: docs/runbook/job-inbox-refused.md"
     if not dead and not failures:
         yield "ok", "no dead letters, and no unreadable stream records"
 
