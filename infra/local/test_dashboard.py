@@ -16,8 +16,8 @@ from commands.template import Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|([^|]+)\|", re.MULTILINE)
-# Made by filters of log groups; its alarm is in template.yaml.
-OF_FILTERS = {"FailedRuns"}
+# Made by filters of log groups; their alarms are in template.yaml.
+OF_FILTERS = {"FailedRuns", "UnreadSettings"}
 
 
 def source(path):
@@ -104,6 +104,19 @@ class Metrics(unittest.TestCase):
 
     def test_each_metric_is_emitted(self):
         self.assertEqual(emitted() - {"ALL"}, set(declared()))
+
+    def test_each_metric_that_a_filter_makes_or_an_alarm_reads_is_in_the_document(self):
+        own, made, read = {"Fn::Sub": "Reelhook/${AWS::StackName}"}, set(), set()
+        for resource in Template.load(ROOT / "template.yaml").resources().values():
+            properties = resource.get("Properties", {})
+            if resource["Type"] == "AWS::Logs::MetricFilter":
+                made |= {one["MetricName"] for one in properties["MetricTransformations"]}
+            if resource["Type"] == "AWS::CloudWatch::Alarm" and properties["Namespace"] == own:
+                read.add(properties["MetricName"])
+        self.assertEqual(made, OF_FILTERS)
+        for name in made:
+            self.assertIn(f"`{name}`", source("docs/metrics.md"))
+        self.assertLessEqual(read, OF_FILTERS | set(listed()))
 
     def test_the_document_about_cost_has_their_number_and_price(self):
         written = source("docs/cost.md")

@@ -27,7 +27,7 @@ START = re.compile(
 CRATES = set(TEMPLATE.functions().values())
 BLOCK = re.compile(r"<!-- run: ([\w-]+) -->\n```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Fields that Lambda and Insights write, and those of the access log.
-FOREIGN = {"type", "level", "message", "record.status", "record.errorType", "span.request_id"}
+FOREIGN = {"type", "level", "message", "record.status", "record.errorType", "span.request_id", "span.trace_id"}
 
 
 def alarms():

@@ -13,7 +13,7 @@ from commands import items
 from commands.cloud import Problem
 from commands.story import lines, tables
 from commands.story.entries import trace_of
-from mends import functions
+from mends import metrics
 
 RECORDINGS = pathlib.Path(__file__).resolve().parents[2] / "tests" / "upgrade"
 TABLES = ["Jobs", "JobEvents", "Deliveries", "Projects", "Clips"]
@@ -162,7 +162,7 @@ class Packed(unittest.TestCase):
 
     def test_lines_that_no_table_has_are_missed(self):
         told = Stack(Jobs=[a_job()]).story(JOB)
-        self.assertEqual(told["missing"], ["its log has 4 lines, of which 1 are in the tables: rows are kept for 30 days, and fanout may be behind"])
+        self.assertEqual(told["missing"], ["its log has 4 lines, of which 1 are in the tables: rows are kept for LogDays, and fanout may be behind"])
 
     def test_a_dead_receiver_is_told_with_each_attempt(self):
         digits = DELIVERY.replace("-", "")
@@ -204,7 +204,7 @@ class Packed(unittest.TestCase):
         named = f"{NOON + 9000}.{DELIVERY.replace('-', '')}"
         row = {"pk": {"S": f"events#{JOB}"}, "sk": {"S": "9.2"}, "place": {"S": named}, "body": body(2, event)}
         told = Stack(Jobs=[a_job(log=[0, 0, 0, 1, 8, 0])], Deliveries=[row]).story(JOB)
-        self.assertEqual(told["missing"], ["1 delivery that its events name: rows are kept for 30 days, and fanout may be behind"])
+        self.assertEqual(told["missing"], ["1 delivery that its events name: rows are kept for DeliveryDays, and fanout may be behind"])
 
     def test_an_id_of_nothing_is_a_problem(self):
         with self.assertRaisesRegex(Problem, "no job, project or clip job `job_2`"):
@@ -219,7 +219,7 @@ def printed(second, function, run, **fields):
 
 class Lines(unittest.TestCase):
     def written(self):
-        failed = functions.failure("2024-01-01T12:00:04.000Z", "run-2", 700)
+        failed = metrics.report("run-2", True, 700)
         return [
             printed(1, "GenerateFunction", "run-1", level="INFO", message="accepted a job", job_id=JOB, trace_id=TRACE, span={"name": "request", "request_id": "req-1"}),
             printed(1, "GenerateFunction", "run-1", level="INFO", message="a caller", audit=True, source_ip="192.0.2.1", job_id=JOB),

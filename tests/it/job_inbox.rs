@@ -40,7 +40,7 @@ async fn job_of(stack: &Stack, order: &str) -> String {
 }
 
 /// The active error about refusals of `generate` whose last one has this reason.
-async fn refusal(stack: &Stack, reason: &str) -> Option<Value> {
+pub async fn refusal(stack: &Stack, reason: &str) -> Option<Value> {
     let (_, answer) = stack.get("/api/v1/errors?type=validation").await;
     let errors = answer["errors"].as_array().expect("a list").clone();
     errors.into_iter().find(|error| {
@@ -50,7 +50,7 @@ async fn refusal(stack: &Stack, reason: &str) -> Option<Value> {
     })
 }
 
-async fn dismiss(stack: &Stack, error: &Value) {
+pub async fn dismiss(stack: &Stack, error: &Value) {
     let (status, answer) = stack.post("/api/v1/errors/dismiss", &json!({ "errorId": error["id"] })).await;
     assert_eq!(status, 200, "{answer}");
 }

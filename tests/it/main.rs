@@ -11,6 +11,7 @@ mod clients;
 mod clips;
 mod control;
 mod cost;
+mod daily_limits;
 mod deliveries;
 mod description;
 mod destinations;

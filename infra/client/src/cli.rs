@@ -187,6 +187,22 @@ mod tests {
         }
     }
 
+    /// A value of an argument goes to all arguments with its id, the global ones among them.
+    fn check_ids(command: &clap::Command, global: &[clap::Id]) {
+        let own: Vec<&clap::Arg> = command.get_arguments().collect();
+        for argument in &own {
+            assert!(!global.contains(argument.get_id()), "{} {}", command.get_name(), argument.get_id());
+        }
+        let added = own.iter().filter(|argument| argument.is_global_set()).map(|argument| argument.get_id());
+        let global: Vec<clap::Id> = global.iter().chain(added).cloned().collect();
+        command.get_subcommands().for_each(|below| check_ids(below, &global));
+    }
+
+    #[test]
+    fn no_command_has_an_argument_with_the_id_of_a_global_one() {
+        check_ids(&Cli::command(), &[]);
+    }
+
     #[test]
     fn the_examples_of_the_help_are_commands() {
         for command in all(&Cli::command()).into_iter().skip(1) {

@@ -93,6 +93,9 @@ pub struct Refusal {
     request_id: Option<String>,
 }
 
+/// The code of a caller who has made as many jobs as it may make in a day. The next attempt may succeed after midnight.
+const DAILY_LIMIT: &str = "daily_limit";
+
 impl Refusal {
     /// Reads the body of an error, in the form of any family.
     pub fn read(status: u16, body: &Value) -> Self {
@@ -111,9 +114,9 @@ impl Refusal {
         Self { status, sentence, code: text("code"), request_id: text("request_id") }
     }
 
-    /// Whether the same request may succeed later.
+    /// Whether the same request may succeed within minutes.
     pub fn is_ours(&self) -> bool {
-        self.status == 429 || self.status >= 500
+        (self.status == 429 && self.code.as_deref() != Some(DAILY_LIMIT)) || self.status >= 500
     }
 }
 
@@ -167,13 +170,15 @@ mod tests {
             Failure::Local(anyhow::anyhow!("x")),
             Failure::Usage(String::new()),
             refused(404),
+            Failure::Refused(Refusal::read(429, &json!({ "code": "daily_limit" }))),
+            refused(429),
             refused(503),
             Failure::Unavailable(String::new()),
             Failure::Ended(String::new()),
             Failure::Unfinished(String::new()),
             Failure::Interrupted,
         ];
-        assert_eq!(all.each_ref().map(Failure::code), [0, 1, 2, 3, 4, 4, 5, 6, 130]);
+        assert_eq!(all.each_ref().map(Failure::code), [0, 1, 2, 3, 3, 4, 4, 4, 5, 6, 130]);
         for code in all.iter().map(Failure::code) {
             assert!(EXIT_CODES.lines().any(|line| line.trim().starts_with(&format!("{code} "))), "{code}");
         }

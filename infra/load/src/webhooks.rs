@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, ensure};
 use reelhook_app::Url;
 use reelhook_app::outbox::messages::DeliveryMessage;
+use reelhook_app::retention::Days;
 use reelhook_app::webhooks::endpoints::endpoint_id;
 use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::wire::StreamGankEnvelope;
@@ -73,13 +74,14 @@ impl Webhooks {
     fn delivery_item(&self, number: u64) -> Option<Value> {
         let delivery: Delivery = serde_json::from_value(self.delivery(number)).ok()?;
         let (form, shards) = (StoredForm::Compressed, EndedShards::default());
-        Some(stored(&delivery_item(&delivery, WRITE_ID, form, shards)))
+        Some(stored(&delivery_item(&delivery, WRITE_ID, form, shards, Days::MONTH)))
     }
 
     fn event_item(&self, job: &str, number: &str) -> Option<Value> {
         let event = serde_json::from_value(self.event(&format!("{job}.{number}"), job).ok()?).ok()?;
         // The dispatcher does not read which deliveries it names.
-        event_items(&event, &[DeliveryId(Uuid::nil())], EndedShards::default()).first().map(stored)
+        let named = [DeliveryId(Uuid::nil())];
+        event_items(&event, &named, EndedShards::default(), Days::MONTH).first().map(stored)
     }
 
     /// A due delivery without attempts.

@@ -180,7 +180,8 @@ def is_about(error, ids):
 
 
 def lookups(tables_of, owner, ids, callers):
-    """Rows of Counters by which something of an owner is found: requests, ids of tasks, idempotency records, rates."""
+    """Rows of Counters by which something of an owner is found: requests, ids of tasks, idempotency records, rates, and what
+    they made on a day."""
     requests, made = f"clip-request#owner:{owner}#", f"made#owner:{owner}"
     keys = tuple(f"key#{caller}#" for caller in callers if caller)
     for item in tables.scan(tables_of["Counters"]):

@@ -38,12 +38,13 @@ def release(deployment, shift, file):
     if chosen is None:
         raise Problem("a release that shifts gradually needs alarms that stop it: deploy with Alarms=few or Alarms=each")
     template, root = deployment.stack.template, deployment.root
-    there = Values(template, deployment.parameters).has
-    digests = {one: digest(root, template, one, deployment.parameters) for one in shifted(template) if there(one)}
+    values = Values(template, deployment.parameters)
+    existing = {logical for logical in template.functions() if values.exists(template.resources()[logical])}
+    digests = {logical: digest(root, template, logical, values) for logical in shifted(template) if logical in existing}
     data = gradual(template, digests, shift, chosen, deployment.stack.of_type("AWS::CloudWatch::Alarm"))
     path = pathlib.Path(file)
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
-    others = sorted(one for one in set(template.functions()) - set(digests) if there(one))
+    others = sorted(existing - set(digests))
     say(f"ok    {len(digests)} functions shift by {shift}; {', '.join(others)} change at once (docs/deployment.md)")
     return {"template": str(path), "deploy": f"{deployment.command()} --template-file {path.name}", "functions": sorted(digests)}
 
@@ -85,13 +86,12 @@ def gradual(template, digests, shift, alarms, deployed_alarms):
     return data
 
 
-def digest(root, template, logical, parameters):
+def digest(root, template, logical, values):
     """A digest of a function's code and configuration. Lambda publishes a version only if one of them has changed, and
     CloudFormation takes it for a failure if it does not."""
     bootstrap = pathlib.Path(root) / "target" / "lambda" / template.functions()[logical] / "bootstrap"
     if not bootstrap.is_file():
         raise Problem(f"{bootstrap.relative_to(root)} does not exist: run `cargo xtask package` first")
-    values = Values(template, parameters)
     properties = template.resources()[logical]["Properties"]
     snapshot = {name: part for name, part in properties.items() if name not in NOT_IN_VERSIONS}
     configuration = [values.of(template.data["Globals"]["Function"]), values.of(snapshot)]
@@ -104,12 +104,6 @@ class Values:
 
     def __init__(self, template, parameters):
         self.conditions, self.parameters = template.data.get("Conditions", {}), parameters
-        self.resources = template.resources()
-
-    def has(self, logical):
-        """Whether a stack with these values has a resource."""
-        condition = self.resources[logical].get("Condition")
-        return condition is None or self.holds({"Condition": condition})
 
     def of(self, node):
         if isinstance(node, list):
@@ -133,6 +127,10 @@ class Values:
 
     def filled(self, text):
         return re.sub(r"\$\{(\w+)\}", lambda found: self.parameters.get(found[1], found[0]), text)
+
+    def exists(self, resource):
+        """Whether the stack has a resource with these parameters."""
+        return "Condition" not in resource or self.holds({"Condition": resource["Condition"]})
 
     def holds(self, expression):
         """Whether a condition holds."""

@@ -7,6 +7,7 @@ import socketserver
 import threading
 from datetime import datetime, timezone
 
+from mends.metrics import report
 from mends.ministack import cloudformation, iam, lambda_runtime, lambda_svc, ministack_app
 
 # Variables that functions inherit from the emulator; INSTANCE_MARKER lets `cargo xtask down` find leftover processes.
@@ -116,12 +117,6 @@ def loopback_counts_as_tls():
     ministack_app.pin_request_origin = pin_request_origin
 
 
-def failure(at, request_id, duration_ms):
-    """The line about a run that failed, in the form of AWS Lambda Telemetry API, "platform.report"."""
-    record = {"requestId": request_id, "status": "error", "metrics": {"durationMs": duration_ms}}
-    return json.dumps({"time": at, "type": "platform.report", "record": record})
-
-
 def log_to_file(path):
     """Also appends the output of functions to the file at `path`, one JSON object `{at, function, request_id, line}` per
     line: a file is easy to follow, and remains when the emulator has stopped. A run that failed adds the line that Lambda
@@ -141,7 +136,7 @@ def log_to_file(path):
         at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with lock:
             function = names.get(name) or logical_id(name)
-            for line in [*log_text.splitlines(), *([failure(at, request_id, duration_ms)] if error else [])]:
+            for line in [*log_text.splitlines(), *([report(request_id, error, duration_ms)] if error else [])]:
                 written = {"at": at, "function": function, "request_id": request_id, "line": line}
                 log.write(json.dumps(written, ensure_ascii=False) + "\n")
         return emit(func, request_id, log_text, error, duration_ms, **kw)

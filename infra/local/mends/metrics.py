@@ -82,7 +82,7 @@ def metrics_of_logs():
 
 
 def report(request_id, error, duration_ms):
-    """Lambda's own line about a run."""
+    """Lambda's own line about a run, in the form of AWS Lambda Telemetry API, "platform.report"."""
     record = {"requestId": request_id, "metrics": {"durationMs": duration_ms}, "status": "error" if error else "success"}
     time_text = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps({"time": time_text, "type": "platform.report", "record": record})

@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod owner;
+pub mod story;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -17,8 +18,6 @@ use crate::stack::Stack;
 use crate::visible;
 use crate::workspace::Workspace;
 use crate::{interrupt, setup, ui, up};
-
-pub mod story;
 
 /// Additional help for `cargo xtask edge`.
 pub const EDGE: &str = "\

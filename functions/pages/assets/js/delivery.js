@@ -94,7 +94,7 @@ function drawPayload(payload) {
   const text = payload && JSON.stringify(payload.data, null, 2);
   part($("payload-copy"), text, () => text && copyButton(() => text, "the payload"));
   part($("payload"), text, () => {
-    if (!text) return empty("No longer stored", "Events are stored for 30 days.");
+    if (!text) return empty("No longer stored", "Events are stored for a month, or for as long as the operator says.");
     return el("pre", { class: "scroll code", tabIndex: 0, role: "group", "aria-label": "The event's data" }, text);
   });
 }
@@ -124,7 +124,7 @@ function missing() {
   show($("actions"));
   setText($("title"), "Delivery not found");
   document.title = "Delivery not found · Reelhook";
-  show($("failed-load"), el("div", { class: "card" }, empty("Delivery not found", "Deliveries are stored for 30 days. It may be older, or the address is wrong.", el("a", { class: "btn", href: "/webhooks/deliveries" }, "Back to the deliveries"))));
+  show($("failed-load"), el("div", { class: "card" }, empty("Delivery not found", "Deliveries are stored for a month, or for as long as the operator says. It may be older, or the address is wrong.", el("a", { class: "btn", href: "/webhooks/deliveries" }, "Back to the deliveries"))));
   if (held) refocus($("failed-load"));
 }
 

@@ -96,7 +96,7 @@ async function loadDetails(deliveries) {
 
 function draw() {
   const shown = problemsOnly ? told.filter(isProblem) : told;
-  const nothing = problemsOnly ? empty("No problems", "Nothing here went wrong.") : empty("Nothing is known", "Logs and deliveries are stored for 30 days. It may be older, or the address is wrong.");
+  const nothing = problemsOnly ? empty("No problems", "Nothing here went wrong.") : empty("Nothing is known", "Logs and deliveries are stored for a month, or for as long as the operator says. It may be older, or the address is wrong.");
   show($("story-state"), !shown.length && nothing, missing.map((what) => el("p", { class: "note warn" }, "Missing: ", what)));
   keyed($("story"), shown, (entry) => entry.key, ({ at, source, level, text, href }) =>
     el("li", { class: level }, clock(at), el("span", { class: "level" }, source), el("span", { class: "grow" }, href ? el("a", { href }, text) : text)),

@@ -158,7 +158,7 @@ impl Api {
                         Ok(body) => {
                             let refusal = Refusal::read(status, &body);
                             // The limits of calls are checked before anything happens.
-                            let may_repeat = status == 429 || (refusal.is_ours() && call.is_repeatable);
+                            let may_repeat = refusal.is_ours() && (status == 429 || call.is_repeatable);
                             match may_repeat {
                                 true => (Failure::Refused(refusal), named),
                                 false => return Err(Failure::Refused(refusal)),

@@ -43,7 +43,8 @@ pub enum Command {
     /// Register an endpoint. Its first webhook is a test
     Add {
         /// URL that gets the webhooks; https, or http where the stack allows it
-        url: String,
+        #[arg(value_name = "URL")]
+        target: String,
         #[command(flatten)]
         fields: Fields,
         /// File with a secret of yours, `whsec_…`; without it one is made
@@ -57,9 +58,9 @@ pub enum Command {
     Update {
         /// Id or name of the endpoint
         id: Id,
-        /// Another URL
-        #[arg(long)]
-        url: Option<String>,
+        /// Another URL that gets the webhooks
+        #[arg(long, value_name = "URL")]
+        target: Option<String>,
         #[command(flatten)]
         fields: Fields,
     },
@@ -147,9 +148,9 @@ pub async fn run(api: &Api, output: &Output, command: &Command) -> Result<(), Fa
             let answer = api.get(of(id, "")).await?;
             output.result(&answer, || described(&answer["endpoint"]))
         }
-        Command::Add { url, fields, secret_file, idempotency_key } => {
+        Command::Add { target, fields, secret_file, idempotency_key } => {
             let mut body = fields.members();
-            body.insert("url".to_owned(), json!(url));
+            body.insert("url".to_owned(), json!(target));
             if let Some(secret) = secret(secret_file.as_ref())? {
                 body.insert("secret".to_owned(), json!(secret));
             }
@@ -162,10 +163,10 @@ pub async fn run(api: &Api, output: &Output, command: &Command) -> Result<(), Fa
                 lines
             })
         }
-        Command::Update { id, url, fields } => {
+        Command::Update { id, target, fields } => {
             let mut body = fields.members();
-            if let Some(url) = url {
-                body.insert("url".to_owned(), json!(url));
+            if let Some(target) = target {
+                body.insert("url".to_owned(), json!(target));
             }
             if body.is_empty() {
                 return Err(Failure::Usage("nothing to change: name a member, or use --set".to_owned()));

@@ -32,7 +32,7 @@ pub struct Options {
     /// Id of a delivery
     #[arg(required_unless_present = "from", conflicts_with_all = ["from", "to", "endpoint", "event", "statuses", "dry_run"])]
     delivery: Option<Id>,
-    /// All since then: how long ago, such as 6h, or a time such as 2026-11-22T04:00:00Z; 30 days at most
+    /// All since then: how long ago, such as 6h, or a time such as 2026-11-22T04:00:00Z; as long as deliveries are kept
     #[arg(long, value_name = "TIME")]
     from: Option<Moment>,
     /// Until then, by default now

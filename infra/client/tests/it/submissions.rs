@@ -104,6 +104,18 @@ fn an_answer_that_may_be_lost_is_asked_for_again_with_the_same_key() {
 }
 
 #[test]
+fn a_limit_that_lasts_until_midnight_is_said_at_once() {
+    let sentence = "This key or owner may make 5 jobs a day, and has made them; more may be made after midnight UTC";
+    let full = json!({ "error": sentence, "code": "daily_limit", "retryAfter": 43_200 });
+    let full = Reply::json(429, &full).with("Retry-After", "43200");
+    let server = Server::scripted(vec![("POST /api/generate", vec![full])]);
+    let arguments = ["submit", "job", "--country", "US", "--platform", "netflix", "--genre", "Horror"];
+    let ended = Place::new().run(&server.url, &arguments);
+    assert_eq!((ended.code, server.lines().len()), (3, 1), "{ended:?}");
+    assert!(ended.err.contains("5 jobs a day") && ended.err.contains("(daily_limit)"), "{}", ended.err);
+}
+
+#[test]
 fn a_command_that_may_have_been_done_is_not_repeated() {
     let failed = Reply::json(502, &json!({ "message": "Bad gateway" }));
     let server = Server::scripted(vec![("DELETE /api/webhooks/endpoints/ep_1", vec![failed])]);

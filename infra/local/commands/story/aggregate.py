@@ -107,7 +107,7 @@ class Aggregate:
         expected, found = sum(tally[:4]) if isinstance(tally, list) else 0, len(self.lines)
         if found >= expected:
             return []
-        reason = "rows are kept for 30 days, and fanout may be behind"
+        reason = "rows are kept for LogDays, and fanout may be behind"
         if self.body.get("deleted_at"):
             reason = "the others were removed when it was deleted"
         return [f"its log has {plural(expected, 'line')}, of which {found} are in the tables: {reason}"]

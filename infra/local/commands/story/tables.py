@@ -46,7 +46,7 @@ class Tables:
         found = [self.query("Deliveries", {"pk": f"delivery#{one}"}) for one in ids[:MOST_DELIVERIES]]
         gone = sum(not any(row["sk"] == "delivery" for row in rows) for rows in found)
         if gone:
-            self.missing.append(f"{plural(gone, 'delivery', 'deliveries')} that its events name: rows are kept for 30 days, and fanout may be behind")
+            self.missing.append(f"{plural(gone, 'delivery', 'deliveries')} that its events name: rows are kept for DeliveryDays, and fanout may be behind")
             found = [rows for rows in found if any(row["sk"] == "delivery" for row in rows)]
         # What only names deliveries has its event elsewhere, and so do deliveries of version 0.2.
         known = {row["body"]["id"] for row in events if isinstance(row.get("body"), dict)}
@@ -60,7 +60,7 @@ class Tables:
         rows = self.query("Deliveries", {"pk": f"delivery#{identifier}"})
         own = [row for row in rows if row["sk"] == "delivery"]
         if not own:
-            raise Problem(f"there is no delivery `{identifier}`: deliveries are kept for 30 days")
+            raise Problem(f"there is no delivery `{identifier}`: they are kept for DeliveryDays")
         return self.event(own[0]["body"]["event_id"]), rows
 
     def event(self, identifier):

@@ -295,6 +295,7 @@ mod tests {
             at: Timestamp::EPOCH,
             data: Value::Null.into(),
             callback: None,
+            submitted_at: None,
         };
         for (kept, days) in [("1", 35), ("30", 35), ("31", 36), ("365", 370)] {
             let item = &event_items(&event, &[], EndedShards::default(), kept.parse().unwrap())[0];

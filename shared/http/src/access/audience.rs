@@ -164,6 +164,7 @@ mod tests {
         "GET /api/v1/errors/stream",
         "GET /api/v1/errors/{id}",
         "GET /api/v1/files/uploads/{name}",
+        "GET /api/v1/metrics",
         "GET /api/webhooks/deliveries",
         "GET /api/webhooks/deliveries/{id}",
         "GET /api/webhooks/endpoints",
