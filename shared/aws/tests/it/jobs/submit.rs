@@ -138,7 +138,7 @@ async fn a_transaction_whose_first_attempt_is_still_under_way_is_busy() {
 
 fn rows() -> Vec<SlotRow> {
     let start = Slots::from(Admission { version: 4, ..Admission::default() });
-    start.take(&[waiting().next_slot()], NOON, Timestamp(NOON.millis() + 1000), 3, 0).unwrap()
+    start.take(&[waiting().next_slot()], NOON, Timestamp(NOON.millis() + 1000), 3, 0).unwrap().rows
 }
 
 #[tokio::test]
