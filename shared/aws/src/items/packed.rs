@@ -109,21 +109,10 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
     item
 }
 
-/// The attribute `body` of an item that is no aggregate, compressed.
-pub(crate) fn packed<F: Serialize>(form: &F) -> AttributeValue {
-    b(deflate(OF_AGGREGATES, &serde_json::to_vec(form).expect("our own types are JSON")))
-}
-
-/// Reads an item that is no aggregate, whose body is compressed or a text.
-///
-/// # Errors
-/// [`StoreError::Unreadable`].
-pub(crate) fn read_packed<F: DeserializeOwned>(operation: &'static str, item: &Item) -> Result<F, StoreError> {
-    match item.get("body") {
-        Some(AttributeValue::B(body)) => parsed(body.as_ref())
-            .map_err(|reason| StoreError::Unreadable { operation, reason: format!("attribute `body`: {reason}") }),
-        _ => read(operation, item, "body"),
-    }
+/// The attribute `body` of a row that is no aggregate.
+pub(crate) fn body_of_row<F: Serialize>(form: &F) -> AttributeValue {
+    let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");
+    b(deflate(OF_AGGREGATES, &text))
 }
 
 /// The attribute `body` of an event or a delivery.

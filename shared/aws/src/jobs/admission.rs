@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::batch::get_all;
 use crate::conditional::failed_put;
-use crate::items::packed::{packed, read_packed};
+use crate::items::packed::{body_of_row, read_item};
 use crate::items::{Item, SCHEMA, json, n, read, s};
 use crate::jobs::counters::{ALONE, CounterTable};
 use crate::retry::RetryClock;
@@ -65,7 +65,7 @@ fn row_item(number: usize, row: &Admission, write_id: &str) -> Item {
     let mut item = versioned_item(&admission_pk(number), row.version, row, write_id);
     // Functions of versions before 0.3 read a text, and would take the slots in use for free ones.
     if row.has_numbers() {
-        item.insert("body".to_owned(), packed(row));
+        item.insert("body".to_owned(), body_of_row(row));
     }
     item
 }
@@ -75,7 +75,7 @@ fn row_item(number: usize, row: &Admission, write_id: &str) -> Item {
 /// # Errors
 /// [`StoreError::Unreadable`].
 pub fn read_row(operation: &'static str, item: &Item) -> Result<Admission, StoreError> {
-    read_packed(operation, item)
+    read_item(operation, item).map(|(row, _)| row)
 }
 
 /// The first row of the slots of runs as it is stored.
