@@ -85,10 +85,10 @@ impl Row {
         units(self.bytes(), 1024)
     }
 
-    /// Takes the units of a consistent read of it, if they are there.
-    pub fn read(&mut self, now: Micros) -> bool {
+    /// Takes the units of a read of it, if they are there; half of them if it may be a moment old.
+    pub fn read(&mut self, now: Micros, is_consistent: bool) -> bool {
         let read = units(self.bytes(), 4096);
-        self.reads.take(now, read)
+        self.reads.take(now, if is_consistent { read } else { read / 2.0 })
     }
 
     fn bytes(&self) -> i64 {
@@ -130,6 +130,6 @@ mod tests {
         assert!((row(1).units() - 2.0).abs() < 0.1 && (row(1_875).units() - 2.0).abs() < 0.1);
         assert!((Row { used: 5, granted: 5, ..Row::new(5) }.units() - 1.0).abs() < 0.1);
         let mut row = row(1_875);
-        assert_eq!((0..4_000).filter(|_| row.read(0)).count(), 3_000, "a read is one unit");
+        assert_eq!((0..4_000).filter(|_| row.read(0, true)).count(), 3_000, "a read is one unit");
     }
 }

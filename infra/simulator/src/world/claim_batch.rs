@@ -29,7 +29,7 @@ impl World {
     /// Goes on with a launcher.
     pub(super) fn claim_batch(&mut self, launcher: usize) {
         match self.launchers.of(launcher).stage {
-            Stage::Admit => self.read_rows(launcher),
+            Stage::Admit => self.draw_row(launcher),
             Stage::Heads => self.look(launcher),
             Stage::Load => self.load_jobs(launcher),
             Stage::Claim => self.claim_by_row(launcher),
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// Reads all rows, and draws one with free slots.
-    fn read_rows(&mut self, launcher: usize) {
+    fn draw_row(&mut self, launcher: usize) {
         if !self.reads_slots(launcher) {
             return;
         }
@@ -261,6 +261,6 @@ impl World {
         }
         (ended.stage, ended.attempts, ended.began) = (Stage::Admit, 0, now);
         ended.rounds += 1;
-        self.read_rows(launcher);
+        self.draw_row(launcher);
     }
 }

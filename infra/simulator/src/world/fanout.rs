@@ -133,8 +133,8 @@ impl World {
         }
         let now = self.agenda.now();
         let (is_read, version) = match self.design.claims {
-            Claims::OneByOne => (self.read_slots(now), self.admission.item.version),
-            Claims::InBatches => (self.read_rows_at(rows.into_keys(), now), now),
+            Claims::OneByOne => (self.read_slots(now, true), self.admission.item.version),
+            Claims::InBatches => (self.read_rows(rows.into_keys(), now, true), now),
         };
         let took = self.random.about(READ);
         if !is_read {
@@ -155,13 +155,13 @@ impl World {
     }
 
     /// Reads some rows; false if that is throttled.
-    fn read_rows_at(&mut self, rows: impl Iterator<Item = usize>, now: Micros) -> bool {
+    fn read_rows(&mut self, rows: impl Iterator<Item = usize>, now: Micros, is_consistent: bool) -> bool {
         if !self.holds(Limit::AdmissionReads) {
             return true;
         }
         let mut is_read = true;
         for row in rows {
-            is_read &= self.admission.rows[row].read(now);
+            is_read &= self.admission.rows[row].read(now, is_consistent);
         }
         if !is_read {
             self.stops.add(Limit::AdmissionReads);
@@ -205,7 +205,7 @@ impl World {
     }
 
     /// Reads the item or all rows; false if that is throttled.
-    pub(super) fn read_slots(&mut self, now: Micros) -> bool {
+    pub(super) fn read_slots(&mut self, now: Micros, is_consistent: bool) -> bool {
         if !self.holds(Limit::AdmissionReads) {
             return true;
         }
@@ -217,7 +217,7 @@ impl World {
                 }
                 is_read
             }
-            Claims::InBatches => self.read_rows_at(0..self.design.rows, now),
+            Claims::InBatches => self.read_rows(0..self.design.rows, now, is_consistent),
         }
     }
 
@@ -254,7 +254,7 @@ impl World {
             records.iter().for_each(|record| self.freed(record));
         }
         // The first row says whether jobs wait. It is read after others were written.
-        if !is_free || !(is_first || self.read_rows_at(std::iter::once(0), now)) {
+        if !is_free || !(is_first || self.read_rows(std::iter::once(0), now, true)) {
             return false;
         }
         if self.left_at.is_some_and(|at| now - at < WAITED_FOR) {

@@ -84,7 +84,9 @@ impl World {
     /// launcher goes on later, or has ended.
     pub(super) fn reads_slots(&mut self, launcher: usize) -> bool {
         let now = self.agenda.now();
-        let is_read = self.read_slots(now);
+        // Several rows may be a moment old, unless the launcher has found no free slot in them.
+        let is_consistent = self.design.rows == 1 || self.launchers.of(launcher).is_noted;
+        let is_read = self.read_slots(now, is_consistent);
         let reader = self.launchers.of(launcher);
         reader.calls = if is_read { 0 } else { reader.calls + 1 };
         let calls = reader.calls;

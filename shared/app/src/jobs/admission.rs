@@ -28,6 +28,15 @@ pub trait AdmissionStore: Send + Sync {
     /// [`StoreError`].
     async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError>;
 
+    /// The slots as they were a moment ago: enough for a claim, which fails if a row has changed, and cheaper where there are
+    /// many rows. That no slot is free is only known from [`Self::admission`].
+    ///
+    /// # Errors
+    /// As [`Self::admission`].
+    async fn recent_admission(&self) -> Result<Slots, StoreError> {
+        self.admission().await
+    }
+
     /// The rows with these numbers.
     ///
     /// # Errors

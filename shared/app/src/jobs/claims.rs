@@ -123,6 +123,8 @@ impl Search {
 struct Claiming {
     /// Jobs that it claims, at most.
     most: usize,
+    /// Whether the slots are read as they are, and not as they were a moment ago.
+    is_exact: bool,
     /// Whether the slots are read after it was noted that jobs wait.
     is_noted: bool,
 }
@@ -151,7 +153,7 @@ pub(super) async fn claim_some(
 ) -> Result<Vec<Job>, ChangeError> {
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     let mut removed = 0;
-    let mut claiming = Claiming { most: most.min(BATCH), is_noted: false };
+    let mut claiming = Claiming { most: most.min(BATCH), is_exact: false, is_noted: false };
     while retry.attempt().await {
         let mut attempt = try_claim(ports, search, &mut claiming).await?;
         while matches!(attempt, Attempt::Removed) && removed < REMOVED_PAGES {
@@ -198,10 +200,18 @@ async fn try_claim(
     search: &mut Search,
     claiming: &mut Claiming,
 ) -> Result<Attempt, ChangeError> {
-    let slots = followed(ports.starts, ports.clock).await?;
+    let slots = if claiming.is_exact {
+        followed(ports.starts, ports.clock).await?
+    } else {
+        ports.starts.recent_admission().await?
+    };
     let now = ports.clock.now();
     let free: usize = match slots.free(now, ports.max) {
         Ok(free) => free.into_iter().sum(),
+        Err(_) if slots.rows() > 1 && !claiming.is_exact => {
+            claiming.is_exact = true;
+            return Ok(Attempt::Again);
+        }
         Err(reason) => {
             tracing::info!(?reason, running = slots.running(now), "no slot is free, started no job");
             return note(ports, &slots, now, claiming).await;

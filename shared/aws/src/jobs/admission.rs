@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::batch::get_all;
+use crate::batch::{Read, by_name, get_from};
 use crate::conditional::failed_put;
 use crate::items::packed::{body_of_row, read_item};
 use crate::items::{Item, SCHEMA, json, n, read, s};
@@ -32,7 +32,7 @@ impl AdmissionStore for CounterTable {
         let waits = RetryClock::of(self.client());
         let mut retry = waits.retry();
         while retry.attempt().await {
-            let rows = self.rows_at(&(0..self.known_rows()).collect()).await?;
+            let rows = self.rows_at(&(0..self.known_rows()).collect(), true).await?;
             self.know_rows(rows.first().map_or(1, |first: &Admission| first.layout.all()));
             // There may be more rows than were known, or they were being changed.
             if let Ok(slots) = Slots::read(rows) {
@@ -40,6 +40,15 @@ impl AdmissionStore for CounterTable {
             }
         }
         Err(StoreError::Busy { operation: LOAD, source: TornRows.into() })
+    }
+
+    async fn recent_admission(&self) -> Result<Slots, StoreError> {
+        if self.known_rows() > 1
+            && let Ok(slots) = Slots::read(self.rows_at(&(0..self.known_rows()).collect(), false).await?)
+        {
+            return Ok(slots);
+        }
+        self.admission().await
     }
 
     async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
@@ -50,7 +59,7 @@ impl AdmissionStore for CounterTable {
     }
 
     async fn some_rows(&self, numbers: &BTreeSet<usize>) -> Result<Vec<SlotRow>, StoreError> {
-        let rows = self.rows_at(numbers).await?;
+        let rows = self.rows_at(numbers, true).await?;
         Ok(numbers.iter().zip(rows).map(|(number, row)| SlotRow { number: *number, row }).collect())
     }
 }
@@ -85,9 +94,9 @@ pub fn admission_item(admission: &Admission, write_id: &str) -> Item {
 
 impl CounterTable {
     /// Rows of the slots of runs, in the order of their numbers.
-    async fn rows_at(&self, numbers: &BTreeSet<usize>) -> Result<Vec<Admission>, StoreError> {
+    async fn rows_at(&self, numbers: &BTreeSet<usize>, is_consistent: bool) -> Result<Vec<Admission>, StoreError> {
         let items: HashMap<String, Item> = match (numbers.first(), numbers.len()) {
-            (Some(number), 1) => {
+            (Some(number), 1) if is_consistent => {
                 let pk = admission_pk(*number);
                 self.get(LOAD, &pk, ALONE).await?.map(|item| (pk, item)).into_iter().collect()
             }
@@ -95,7 +104,8 @@ impl CounterTable {
                 let key = |number: &usize| [("pk", s(admission_pk(*number))), ("sk", s(ALONE))];
                 let keys =
                     numbers.iter().map(|number| key(number).map(|(name, value)| (name.to_owned(), value)).into());
-                get_all(LOAD, self.client(), self.name(), "pk", &keys.collect::<Vec<Item>>()).await?
+                let read = Read { table: self.name(), attributes: &[], is_consistent, keys: keys.collect() };
+                by_name(get_from(LOAD, self.client(), vec![read]).await?.into_values().flatten(), "pk")
             }
         };
         let row = |number: &usize| {

@@ -377,6 +377,10 @@ impl AdmissionStore for JobTable {
         self.items.counters.admission().await
     }
 
+    async fn recent_admission(&self) -> Result<Slots, StoreError> {
+        self.items.counters.recent_admission().await
+    }
+
     async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
         self.items.counters.save_admission(changed).await
     }

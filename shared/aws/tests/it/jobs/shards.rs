@@ -276,6 +276,18 @@ async fn all_rows_are_read_and_a_claim_writes_the_one_that_it_takes() {
 }
 
 #[tokio::test]
+async fn a_look_at_many_rows_takes_half_a_unit_each_and_one_row_is_read_as_it_is() {
+    for (count, consistent) in [(1, "/ConsistentRead"), (3, "/RequestItems/Counters/ConsistentRead")] {
+        let (jobs, calls) = table(rows(arranged(count)));
+        assert_eq!(jobs.admission().await.unwrap().rows(), count);
+        let before = calls.all().len();
+        assert_eq!(jobs.recent_admission().await.unwrap().rows(), count);
+        let calls = calls.all();
+        assert_eq!((calls.len(), calls[before].at(consistent)), (before + 1, &json!(count == 1)));
+    }
+}
+
+#[tokio::test]
 async fn some_rows_are_read_without_the_others() {
     let (jobs, calls) = table(rows(arranged(9)));
     let some = jobs.some_rows(&[0].into()).await.unwrap();
