@@ -255,6 +255,7 @@ async fn note(
     now: Timestamp,
     claiming: &mut Claiming,
 ) -> Result<Attempt, ChangeError> {
+    claiming.is_exact = true;
     if let Some(note) = slots.leave(now) {
         claiming.is_noted = ports.starts.save_admission(&note).await? == Saved::Done;
         return Ok(Attempt::Again);
