@@ -159,7 +159,7 @@ impl Design {
             partitions: 16 * shards,
             claims: Claims::InBatches,
             // WorkConcurrency: the default, or more.
-            launchers: if is_one { 10 } else { 20 * shards },
+            launchers: if is_one { 10 } else { 25 * shards },
             api: Api { rate, burst, has_reports: false, counts_active: false },
             fanout: Fanout {
                 every_version: false,
@@ -178,7 +178,7 @@ impl Design {
     }
 
     /// Whether no job starts before one that is more than [`ORDER`] older, apart from the delay of the index. What is built reads
-    /// 16 entries of each shard, or 128, claimed ones included: jobs behind those are hidden while other shards show some.
+    /// 32 entries of each shard, or 128, claimed ones included: jobs behind those are hidden while other shards show some.
     pub fn keeps_order(&self) -> bool {
         match self.claims {
             Claims::OneByOne => true,

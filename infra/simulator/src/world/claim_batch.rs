@@ -16,8 +16,10 @@ use crate::limits::Limit;
 const MOST: (i64, u32) = (16, 64);
 /// Attempts at one claim, and the time in which they begin.
 const ATTEMPTS: (u32, Micros) = (20, 5 * SECOND);
+/// Attempts to write a claim of the same jobs.
+const WRITES: u32 = 4;
 /// Jobs of a shard that one claim reads, and how many where many of those are claimed.
-const HEADS: (usize, usize) = (16, 128);
+const HEADS: (usize, usize) = (32, 128);
 /// Read units of that many keys.
 const HEADS_UNITS: (f64, f64) = (0.5, 2.0);
 /// Owners that one claim reads at most, over all shards, and of one shard at least.
@@ -113,13 +115,12 @@ impl World {
         if !self.fairness.is_by_time() {
             heads = self.fairness.turns(heads, wanted, are_all);
             heads.reverse();
-        } else if is_drawn {
+        } else if is_drawn || (self.design.rows > 1 && heads.len() >= HEADS.0) {
+            // Jobs that are near enough to the oldest change places, and stay in their order.
             let oldest = heads[heads.len() - 1].0;
             let first = heads.partition_point(|(rank, _)| *rank > oldest + ORDER);
-            for last in (first + 1..heads.len()).rev() {
-                let place = first + self.random.below(last + 1 - first);
-                heads.swap(place, last);
-            }
+            let by = self.random.below(heads.len() - first);
+            heads[first..].rotate_right(by);
         }
         let wait = self.random.about(QUERY);
         let reader = self.launchers.of(launcher);
@@ -190,13 +191,17 @@ impl World {
         let chosen = std::mem::take(&mut self.launchers.of(launcher).claimed);
         let (row, read_at) = (self.launchers.of(launcher).row, self.launchers.of(launcher).version);
         let are_waiting = chosen.iter().all(|job| self.jobs[*job as usize].state == State::Waiting);
+        let is_one = self.admission.rows.len() == 1;
         let slots = &mut self.admission.rows[row];
         let is_late = slots.changed_at > read_at || now < slots.locked_until;
         let units = 2.0 * slots.units();
         let holds = self.load.limits.hold(Limit::Admission);
         let is_full = self.load.limits.hold(Limit::Slots) && slots.used + chosen.len() as i64 > slots.cap;
-        if !are_waiting || is_full || (holds && is_late) {
+        if !are_waiting || is_full || (holds && is_late && is_one) {
             return self.claim_again(launcher, took);
+        }
+        if holds && is_late {
+            return self.write_again(launcher, chosen, took);
         }
         if holds && !slots.writes.take(now, units) {
             self.stops.add(Limit::Admission);
@@ -221,8 +226,29 @@ impl World {
         if claimer.claimed.is_empty() {
             return self.claim_again(launcher, took);
         }
-        claimer.stage = Stage::Request;
+        (claimer.stage, claimer.writes) = (Stage::Request, 0);
         self.agenda.after(took, Event::Launch(launcher));
+    }
+
+    /// Only the row has changed: the launcher reads the rows again, and claims the same jobs.
+    fn write_again(&mut self, launcher: usize, chosen: Vec<u32>, took: Micros) {
+        let now = self.agenda.now();
+        self.stops.add(Limit::Admission);
+        let row = self.random.below(self.design.rows);
+        let wait = self.random.about(READ);
+        let claimer = self.launchers.of(launcher);
+        claimer.writes += 1;
+        if claimer.writes >= WRITES {
+            claimer.writes = 0;
+            return self.claim_again(launcher, took);
+        }
+        let backoff = self.random.backoff(RETRY.0, RETRY.1, self.launchers.of(launcher).writes - 1);
+        let again = self.launchers.of(launcher);
+        (again.claimed, again.row, again.version) = (chosen, row, now + took + backoff);
+        if !self.read_slots(now, false) {
+            return self.claim_again(launcher, took);
+        }
+        self.agenda.after(took + backoff + wait, Event::Launch(launcher));
     }
 
     fn claim_again(&mut self, launcher: usize, took: Micros) {
@@ -231,8 +257,10 @@ impl World {
         self.stops.add(Limit::Admission);
         let claimer = self.launchers.of(launcher);
         claimer.attempts += 1;
+        claimer.writes = 0;
         claimer.is_drawn = true;
         claimer.stage = Stage::Admit;
+        claimer.claimed.clear();
         if claimer.attempts >= ATTEMPTS.0 || now > claimer.began + ATTEMPTS.1 {
             self.note();
             return self.end_launcher(launcher, false);

@@ -37,6 +37,8 @@ pub struct Launcher {
     /// The row from which it takes slots, and how many.
     pub row: usize,
     pub wanted: i64,
+    /// Attempts to write the present claim that met a changed row.
+    pub writes: u32,
     /// Whether it has met another launcher, and draws jobs from then on.
     pub is_drawn: bool,
     /// Whether it reads further into each shard.
@@ -61,6 +63,7 @@ impl Launcher {
             version: 0,
             row,
             wanted: 0,
+            writes: 0,
             is_drawn: false,
             reads_further: false,
             is_noted: false,

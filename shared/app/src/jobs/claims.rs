@@ -16,12 +16,16 @@ use crate::jobs::store::JobStore;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
-/// Claims in one transaction at most, and how many jobs of a lane a claim reads.
+/// Claims in one transaction at most.
 pub(super) const BATCH: usize = 16;
-/// How many jobs of a lane a claim reads where many of the oldest [`BATCH`] are claimed, which the index does not know.
+/// How many jobs of a lane a claim reads: about as many keys as half a read unit has.
+const LOOK: usize = 32;
+/// How many jobs of a lane a claim reads where many of the oldest [`LOOK`] are claimed, which the index does not know.
 const FURTHER: usize = 128;
 /// Attempts at a claim, or at a note that jobs wait, after conflicts.
 const ATTEMPTS: u32 = 20;
+/// Attempts to write a claim of the same jobs, after others have changed the rows.
+const WRITES: u32 = 4;
 /// The maximum number of pages of hidden jobs that one claim removes.
 const REMOVED_PAGES: usize = 20;
 /// How long after the time limit of a run the lease of its slot expires.
@@ -32,8 +36,10 @@ const SLOT_MARGIN: Duration = Duration::from_secs(300);
 pub enum Claimed {
     /// The jobs and the rows of slots were written.
     Done,
-    /// Another writer changed one of them first.
+    /// Another writer changed one of the jobs first.
     Conflict,
+    /// Another writer changed one of the rows first, and none of the jobs.
+    RowsChanged,
 }
 
 /// Which waiting jobs are read.
@@ -115,7 +121,7 @@ pub(super) struct Search {
 impl Search {
     /// The search of a launcher that has met nothing.
     pub fn new() -> Self {
-        Self { each: BATCH, draw: None, claimed: BTreeSet::new() }
+        Self { each: LOOK, draw: None, claimed: BTreeSet::new() }
     }
 }
 
@@ -138,7 +144,7 @@ pub async fn oldest_ready<S: StartStore + ?Sized>(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<JobId>, StoreError> {
-    let look = Look { now, from: Lane::default(), each: limit.max(BATCH) };
+    let look = Look { now, from: Lane::default(), each: limit.max(LOOK) };
     let mut jobs = store.ready(&look).await?.jobs;
     jobs.sort_by(|a, b| (a.ready_at, &a.job).cmp(&(b.ready_at, &b.job)));
     Ok(jobs.into_iter().take(limit).map(|waiting| waiting.job).collect())
@@ -220,7 +226,10 @@ async fn try_claim(
     let random = number(ports.clock);
     let found = look(ports, &slots, now, Lane::at(random), search).await?;
     let (waiting, all, hides, is_cut) = (found.open.len(), found.all, found.hides, found.is_cut);
-    let turns = ports.shares.turns(found.open, &slots.held(now), ports.max, search.draw);
+    // Where there are many rows and many wait, many launchers look for the oldest jobs at the same time.
+    let is_busy = slots.rows() > 1 && waiting >= LOOK;
+    let draw = search.draw.or(is_busy.then_some(random));
+    let turns = ports.shares.turns(found.open, &slots.held(now), ports.max, draw);
     let all_have_room = turns.jobs.len() + turns.spare.len() == waiting;
     let queue = Queue::of(turns, found.held, all);
     let chosen = choose(ports, &slots, now, &queue, claiming.most.min(free)).await?;
@@ -237,13 +246,31 @@ async fn try_claim(
             (false, true) => note(ports, &slots, now, claiming).await,
         };
     }
+    write(ports, slots, now, &chosen).await
+}
+
+/// Writes a claim. Where there are many rows, releases and other claims often change one that it takes slots from. Then it
+/// takes slots of the rows as they are now, for the same jobs, unless what holds for all rows has changed.
+async fn write(ports: &ClaimPorts<'_>, slots: Slots, now: Timestamp, chosen: &Chosen) -> Result<Attempt, ChangeError> {
     let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
-    let Ok(taken) = slots.take(&chosen.slots, now, lease, ports.max, random) else { return Ok(Attempt::Conflict) };
-    let jobs: Vec<Job> = chosen.jobs.into_iter().zip(taken.slots).map(|(job, slot)| job.granted(slot)).collect();
-    Ok(match ports.starts.claim(&jobs, &taken.rows).await? {
-        Claimed::Done => Attempt::Claimed(jobs),
-        Claimed::Conflict => Attempt::Conflict,
-    })
+    let (revision, mut slots) = (slots.first().revision, slots);
+    let mut retry = Retry::new(ports.clock, WRITES);
+    while retry.attempt().await {
+        if retry.made() > 1 {
+            slots = ports.starts.recent_admission().await?;
+        }
+        let taken = slots.take(&chosen.slots, now, lease, ports.max, number(ports.clock));
+        let Some(taken) = taken.ok().filter(|_| slots.first().revision == revision) else { break };
+        let granted = chosen.jobs.iter().cloned().zip(taken.slots).map(|(job, slot)| job.granted(slot));
+        let jobs: Vec<Job> = granted.collect();
+        match ports.starts.claim(&jobs, &taken.rows).await? {
+            Claimed::Done => return Ok(Attempt::Claimed(jobs)),
+            // In one row the parts of lanes are exact, so its jobs are chosen anew.
+            Claimed::RowsChanged if slots.rows() > 1 => {}
+            Claimed::RowsChanged | Claimed::Conflict => break,
+        }
+    }
+    Ok(Attempt::Conflict)
 }
 
 /// Notes that jobs wait for a slot. One that is freed from now on causes a hint. One that was freed before that is found

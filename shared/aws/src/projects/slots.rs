@@ -42,6 +42,7 @@ impl SceneSlots for ProjectTable {
 
     async fn claim(&self, project: &Project, admission: &Admission) -> Result<Claimed, StoreError> {
         let slots = self.items.counters.slots_put(SCENE_ADMISSION, admission);
-        self.items.claim(std::slice::from_ref(project), vec![slots]).await
+        let claimed = self.items.claim(std::slice::from_ref(project), vec![slots]).await?;
+        Ok(if claimed == Claimed::Done { Claimed::Done } else { Claimed::Conflict })
     }
 }

@@ -229,6 +229,19 @@ impl MemoryJobs {
         state.write_rows(&behind);
     }
 
+    /// Writes a row of slots, like another function.
+    ///
+    /// # Panics
+    /// When the row is not one version on.
+    pub fn write_row(&self, row: &SlotRow) {
+        assert!(self.state().write_rows(std::slice::from_ref(row)), "row {} has changed", row.number);
+    }
+
+    /// Writes the next version of a row of slots, unchanged.
+    pub fn touch_row(&self, number: usize) {
+        self.state().rows[number].version += 1;
+    }
+
     /// Frees slots in whichever rows they are, like fanout.
     pub fn free_slots(&self, slots: &[&str]) {
         let mut state = self.state();

@@ -159,8 +159,11 @@ impl StartStore for MemoryJobs {
         let done = self.faults.check("claim")?;
         let mut state = self.state();
         let fits = |job: &Job| state.jobs.get(&job.id).is_some_and(|stored| stored.version + 1 == job.version);
-        if !jobs.iter().all(fits) || !state.write_rows(rows) {
+        if !jobs.iter().all(fits) {
             return done.answer(Claimed::Conflict);
+        }
+        if !state.write_rows(rows) {
+            return done.answer(Claimed::RowsChanged);
         }
         for job in jobs {
             state.write(job);

@@ -136,16 +136,44 @@ async fn a_run_has_the_number_of_its_slot_and_gives_that_back() {
 }
 
 #[tokio::test]
+async fn a_claim_whose_row_was_changed_takes_slots_of_the_rows_as_they_are_then() {
+    let stack = Stack::with(&[], 30);
+    stack.jobs.arrange_with(2, true);
+    let ids: Vec<JobId> = (0..3).map(|n| stack.submit(n)).collect();
+    start(&stack).await;
+    stack.submit(3);
+    let looks = stack.jobs.faults.calls("ready");
+    let ended = stack.jobs.get(&ids[0]);
+    // Both rows change: one gives a slot back, and the first is written for another reason.
+    stack.jobs.before("claim", move |jobs| {
+        jobs.free_slots(&[&slot_of(&ended)]);
+        let rows = jobs.slots().into_rows();
+        rows.iter().for_each(|row| jobs.touch_row(row.number));
+    });
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(stack.jobs.faults.calls("ready") - looks, 2, "one look, and one that finds nothing more");
+    assert_eq!(stack.jobs.slots().running(NOON), 3);
+    // A pause in between is kept.
+    stack.submit(4);
+    stack.jobs.before("claim", |jobs| {
+        let slots = jobs.slots();
+        jobs.write_row(&slots.with_first(slots.first().pause(true)));
+        jobs.slots().behind().iter().for_each(|row| jobs.write_row(row));
+    });
+    assert_eq!((start(&stack).await, stack.jobs.slots().running(NOON)), (0, 3));
+}
+
+#[tokio::test]
 async fn claimed_jobs_that_no_row_remembers_do_not_block_those_behind_them() {
     let stack = Stack::with(&[], 400);
     stack.jobs.arrange_with(1, true);
-    let claimed: Vec<JobId> = (0..20).map(|n| stack.submit(n)).collect();
+    let claimed: Vec<JobId> = (0..40).map(|n| stack.submit(n)).collect();
     for id in &claimed {
         // As if their slots were not among the newest any more.
         assert!(stack.jobs.apply(id, &Event::Claim, NOON, &stack.policy));
     }
     stack.world.advance_s(1);
-    let waiting = stack.submit(20);
+    let waiting = stack.submit(40);
     assert_eq!(start(&stack).await, 1);
     assert_eq!(requested_jobs(&stack), [waiting]);
 }
