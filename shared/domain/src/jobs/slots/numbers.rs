@@ -298,8 +298,8 @@ mod tests {
         assert_eq!(serde_json::to_string(&numbered).expect("JSON"), stored);
         assert_eq!(serde_json::from_str::<Numbered>(&stored).expect("numbers"), numbered);
         let ranges = Ranges(vec![3..9, 10..11, 200..300]);
-        assert_eq!(Vec::from(ranges.clone()), [3, 6, 1, 1, 189, 100]);
-        assert_eq!(Ranges::from(Vec::from(ranges.clone())), ranges);
+        assert_eq!(Vec::<u64>::from(ranges.clone()), [3, 6, 1, 1, 189, 100]);
+        assert_eq!(Ranges::from(Vec::<u64>::from(ranges.clone())), ranges);
     }
 
     #[test]
