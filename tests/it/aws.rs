@@ -165,7 +165,7 @@ impl Aws {
 
     pub async fn admission(&self) -> Admission {
         let item = self.item("CountersTable", &[("pk", "admission"), ("sk", "-")]).await;
-        item.map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an admission"))
+        item.map(|item| reelhook_aws::jobs::admission::read_row("read slots", &item).expect("an admission"))
             .unwrap_or_default()
     }
 

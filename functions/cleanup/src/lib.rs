@@ -50,6 +50,7 @@ pub struct Deps {
     settings: Settings<WebhookSettings>,
     tables: Vec<String>,
     slot_rows: usize,
+    slot_numbers: bool,
     policies: Policies,
 }
 
@@ -85,6 +86,7 @@ impl Deps {
             work,
             deliveries,
             slot_rows: resources.environment.admission_shards(),
+            slot_numbers: resources.environment.has_numbered_slots(),
             policies: Policies {
                 jobs: resources.environment.policy(),
                 projects: resources.environment.project_policy(),
@@ -126,6 +128,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<CleanupRepo
         },
         removal: RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, clock: &SystemClock, policy: &deps.policies.jobs },
         slot_rows: deps.slot_rows,
+        slot_numbers: deps.slot_numbers,
         counters: &deps.counters,
         recoveries: RecoverPorts {
             store: table,

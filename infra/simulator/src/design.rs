@@ -1,4 +1,4 @@
-//! What a design does for each job, as far as it takes capacity: version 0.2, what is built, and one that is not.
+//! What a design does for each job, as far as it takes capacity: version 0.2, and what is built.
 
 use crate::agenda::{MILLISECOND, Micros, SECOND};
 
@@ -7,10 +7,9 @@ use crate::agenda::{MILLISECOND, Micros, SECOND};
 pub enum Claims {
     /// One after the other, each by a transaction over one admission item and the job.
     OneByOne,
-    /// Up to 16 at once, by a transaction over the jobs and one of several rows, which has the names of its slots (ADR 55).
-    BatchByName,
-    /// Ten at once: tokens of an admission row, and then a conditional put for each job.
-    TenByToken,
+    /// Up to 16 at once, by a transaction over the jobs and one of several rows, which has the numbers of its slots (ADR 55
+    /// and 71).
+    InBatches,
 }
 
 /// A change of a job that is saved.
@@ -67,9 +66,7 @@ pub struct Fanout {
     pub entries: u32,
     /// Messages that name the deliveries of an event.
     pub messages: u32,
-    /// Whether ended jobs are counted by transactions on one row, and not with the slots that they give back.
-    pub counts_by_transaction: bool,
-    /// Shards of that row.
+    /// Shards of the row that counts ended jobs, by transactions.
     pub counters: usize,
     /// Ended jobs of a batch that one transaction counts, at most.
     pub counted_together: u32,
@@ -82,8 +79,10 @@ pub struct Fanout {
 pub struct Design {
     /// Its name in documents.
     pub name: &'static str,
-    /// Shards of the index of active jobs, and admission rows.
+    /// Shards of the index of active jobs.
     pub shards: usize,
+    /// Rows that grant slots.
+    pub rows: usize,
     /// Partitions that the Jobs table has grown to.
     pub partitions: usize,
     /// How runs are claimed.
@@ -119,6 +118,7 @@ impl Design {
         Self {
             name: "0.2",
             shards: 1,
+            rows: 1,
             partitions: 16,
             claims: Claims::OneByOne,
             launchers: 10,
@@ -129,7 +129,6 @@ impl Design {
                 log_rows: 20,
                 entries: 2,
                 messages: 2,
-                counts_by_transaction: true,
                 counters: 1,
                 counted_together: 1,
                 day_shards: 4,
@@ -140,8 +139,9 @@ impl Design {
         }
     }
 
-    /// What is built, with `shards` shards of active jobs and as many rows with the names of slots (ADR 50 to 55), reports at
-    /// a Function URL, and one shard of what has ended.
+    /// What is built (ADR 50 to 71), with `shards` shards of active jobs (`ActiveShards`), and reports at a Function URL. With
+    /// several shards there are four times as many rows of slots and of counters (`AdmissionShards`, `CounterShards`), and a
+    /// quarter as many shards of what has ended (`EndedShards`); the API takes as much as an account may (`ApiRate`).
     pub fn as_built(shards: usize) -> Self {
         let name = match shards {
             1 => "as built, 1",
@@ -149,77 +149,41 @@ impl Design {
             16 => "as built, 16",
             _ => "as built",
         };
+        let (is_one, ended) = (shards == 1, shards.div_ceil(4));
+        let rows = if is_one { 1 } else { 4 * shards };
+        let (rate, burst) = if is_one { (1_000.0, 500.0) } else { (10_000.0, 5_000.0) };
         Self {
             name,
             shards,
+            rows,
             partitions: 16 * shards,
-            claims: Claims::BatchByName,
-            launchers: launchers(shards),
-            api: Api { rate: 1_000.0, burst: 500.0, has_reports: false, counts_active: false },
+            claims: Claims::InBatches,
+            // WorkConcurrency: the default, or more.
+            launchers: if is_one { 10 } else { 25 * shards },
+            api: Api { rate, burst, has_reports: false, counts_active: false },
             fanout: Fanout {
                 every_version: false,
                 parallelization: 2,
                 log_rows: 1,
                 entries: 1,
                 messages: 1,
-                counts_by_transaction: true,
-                counters: 1,
+                counters: rows,
                 counted_together: 32,
-                day_shards: 4,
+                day_shards: 4 * ended,
             },
-            status_shards: 1,
+            status_shards: ended,
             status_of_active: false,
-            executions: if shards == 1 { 1_000 } else { 10_000 },
-        }
-    }
-
-    /// A design that is not built: rows with numbers of slots, and `shards` shards of every index.
-    pub fn tokens(shards: usize) -> Self {
-        let name = match shards {
-            1 => "tokens, 1",
-            4 => "tokens, 4",
-            16 => "tokens, 16",
-            _ => "tokens",
-        };
-        let built = Self::as_built(shards);
-        Self {
-            name,
-            claims: Claims::TenByToken,
-            api: Api { rate: 10_000.0, burst: 5_000.0, ..built.api },
-            fanout: Fanout {
-                parallelization: 1,
-                counts_by_transaction: false,
-                day_shards: shards.max(4),
-                ..built.fanout
-            },
-            status_shards: shards,
-            executions: 10_000,
-            ..built
-        }
-    }
-
-    /// Whether it is one of a version, and not only an idea.
-    pub fn is_built(&self) -> bool {
-        match self.claims {
-            Claims::OneByOne | Claims::BatchByName => true,
-            Claims::TenByToken => false,
+            executions: if is_one { 1_000 } else { 10_000 },
         }
     }
 
     /// Whether no job starts before one that is more than [`ORDER`] older, apart from the delay of the index. What is built reads
-    /// 16 entries of each shard, claimed ones included: jobs behind 16 of those are hidden while other shards show some.
+    /// 32 entries of each shard, or 128, claimed ones included: jobs behind those are hidden while other shards show some.
     pub fn keeps_order(&self) -> bool {
         match self.claims {
-            Claims::OneByOne | Claims::TenByToken => true,
-            Claims::BatchByName => false,
+            Claims::OneByOne => true,
+            Claims::InBatches => false,
         }
-    }
-
-    /// The same with shards of the counters of ended jobs, and of the indexes of what has ended (ADR 62): as many as there can
-    /// be.
-    pub fn ended_in_shards(self) -> Self {
-        let fanout = Fanout { counters: 64, day_shards: 16, ..self.fanout };
-        Self { name: if self.shards == 16 { "ended, 16" } else { "ended" }, fanout, status_shards: 4, ..self }
     }
 
     /// The write units of a change. An entry of an index that moves is two writes.
@@ -231,22 +195,14 @@ impl Design {
             (Claims::OneByOne, Change::Release | Change::Start | Change::Render) => (3, 2),
             (Claims::OneByOne, Change::Report) => (3, 0),
             (Claims::OneByOne, Change::End) => (3, 1),
-            (Claims::BatchByName | Claims::TenByToken, Change::Create | Change::End) => (1, 1),
-            (Claims::BatchByName | Claims::TenByToken, Change::Report) => (1, 0),
+            (Claims::InBatches, Change::Create | Change::End) => (1, 1),
+            (Claims::InBatches, Change::Report | Change::Release) => (1, 0),
             // A claim moves no entry, so the start does (shared/aws/tests/it/jobs/items.rs, a_step_moves_no_index_entry).
-            (Claims::BatchByName, Change::Claim) => (2, 0),
-            (Claims::BatchByName, Change::Release) => (1, 0),
-            (Claims::BatchByName, Change::Start | Change::Render) => (1, 2),
-            (Claims::TenByToken, Change::Claim | Change::Release) => (1, 2),
-            (Claims::TenByToken, Change::Start | Change::Render) => (1, 0),
+            (Claims::InBatches, Change::Claim) => (2, 0),
+            (Claims::InBatches, Change::Start | Change::Render) => (1, 2),
         };
         Units { item, active }
     }
-}
-
-/// Invocations of the launcher at the same time: `WorkConcurrency` by default, and more where there are more rows.
-fn launchers(shards: usize) -> usize {
-    if shards == 1 { 10 } else { 20 * shards }
 }
 
 #[cfg(test)]
@@ -262,6 +218,6 @@ mod tests {
             units.fold((0, 0), |sum, units| (sum.0 + units.item, sum.1 + units.active))
         };
         assert_eq!(of_job(Design::before()), (60, 8));
-        assert_eq!((of_job(Design::as_built(1)), of_job(Design::tokens(1))), ((21, 6), (20, 4)));
+        assert_eq!(of_job(Design::as_built(1)), (21, 6));
     }
 }

@@ -20,8 +20,6 @@ pub enum Arrivals {
 /// Probabilities of faults.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// A launcher is killed between its tokens and its jobs.
-    pub kill_with_tokens: f64,
     /// A launcher is killed between its claims and its requests to the external worker.
     pub kill_after_claim: f64,
     /// A launcher is killed before it saves that the external worker has accepted its runs.
@@ -37,14 +35,7 @@ pub struct Faults {
 impl Faults {
     /// More faults than a year brings.
     pub fn some() -> Self {
-        Self {
-            kill_with_tokens: 0.001,
-            kill_after_claim: 0.001,
-            kill_after_request: 0.001,
-            replay: 0.001,
-            duplicate: 0.001,
-            rolls: 0.2,
-        }
+        Self { kill_after_claim: 0.001, kill_after_request: 0.001, replay: 0.001, duplicate: 0.001, rolls: 0.2 }
     }
 }
 
@@ -63,8 +54,6 @@ pub struct Load {
     pub measured: Micros,
     /// How long jobs may take after that until they have ended.
     pub drain: Micros,
-    /// How long a token is kept for a launcher that was killed: longer than a claim, with the sweep that releases it, or a run.
-    pub token_lease: Micros,
     /// What goes wrong.
     pub faults: Faults,
     /// The limits that hold.
@@ -84,7 +73,6 @@ impl Load {
             warm_up: run_time + 120 * SECOND,
             measured: 60 * SECOND,
             drain: run_time + 90 * SECOND,
-            token_lease: 2 * run_time + 240 * SECOND,
             faults: Faults::default(),
             limits: Limits::all(),
             seed: 1,

@@ -20,8 +20,6 @@ pub struct Counts {
     pub released: u64,
     /// The most claims that one sweep released.
     pub most_swept: u64,
-    /// Tokens that came back when their lease had expired.
-    pub reclaimed: u64,
     /// Events that were handled.
     pub events: u64,
 }

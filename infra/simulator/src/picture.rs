@@ -9,8 +9,8 @@ const PANEL: (f64, f64) = (420.0, 280.0);
 const MARGIN: (f64, f64) = (64.0, 48.0);
 /// The rates that the axis shows.
 const RATES: (f64, f64) = (10.0, 5_000.0);
-/// A colour for each design, distinguishable for the colour-blind. A design that is not built has a dashed line, too.
-const COLOURS: [&str; 7] = ["#6e6e6e", "#e69f00", "#d55e00", "#000000", "#cc79a7", "#009e73", "#0072b2"];
+/// A colour for each design, distinguishable for the colour-blind.
+const COLOURS: [&str; 4] = ["#6e6e6e", "#e69f00", "#009e73", "#0072b2"];
 /// The width of an entry of the legend.
 const ENTRY: f64 = 130.0;
 
@@ -54,19 +54,17 @@ pub fn draw(curves: &[Curve]) -> String {
     panel(&mut svg, 0.0, "jobs that end a second", &STARTS);
     panel(&mut svg, PANEL.0 + MARGIN.0, "p99 from submission to start", &WAIT);
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
-        let stroke = Stroke { colour, is_dashed: !curve.design.is_built() };
         let starts = curve.points.iter().map(|point| (point.rate, point.outcome.throughput));
-        line(&mut svg, 0.0, starts, &STARTS, &stroke);
+        line(&mut svg, 0.0, starts, &STARTS, colour);
         let known = curve.points.iter().map(|point| {
             // A wait that is not known is longer than the run was measured.
             (point.rate, point.outcome.wait(99).map_or(WAIT.high, seconds))
         });
-        line(&mut svg, PANEL.0 + MARGIN.0, known, &WAIT, &stroke);
+        line(&mut svg, PANEL.0 + MARGIN.0, known, &WAIT, colour);
     }
     for (number, (curve, colour)) in curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
         let (x, y) = (MARGIN.0 + ENTRY * number as f64, height - 14.0);
-        let stroke = Stroke { colour, is_dashed: !curve.design.is_built() };
-        path(&mut svg, &[(x, y - 4.0), (x + 30.0, y - 4.0)], &stroke);
+        path(&mut svg, &[(x, y - 4.0), (x + 30.0, y - 4.0)], colour);
         writeln!(svg, "<text x=\"{}\" y=\"{y}\">{}</text>", x + 38.0, curve.design.name)
             .expect("writing to a text cannot fail");
     }
@@ -95,29 +93,19 @@ fn panel(svg: &mut String, left: f64, title: &str, axis: &Axis) {
     ));
 }
 
-/// How a curve is drawn.
-struct Stroke<'a> {
-    colour: &'a str,
-    is_dashed: bool,
-}
-
-fn line(svg: &mut String, left: f64, values: impl Iterator<Item = (f64, f64)>, axis: &Axis, stroke: &Stroke<'_>) {
+fn line(svg: &mut String, left: f64, values: impl Iterator<Item = (f64, f64)>, axis: &Axis, colour: &str) {
     let place = |(rate, value): (f64, f64)| {
         (left + MARGIN.0 + RATE.place(rate) * PANEL.0, MARGIN.1 + (1.0 - axis.place(value)) * PANEL.1)
     };
     let places: Vec<(f64, f64)> = values.map(place).collect();
-    path(svg, &places, stroke);
+    path(svg, &places, colour);
     for (x, y) in places {
-        svg.push_str(&format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{}\"/>\n", stroke.colour));
+        svg.push_str(&format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>\n"));
     }
 }
 
-fn path(svg: &mut String, places: &[(f64, f64)], stroke: &Stroke<'_>) {
+fn path(svg: &mut String, places: &[(f64, f64)], colour: &str) {
     let places: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
-    let dashes = if stroke.is_dashed { " stroke-dasharray=\"6 3\"" } else { "" };
-    svg.push_str(&format!(
-        "<path d=\"M{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2.5\"{dashes}/>\n",
-        places.join("L"),
-        stroke.colour
-    ));
+    let places = places.join("L");
+    svg.push_str(&format!("<path d=\"M{places}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2.5\"/>\n"));
 }

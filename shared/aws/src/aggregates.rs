@@ -25,7 +25,7 @@ use crate::items::{Item, OUTBOX, is_expired, n, s, text};
 use crate::jobs::active::shards::ActiveShards;
 use crate::jobs::counters::CounterTable;
 use crate::retry::RetryClock;
-use crate::transactions::{Cancelled, cancelled};
+use crate::transactions::{Cancelled, cancelled, contended};
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
@@ -258,14 +258,18 @@ impl<A: Stored> AggregateTable<A> {
     /// [`StoreError`].
     pub async fn claim(&self, next: &[A], slots: Vec<TransactWriteItem>) -> Result<Claimed, StoreError> {
         let puts = next.iter().map(|next| self.part(next, Some(next.version() - 1)));
+        let rows = slots.len();
         let items = slots.into_iter().chain(puts).collect();
-        match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
-            Ok(_) => Ok(Claimed::Done),
-            Err(error) => match cancelled(A::OPERATIONS.claim, error) {
-                // Another claim is in progress, or was first.
-                Cancelled::Condition(_) | Cancelled::Conflict => Ok(Claimed::Conflict),
-                Cancelled::Failed(error) => Err(error),
-            },
+        let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let Err(error) = sent else { return Ok(Claimed::Done) };
+        let contended = contended(&error);
+        match cancelled(A::OPERATIONS.claim, error) {
+            // Another claim or release is in progress, or was first.
+            Cancelled::Condition(_) | Cancelled::Conflict if contended.iter().all(|place| *place < rows) => {
+                Ok(Claimed::RowsChanged)
+            }
+            Cancelled::Condition(_) | Cancelled::Conflict => Ok(Claimed::Conflict),
+            Cancelled::Failed(error) => Err(error),
         }
     }
 

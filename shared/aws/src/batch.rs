@@ -28,6 +28,8 @@ pub(crate) struct Read<'a> {
     pub table: &'a str,
     /// The attributes that are read; all if there are none.
     pub attributes: &'static [&'static str],
+    /// Whether they are read as they are, and not as they were a moment ago.
+    pub is_consistent: bool,
     /// The keys, without repetitions.
     pub keys: Vec<Item>,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Read<'a> {
 impl Read<'_> {
     /// A request for some of the keys.
     fn request(&self, keys: Vec<Item>) -> KeysAndAttributes {
-        let mut request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+        let mut request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(self.is_consistent);
         if !self.attributes.is_empty() {
             let placeholders: Vec<String> = (0..self.attributes.len()).map(|n| format!("#a{n}")).collect();
             request = request.projection_expression(placeholders.join(", "));
@@ -47,7 +49,7 @@ impl Read<'_> {
     }
 }
 
-/// The existing items with these keys, by table; read consistently, in as few calls as possible.
+/// The existing items with these keys, by table, in as few calls as possible.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -97,7 +99,9 @@ pub(crate) async fn get_all(
     name: &str,
     keys: &[Item],
 ) -> Result<HashMap<String, Item>, StoreError> {
-    let found = get_from(operation, client, vec![Read { table, attributes: &[], keys: keys.to_vec() }]).await?;
+    let found =
+        get_from(operation, client, vec![Read { table, attributes: &[], is_consistent: true, keys: keys.to_vec() }])
+            .await?;
     Ok(by_name(found.into_values().flatten(), name))
 }
 

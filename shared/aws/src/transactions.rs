@@ -42,10 +42,20 @@ pub(crate) fn cancelled(operation: &'static str, error: SdkError<TransactWriteIt
 
 /// The places of the items of a cancelled transaction whose conditions do not hold.
 pub(crate) fn unmet(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Vec<usize> {
+    places(error, &["ConditionalCheckFailed"])
+}
+
+/// The places of the items of a cancelled transaction that others have changed, or are changing.
+pub(crate) fn contended(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Vec<usize> {
+    places(error, &["ConditionalCheckFailed", "TransactionConflict"])
+}
+
+/// The places of the items with one of these reasons.
+fn places(error: &SdkError<TransactWriteItemsError, HttpResponse>, codes: &[&str]) -> Vec<usize> {
     let Some(TransactWriteItemsError::TransactionCanceledException(exception)) = error.as_service_error() else {
         return Vec::new();
     };
     let reasons = exception.cancellation_reasons().iter().enumerate();
-    let unmet = reasons.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
-    unmet.map(|(place, _)| place).collect()
+    let found = reasons.filter(|(_, reason)| reason.code().is_some_and(|code| codes.contains(&code)));
+    found.map(|(place, _)| place).collect()
 }

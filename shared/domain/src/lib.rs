@@ -44,7 +44,7 @@ pub use jobs::policy::{Policy, PolicyError};
 pub use jobs::reasons::{Ignored, Rejected};
 pub use jobs::run::{Claim, Engine, ExternalRun, NoRetry, PiecesRun, Run, RunTimes, Start, StepRecord, Steps, Worker};
 pub use jobs::slots::fair::{FairShares, FairSharesError, Lane, Priority};
-pub use jobs::slots::{SlotRow, Slots, TornRows};
+pub use jobs::slots::{Holders, SlotRow, Slots, Taken, TornRows, rows_of};
 pub use jobs::status::{Status, StepStatus};
 pub use jobs::task::{ExternalTask, Polls, RenderState, RenderStatus, Service};
 pub use jobs::usage::{Footprint, Usage};

@@ -123,11 +123,11 @@ impl FanoutStore for MemoryFanout {
 
 #[async_trait]
 impl AdmissionStore for MemoryFanout {
-    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
-        self.jobs.admission_rows(at_least).await
+    async fn admission(&self) -> Result<Slots, StoreError> {
+        self.jobs.admission().await
     }
 
-    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+    async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
         self.jobs.save_admission(changed).await
     }
 }

@@ -268,7 +268,8 @@ impl Stack {
         CleanupPorts {
             sweep: self.sweep_ports(aggregates),
             removal: RemovalPorts { queue: &*self.jobs, jobs: &*self.jobs, clock: &*self.world, policy: &self.policy },
-            slot_rows: self.jobs.slots().rows(),
+            slot_rows: self.jobs.slots().first().layout.rows,
+            slot_numbers: self.jobs.slots().first().layout.numbers,
             counters: &self.fanout,
             recoveries: self.recover_ports(),
         }

@@ -13,8 +13,6 @@ pub const BATCH: usize = 100;
 /// A version of a job that `fanout` acts on.
 #[derive(Clone, Copy)]
 pub struct Record {
-    /// Rises along the shard.
-    pub sequence: u64,
     /// The job.
     pub job: u32,
     /// What happened to it.
@@ -28,8 +26,10 @@ pub struct Record {
 pub struct Slot {
     /// The number of the claim.
     pub claim: u8,
-    /// The lease bucket of its token, or the row that has its name.
-    pub bucket: u32,
+    /// The row that granted it.
+    pub row: u32,
+    /// How many slots that row had granted then, this one included.
+    pub number: u32,
 }
 
 /// What a version of a job means for `fanout`.
@@ -62,8 +62,6 @@ impl Kind {
 /// The records of a shard that are handed out one batch after the other: all of a shard, or with a parallelization factor
 /// those of some keys.
 pub struct Lane {
-    /// The shard.
-    pub shard: usize,
     /// The records, the oldest first; a batch is removed when it has succeeded.
     pub records: VecDeque<Record>,
     /// Whether a poll is scheduled or a batch is handled.
@@ -77,32 +75,25 @@ pub struct Stream {
     /// All lanes, those of closed shards, too.
     pub lanes: Vec<Lane>,
     factor: usize,
-    /// The open shard of each partition, its first lane, and the last sequence in it.
-    open: Vec<Open>,
-    shards: usize,
-}
-
-struct Open {
-    lane: usize,
-    sequence: u64,
+    /// The first lane of the open shard of each partition.
+    open: Vec<usize>,
 }
 
 impl Stream {
     /// The stream of a table with this many partitions.
     pub fn new(partitions: usize, factor: usize) -> Self {
-        let mut stream = Self { lanes: Vec::new(), factor, open: Vec::new(), shards: 0 };
+        let mut stream = Self { lanes: Vec::new(), factor, open: Vec::new() };
         for _ in 0..partitions {
             let lane = stream.shard(None);
-            stream.open.push(Open { lane, sequence: 0 });
+            stream.open.push(lane);
         }
         stream
     }
 
+    /// Opens a shard, and returns its first lane.
     fn shard(&mut self, parent: Option<usize>) -> usize {
-        let (first, shard) = (self.lanes.len(), self.shards);
-        self.shards += 1;
+        let first = self.lanes.len();
         self.lanes.extend((0..self.factor).map(|number| Lane {
-            shard,
             records: VecDeque::new(),
             is_active: false,
             parent: parent.map(|parent| parent + number),
@@ -110,24 +101,16 @@ impl Stream {
         first
     }
 
-    /// Shards, those that were closed, too.
-    pub fn shards(&self) -> usize {
-        self.shards
-    }
-
     /// Adds a record; returns its lane.
     pub fn append(&mut self, partition: usize, job: u32, kind: Kind, slot: Slot) -> usize {
-        let open = &mut self.open[partition];
-        open.sequence += 1;
-        let lane = open.lane + mixed(u64::from(job) ^ 0x5bd1) as usize % self.factor;
-        self.lanes[lane].records.push_back(Record { sequence: open.sequence, job, kind, slot });
+        let lane = self.open[partition] + mixed(u64::from(job) ^ 0x5bd1) as usize % self.factor;
+        self.lanes[lane].records.push_back(Record { job, kind, slot });
         lane
     }
 
     /// Closes the shard of a partition; its successor is handed out after it.
     pub fn roll(&mut self, partition: usize) {
-        let parent = self.open[partition].lane;
-        self.open[partition] = Open { lane: self.shard(Some(parent)), sequence: 0 };
+        self.open[partition] = self.shard(Some(self.open[partition]));
     }
 
     /// Whether a lane may be handed out: nothing is left of the shard before it.
@@ -151,7 +134,7 @@ mod tests {
         let first = stream.append(0, 1, Kind::Created, Slot::default());
         stream.roll(0);
         let second = stream.append(0, 1, Kind::Ended, Slot::default());
-        assert_eq!((first, second, stream.shards()), (0, 1, 2));
+        assert_eq!((first, second, stream.lanes.len()), (0, 1, 2));
         assert!(stream.is_next(first) && !stream.is_next(second));
         stream.done(first, 1);
         assert!(stream.is_next(second));

@@ -32,9 +32,9 @@ fn counters_in_shards_keep_up_where_one_row_does_not() {
         ..Load::steady(1_000.0, 2 * SECOND)
     };
     let built = Design::as_built(16);
-    let one_by_one = Fanout { counted_together: 1, ..built.fanout };
+    let one_by_one = Fanout { counters: 1, counted_together: 1, ..built.fanout };
     let one_row = run(Design { fanout: one_by_one, ..built }, load).throughput;
-    let sharded = run(built.ended_in_shards(), load).throughput;
+    let sharded = run(built, load).throughput;
     assert!(one_row < 100.0 && sharded > 900.0, "{one_row} and {sharded}");
 }
 
@@ -43,15 +43,14 @@ fn a_sweep_releases_3200_claims_a_minute() {
     let faults = Faults { kill_after_claim: 1.0, ..Faults::default() };
     let load = Load {
         faults,
-        token_lease: 900 * SECOND,
         limits: Limits::only(&[]),
-        arrivals: Arrivals::Backlog { jobs: 15_000, others: 0 },
+        arrivals: Arrivals::Backlog { jobs: 25_000, others: 0 },
         warm_up: 0,
         measured: 200 * SECOND,
         drain: 0,
         ..Load::steady(1.0, SECOND)
     };
-    assert_eq!(run(Design::tokens(16), load).counts.most_swept, 3_200);
+    assert_eq!(run(Design::before(), load).counts.most_swept, 3_200);
 }
 
 #[test]

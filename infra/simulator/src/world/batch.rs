@@ -35,7 +35,7 @@ pub struct Batch {
     pub deliveries: u32,
     /// Jobs that are not counted yet.
     pub uncounted: u32,
-    /// The version of the admission item, or the watermark of the row, that it has read.
+    /// The version of the admission item that it has read, or when it has read the rows.
     pub version: u64,
     /// Hints that it sends.
     pub hints: u32,

@@ -1,6 +1,6 @@
 //! The launcher of version 0.2: one run after the other, each claimed by a transaction over the admission item and the job.
 
-use super::admission::item_units;
+use super::admission::Item;
 use super::job::State;
 use super::launcher::Stage;
 use super::{Event, QUERY, READ, RETRY, TRANSACTION, World};
@@ -32,7 +32,7 @@ impl World {
             self.stops.add(Limit::Slots);
             return self.end_launcher(launcher, false);
         }
-        if !self.reads_names(launcher) {
+        if !self.reads_slots(launcher) {
             return;
         }
         let heads: Vec<_> = self.cloud.active[0].heads(now, now, HEADS).collect();
@@ -63,7 +63,7 @@ impl World {
         let item = &self.admission.item;
         let is_late = self.holds(Limit::Admission) && (item.version != version || now < item.locked_until);
         let is_taken = is_late || self.jobs[job as usize].state != State::Waiting;
-        let units = 2.0 * item_units(self.ledger.used + 1);
+        let units = 2.0 * Item::units(self.ledger.used + 1);
         let is_throttled = !is_taken && self.holds(Limit::Admission) && !self.admission.item.writes.take(now, units);
         let outcome = if is_taken || is_throttled { Err(Limit::Admission) } else { self.save(job, Change::Claim) };
         match outcome {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::admission::{item_units, read_units};
+use super::admission::Item;
 use super::batch::{Batch, Stage};
 use super::{CODE, Event, READ, RETRY, SEND, TRANSACTION, WEBHOOKS, WRITE, World};
 use crate::agenda::{Micros, SECOND};
@@ -15,8 +15,6 @@ use crate::limits::Limit;
 const TIMEOUT: Micros = 25 * SECOND;
 /// Messages that one invocation of the dispatcher gets.
 const MESSAGES: u32 = 10;
-/// Jobs that one hint starts.
-const HINTED: u32 = 10;
 /// How long a freed slot causes a hint after a launcher left jobs waiting.
 const WAITED_FOR: Micros = 3_600 * SECOND;
 
@@ -40,10 +38,6 @@ impl World {
         let ended = of_kind(|kind| kind == Kind::Ended);
         let created = of_kind(|kind| kind == Kind::Created);
         let notified = of_kind(Kind::notifies);
-        let hints = match self.design.claims {
-            Claims::OneByOne | Claims::BatchByName => created,
-            Claims::TenByToken => created.div_ceil(HINTED),
-        };
         let batch = self.batches.add(Batch {
             lane,
             count,
@@ -52,9 +46,9 @@ impl World {
             attempts: 0,
             logs: if fanout.every_version { count as u32 } else { ended * fanout.log_rows },
             deliveries: notified * fanout.entries,
-            uncounted: if fanout.counts_by_transaction { ended } else { 0 },
+            uncounted: ended,
             version: 0,
-            hints,
+            hints: created,
         });
         self.agenda.after(wait + CODE, Event::Batch(batch));
     }
@@ -67,7 +61,7 @@ impl World {
         match self.batches.of(batch).stage {
             Stage::Rows => self.write_rows(batch),
             Stage::Counts => self.count_ended(batch),
-            Stage::ReadSlots => self.read_slots(batch),
+            Stage::ReadSlots => self.read_freed(batch),
             Stage::FreeSlots => self.free_slots(batch),
             Stage::Hints => self.send_hints(batch),
         }
@@ -131,36 +125,55 @@ impl World {
         self.next_stage(batch, Stage::Counts, took);
     }
 
-    fn read_slots(&mut self, batch: usize) {
-        let frees = self.records(batch).any(|record| record.kind.frees());
-        if !frees {
+    /// Reads the item, or the rows that granted the slots of a batch.
+    fn read_freed(&mut self, batch: usize) {
+        let rows = self.rows_of(batch);
+        if rows.is_empty() {
             return self.next_stage(batch, Stage::Hints, 0);
         }
         let now = self.agenda.now();
-        if !self.read_names(now) {
-            let took = self.random.about(READ);
+        let (is_read, version) = match self.design.claims {
+            Claims::OneByOne => (self.read_slots(now, true), self.admission.item.version),
+            Claims::InBatches => (self.read_rows(rows.into_keys(), now, true), now),
+        };
+        let took = self.random.about(READ);
+        if !is_read {
             return self.retry_batch(batch, took);
         }
-        let version = match self.design.claims {
-            Claims::OneByOne => self.admission.item.version,
-            Claims::BatchByName => now,
-            Claims::TenByToken => {
-                let (row, shard) = self.home_row(batch);
-                self.admission.rows[row].watermarks.get(&shard).copied().unwrap_or(0)
-            }
-        };
         self.batches.of(batch).version = version;
-        let took = self.random.about(READ);
         self.batches.of(batch).stage = Stage::FreeSlots;
         self.agenda.after(took, Event::Batch(batch));
+    }
+
+    /// The records of a batch that free slots, by the rows that granted those.
+    fn rows_of(&mut self, batch: usize) -> BTreeMap<usize, Vec<Record>> {
+        let mut rows: BTreeMap<usize, Vec<Record>> = BTreeMap::new();
+        for record in self.records(batch).filter(|record| record.kind.frees()) {
+            rows.entry(record.slot.row as usize).or_default().push(*record);
+        }
+        rows
+    }
+
+    /// Reads some rows; false if that is throttled.
+    fn read_rows(&mut self, rows: impl Iterator<Item = usize>, now: Micros, is_consistent: bool) -> bool {
+        if !self.holds(Limit::AdmissionReads) {
+            return true;
+        }
+        let mut is_read = true;
+        for row in rows {
+            is_read &= self.admission.rows[row].read(now, is_consistent);
+        }
+        if !is_read {
+            self.stops.add(Limit::AdmissionReads);
+        }
+        is_read
     }
 
     fn free_slots(&mut self, batch: usize) {
         let (now, took) = (self.agenda.now(), self.random.about(WRITE));
         let is_free = match self.design.claims {
             Claims::OneByOne => self.free_in_item(batch, now, took),
-            Claims::TenByToken => self.free_in_row(batch, now),
-            Claims::BatchByName => self.free_names(batch, now, took),
+            Claims::InBatches => self.free_in_rows(batch, now, took),
         };
         if !is_free {
             self.stops.add(Limit::Admission);
@@ -173,7 +186,7 @@ impl World {
     /// Removes slots from the admission item on condition of its version; false after a conflict or a throttle.
     fn free_in_item(&mut self, batch: usize, now: Micros, took: Micros) -> bool {
         let version = self.batches.of(batch).version;
-        let units = item_units(self.ledger.used);
+        let units = Item::units(self.ledger.used);
         let item = &mut self.admission.item;
         let is_late = item.version != version || now < item.locked_until;
         if self.load.limits.hold(Limit::Admission) && (is_late || !item.writes.take(now, units)) {
@@ -191,27 +204,21 @@ impl World {
         true
     }
 
-    /// Reads the item or the rows with names of slots; false if that is throttled.
-    pub(super) fn read_names(&mut self, now: Micros) -> bool {
+    /// Reads the item or all rows; false if that is throttled.
+    pub(super) fn read_slots(&mut self, now: Micros, is_consistent: bool) -> bool {
         if !self.holds(Limit::AdmissionReads) {
             return true;
         }
-        let is_read = match self.design.claims {
-            Claims::OneByOne => self.admission.item.reads.take(now, read_units(self.ledger.used)),
-            Claims::BatchByName => {
-                let mut is_read = true;
-                for row in &mut self.admission.rows {
-                    is_read &= row.reads.take(now, read_units(row.used));
+        match self.design.claims {
+            Claims::OneByOne => {
+                let is_read = self.admission.item.reads.take(now, Item::read_units(self.ledger.used));
+                if !is_read {
+                    self.stops.add(Limit::AdmissionReads);
                 }
                 is_read
             }
-            // A row has no names, and one unit reads it.
-            Claims::TenByToken => true,
-        };
-        if !is_read {
-            self.stops.add(Limit::AdmissionReads);
+            Claims::InBatches => self.read_rows(0..self.design.rows, now, is_consistent),
         }
-        is_read
     }
 
     /// How many slots a batch gives back.
@@ -219,55 +226,26 @@ impl World {
         self.records(batch).filter(|record| record.kind.frees()).count() as u32
     }
 
-    /// Gives tokens back to the row of the shard of the stream, on condition of the watermark there; false after a
-    /// throttle or if the watermark has changed.
-    fn free_in_row(&mut self, batch: usize, now: Micros) -> bool {
-        let (row, shard) = self.home_row(batch);
-        let watermark = self.admission.rows[row].watermarks.get(&shard).copied().unwrap_or(0);
-        let units = self.admission.rows[row].units();
-        if watermark != self.batches.of(batch).version {
-            return false;
-        }
-        if self.holds(Limit::Admission) && !self.admission.rows[row].writes.take(now, units) {
-            return false;
-        }
-        let last = self.records(batch).map(|record| record.sequence).max().unwrap_or(watermark);
-        let news = self.records(batch).filter(|record| record.sequence > watermark && record.kind.frees());
-        let freed: Vec<Record> = news.copied().collect();
-        let home = &mut self.admission.rows[row];
-        let was_full = home.cap - home.used < i64::from(HINTED);
-        home.watermarks.insert(shard, last.max(watermark));
-        for record in &freed {
-            self.admission.rows[row].add(-1, record.slot.bucket);
-            self.freed(record);
-        }
-        if was_full {
-            self.batches.of(batch).hints += (freed.len() as u32).div_ceil(HINTED);
-        }
-        true
-    }
-
     fn is_freed(&self, record: &Record) -> bool {
         self.jobs[record.job as usize].freed & 1 << record.slot.claim != 0
     }
 
-    /// Removes the names of slots from the rows that have them; false if a row has changed since they were read, or is
-    /// throttled.
-    fn free_names(&mut self, batch: usize, now: Micros, took: Micros) -> bool {
+    /// Frees slots in the rows that granted them; false if a row has changed since it was read, or is throttled.
+    fn free_in_rows(&mut self, batch: usize, now: Micros, took: Micros) -> bool {
         let read_at = self.batches.of(batch).version;
-        let mut by_row: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
-        let freed: Vec<Record> = self.records(batch).filter(|record| record.kind.frees()).copied().collect();
-        for record in freed {
-            if !self.is_freed(&record) {
-                by_row.entry(record.slot.bucket).or_default().push(record);
-            }
-        }
+        let rows = self.rows_of(batch);
+        let is_first = rows.keys().eq([&0]);
         let holds = self.holds(Limit::Admission);
         let mut is_free = true;
-        for (number, records) in by_row {
-            let row = &mut self.admission.rows[number as usize];
-            let is_late = row.changed_at > read_at || now < row.locked_until;
-            if holds && (is_late || !row.writes.take(now, item_units(row.used))) {
+        for (number, mut records) in rows {
+            // A number that is free stays free, whatever is replayed.
+            records.retain(|record| !self.is_freed(record));
+            if records.is_empty() {
+                continue;
+            }
+            let row = &mut self.admission.rows[number];
+            let units = row.units();
+            if holds && (row.changed_at > read_at || now < row.locked_until || !row.writes.take(now, units)) {
                 is_free = false;
                 continue;
             }
@@ -275,8 +253,8 @@ impl World {
             row.used -= records.len() as i64;
             records.iter().for_each(|record| self.freed(record));
         }
-        // Of several rows the first one is read again: it says whether jobs wait, and all are read for that.
-        if !is_free || (self.admission.rows.len() > 1 && !self.read_names(now)) {
+        // The first row says whether jobs wait. It is read after others were written.
+        if !is_free || !(is_first || self.read_rows(std::iter::once(0), now, true)) {
             return false;
         }
         if self.left_at.is_some_and(|at| now - at < WAITED_FOR) {
@@ -335,12 +313,6 @@ impl World {
     fn records(&mut self, batch: usize) -> impl Iterator<Item = &Record> {
         let Batch { lane, count, .. } = *self.batches.of(batch);
         self.cloud.stream.lanes[lane].records.iter().take(count)
-    }
-
-    /// The row to which a shard of the stream gives tokens back, and the shard.
-    fn home_row(&mut self, batch: usize) -> (usize, usize) {
-        let shard = self.cloud.stream.lanes[self.batches.of(batch).lane].shard;
-        (shard % self.design.shards, shard)
     }
 
     fn next_stage(&mut self, batch: usize, stage: Stage, took: Micros) {

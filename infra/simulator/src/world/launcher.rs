@@ -6,7 +6,7 @@ use crate::cloud::index::Waiting;
 /// What it does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It reads the admission item, or takes tokens of a row.
+    /// It reads the admission item, or all rows.
     Admit,
     /// It reads the oldest waiting jobs in the index.
     Heads,
@@ -30,16 +30,19 @@ pub struct Launcher {
     pub attempts: u32,
     /// Calls in a row that were throttled.
     pub calls: u32,
-    /// Runs, or rounds of ten runs, that it has started.
+    /// Runs, or rounds of runs, that it has started.
     pub rounds: u32,
-    /// The version of the admission item that it has read.
+    /// The version of the admission item that it has read, or when it has read the rows.
     pub version: u64,
-    /// The row of its tokens, and their lease bucket.
+    /// The row from which it takes slots, and how many.
     pub row: usize,
-    /// The lease bucket of its tokens.
-    pub bucket: u32,
-    /// Tokens without a job.
-    pub tokens: i64,
+    pub wanted: i64,
+    /// Attempts to write the present claim that met a changed row.
+    pub writes: u32,
+    /// Whether it has met another launcher, and draws jobs from then on.
+    pub is_drawn: bool,
+    /// Whether it reads further into each shard.
+    pub reads_further: bool,
     /// Whether it has read the rows after it was noted that jobs wait.
     pub is_noted: bool,
     /// Waiting jobs that it may claim, in the order in which it will: the last one first.
@@ -59,8 +62,10 @@ impl Launcher {
             rounds: 0,
             version: 0,
             row,
-            bucket: 0,
-            tokens: 0,
+            wanted: 0,
+            writes: 0,
+            is_drawn: false,
+            reads_further: false,
             is_noted: false,
             heads: Vec::new(),
             claimed: Vec::new(),

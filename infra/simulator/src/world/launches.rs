@@ -36,7 +36,7 @@ impl World {
             Ok(false) => {}
             Ok(true) => match self.begin(Function::Worker) {
                 Some(wait) => {
-                    let row = self.random.below(self.design.shards);
+                    let row = self.random.below(self.design.rows);
                     let launcher = self.launchers.add(Launcher::new(self.agenda.now() + wait, row));
                     self.agenda.after(wait + CODE, Event::Launch(launcher));
                 }
@@ -80,11 +80,13 @@ impl World {
         self.end_launcher(launcher, false);
     }
 
-    /// Reads the item or the rows with the names of slots, as often as the SDK calls; whether they were read now. If not, the
+    /// Reads the item or all rows, as often as the SDK calls; whether they were read now. If not, the
     /// launcher goes on later, or has ended.
-    pub(super) fn reads_names(&mut self, launcher: usize) -> bool {
+    pub(super) fn reads_slots(&mut self, launcher: usize) -> bool {
         let now = self.agenda.now();
-        let is_read = self.read_names(now);
+        // Several rows may be a moment old, unless the launcher has found no free slot in them.
+        let is_consistent = self.design.rows == 1 || self.launchers.of(launcher).is_noted;
+        let is_read = self.read_slots(now, is_consistent);
         let reader = self.launchers.of(launcher);
         reader.calls = if is_read { 0 } else { reader.calls + 1 };
         let calls = reader.calls;
@@ -130,7 +132,7 @@ impl World {
         let (rank, since) = (self.jobs[job as usize].rank, self.jobs[job as usize].since);
         let place = shard(job, 1, self.cloud.active.len());
         self.cloud.active[place].claim((since, job));
-        if self.design.claims != Claims::BatchByName {
+        if self.design.claims == Claims::OneByOne {
             self.cloud.active[place].remove((rank, job), appears);
         }
         let oldest = self.cloud.active.iter().filter_map(|shard| shard.oldest()).min();
@@ -203,7 +205,7 @@ impl World {
     /// Notes that a claimed job runs. A claim that moved no entry of the index leaves that to the start.
     pub(super) fn runs(&mut self, job: u32, appears: Micros) {
         let now = self.agenda.now();
-        if self.design.claims == Claims::BatchByName {
+        if self.design.claims == Claims::InBatches {
             let place = shard(job, 1, self.cloud.active.len());
             self.cloud.active[place].remove((self.jobs[job as usize].rank, job), appears);
         }

@@ -1,7 +1,5 @@
 //! What is true of all jobs and slots: checked at every event.
 
-use std::collections::BTreeMap;
-
 use crate::agenda::Micros;
 
 /// A rule that was broken.
@@ -37,15 +35,10 @@ pub struct Ledger {
     pub done: i64,
     /// Slots of runs that are over that were not given back yet.
     pub unfreed: i64,
-    /// Tokens of launchers that have no job yet.
-    pub in_hand: i64,
-    /// Tokens of launchers that were killed.
-    pub leaked: i64,
     /// Slots in use, as the admission item or rows say.
     pub used: i64,
     /// The longest time by which a job was older than one that started before it.
     pub most_overtaken: Micros,
-    leaks: BTreeMap<u32, i64>,
     first: Option<Violation>,
 }
 
@@ -60,38 +53,13 @@ impl Ledger {
         self.first.get_or_insert_with(|| Violation(text()));
     }
 
-    /// Tokens of a bucket are lost with the launcher that took them.
-    pub fn leak(&mut self, tokens: i64, bucket: u32) {
-        self.in_hand -= tokens;
-        self.leaked += tokens;
-        *self.leaks.entry(bucket).or_default() += tokens;
-    }
-
-    /// Tokens of a bucket come back since its lease has expired: only those that were lost may be left in it.
-    pub fn reclaim(&mut self, tokens: i64, bucket: u32) {
-        let leaked = self.leaks.remove(&bucket).unwrap_or_default();
-        if tokens != leaked {
-            self.violated(|| format!("{tokens} tokens came back, but {leaked} were lost with killed launchers"));
-        }
-        self.used -= tokens;
-        self.leaked -= tokens;
-    }
-
-    /// No token is left whose lease has expired.
-    pub fn all_are_back(&mut self, is_expired: impl Fn(u32) -> bool) {
-        let late: i64 = self.leaks.iter().filter(|(bucket, _)| is_expired(**bucket)).map(|(_, tokens)| tokens).sum();
-        if late != 0 {
-            self.violated(|| format!("{late} tokens of killed launchers did not come back after their lease"));
-        }
-    }
-
     /// Checks every rule.
     ///
     /// # Errors
     /// The first [`Violation`].
     pub fn check(&mut self) -> Result<(), Violation> {
         let Self { max, submitted, creating, waiting, holding, rendering, ended, .. } = *self;
-        let Self { unfreed, in_hand, leaked, used, .. } = *self;
+        let Self { unfreed, used, .. } = *self;
         if holding > max || used > max {
             self.violated(|| format!("{holding} jobs run and {used} slots are used, at most {max} may be"));
         }
@@ -103,12 +71,9 @@ impl Ledger {
                 )
             });
         }
-        if used != holding + unfreed + in_hand + leaked {
+        if used != holding + unfreed {
             self.violated(|| {
-                format!(
-                    "{used} slots are used, but {holding} jobs run, {unfreed} slots are not given back, {in_hand} tokens \
-                     are in hand and {leaked} are lost"
-                )
+                format!("{used} slots are used, but {holding} jobs run and {unfreed} slots are not given back")
             });
         }
         self.first.clone().map_or(Ok(()), Err)
@@ -133,19 +98,5 @@ mod tests {
         check(|ledger| ledger.used = 1, "1 slots are used, but 2 jobs run");
         check(|ledger| ledger.rendering = 1, "1 render and 0 have ended");
         check(|ledger| ledger.violated(|| "job 1 was started twice".to_owned()), "started twice");
-    }
-
-    #[test]
-    fn a_token_must_come_back_when_its_lease_has_expired() {
-        let mut ledger = Ledger { max: 20, in_hand: 10, used: 10, ..Ledger::default() };
-        ledger.leak(10, 7);
-        ledger.all_are_back(|bucket| bucket < 7);
-        assert_eq!(ledger.check(), Ok(()));
-        let mut late = ledger.clone();
-        late.all_are_back(|bucket| bucket <= 7);
-        assert!(late.check().unwrap_err().0.contains("10 tokens of killed launchers"), "{late:?}");
-        ledger.reclaim(10, 7);
-        ledger.all_are_back(|bucket| bucket <= 7);
-        assert_eq!((ledger.check(), ledger.used), (Ok(()), 0));
     }
 }

@@ -25,7 +25,6 @@ mod admission;
 mod batch;
 mod claim_batch;
 mod claim_one;
-mod claim_ten;
 mod fanout;
 pub mod job;
 mod launcher;
@@ -159,8 +158,7 @@ impl World {
                 logs: indexes(design.fanout.day_shards),
                 deliveries: indexes(design.fanout.day_shards),
             },
-            admission: Admission::new(design.shards, load.max_workers, design.claims == Claims::BatchByName)
-                .counting(design.fanout.counters),
+            admission: Admission::new(design.rows, load.max_workers, design.fanout.counters),
             left_at: None,
             jobs: Vec::new(),
             launchers: Slab::default(),
@@ -215,8 +213,7 @@ impl World {
             Event::Hint => self.hint(),
             Event::Launch(launcher) => match self.design.claims {
                 Claims::OneByOne => self.claim_one(launcher),
-                Claims::TenByToken => self.claim_ten(launcher),
-                Claims::BatchByName => self.claim_batch(launcher),
+                Claims::InBatches => self.claim_batch(launcher),
             },
             Event::Dispatch(batches) => self.dispatch(batches),
             Event::Dispatched => self.end(Function::Dispatcher, false),
@@ -325,31 +322,24 @@ impl World {
         }
     }
 
-    /// Whether the time is over. Launchers that find no job may be killed, too, so a run in which all jobs have ended goes on
-    /// until the leases of lost tokens have expired: a token that does not come back then is a violation.
+    /// Whether the time is over.
     fn is_over(&self) -> bool {
         let (now, last) = (self.agenda.now(), self.load.last_submission());
-        let waits_for_tokens = self.ledger.ended == self.ledger.submitted && self.ledger.leaked > 0;
-        now > last && (self.is_drained() || (now > last + self.load.drain && !waits_for_tokens))
+        now > last && (self.is_drained() || now > last + self.load.drain)
     }
 
     fn is_drained(&self) -> bool {
-        let Ledger { submitted, done, unfreed, leaked, in_hand, .. } = self.ledger;
-        submitted == done && unfreed == 0 && leaked == 0 && in_hand == 0
+        let Ledger { submitted, done, unfreed, .. } = self.ledger;
+        submitted == done && unfreed == 0
     }
 
     fn outcome(mut self) -> Result<Outcome, Violation> {
         let (from, until, end) = (self.load.warm_up, self.load.last_submission(), self.agenda.now());
         let is_drained = self.is_drained();
         if self.ledger.ended == self.ledger.submitted && !is_drained {
-            let Ledger { unfreed, leaked, in_hand, done, ended, .. } = self.ledger;
-            self.ledger.violated(|| {
-                format!(
-                    "all jobs have ended, but {} slots and {} ends are lost",
-                    unfreed + leaked + in_hand,
-                    ended - done
-                )
-            });
+            let Ledger { unfreed, done, ended, .. } = self.ledger;
+            self.ledger
+                .violated(|| format!("all jobs have ended, but {unfreed} slots and {} ends are lost", ended - done));
         }
         self.ledger.check()?;
         let wait = |job: &Job| if job.started > 0 { job.started - job.submitted } else { Micros::MAX };

@@ -1,8 +1,5 @@
 //! The due sweep, and what happens by itself.
 
-use std::collections::BTreeMap;
-
-use super::admission::is_expired;
 use super::job::State;
 use super::{Event, QUERY, World};
 use crate::agenda::{Micros, SECOND};
@@ -18,7 +15,7 @@ const HINTS: usize = 10;
 const HINTED: usize = 64;
 
 impl World {
-    /// Releases claims whose lease has expired, takes back tokens, and sends a hint if a job waits.
+    /// Releases claims whose lease has expired, and sends a hint if a job waits.
     pub(super) fn sweep(&mut self) {
         let now = self.agenda.now();
         self.agenda.after(MINUTE, Event::Sweep);
@@ -35,12 +32,9 @@ impl World {
         }
         self.counts.released += swept;
         self.counts.most_swept = self.counts.most_swept.max(swept);
-        if self.design.claims == Claims::TenByToken {
-            self.reclaim();
-        }
         let hints = match self.design.claims {
-            Claims::BatchByName => (self.ledger.waiting as usize).div_ceil(HINTED).min(HINTS),
-            Claims::OneByOne | Claims::TenByToken => usize::from(self.ledger.waiting > 0),
+            Claims::InBatches => (self.ledger.waiting as usize).div_ceil(HINTED).min(HINTS),
+            Claims::OneByOne => usize::from(self.ledger.waiting > 0),
         };
         for _ in 0..hints {
             let wait = self.random.about(QUERY);
@@ -60,28 +54,12 @@ impl World {
         self.ledger.holding -= 1;
         self.ledger.unfreed += 1;
         self.append(job, Kind::Released);
-        if self.design.claims == Claims::BatchByName {
+        if self.design.claims == Claims::InBatches {
             self.wait_again(job);
         } else {
             self.wait(job, appears);
         }
         true
-    }
-
-    /// Takes back the tokens of launchers that were killed.
-    fn reclaim(&mut self) {
-        let (now, lease) = (self.agenda.now(), self.load.token_lease);
-        let mut expired: BTreeMap<u32, i64> = BTreeMap::new();
-        for (bucket, tokens) in self.admission.rows.iter_mut().flat_map(|row| row.expire(now, lease)) {
-            *expired.entry(bucket).or_default() += tokens;
-        }
-        for (bucket, tokens) in expired {
-            // To one row: what is left in a bucket is only known of all rows together.
-            self.admission.rows[0].used -= tokens;
-            self.ledger.reclaim(tokens, bucket);
-            self.counts.reclaimed += tokens.unsigned_abs();
-        }
-        self.ledger.all_are_back(|bucket| is_expired(bucket, now, lease));
     }
 
     /// Closes a shard of the stream.

@@ -1,4 +1,4 @@
-//! Claims of starts: some waiting jobs, chosen by fair shares, and a slot for each, in one transaction (ADR 54 and 55).
+//! Claims of starts: some waiting jobs, chosen by fair shares, and a slot for each, in one transaction (ADR 54, 55 and 71).
 //! Launchers that leave jobs waiting note it, so that the next freed slot causes a hint (ADR 52).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,17 +11,21 @@ use reelhook_domain::{Decision, Event, FairShares, Job, JobId, Lane, Policy, Slo
 
 use crate::change::{ChangeError, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::admission::AdmissionStore;
+use crate::jobs::admission::{AdmissionStore, followed};
 use crate::jobs::store::JobStore;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
-/// Claims in one transaction at most, and how many jobs of a lane a claim reads.
+/// Claims in one transaction at most.
 pub(super) const BATCH: usize = 16;
-/// How many jobs of a lane a claim reads where the oldest [`BATCH`] of one are claimed, which the index does not know.
+/// How many jobs of a lane a claim reads: about as many keys as half a read unit has.
+const LOOK: usize = 32;
+/// How many jobs of a lane a claim reads where many of the oldest [`LOOK`] are claimed, which the index does not know.
 const FURTHER: usize = 128;
 /// Attempts at a claim, or at a note that jobs wait, after conflicts.
 const ATTEMPTS: u32 = 20;
+/// Attempts to write a claim of the same jobs, after others have changed the rows.
+const WRITES: u32 = 4;
 /// The maximum number of pages of hidden jobs that one claim removes.
 const REMOVED_PAGES: usize = 20;
 /// How long after the time limit of a run the lease of its slot expires.
@@ -32,8 +36,10 @@ const SLOT_MARGIN: Duration = Duration::from_secs(300);
 pub enum Claimed {
     /// The jobs and the rows of slots were written.
     Done,
-    /// Another writer changed one of them first.
+    /// Another writer changed one of the jobs first.
     Conflict,
+    /// Another writer changed one of the rows first, and none of the jobs.
+    RowsChanged,
 }
 
 /// Which waiting jobs are read.
@@ -102,12 +108,29 @@ enum Attempt {
     Removed,
 }
 
-/// How the next attempt at a claim looks for jobs.
-struct Search {
-    /// Jobs that it claims, at most.
-    most: usize,
+/// How a launcher looks for jobs. What it has met it expects in its next claims, too.
+pub(super) struct Search {
+    /// How many jobs of a lane it reads.
+    each: usize,
     /// A random number after a conflict, so that it prefers other jobs.
     draw: Option<u64>,
+    /// Jobs that were claimed when it loaded them, though no row remembers that they hold a slot.
+    claimed: BTreeSet<JobId>,
+}
+
+impl Search {
+    /// The search of a launcher that has met nothing.
+    pub fn new() -> Self {
+        Self { each: LOOK, draw: None, claimed: BTreeSet::new() }
+    }
+}
+
+/// One claim of a launcher.
+struct Claiming {
+    /// Jobs that it claims, at most.
+    most: usize,
+    /// Whether the slots are read as they are, and not as they were a moment ago.
+    is_exact: bool,
     /// Whether the slots are read after it was noted that jobs wait.
     is_noted: bool,
 }
@@ -121,7 +144,7 @@ pub async fn oldest_ready<S: StartStore + ?Sized>(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<JobId>, StoreError> {
-    let look = Look { now, from: Lane::default(), each: limit.max(BATCH) };
+    let look = Look { now, from: Lane::default(), each: limit.max(LOOK) };
     let mut jobs = store.ready(&look).await?.jobs;
     jobs.sort_by(|a, b| (a.ready_at, &a.job).cmp(&(b.ready_at, &b.job)));
     Ok(jobs.into_iter().take(limit).map(|waiting| waiting.job).collect())
@@ -129,15 +152,19 @@ pub async fn oldest_ready<S: StartStore + ?Sized>(
 
 /// Claims ready jobs, at most `most`, if slots are free. Where it claims none, no job waits that may start, or it is noted
 /// that jobs wait.
-pub(super) async fn claim_some(ports: &ClaimPorts<'_>, most: usize) -> Result<Vec<Job>, ChangeError> {
+pub(super) async fn claim_some(
+    ports: &ClaimPorts<'_>,
+    search: &mut Search,
+    most: usize,
+) -> Result<Vec<Job>, ChangeError> {
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     let mut removed = 0;
-    let mut search = Search { most: most.min(BATCH), draw: None, is_noted: false };
+    let mut claiming = Claiming { most: most.min(BATCH), is_exact: false, is_noted: false };
     while retry.attempt().await {
-        let mut attempt = try_claim(ports, &mut search).await?;
+        let mut attempt = try_claim(ports, search, &mut claiming).await?;
         while matches!(attempt, Attempt::Removed) && removed < REMOVED_PAGES {
             removed += 1;
-            attempt = try_claim(ports, &mut search).await?;
+            attempt = try_claim(ports, search, &mut claiming).await?;
         }
         match attempt {
             Attempt::Claimed(jobs) => return Ok(jobs),
@@ -146,7 +173,7 @@ pub(super) async fn claim_some(ports: &ClaimPorts<'_>, most: usize) -> Result<Ve
             Attempt::Again => {}
             Attempt::Conflict => {
                 // Other launchers claim too: smaller claims of other jobs meet theirs less often.
-                search.most = (search.most / 2).max(1);
+                claiming.most = (claiming.most / 2).max(1);
                 search.draw = Some(number(ports.clock));
             }
         }
@@ -161,7 +188,7 @@ pub(super) async fn leave_waiting(ports: &ClaimPorts<'_>) -> Result<(), ChangeEr
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
         let Some(note) = ports.starts.admission().await?.leave(ports.clock.now()) else { return Ok(()) };
-        if ports.starts.save_admission(&[note]).await? == Saved::Done {
+        if ports.starts.save_admission(&note).await? == Saved::Done {
             return Ok(());
         }
     }
@@ -174,38 +201,76 @@ fn number(clock: &dyn ClockAndRandom) -> u64 {
     (clock.random() & u128::from(u64::MAX)) as u64
 }
 
-async fn try_claim(ports: &ClaimPorts<'_>, search: &mut Search) -> Result<Attempt, ChangeError> {
-    let slots = ports.starts.admission().await?;
+async fn try_claim(
+    ports: &ClaimPorts<'_>,
+    search: &mut Search,
+    claiming: &mut Claiming,
+) -> Result<Attempt, ChangeError> {
+    let slots = if claiming.is_exact {
+        followed(ports.starts, ports.clock).await?
+    } else {
+        ports.starts.recent_admission().await?
+    };
     let now = ports.clock.now();
     let free: usize = match slots.free(now, ports.max) {
         Ok(free) => free.into_iter().sum(),
+        Err(_) if slots.rows() > 1 && !claiming.is_exact => {
+            claiming.is_exact = true;
+            return Ok(Attempt::Again);
+        }
         Err(reason) => {
             tracing::info!(?reason, running = slots.running(now), "no slot is free, started no job");
-            return note(ports, &slots, now, search).await;
+            return note(ports, &slots, now, claiming).await;
         }
     };
     let random = number(ports.clock);
-    let found = look(ports, &slots, now, Lane::at(random)).await?;
-    let (waiting, all, hides) = (found.open.len(), found.all, found.hides);
-    let turns = ports.shares.turns(found.open, &slots.held(now), ports.max, search.draw);
+    let found = look(ports, &slots, now, Lane::at(random), search).await?;
+    let (waiting, all, hides, is_cut) = (found.open.len(), found.all, found.hides, found.is_cut);
+    // Where there are many rows and many wait, many launchers look for the oldest jobs at the same time.
+    let is_busy = slots.rows() > 1 && waiting >= LOOK;
+    let draw = search.draw.or(is_busy.then_some(random));
+    let turns = ports.shares.turns(found.open, &slots.held(now), ports.max, draw);
     let all_have_room = turns.jobs.len() + turns.spare.len() == waiting;
     let queue = Queue::of(turns, found.held, all);
-    let chosen = choose(ports, &slots, now, &queue, search.most.min(free)).await?;
+    let chosen = choose(ports, &slots, now, &queue, claiming.most.min(free)).await?;
     if chosen.jobs.is_empty() {
+        let known = search.claimed.len();
+        search.claimed.extend(chosen.claimed);
         return match (chosen.removed, all) {
             (true, _) => Ok(Attempt::Removed),
             (false, false) => Ok(Attempt::Again),
+            // Others may wait behind those that turned out to be claimed.
+            (false, true) if is_cut && search.claimed.len() > known => Ok(Attempt::Again),
             (false, true) if all_have_room && !hides => Ok(Attempt::Nothing),
             // Their lanes hold as many slots as one lane may, or others wait behind very many claimed ones.
-            (false, true) => note(ports, &slots, now, search).await,
+            (false, true) => note(ports, &slots, now, claiming).await,
         };
     }
+    write(ports, slots, now, &chosen).await
+}
+
+/// Writes a claim. Where there are many rows, releases and other claims often change one that it takes slots from. Then it
+/// takes slots of the rows as they are now, for the same jobs, unless what holds for all rows has changed.
+async fn write(ports: &ClaimPorts<'_>, slots: Slots, now: Timestamp, chosen: &Chosen) -> Result<Attempt, ChangeError> {
     let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
-    let Ok(rows) = slots.take(&chosen.slots, now, lease, ports.max, random) else { return Ok(Attempt::Conflict) };
-    Ok(match ports.starts.claim(&chosen.jobs, &rows).await? {
-        Claimed::Done => Attempt::Claimed(chosen.jobs),
-        Claimed::Conflict => Attempt::Conflict,
-    })
+    let (revision, mut slots) = (slots.first().revision, slots);
+    let mut retry = Retry::new(ports.clock, WRITES);
+    while retry.attempt().await {
+        if retry.made() > 1 {
+            slots = ports.starts.recent_admission().await?;
+        }
+        let taken = slots.take(&chosen.slots, now, lease, ports.max, number(ports.clock));
+        let Some(taken) = taken.ok().filter(|_| slots.first().revision == revision) else { break };
+        let granted = chosen.jobs.iter().cloned().zip(taken.slots).map(|(job, slot)| job.granted(slot));
+        let jobs: Vec<Job> = granted.collect();
+        match ports.starts.claim(&jobs, &taken.rows).await? {
+            Claimed::Done => return Ok(Attempt::Claimed(jobs)),
+            // In one row the parts of lanes are exact, so its jobs are chosen anew.
+            Claimed::RowsChanged if slots.rows() > 1 => {}
+            Claimed::RowsChanged | Claimed::Conflict => break,
+        }
+    }
+    Ok(Attempt::Conflict)
 }
 
 /// Notes that jobs wait for a slot. One that is freed from now on causes a hint. One that was freed before that is found
@@ -215,16 +280,17 @@ async fn note(
     ports: &ClaimPorts<'_>,
     slots: &Slots,
     now: Timestamp,
-    search: &mut Search,
+    claiming: &mut Claiming,
 ) -> Result<Attempt, ChangeError> {
+    claiming.is_exact = true;
     if let Some(note) = slots.leave(now) {
-        search.is_noted = ports.starts.save_admission(&[note]).await? == Saved::Done;
+        claiming.is_noted = ports.starts.save_admission(&note).await? == Saved::Done;
         return Ok(Attempt::Again);
     }
-    if search.is_noted || slots.rows() == 1 {
+    if claiming.is_noted || slots.rows() == 1 {
         return Ok(Attempt::Nothing);
     }
-    search.is_noted = true;
+    claiming.is_noted = true;
     Ok(Attempt::Again)
 }
 
@@ -238,43 +304,61 @@ struct Found {
     all: bool,
     /// Whether all jobs that were read of a lane hold slots, so that others may wait behind them.
     hides: bool,
+    /// Whether as many jobs of a lane were read as at most are, so that there may be others.
+    is_cut: bool,
 }
 
-/// Reads waiting jobs; more of each lane if those that were read of one are all claimed.
-async fn look(ports: &ClaimPorts<'_>, slots: &Slots, now: Timestamp, from: Lane) -> Result<Found, StoreError> {
+/// Reads waiting jobs. More of each lane are read if those of one are all claimed, or half of those of all: then one shard of
+/// the index may show claimed jobs only.
+async fn look(
+    ports: &ClaimPorts<'_>,
+    slots: &Slots,
+    now: Timestamp,
+    from: Lane,
+    search: &mut Search,
+) -> Result<Found, StoreError> {
     let holders = slots.holders(now);
-    let mut each = BATCH;
     loop {
+        let each = search.each;
         let ready = ports.starts.ready(&Look { now, from, each }).await?;
         // An entry that moves may be seen where it was and where it is.
         let mut seen = BTreeSet::new();
-        let jobs = ready.jobs.into_iter().filter(|waiting| seen.insert(waiting.job.clone()));
+        let jobs: Vec<Waiting<JobId>> =
+            ready.jobs.into_iter().filter(|waiting| seen.insert(waiting.job.clone())).collect();
+        let is_cut = of_lanes(&jobs).into_values().any(|count| count >= each);
+        let is_held = |job: &JobId| holders.contains(job) || search.claimed.contains(job);
         let (mut held, open): (Vec<Waiting<JobId>>, Vec<Waiting<JobId>>) =
-            jobs.partition(|waiting| holders.contains(waiting.job.as_str()));
+            jobs.into_iter().partition(|waiting| is_held(&waiting.job));
         let hides = hide_others(&held, &open, each);
-        if each < FURTHER && hides {
-            each = FURTHER;
+        if each < FURTHER && (hides || (is_cut && held.len() >= open.len())) {
+            search.each = FURTHER;
             continue;
         }
         held.sort_by(|a, b| (a.ready_at, &a.job).cmp(&(b.ready_at, &b.job)));
         let held = held.into_iter().map(|waiting| waiting.job).collect();
-        return Ok(Found { open, held, all: ready.all, hides });
+        return Ok(Found { open, held, all: ready.all, hides, is_cut });
     }
 }
 
 /// Whether all jobs that were read of a lane hold slots, and there may be others behind them.
 fn hide_others(held: &[Waiting<JobId>], open: &[Waiting<JobId>], each: usize) -> bool {
     let shown: BTreeSet<Lane> = open.iter().map(|waiting| waiting.lane).collect();
-    let mut counts: BTreeMap<Lane, usize> = BTreeMap::new();
-    for waiting in held {
+    of_lanes(held).into_iter().any(|(lane, count)| count >= each && !shown.contains(&lane))
+}
+
+/// How many jobs there are of each lane.
+fn of_lanes(jobs: &[Waiting<JobId>]) -> BTreeMap<Lane, usize> {
+    jobs.iter().fold(BTreeMap::new(), |mut counts, waiting| {
         *counts.entry(waiting.lane).or_default() += 1;
-    }
-    counts.iter().any(|(lane, count)| *count >= each && !shown.contains(lane))
+        counts
+    })
 }
 
 /// Waiting jobs in the order in which a claim loads them.
 struct Queue {
     jobs: Vec<JobId>,
+    /// How many of them hold no slot, as far as it is known.
+    open: usize,
     /// How many of them come before every job of a lane that was not read.
     certain: usize,
     /// How many of them have turns. Those behind them are claimed one by one, where none of these can be.
@@ -286,8 +370,9 @@ impl Queue {
     fn of(turns: Turns<JobId>, held: Vec<JobId>, all: bool) -> Self {
         let count = turns.jobs.len();
         let certain = if all { count } else { turns.certain };
+        let open = count + turns.spare.len();
         let jobs = turns.jobs.into_iter().chain(turns.spare).chain(held).collect();
-        Self { jobs, certain, turns: count }
+        Self { jobs, open, certain, turns: count }
     }
 
     /// The jobs to load after the first `seen`, and how many of them are claimed at most, where `most` are wanted.
@@ -304,11 +389,13 @@ impl Queue {
     }
 }
 
-/// Jobs in their next versions, with the keys of their slots.
+/// Jobs in their next versions, with the names of their slots.
 #[derive(Default)]
 struct Chosen {
     jobs: Vec<Job>,
     slots: Vec<String>,
+    /// Jobs that are claimed, of those that seemed to hold no slot.
+    claimed: Vec<JobId>,
     /// Whether jobs that a clear had hidden were cancelled.
     removed: bool,
 }
@@ -329,9 +416,10 @@ async fn choose(
         if ids.is_empty() {
             break;
         }
+        let (begin, most) = (seen, chosen.jobs.len() + claims);
         seen += ids.len();
-        let most = chosen.jobs.len() + claims;
-        for (id, loaded) in ids.iter().zip(join_all(ids.iter().map(|id| ports.jobs.load(id))).await) {
+        let loaded = join_all(ids.iter().map(|id| ports.jobs.load(id))).await;
+        for (place, (id, loaded)) in (begin..).zip(ids.iter().zip(loaded)) {
             if chosen.jobs.len() == most {
                 break;
             }
@@ -351,7 +439,12 @@ async fn choose(
                 chosen.removed = true;
                 continue;
             }
-            let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
+            let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else {
+                if place < queue.open && job.run.start.claim.is_some() {
+                    chosen.claimed.push(job.id);
+                }
+                continue;
+            };
             chosen.slots.push(job.next_slot());
             chosen.jobs.push(*claimed);
         }

@@ -10,6 +10,7 @@ use reelhook_domain::{Admission, ClearCutoffs, Event, Job, JobId, JobKind, Owner
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
+use crate::jobs::admission::followed;
 use crate::jobs::claims::StartStore;
 use crate::jobs::store::JobStore;
 use crate::jobs::submit::SubmitStore;
@@ -173,7 +174,7 @@ pub async fn list(
     limit: usize,
     cursor: Option<Cursor>,
 ) -> Result<Listed, StoreError> {
-    let cleared = store.admission().await?.first().cleared.clone();
+    let cleared = cutoffs(store).await?;
     let mut cursor = cursor.unwrap_or(Cursor { until: now, listed: BTreeSet::new() });
     let mut jobs = Vec::new();
     for _ in 0..PAGES {
@@ -200,6 +201,12 @@ pub async fn list(
         }
     }
     Ok(Listed { jobs, next: Some(cursor) })
+}
+
+/// The cutoffs of clears, which the first row of slots has.
+async fn cutoffs(store: &dyn QueueStore) -> Result<ClearCutoffs, StoreError> {
+    let first = store.some_rows(&[0].into()).await?.into_iter().next();
+    Ok(first.map(|first| first.row.cleared).unwrap_or_default())
 }
 
 /// The newest jobs at a cursor, at most `most`, from indexes that hold keys only; and whether there are more.
@@ -342,8 +349,15 @@ async fn update(
     let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
         let slots = store.admission().await?;
-        let Some(next) = next(slots.first()) else { return Ok(()) };
-        if store.save_admission(&slots.with_first(next)).await? == Saved::Done {
+        let is_so = match next(slots.first()) {
+            Some(next) => store.save_admission(&slots.with_first(next)).await? == Saved::Done,
+            None => true,
+        };
+        if is_so {
+            // From then on no claim succeeds that was decided before.
+            if slots.rows() > 1 {
+                followed(store, clock).await?;
+            }
             return Ok(());
         }
     }
@@ -367,7 +381,7 @@ pub struct RemovalPorts<'a> {
 /// # Errors
 /// [`ChangeError`]; the next sweep continues.
 pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeError> {
-    remove_hidden(ports, ports.queue.admission().await?.first().cleared.clone()).await
+    remove_hidden(ports, cutoffs(ports.queue).await?).await
 }
 
 /// Does as [`remove_cleared`], with the cutoffs that were read.

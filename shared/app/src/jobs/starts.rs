@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::claims::{BATCH, ClaimPorts, StartStore, claim_some, leave_waiting};
+use crate::jobs::claims::{BATCH, ClaimPorts, Search, StartStore, claim_some, leave_waiting};
 use crate::jobs::store::JobStore;
 use crate::metrics::life::Measured;
 use crate::metrics::{self, MetricName};
@@ -97,9 +97,9 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
         max: ports.worker.max,
         shares: &ports.worker.shares,
     };
-    let (mut started, mut most) = (0, 1);
+    let (mut search, mut started, mut most) = (Search::new(), 0, 1);
     while started < STARTS && ports.clock.now() <= ports.last_start {
-        let claimed = claim_some(&claims, most.min(STARTS - started)).await?;
+        let claimed = claim_some(&claims, &mut search, most.min(STARTS - started)).await?;
         let count = claimed.len();
         if count == 0 {
             return Ok(started);

@@ -30,6 +30,8 @@ pub struct CleanupPorts<'a> {
     pub removal: RemovalPorts<'a>,
     /// ADMISSION_SHARDS: the rows that grant slots to runs.
     pub slot_rows: usize,
+    /// STORED_FORM: whether slots get numbers.
+    pub slot_numbers: bool,
     /// The counters.
     pub counters: &'a dyn CounterStore,
     /// Recoveries.
@@ -79,8 +81,8 @@ pub async fn clean_up(ports: &CleanupPorts<'_>, reconciles: bool, deadline: Opti
 
 /// Arranges the slots as the settings say, and removes hidden jobs: the slots' rows say which, so they are read once.
 async fn arrange_and_remove(ports: &CleanupPorts<'_>) -> Result<usize, ChangeError> {
-    let slots = ports.removal.queue.admission_rows(ports.slot_rows).await?;
-    arrange(ports.removal.queue, &slots, ports.slot_rows).await?;
+    let RemovalPorts { queue, clock, .. } = &ports.removal;
+    let slots = arrange(*queue, *clock, ports.slot_rows, ports.slot_numbers).await?;
     remove_hidden(&ports.removal, slots.first().cleared.clone()).await
 }
 

@@ -12,6 +12,7 @@ use reelhook_app::views::captions::CAPTIONS;
 use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
 
+use crate::items::packed::StoredForm;
 use crate::items::shards::{CounterShards, EndedShards};
 use crate::jobs::active::shards::ActiveShards;
 
@@ -178,6 +179,11 @@ impl Environment {
     /// ADMISSION_SHARDS: the rows that grant slots to runs.
     pub fn admission_shards(&mut self) -> usize {
         self.parsed("ADMISSION_SHARDS", 1)
+    }
+
+    /// STORED_FORM: whether slots of runs get numbers, which functions of versions before 0.3 can't read.
+    pub fn has_numbered_slots(&mut self) -> bool {
+        self.parsed("STORED_FORM", StoredForm::default()) == StoredForm::Compressed
     }
 
     /// PUBLIC_BASE_URL, or one of the names that the four original systems used (docs/contract/README.md, Settings).

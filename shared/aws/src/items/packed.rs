@@ -109,6 +109,12 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
     item
 }
 
+/// The attribute `body` of a row that is no aggregate.
+pub(crate) fn body_of_row<F: Serialize>(form: &F) -> AttributeValue {
+    let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");
+    b(deflate(OF_AGGREGATES, &text))
+}
+
 /// The attribute `body` of an event or a delivery.
 pub(crate) fn body_of_webhook<F: Serialize>(form: &F) -> AttributeValue {
     let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");

@@ -1,5 +1,7 @@
 //! The JobEvents table: append-only rows of log lines and live events; and the tables that fanout writes.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
@@ -249,11 +251,15 @@ impl FanoutStore for FanoutTables {
 
 #[async_trait]
 impl AdmissionStore for FanoutTables {
-    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
-        self.counters.admission_rows(at_least).await
+    async fn admission(&self) -> Result<Slots, StoreError> {
+        self.counters.admission().await
     }
 
-    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+    async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
         self.counters.save_admission(changed).await
+    }
+
+    async fn some_rows(&self, numbers: &BTreeSet<usize>) -> Result<Vec<SlotRow>, StoreError> {
+        self.counters.some_rows(numbers).await
     }
 }

@@ -1,5 +1,6 @@
 //! The Jobs table, which implements the ports of jobs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,8 @@ const FRESH_COUNTS: Duration = Duration::from_secs(5);
 pub(super) const PAGE: i32 = 100;
 /// A day of UTC.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Waiting jobs that the due sweep loads where it can't know otherwise whether they are claimed.
+const OLDEST: usize = 100;
 /// The prefix of cursors among VidBuilder's jobs, which are listed after StreamGank's.
 const VIDEOS: &str = "vidbuilder/";
 
@@ -317,9 +320,18 @@ impl JobTable {
         if waiting.is_empty() {
             return Ok(Vec::new());
         }
-        let slots = self.items.counters.admission_rows(1).await?;
+        let slots = self.items.counters.admission().await?;
         let holders = slots.holders(now);
-        Ok(waiting.into_iter().filter(|job| holders.contains(job.as_str())).collect())
+        let (mut claimed, others): (Vec<JobId>, Vec<JobId>) =
+            waiting.into_iter().partition(|job| holders.contains(job));
+        if !holders.are_all {
+            // The rows have forgotten whose their older slots are. Claims are made of the oldest jobs: their ids are the
+            // first, since they begin with their times.
+            let oldest = &others[..others.len().min(OLDEST)];
+            let has_expired = |job: &Job| job.run.start.claim.as_ref().is_some_and(|claim| claim.lease_until <= now);
+            claimed.extend(self.items.load_all(oldest).await?.into_iter().filter(has_expired).map(|job| job.id));
+        }
+        Ok(claimed)
     }
 }
 
@@ -369,12 +381,20 @@ impl IdempotencyStore for JobTable {
 
 #[async_trait]
 impl AdmissionStore for JobTable {
-    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
-        self.items.counters.admission_rows(at_least).await
+    async fn admission(&self) -> Result<Slots, StoreError> {
+        self.items.counters.admission().await
     }
 
-    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+    async fn recent_admission(&self) -> Result<Slots, StoreError> {
+        self.items.counters.recent_admission().await
+    }
+
+    async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
         self.items.counters.save_admission(changed).await
+    }
+
+    async fn some_rows(&self, numbers: &BTreeSet<usize>) -> Result<Vec<SlotRow>, StoreError> {
+        self.items.counters.some_rows(numbers).await
     }
 }
 

@@ -20,13 +20,12 @@ const SCENE_ADMISSION: &str = "scene-admission";
 #[async_trait]
 impl AdmissionStore for ProjectTable {
     /// Videos of scenes take minutes, so that one row is never the limit.
-    async fn admission_rows(&self, _: usize) -> Result<Slots, StoreError> {
+    async fn admission(&self) -> Result<Slots, StoreError> {
         self.items.counters.slots(SCENE_ADMISSION).await.map(Slots::from)
     }
 
-    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
-        let Some(SlotRow { row, .. }) = changed.first() else { return Ok(Saved::Done) };
-        self.items.counters.save_slots(SCENE_ADMISSION, row).await
+    async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
+        self.items.counters.save_slots(SCENE_ADMISSION, &changed.row).await
     }
 }
 
@@ -43,6 +42,7 @@ impl SceneSlots for ProjectTable {
 
     async fn claim(&self, project: &Project, admission: &Admission) -> Result<Claimed, StoreError> {
         let slots = self.items.counters.slots_put(SCENE_ADMISSION, admission);
-        self.items.claim(std::slice::from_ref(project), vec![slots]).await
+        let claimed = self.items.claim(std::slice::from_ref(project), vec![slots]).await?;
+        Ok(if claimed == Claimed::Done { Claimed::Done } else { Claimed::Conflict })
     }
 }

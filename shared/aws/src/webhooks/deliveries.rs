@@ -103,7 +103,7 @@ impl DeliveryTable {
     }
 
     fn read(&self, keys: &BTreeSet<Key>) -> Read<'_> {
-        Read { table: &self.table, attributes: LOADED, keys: keys.iter().map(key).collect() }
+        Read { table: &self.table, attributes: LOADED, is_consistent: true, keys: keys.iter().map(key).collect() }
     }
 
     /// The items with these keys that exist, by partition; strongly consistent.
@@ -238,7 +238,7 @@ impl DeliveryRows for DeliveryTable {
         let endpoints: &[EndpointId] = if self.endpoints.is_some() { endpoints } else { &[] };
         if let Some(table) = &self.endpoints {
             let keys = endpoints.iter().map(state_key).collect();
-            reads.push(Read { table, attributes: &[], keys });
+            reads.push(Read { table, attributes: &[], is_consistent: true, keys });
         }
         let mut found = get_from(operation, &self.client, reads).await?;
         let states = self.endpoints.as_ref().and_then(|table| found.remove(table)).unwrap_or_default();

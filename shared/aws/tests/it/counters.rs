@@ -41,8 +41,8 @@ fn admission(version: u64) -> Admission {
 }
 
 /// The first row of slots in this version.
-fn first(version: u64) -> [SlotRow; 1] {
-    [SlotRow { number: 0, row: admission(version) }]
+fn first(version: u64) -> SlotRow {
+    SlotRow { number: 0, row: admission(version) }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::jobs::slots::numbers::Numbered;
 use crate::{Job, Status, Timestamp};
 
 /// A row of slots: an admission item.
@@ -16,7 +17,7 @@ pub struct Admission {
     /// Whether no further job starts.
     #[serde(default)]
     pub paused: bool,
-    /// The slots: `job.attempt.claim` → the end of its lease.
+    /// The slots with names: `job.attempt.claim` → the end of its lease.
     #[serde(default)]
     pub active: BTreeMap<String, Timestamp>,
     /// The cutoffs that hide cleared jobs until they are removed.
@@ -25,21 +26,40 @@ pub struct Admission {
     /// When a launcher last left jobs that may be waiting: it found no free slot, or it had started enough of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Timestamp>,
-    /// The arrangement of the rows that this one belongs to.
+    /// The slots that have numbers instead of names.
+    #[serde(default, skip_serializing_if = "Numbered::is_new")]
+    pub numbered: Numbered,
+    /// Rises with each change of the first row that holds for all rows. A row that is behind grants nothing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u64,
+    /// The arrangement of all rows; only the first one has it.
     #[serde(default, skip_serializing_if = "Layout::is_default")]
     pub layout: Layout,
 }
 
-/// An arrangement of slots in rows. All rows of a queue have the same.
+fn is_zero(revision: &u64) -> bool {
+    *revision == 0
+}
+
+/// An arrangement of slots in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
-    /// How many rows there are.
+    /// How many rows grant slots.
     pub rows: usize,
-    /// Counts the arrangements, so that rows of different ones can be distinguished.
-    pub epoch: u64,
+    /// How many rows may have slots where that is more: those of arrangements before keep theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<usize>,
+    /// Whether granted slots have numbers. Else they have names, which versions before 0.3 read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbers: bool,
 }
 
 impl Layout {
+    /// How many rows may have slots.
+    pub fn all(&self) -> usize {
+        self.before.unwrap_or_default().max(self.rows).max(1)
+    }
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -47,7 +67,7 @@ impl Layout {
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { rows: 1, epoch: 0 }
+        Self { rows: 1, before: None, numbers: false }
     }
 }
 
@@ -189,7 +209,18 @@ impl Admission {
 
     /// The number of runs under way at `now`.
     pub fn running(&self, now: Timestamp) -> usize {
-        self.active.values().filter(|end| **end > now).count()
+        self.active.values().filter(|end| **end > now).count() + self.numbered.running(now)
+    }
+
+    /// The slots in use, whether their leases have ended or not.
+    pub fn used(&self) -> usize {
+        self.active.len() + self.numbered.used()
+    }
+
+    /// Whether slots have or get numbers, so that functions of versions before 0.3 must not take the row for one whose slots
+    /// are all in `active`.
+    pub fn has_numbers(&self) -> bool {
+        self.layout.numbers || self.numbered.used() > 0
     }
 }
 

@@ -132,10 +132,19 @@ impl Job {
         Lane::of(self.origin.owner.as_ref(), self.origin.caller.as_deref())
     }
 
-    /// The key of this job's next slot.
+    /// The name of this job's next slot, by which it asks for one.
     pub fn next_slot(&self) -> String {
         let slot = format!("{}.{}.{}", self.id, self.run.attempt, self.run.start.claims + 1);
         self.lane().mark(slot)
+    }
+
+    /// The claimed job with the slot that a row has granted it.
+    #[must_use]
+    pub fn granted(mut self, slot: String) -> Self {
+        if let Some(claim) = &mut self.run.start.claim {
+            claim.slot = slot;
+        }
+        self
     }
 
     /// The id of the render at an outside service that the run waits for.

@@ -16,5 +16,6 @@ mod names;
 mod projects;
 mod properties;
 mod shown;
+mod slots;
 mod story;
 mod usage;

@@ -58,25 +58,23 @@ impl Default for State {
 }
 
 impl State {
-    /// The rows of slots, at least this number.
-    fn slots(&self, at_least: usize) -> Slots {
+    /// The slots.
+    fn slots(&self) -> Slots {
         let mut rows = self.rows.clone();
-        rows.resize(rows.len().max(at_least), Admission::default());
-        Slots::read(rows).expect("rows of one arrangement")
+        rows.resize(rows.len().max(rows[0].layout.all()), Admission::default());
+        Slots::read(rows).expect("rows that belong together")
     }
 
-    /// Whether each of these rows is one version on.
-    fn follow_rows(&self, changed: &[SlotRow]) -> bool {
+    /// Writes rows, if each is one version on.
+    fn write_rows(&mut self, changed: &[SlotRow]) -> bool {
         let version = |number: usize| self.rows.get(number).map_or(0, |row| row.version);
-        changed.iter().all(|changed| version(changed.number) + 1 == changed.row.version)
-    }
-
-    fn write_rows(&mut self, changed: &[SlotRow]) {
-        for SlotRow { number, row } in changed {
+        let is_next = changed.iter().all(|changed| version(changed.number) + 1 == changed.row.version);
+        for SlotRow { number, row } in changed.iter().filter(|_| is_next) {
             let rows = self.rows.len().max(number + 1);
             self.rows.resize(rows, Admission::default());
             self.rows[*number] = row.clone();
         }
+        is_next
     }
 
     fn write(&mut self, job: &Job) {
@@ -199,9 +197,9 @@ impl MemoryJobs {
     /// sweep sends hints for the others.
     pub fn due_until(&self, now: Timestamp) -> Vec<(Timestamp, JobId)> {
         let state = self.state();
-        let slots = state.slots(1);
+        let slots = state.slots();
         let holders = slots.holders(now);
-        let waits = |job: &Job| job.status == Status::Pending && !holders.contains(job.id.as_str());
+        let waits = |job: &Job| job.status == Status::Pending && !holders.contains(&job.id);
         let found = state.jobs.values().filter(|job| job.deleted_at.is_none() && !waits(job));
         found.filter_map(|job| Some((job.due_at.filter(|due| *due <= now)?, job.id.clone()))).collect()
     }
@@ -213,21 +211,42 @@ impl MemoryJobs {
 
     /// The slots.
     pub fn slots(&self) -> Slots {
-        self.state().slots(1)
+        self.state().slots()
     }
 
-    /// Arranges the slots in this number of rows.
+    /// Arranges the slots in this number of rows, with names.
     pub fn arrange(&self, rows: usize) {
+        self.arrange_with(rows, false);
+    }
+
+    /// Arranges the slots in this number of rows, with numbers or names.
+    pub fn arrange_with(&self, rows: usize, numbers: bool) {
         let mut state = self.state();
-        if let Some(arranged) = state.slots(rows).arranged(rows) {
-            state.write_rows(&arranged);
+        if let Some(first) = state.slots().arranged(rows, numbers) {
+            state.write_rows(&[first]);
         }
+        let behind = state.slots().behind();
+        state.write_rows(&behind);
+    }
+
+    /// Writes a row of slots, like another function.
+    ///
+    /// # Panics
+    /// When the row is not one version on.
+    pub fn write_row(&self, row: &SlotRow) {
+        assert!(self.state().write_rows(std::slice::from_ref(row)), "row {} has changed", row.number);
+    }
+
+    /// Writes the next version of a row of slots, unchanged.
+    pub fn touch_row(&self, number: usize) {
+        self.state().rows[number].version += 1;
     }
 
     /// Frees slots in whichever rows they are, like fanout.
     pub fn free_slots(&self, slots: &[&str]) {
         let mut state = self.state();
-        let released = state.slots(1).released(slots);
+        let rows = state.slots().into_rows();
+        let released: Vec<SlotRow> = rows.iter().filter_map(|row| row.released(slots)).collect();
         state.write_rows(&released);
     }
 

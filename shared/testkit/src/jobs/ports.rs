@@ -111,20 +111,19 @@ impl IdempotencyStore for MemoryJobs {
 
 #[async_trait]
 impl AdmissionStore for MemoryJobs {
-    async fn admission_rows(&self, at_least: usize) -> Result<Slots, StoreError> {
+    async fn admission(&self) -> Result<Slots, StoreError> {
         self.enter("admission").await;
-        self.faults.check("admission")?.answer(self.state().slots(at_least))
+        self.faults.check("admission")?.answer(self.state().slots())
     }
 
-    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+    async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
         self.enter("save_admission").await;
         let done = self.faults.check("save_admission")?;
         let mut state = self.state();
-        if !state.follow_rows(changed) {
-            let theirs = Box::new(state.rows[0].clone());
-            return done.answer(Saved::Conflict(Some(theirs)));
+        if !state.write_rows(std::slice::from_ref(changed)) {
+            let theirs = state.rows.get(changed.number).cloned().unwrap_or_default();
+            return done.answer(Saved::Conflict(Some(Box::new(theirs))));
         }
-        state.write_rows(changed);
         done.answer(Saved::Done)
     }
 }
@@ -161,10 +160,12 @@ impl StartStore for MemoryJobs {
         let done = self.faults.check("claim")?;
         let mut state = self.state();
         let fits = |job: &Job| state.jobs.get(&job.id).is_some_and(|stored| stored.version + 1 == job.version);
-        if !jobs.iter().all(fits) || !state.follow_rows(rows) {
+        if !jobs.iter().all(fits) {
             return done.answer(Claimed::Conflict);
         }
-        state.write_rows(rows);
+        if !state.write_rows(rows) {
+            return done.answer(Claimed::RowsChanged);
+        }
         for job in jobs {
             state.write(job);
         }

@@ -44,16 +44,16 @@ impl AggregateStore<Project> for MemoryProjects {
 
 #[async_trait]
 impl AdmissionStore for MemoryProjects {
-    async fn admission_rows(&self, _: usize) -> Result<Slots, StoreError> {
+    async fn admission(&self) -> Result<Slots, StoreError> {
         self.enter("admission").await;
         self.faults.check("admission")?.answer(self.admission_item().into())
     }
 
-    async fn save_admission(&self, changed: &[SlotRow]) -> Result<Saved<Admission>, StoreError> {
+    async fn save_admission(&self, changed: &SlotRow) -> Result<Saved<Admission>, StoreError> {
         self.enter("save_admission").await;
         let done = self.faults.check("save_admission")?;
         let mut state = self.state();
-        let [SlotRow { row, .. }] = changed else { panic!("scenes have one row of slots") };
+        let SlotRow { row, .. } = changed;
         if state.admission.version + 1 != row.version {
             let theirs = Box::new(state.admission.clone());
             return done.answer(Saved::Conflict(Some(theirs)));

@@ -1,7 +1,10 @@
 //! Applies plans: writes rows first, then sends messages, and stops before the first plan that fails.
 
+use std::collections::BTreeSet;
+
 use futures_util::StreamExt;
-use reelhook_domain::{Delivery, SlotRow, TraceParent};
+use futures_util::future::try_join_all;
+use reelhook_domain::{Delivery, SlotRow, TraceParent, rows_of};
 
 use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
@@ -184,30 +187,46 @@ fn freed(plans: &[Plan], part: impl Fn(&Plan) -> &Vec<String>) -> Option<(usize,
     Some((first, plans.iter().flat_map(&part).map(String::as_str).collect()))
 }
 
-/// Frees slots, and returns whether jobs may wait for them; those that are free already are skipped. Each row is written by
-/// itself, so that rows with other slots do not conflict.
+/// Frees slots, and returns whether jobs may wait for them; those that are free already are skipped. Only the rows that
+/// granted them are read, or all if one of them has a name. Each row is written by itself, so that rows with other slots do
+/// not conflict.
 async fn free_slots<S: AdmissionStore + ?Sized>(
     store: &S,
     clock: &dyn ClockAndRandom,
     slots: &[&str],
 ) -> Result<bool, StoreError> {
     let mut retry = Retry::new(clock, ATTEMPTS);
+    let (mut numbers, mut saved) = (rows_of(slots), Vec::new());
     while retry.attempt().await {
-        let known = store.admission().await?;
-        let released = known.released(slots);
-        let mut done = true;
-        for row in &released {
-            done &= store.save_admission(std::slice::from_ref(row)).await? == Saved::Done;
+        let known = match &numbers {
+            Some(numbers) => store.some_rows(numbers).await?,
+            None => store.admission().await?.into_rows(),
+        };
+        let released: Vec<SlotRow> = known.iter().filter_map(|row| row.released(slots)).collect();
+        let results = try_join_all(released.iter().map(|row| store.save_admission(row))).await?;
+        let mut left = BTreeSet::new();
+        for (row, result) in released.into_iter().zip(results) {
+            if result == Saved::Done {
+                saved.push(row);
+            } else {
+                left.insert(row.number);
+            }
         }
-        if !done {
+        if !left.is_empty() {
+            numbers = Some(left);
             continue;
         }
-        return Ok(match &released[..] {
-            [] => known.may_wait(clock.now()),
-            // A launcher that notes it after this was saved finds the slots.
-            [SlotRow { number: 0, row }] => row.may_wait(clock.now()),
-            _ => store.admission().await?.may_wait(clock.now()),
-        });
+        // A launcher that notes that jobs wait reads all rows after that, so the note is read after the slots were freed.
+        let first = match &saved[..] {
+            [] => known.into_iter().find(|row| row.number == 0),
+            [row] => Some(row.clone()).filter(|row| row.number == 0),
+            _ => None,
+        };
+        let first = match first {
+            Some(first) => Some(first),
+            None => store.some_rows(&[0].into()).await?.into_iter().next(),
+        };
+        return Ok(first.is_some_and(|first| first.row.may_wait(clock.now())));
     }
     Err(StoreError::Busy { operation: "free slots", source: "their rows changed during each attempt".into() })
 }

@@ -152,7 +152,7 @@ async fn try_claim(
         };
         match ports.slots.claim(&claimed, &next).await {
             Ok(Claimed::Done) => return Ok(Attempt::Claimed(ClaimedTask { project: claimed, task })),
-            Ok(Claimed::Conflict) => {}
+            Ok(Claimed::Conflict | Claimed::RowsChanged) => {}
             Err(error) if error.is_busy() => return Err(error.into()),
             // Nor must one that can't be stored, such as one that is too large.
             Err(error) => {

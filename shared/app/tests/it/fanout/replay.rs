@@ -1,5 +1,6 @@
 //! Replays: repeated records change nothing, as a whole or in part, at once or after later changes.
 
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_domain::{DeliveryStatus, Event, Status};
 use reelhook_testkit::{NOON, Stack, header, lived, run, started};
 
@@ -67,6 +68,28 @@ async fn a_replay_after_everything_was_delivered_sends_nothing_again() {
     stack.settle().await;
     assert_eq!(stack.http.requests().len(), sent);
     assert_eq!(rows(&stack), before);
+}
+
+#[tokio::test]
+async fn a_replay_takes_no_slot_from_a_job_that_was_claimed_again() {
+    for rows in [1, 4] {
+        let stack = Stack::with(&[], 9);
+        stack.jobs.arrange_with(rows, true);
+        let id = stack.submit(1);
+        stack.settle().await;
+        let failed = Event::RunFailed { attempt: 1, error: "browser crashed".to_owned() };
+        assert!(stack.jobs.apply(&id, &failed, NOON, &stack.policy));
+        stack.settle().await;
+        assert_eq!(stack.jobs.slots().running(stack.world.now()), 0, "the first slot is free");
+        stack.world.advance_s(60);
+        stack.sweep().await;
+        stack.settle().await;
+        assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+        stack.replay_stream().await;
+        stack.replay_stream().await;
+        let running = stack.jobs.slots().running(stack.world.now());
+        assert_eq!(running, 1, "it holds the slot of its second run");
+    }
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn stack() -> Stack {
     let stack = Stack::default();
     let active = [(slot(), NOON), ("other".to_owned(), NOON)].into();
     let row = Admission { version: 1, active, ..Admission::default() };
-    stack.scenes.projects.save_admission(&[SlotRow { number: 0, row }]).await.unwrap();
+    stack.scenes.projects.save_admission(&SlotRow { number: 0, row }).await.unwrap();
     stack
 }
 

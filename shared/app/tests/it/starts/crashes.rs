@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::starts::start_some;
 use reelhook_domain::{JobId, Lane, Status};
 use reelhook_testkit::{Stack, body_of, header};
@@ -99,6 +100,22 @@ async fn an_expired_claim_gives_way_to_the_next_one() {
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
     assert_eq!(stack.jobs.admission_item().active.len(), 1, "the first claim's slot is free");
+}
+
+#[tokio::test]
+async fn the_only_slot_that_a_crash_has_left_to_a_claim_is_freed_by_the_sweep() {
+    for rows in [1, 2] {
+        let stack = Stack::with(&[], 1);
+        stack.jobs.arrange_with(rows, true);
+        let (id, next) = (stack.submit(1), stack.submit(2));
+        crash_when(&stack, || stack.jobs.get(&id).run.start.claim.is_some());
+        stack.world.advance_s(60);
+        assert_eq!(stack.jobs.slots().running(stack.world.now()), 1);
+        stack.sweep().await;
+        stack.settle().await;
+        assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+        assert_eq!((stack.jobs.slots().running(stack.world.now()), stack.jobs.get(&next).status), (1, Status::Pending));
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
-//! Slots in several rows: the limit is that of all together, also while they are arranged anew (ADR 55).
+//! Slots in several rows, with names or numbers: the limit is that of all together, also while they are arranged anew (ADR
+//! 55 and 71).
+
+use std::time::Duration;
 
 use reelhook_app::jobs::admission::{AdmissionStore, arrange};
 use reelhook_app::jobs::queue::toggle;
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
+use reelhook_app::store::Saved;
 use reelhook_domain::{Event, Job, JobId, Status};
 use reelhook_testkit::{NOON, Stack};
 
@@ -10,9 +14,9 @@ use super::{requested_jobs, start};
 
 #[tokio::test]
 async fn many_launchers_keep_to_the_limit_of_all_rows() {
-    for rows in [2, 4, 16] {
+    for (rows, numbers) in [(1, true), (2, false), (4, true), (16, false), (64, true)] {
         let stack = Stack::with(&[], 10);
-        stack.jobs.arrange(rows);
+        stack.jobs.arrange_with(rows, numbers);
         for n in 0..50 {
             stack.submit(n);
         }
@@ -29,19 +33,21 @@ async fn many_launchers_keep_to_the_limit_of_all_rows() {
 
 #[tokio::test]
 async fn ended_runs_free_slots_in_whichever_row_they_are() {
-    let stack = Stack::with(&[], 6);
-    stack.jobs.arrange(4);
-    let all: Vec<JobId> = (0..20).map(|n| stack.submit(n)).collect();
-    for _ in 0..20 {
-        stack.settle().await;
-        assert!(stack.jobs.slots().running(NOON) <= 6);
-        for id in &all {
-            if stack.jobs.get(id).status == Status::Processing {
-                stack.jobs.apply(id, &Event::Cancel, NOON, &stack.policy);
+    for numbers in [false, true] {
+        let stack = Stack::with(&[], 6);
+        stack.jobs.arrange_with(4, numbers);
+        let all: Vec<JobId> = (0..20).map(|n| stack.submit(n)).collect();
+        for _ in 0..20 {
+            stack.settle().await;
+            assert!(stack.jobs.slots().running(NOON) <= 6);
+            for id in &all {
+                if stack.jobs.get(id).status == Status::Processing {
+                    stack.jobs.apply(id, &Event::Cancel, NOON, &stack.policy);
+                }
             }
         }
+        assert_eq!((requested_jobs(&stack).len(), stack.jobs.slots().running(NOON)), (20, 0));
     }
-    assert_eq!((requested_jobs(&stack).len(), stack.jobs.slots().running(NOON)), (20, 0));
 }
 
 #[tokio::test]
@@ -51,11 +57,12 @@ async fn slots_stay_through_each_arrangement() {
         stack.submit(n);
     }
     start(&stack).await;
-    for rows in [4, 1, 3] {
-        let slots = stack.jobs.admission_rows(rows).await.unwrap();
-        assert!(arrange(&*stack.jobs, &slots, rows).await.unwrap());
-        let arranged = stack.jobs.admission_rows(rows).await.unwrap();
-        assert!(!arrange(&*stack.jobs, &arranged, rows).await.unwrap(), "once");
+    for (rows, numbers) in [(4, false), (1, true), (3, true), (64, true), (2, false)] {
+        let slots = arrange(&*stack.jobs, &*stack.world, rows, numbers).await.unwrap();
+        assert_eq!((slots.first().layout.rows, slots.first().layout.numbers), (rows, numbers));
+        let saved = stack.jobs.faults.calls("save_admission");
+        arrange(&*stack.jobs, &*stack.world, rows, numbers).await.unwrap();
+        assert_eq!(stack.jobs.faults.calls("save_admission"), saved, "once");
         assert_eq!((start(&stack).await, stack.jobs.slots().running(NOON)), (0, 7));
         let first = stack.jobs.all().into_iter().find(|job| job.status == Status::Processing).unwrap().id;
         stack.jobs.apply(&first, &Event::Cancel, NOON, &stack.policy);
@@ -66,29 +73,109 @@ async fn slots_stay_through_each_arrangement() {
 
 #[tokio::test]
 async fn a_claim_that_crosses_an_arrangement_is_made_again() {
-    let stack = Stack::with(&[], 2);
-    for n in 0..5 {
-        stack.submit(n);
+    for numbers in [false, true] {
+        let stack = Stack::with(&[], 2);
+        for n in 0..5 {
+            stack.submit(n);
+        }
+        stack.jobs.before("claim", move |jobs| jobs.arrange_with(3, numbers));
+        assert_eq!(start(&stack).await, 2);
+        assert_eq!((stack.jobs.slots().rows(), stack.jobs.slots().running(NOON)), (3, 2));
     }
-    stack.jobs.before("claim", |jobs| jobs.arrange(3));
-    assert_eq!(start(&stack).await, 2);
-    assert_eq!((stack.jobs.slots().rows(), stack.jobs.slots().running(NOON)), (3, 2));
 }
 
 #[tokio::test]
 async fn a_pause_stops_claims_of_every_row_at_once() {
-    let stack = Stack::with(&[], 8);
-    stack.jobs.arrange(4);
-    stack.submit(1);
-    let (before, row) = (stack.jobs.slots(), stack.submit(2));
-    toggle(&*stack.jobs, &stack.work, &*stack.world, Some(false)).await.unwrap();
-    assert_eq!((start(&stack).await, requested_jobs(&stack).len()), (0, 0));
-    // A launcher that has read the slots before the pause conflicts, whichever row it takes.
-    for draw in 0..4 {
-        let stale = before.take(&[format!("{row}.1.1")], NOON, NOON.after(std::time::Duration::from_secs(9)), 8, draw);
-        let saved = stack.jobs.save_admission(&stale.unwrap()).await.unwrap();
-        assert_ne!(saved, reelhook_app::store::Saved::Done);
+    for numbers in [false, true] {
+        let stack = Stack::with(&[], 8);
+        stack.jobs.arrange_with(4, numbers);
+        stack.submit(1);
+        let (before, job) = (stack.jobs.slots(), stack.submit(2));
+        toggle(&*stack.jobs, &stack.work, &*stack.world, Some(false)).await.unwrap();
+        assert_eq!((start(&stack).await, requested_jobs(&stack).len()), (0, 0));
+        // A launcher that has read the slots before the pause conflicts, whichever row it takes.
+        for draw in 0..4 {
+            let stale = before.take(&[format!("{job}.1.1")], NOON, NOON.after(Duration::from_secs(9)), 8, draw);
+            let saved = stack.jobs.save_admission(&stale.unwrap().rows[0]).await.unwrap();
+            assert_ne!(saved, Saved::Done);
+        }
     }
+}
+
+#[tokio::test]
+async fn a_change_whose_function_was_killed_halfway_is_completed_by_the_next_launcher() {
+    let stack = Stack::with(&[], 8);
+    stack.jobs.arrange_with(4, true);
+    stack.submit(1);
+    let slots = stack.jobs.slots();
+    let first = slots.with_first(slots.first().pause(false));
+    assert_eq!(stack.jobs.save_admission(&first).await.unwrap(), Saved::Done);
+    assert_eq!(stack.jobs.slots().behind().len(), 3);
+    assert_eq!(start(&stack).await, 1);
+    assert!(stack.jobs.slots().behind().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_has_the_number_of_its_slot_and_gives_that_back() {
+    let stack = Stack::with(&[], 5);
+    stack.jobs.arrange_with(1, true);
+    let id = stack.submit(1);
+    start(&stack).await;
+    assert_eq!(slot_of(&stack.jobs.get(&id)), format!("#0.{}", NOON.millis()));
+    stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
+    stack.follow_stream().await.unwrap();
+    assert_eq!(stack.jobs.admission_item().used(), 0);
+    // A job whose slot has a name gives that back, too, whatever its row grants by then.
+    stack.jobs.arrange_with(1, false);
+    let named = stack.submit(2);
+    start(&stack).await;
+    stack.jobs.arrange_with(2, true);
+    stack.jobs.apply(&named, &Event::Cancel, NOON, &stack.policy);
+    stack.follow_stream().await.unwrap();
+    assert_eq!(stack.jobs.slots().running(NOON), 0);
+}
+
+#[tokio::test]
+async fn a_claim_whose_row_was_changed_takes_slots_of_the_rows_as_they_are_then() {
+    let stack = Stack::with(&[], 30);
+    stack.jobs.arrange_with(2, true);
+    let ids: Vec<JobId> = (0..3).map(|n| stack.submit(n)).collect();
+    start(&stack).await;
+    stack.submit(3);
+    let looks = stack.jobs.faults.calls("ready");
+    let ended = stack.jobs.get(&ids[0]);
+    // Both rows change: one gives a slot back, and the first is written for another reason.
+    stack.jobs.before("claim", move |jobs| {
+        jobs.free_slots(&[&slot_of(&ended)]);
+        let rows = jobs.slots().into_rows();
+        rows.iter().for_each(|row| jobs.touch_row(row.number));
+    });
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(stack.jobs.faults.calls("ready") - looks, 2, "one look, and one that finds nothing more");
+    assert_eq!(stack.jobs.slots().running(NOON), 3);
+    // A pause in between is kept.
+    stack.submit(4);
+    stack.jobs.before("claim", |jobs| {
+        let slots = jobs.slots();
+        jobs.write_row(&slots.with_first(slots.first().pause(true)));
+        jobs.slots().behind().iter().for_each(|row| jobs.write_row(row));
+    });
+    assert_eq!((start(&stack).await, stack.jobs.slots().running(NOON)), (0, 3));
+}
+
+#[tokio::test]
+async fn claimed_jobs_that_no_row_remembers_do_not_block_those_behind_them() {
+    let stack = Stack::with(&[], 400);
+    stack.jobs.arrange_with(1, true);
+    let claimed: Vec<JobId> = (0..40).map(|n| stack.submit(n)).collect();
+    for id in &claimed {
+        // As if their slots were not among the newest any more.
+        assert!(stack.jobs.apply(id, &Event::Claim, NOON, &stack.policy));
+    }
+    stack.world.advance_s(1);
+    let waiting = stack.submit(40);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(requested_jobs(&stack), [waiting]);
 }
 
 /// A stack whose two rows have a slot each, both taken, where a third job waits; and the run with the second row's slot.

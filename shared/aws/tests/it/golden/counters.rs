@@ -42,7 +42,7 @@ async fn the_recorded_admission_item_is_written_as_it_was_stored() {
         let admission = table.admission().await.unwrap();
         assert!(!admission.first().active.is_empty());
         let row = admission.first().clone();
-        table.save_admission(&[SlotRow { number: 0, row }]).await.unwrap();
+        table.save_admission(&SlotRow { number: 0, row }).await.unwrap();
         assert_unchanged(&written(&calls), &stored);
     }
 }

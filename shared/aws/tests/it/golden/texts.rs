@@ -94,6 +94,15 @@ fn an_admission_item_with_every_member_stays_as_it_is() {
 }
 
 #[test]
+fn a_row_of_numbered_slots_stays_as_it_is() {
+    assert_unchanged::<Admission>(concat!(
+        r#"{"version":7,"paused":false,"active":{},"left_at":1704110400009,"numbered":{"next":1704110400003,"lanes":"#,
+        r#"{"00000000000a":[1704110400000,1,1,1]},"leases":[[1704110400000,1704112600000]],"newest":[1,2,4294967295]},"#,
+        r#""revision":2,"layout":{"rows":4,"before":16,"numbers":true}}"#,
+    ));
+}
+
+#[test]
 fn a_parked_callback_with_every_member_stays_as_it_is() {
     assert_unchanged::<Callback>(concat!(
         r#"{"status":"failed","url":"https://cdn.example/v.mp4","error":"no memory","#,

@@ -14,7 +14,7 @@ use crate::replay::{cancelled, ok};
 async fn scenes_have_an_admission_item_of_their_own() {
     let (projects, calls) = table(|_, _| ok());
     assert_eq!(projects.admission().await.unwrap(), Admission::default().into());
-    let next = [SlotRow { number: 0, row: Admission { version: 1, ..Admission::default() } }];
+    let next = SlotRow { number: 0, row: Admission { version: 1, ..Admission::default() } };
     assert_eq!(projects.save_admission(&next).await.unwrap(), Saved::Done);
     let [get, put] = <[_; 2]>::try_from(calls.all()).unwrap();
     let pk = json!({ "S": "scene-admission" });

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{OwnerId, Timestamp};
 
 /// How much younger than the oldest waiting job of its lane a job may be that is started before it.
@@ -21,7 +23,8 @@ const MOST_WEIGHT: u32 = 100;
 const MOST_WEIGHTS: usize = 100;
 
 /// Jobs that share one part of the slots: those of an owner, or of a key that is no owner's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Lane(u64);
 
 impl Lane {
@@ -71,6 +74,20 @@ impl Lane {
             .chain(name.bytes())
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         Self::at(hash ^ (hash >> LANE_BITS))
+    }
+}
+
+impl From<Lane> for String {
+    fn from(lane: Lane) -> Self {
+        lane.to_string()
+    }
+}
+
+impl TryFrom<String> for Lane {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is no lane"))
     }
 }
 
