@@ -134,7 +134,7 @@ mod tests {
         };
         let two = state(&["0", "1"]);
         assert_eq!(names(&place(here, &[]), &two).unwrap(), [here.join("x-0.mp4"), here.join("x-1.mp4")]);
-        assert_eq!(names(&place(&file, &["1"]), &two).unwrap(), [file.clone()]);
+        assert_eq!(names(&place(&file, &["1"]), &two).unwrap(), std::slice::from_ref(&file));
         assert_eq!(names(&place(&file, &[]), &two).unwrap_err().code(), 2);
         assert_eq!(names(&place(here, &["2"]), &two).unwrap_err().code(), 2);
         assert_eq!(names(&place(here, &[]), &state(&[])).unwrap_err().code(), 5);

@@ -158,11 +158,11 @@ async fn deliveries_are_in_their_shards_and_all_that_may_have_some_are_read() {
                 StoredForm::Text => [day("", hash % of_day), Value::Null],
             };
             assert_eq!([&row["day_shard"], &of_event["day_shard"]], [&expected[0], &expected[1]], "{form:?}");
-            assert_eq!((DeliveryQueries::shards(&deliveries), deliveries.parts()), (of_day, of_due + 1));
+            assert_eq!((deliveries.index().shards, deliveries.parts()), (of_day, of_due + 1));
         }
     }
     let lowered = table(|_, _| ok()).0.sharded(EndedShards::new(1, 4));
-    assert_eq!((DeliveryQueries::shards(&lowered), lowered.parts()), (16, 65));
+    assert_eq!((lowered.index().shards, lowered.parts()), (16, 65));
 }
 
 #[tokio::test]
