@@ -253,11 +253,11 @@ fn card(
     images: &Images,
 ) -> Result<Card, RenderError> {
     let frame = Frame { theme: input.theme, size: input.size, rendition: input.rendition };
-    let parts = match fonts.kept.card(frame, scene) {
+    let parts = match fonts.kept.card(frame, scene, images) {
         Some(kept) => kept,
         None => {
             let parts = card_parts(fonts, frame, scene, images)?;
-            fonts.kept.keep_card(frame, scene, &parts);
+            fonts.kept.keep_card(frame, scene, images, &parts);
             parts
         }
     };

@@ -81,7 +81,7 @@ impl Small {
         // In 2^-32, rounded up. Sums stay below 2^22 and spans below 2^10, so products with it, rounded down, are the
         // exact quotients.
         let reciprocal = (1_u64 << 32).div_ceil(span as u64);
-        let mut extended = Vec::with_capacity(width + span);
+        let mut extended: Vec<u16> = Vec::with_capacity(width + span);
         for (y, row) in self.values.chunks_exact(width).enumerate() {
             // The values at the edges stand for those beyond them.
             extended.clear();
@@ -102,7 +102,7 @@ impl Small {
     fn widened(&self, width: usize, step: usize) -> Vec<u16> {
         let across: Vec<Place> = (0..width).map(|x| Place::of(x, step)).collect();
         let mut wide = Vec::with_capacity(width * self.height);
-        let mut line = Vec::with_capacity(self.width + 1);
+        let mut line: Vec<u16> = Vec::with_capacity(self.width + 1);
         for row in self.values.chunks_exact(self.width) {
             line.clear();
             line.extend_from_slice(row);
@@ -180,7 +180,7 @@ mod tests {
         for (width, height, step) in [(64, 32, 4), (66, 30, 4), (33, 15, 2)] {
             let (w, h) = (usize::div_ceil(width, step), usize::div_ceil(height, step));
             let values: Vec<u16> = pattern(w * h, 4081).map(|value| value as u16).collect();
-            let mut plane = vec![0; width * height];
+            let mut plane = vec![0_u8; width * height];
             Small { values: values.clone(), width: w, height: h }.draw_over(&mut plane, width, step, 256);
             // Where a pixel lies: the value before it, the one after it, and the part of the way.
             let place = |at: usize, count: usize| {
