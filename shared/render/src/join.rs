@@ -52,6 +52,8 @@ impl Ffmpeg {
         let files: Vec<(PathBuf, Option<u64>)> = segments.iter().map(|segment| (segment.clone(), None)).collect();
         write_list(&files, &list).await?;
         let mut command = self.command();
+        // Without this ffmpeg leaves out a segment that it can't read, and reports success.
+        command.arg("-xerror");
         command.args(["-f", "concat", "-safe", "0", "-protocol_whitelist", "file"]).args(NO_DECODER);
         command.arg("-i").arg(file_url(&list));
         if let Some(music) = music {
