@@ -39,6 +39,8 @@ pub(crate) struct CardParts {
     pub scale: f32,
     /// Whether it reads from right to left.
     pub rtl: bool,
+    /// Whether they are only what the last frame shows.
+    pub at_rest: bool,
 }
 
 /// The card that is kept.
@@ -72,10 +74,11 @@ impl Kept {
         self.backdrops.insert(0, (frame, (opening, rtl), Arc::clone(backdrop)));
     }
 
-    /// The parts of the card of a scene, if it was the last one and its images are the same.
-    pub fn card(&self, frame: Frame, scene: &Scene, images: &Images) -> Option<CardParts> {
+    /// The parts of the card of a scene, or those of its last frame, if it was the last one and its images are the same.
+    pub fn card(&self, frame: Frame, scene: &Scene, images: &Images, at_rest: bool) -> Option<CardParts> {
         let kept = self.card.as_ref().filter(|kept| kept.frame == frame && kept.kind == scene.kind)?;
-        let same = kept.content == scene.content
+        let same = (at_rest || !kept.parts.at_rest)
+            && kept.content == scene.content
             && scene
                 .images()
                 .map(|image| images.digest(image))
