@@ -1,7 +1,8 @@
 //! Measures how many seconds of 1080p video are drawn and encoded in a second of processor time; the cost after one scene
-//! changed; and the layout time of scenes full of text in each script. With the same x264 settings an ffmpeg encodes the
-//! same frames from files, and one encodes the finished cards, which do not move. Size and similarity (SSIM) are those of
-//! the settings of scenes and those of takes. Usage: `speed FONTS FFMPEG [ROUNDS]`.
+//! changed, with what each step of both took; and the layout time of scenes full of text in each script. With the same
+//! x264 settings an ffmpeg encodes the same frames from files, and one encodes the finished cards, which do not move.
+//! Size and similarity (SSIM) are those of the settings of scenes and those of takes. Usage:
+//! `speed FONTS FFMPEG [ROUNDS]`.
 
 mod samples;
 
@@ -26,16 +27,58 @@ const EDITED: usize = 3;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// User and system time in seconds of this process and of its children that have ended.
-fn processor_seconds() -> Result<f64, Failure> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let mut ticks = 0;
-    for field in fields.iter().skip(11).take(4) {
-        ticks += field.parse::<u64>()?;
+/// Processor seconds.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    /// Those of this process, which lays out, draws and writes frames.
+    own: f64,
+    /// Those of ffmpeg: of all children that have ended.
+    ffmpeg: f64,
+}
+
+impl Used {
+    /// User and system time until now.
+    fn now() -> Result<Self, Failure> {
+        let stat = std::fs::read_to_string("/proc/self/stat")?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        // Linux reports 100 ticks per second on all machines.
+        let seconds = |at: usize| -> Result<f64, Failure> {
+            Ok(fields.get(at).ok_or("a field is missing")?.parse::<u64>()? as f64 / 100.0)
+        };
+        Ok(Self { own: seconds(11)? + seconds(12)?, ffmpeg: seconds(13)? + seconds(14)? })
     }
-    // Linux reports 100 ticks per second on all machines.
-    Ok(ticks as f64 / 100.0)
+
+    /// Those since then.
+    fn since(before: Self) -> Result<Self, Failure> {
+        let now = Self::now()?;
+        Ok(Self { own: now.own - before.own, ffmpeg: now.ffmpeg - before.ffmpeg })
+    }
+
+    fn both(self) -> f64 {
+        self.own + self.ffmpeg
+    }
+}
+
+/// The processor seconds of each step: of layout, of drawing and writing, and of ffmpeg, in all rounds together.
+#[derive(Default)]
+struct Steps(Vec<(String, [f64; 3])>);
+
+impl Steps {
+    fn add(&mut self, name: &str, taken: [f64; 3]) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sums)) => sums.iter_mut().zip(taken).for_each(|(sum, taken)| *sum += taken),
+            None => self.0.push((name.to_owned(), taken)),
+        }
+    }
+
+    /// Prints the means of all rounds.
+    fn print(&self, title: &str, rounds: usize) {
+        println!("{title:<54} layout  drawing  ffmpeg     all");
+        for (name, sums) in &self.0 {
+            let [layout, drawing, ffmpeg] = sums.map(|sum| sum / rounds.max(1) as f64);
+            println!("  {name:<52} {layout:>6.2} {drawing:>8.2} {ffmpeg:>7.2} {:>7.2}", layout + drawing + ffmpeg);
+        }
+    }
 }
 
 /// Prints the layout time of twelve texts of 500 characters, when every face is loaded.
@@ -141,14 +184,35 @@ impl Film {
         self.directory.join(name)
     }
 
-    /// Draws and encodes these parts of a scene; returns the seconds of layout.
-    async fn draw(&self, fonts: &mut Fonts, index: usize, files: &[PartFile]) -> Result<f64, Failure> {
+    /// Draws and encodes these parts of a scene, as a step.
+    async fn draw(
+        &self,
+        fonts: &mut Fonts,
+        index: usize,
+        files: &[PartFile],
+        steps: &mut Steps,
+    ) -> Result<(), Failure> {
         let frames = files[0].frames.start..files[files.len() - 1].frames.end;
-        let start = Instant::now();
+        let scene = &self.scenes[index];
+        let begins = scene.transition.filter(|_| frames.start == 0).map(|transition| format!(", {transition:?}"));
+        let (number, kind, begins) = (index + 1, scene.kind.name(), begins.unwrap_or_default().to_lowercase());
+        let name = format!("scene {number}, {kind}{begins}, frames {} to {}", frames.start, frames.end);
+        let before = Used::now()?;
         let laid_out = LaidOutScene::part(fonts, &self.input(index), &self.images, frames)?;
-        let layout = start.elapsed().as_secs_f64();
+        let (layout, before) = (Used::since(before)?.own, Used::now()?);
         self.ffmpeg.encode_parts(laid_out, files, |_| {}, pending()).await?;
-        Ok(layout)
+        let encoded = Used::since(before)?;
+        steps.add(&name, [layout, encoded.own, encoded.ffmpeg]);
+        Ok(())
+    }
+
+    /// Joins all parts, as a step; returns the size of the film in KB.
+    async fn join_all(&self, steps: &mut Steps) -> Result<u64, Failure> {
+        let before = Used::now()?;
+        let size = self.join(&self.all_files(), "film.mp4").await?;
+        let joined = Used::since(before)?;
+        steps.add("joining", [0.0, joined.own, joined.ffmpeg]);
+        Ok(size)
     }
 
     async fn join(&self, files: &[PathBuf], name: &str) -> Result<u64, Failure> {
@@ -158,18 +222,15 @@ impl Film {
     }
 
     /// Draws the film, and returns the processor seconds.
-    async fn drawn(&self, fonts: &mut Fonts) -> Result<f64, Failure> {
-        let (before, clock) = (processor_seconds()?, Instant::now());
-        let mut layout = 0.0;
+    async fn drawn(&self, fonts: &mut Fonts, steps: &mut Steps) -> Result<f64, Failure> {
+        let (before, clock) = (Used::now()?, Instant::now());
         for index in 0..self.scenes.len() {
-            layout += self.draw(fonts, index, &self.files(index)).await?;
+            self.draw(fonts, index, &self.files(index), steps).await?;
         }
-        let size = self.join(&self.all_files(), "film.mp4").await?;
-        let used = processor_seconds()? - before;
+        let size = self.join_all(steps).await?;
+        let used = Used::since(before)?.both();
         let clock = clock.elapsed().as_secs_f64();
-        println!(
-            "  drawn and encoded: {used:.2} processor seconds, {clock:.2} s on the clock, {layout:.2} s of layout, {size} KB"
-        );
+        println!("  drawn and encoded: {used:.2} processor seconds, {clock:.2} s on the clock, {size} KB");
         Ok(used)
     }
 
@@ -178,12 +239,12 @@ impl Film {
     }
 
     /// Draws what differs after one scene changed: its parts, and the transition over its last frame.
-    async fn changed(&self, fonts: &mut Fonts) -> Result<f64, Failure> {
-        let (before, clock) = (processor_seconds()?, Instant::now());
-        self.draw(fonts, EDITED, &self.files(EDITED)).await?;
-        self.draw(fonts, EDITED + 1, &self.files(EDITED + 1)[..1]).await?;
-        self.join(&self.all_files(), "film.mp4").await?;
-        let used = processor_seconds()? - before;
+    async fn changed(&self, fonts: &mut Fonts, steps: &mut Steps) -> Result<f64, Failure> {
+        let (before, clock) = (Used::now()?, Instant::now());
+        self.draw(fonts, EDITED, &self.files(EDITED), steps).await?;
+        self.draw(fonts, EDITED + 1, &self.files(EDITED + 1)[..1], steps).await?;
+        self.join_all(steps).await?;
+        let used = Used::since(before)?.both();
         println!(
             "  one scene changed: {used:.2} processor seconds, {:.2} s on the clock",
             clock.elapsed().as_secs_f64()
@@ -219,14 +280,14 @@ impl Film {
         for index in 0..self.scenes.len() {
             let (raw, file) = (self.record(fonts, index)?, self.file(&format!("{index}.recorded.mp4")));
             let command = self.reading(index, &raw);
-            let before = processor_seconds()?;
+            let before = Used::now()?;
             encode(command, &file)?;
-            used += processor_seconds()? - before;
+            used += Used::since(before)?.both();
             files.push(file);
         }
-        let before = processor_seconds()?;
+        let before = Used::now()?;
         let size = self.join(&files, "recorded.mp4").await?;
-        used += processor_seconds()? - before;
+        used += Used::since(before)?.both();
         println!("  the same frames encoded by ffmpeg: {used:.2} processor seconds, {size} KB");
         Ok(used)
     }
@@ -260,7 +321,7 @@ impl Film {
 
     /// Has ffmpeg repeat and encode the finished cards, which do not move.
     async fn stills(&self) -> Result<f64, Failure> {
-        let (before, mut files) = (processor_seconds()?, Vec::new());
+        let (before, mut files) = (Used::now()?, Vec::new());
         for (index, scene) in self.scenes.iter().enumerate() {
             let file = self.file(&format!("{index}.still.mp4"));
             let mut command = self.command();
@@ -272,7 +333,7 @@ impl Film {
             files.push(file);
         }
         let size = self.join(&files, "stills.mp4").await?;
-        let used = processor_seconds()? - before;
+        let used = Used::since(before)?.both();
         println!("  stills looped by ffmpeg: {used:.2} processor seconds, {size} KB");
         Ok(used)
     }
@@ -324,15 +385,18 @@ async fn main() -> Result<(), Failure> {
     }
     film.compare(&mut fonts)?;
     let [mut drawn, mut changed, mut recorded, mut stills] = [(); 4].map(|()| Measured::default());
+    let [mut whole, mut after_change] = [(); 2].map(|()| Steps::default());
     for round in 0..rounds {
         println!("round {round}");
-        let used = film.drawn(&mut fonts).await?;
+        let used = film.drawn(&mut fonts, &mut whole).await?;
         drawn.0.push(seconds / used);
-        changed.0.push(100.0 * film.changed(&mut fonts).await? / used);
+        changed.0.push(100.0 * film.changed(&mut fonts, &mut after_change).await? / used);
         recorded.0.push(seconds / film.recorded(&mut fonts).await?);
         stills.0.push(seconds / film.stills().await?);
     }
     std::fs::remove_dir_all(&film.directory)?;
+    whole.print("processor seconds of the whole film", rounds);
+    after_change.print("processor seconds after one scene changed", rounds);
     println!("{seconds:.0} s of video, {} scenes, {}x{}, {rounds} rounds", film.scenes.len(), SIZE.0, SIZE.1);
     println!("seconds of video per processor second:");
     println!("  drawn and encoded: {}", drawn.text());

@@ -23,6 +23,8 @@ pub(crate) struct CardBuilder<'a> {
     /// The area that apps and screens do not cover.
     pub safe: Area,
     pub rtl: bool,
+    /// Whether only the last frame of the card will be shown.
+    pub at_rest: bool,
     width: f32,
     layers: Vec<Layer>,
     order: usize,
@@ -36,6 +38,7 @@ impl<'a> CardBuilder<'a> {
         size: (u32, u32),
         rendition: Rendition,
         content: &Content,
+        at_rest: bool,
     ) -> Self {
         let tall = match rendition {
             Rendition::Landscape => false,
@@ -50,7 +53,8 @@ impl<'a> CardBuilder<'a> {
         };
         let scale = size.0 as f32 / width;
         fonts.begin_scene();
-        Self { fonts, images, look, tall, scale, safe, rtl: reads_rtl(content), width, layers: Vec::new(), order: 0 }
+        let (rtl, layers) = (reads_rtl(content), Vec::new());
+        Self { fonts, images, look, tall, scale, safe, rtl, at_rest, width, layers, order: 0 }
     }
 
     /// The first value for a wide card, the second for a tall one.

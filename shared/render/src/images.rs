@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use image::RgbaImage;
 use image::imageops::{self, FilterType};
+use reelhook_app::digest::sha256_hex;
 use reelhook_domain::videos::film::ImageRef;
 use tiny_skia::Pixmap;
 
@@ -19,10 +20,19 @@ use crate::error::RenderError;
 use crate::images::alpha::pixmap;
 use crate::images::limits::DecodeError;
 
-/// Decoded images by their reference, in sRGB with premultiplied alpha.
+/// Decoded images by their reference.
 #[derive(Debug, Default)]
 pub struct Images {
-    decoded: HashMap<ImageRef, Pixmap>,
+    decoded: HashMap<ImageRef, Loaded>,
+}
+
+/// An image.
+#[derive(Debug)]
+struct Loaded {
+    /// Its pixels, in sRGB with premultiplied alpha.
+    pixels: Pixmap,
+    /// The digest of its file, which tells it from another one under the same reference.
+    digest: String,
 }
 
 impl Images {
@@ -38,7 +48,7 @@ impl Images {
     /// `RenderError::Image` if the file has another format, is damaged or incomplete, or exceeds `MAX_BYTES` or
     /// `MAX_PIXELS`.
     pub fn insert(&mut self, image: ImageRef, bytes: &[u8]) -> Result<(), RenderError> {
-        self.keep(image, decode::decode(bytes))
+        self.keep(image, decode::decode(bytes), bytes)
     }
 
     /// As [`Self::insert`], for a file of our own, which may have more than `MAX_BYTES`.
@@ -47,13 +57,13 @@ impl Images {
     ///
     /// As of [`Self::insert`].
     pub fn insert_large(&mut self, image: ImageRef, bytes: &[u8]) -> Result<(), RenderError> {
-        self.keep(image, decode::decode_large(bytes))
+        self.keep(image, decode::decode_large(bytes), bytes)
     }
 
-    fn keep(&mut self, image: ImageRef, decoded: Result<Pixmap, DecodeError>) -> Result<(), RenderError> {
+    fn keep(&mut self, image: ImageRef, decoded: Result<Pixmap, DecodeError>, bytes: &[u8]) -> Result<(), RenderError> {
         match decoded {
-            Ok(decoded) => {
-                self.decoded.insert(image, decoded);
+            Ok(pixels) => {
+                self.decoded.insert(image, Loaded { pixels, digest: sha256_hex(bytes) });
                 Ok(())
             }
             Err(error) => Err(RenderError::Image { image, reason: error.to_string() }),
@@ -65,9 +75,15 @@ impl Images {
         self.decoded.contains_key(image)
     }
 
+    /// The digest of an image's file, if the image is loaded.
+    pub(crate) fn digest(&self, image: &ImageRef) -> Option<&str> {
+        self.decoded.get(image).map(|loaded| loaded.digest.as_str())
+    }
+
     pub(crate) fn get(&self, image: &ImageRef) -> Result<&Pixmap, RenderError> {
         self.decoded
             .get(image)
+            .map(|loaded| &loaded.pixels)
             .ok_or_else(|| RenderError::Image { image: image.clone(), reason: "was not loaded".to_owned() })
     }
 }

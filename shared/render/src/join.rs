@@ -11,6 +11,11 @@ use crate::error::RenderError;
 /// The duration of a frame in ticks.
 const TICKS: u32 = TIME_SCALE / FRAME_RATE;
 
+/// The codecs by which ffmpeg may look into the segments: none. Their headers say all that copying needs, and ffmpeg would
+/// decode the first frames of each segment to guess what it knows already. It says so for each of them on its standard
+/// error, which is read only after a failure, from its end.
+const NO_DECODER: [&str; 2] = ["-codec_whitelist", "none"];
+
 /// The music of a film.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Soundtrack {
@@ -47,7 +52,10 @@ impl Ffmpeg {
         let files: Vec<(PathBuf, Option<u64>)> = segments.iter().map(|segment| (segment.clone(), None)).collect();
         write_list(&files, &list).await?;
         let mut command = self.command();
-        command.args(["-f", "concat", "-safe", "0", "-protocol_whitelist", "file", "-i"]).arg(file_url(&list));
+        // Without this ffmpeg leaves out a segment that it can't read, and reports success.
+        command.arg("-xerror");
+        command.args(["-f", "concat", "-safe", "0", "-protocol_whitelist", "file"]).args(NO_DECODER);
+        command.arg("-i").arg(file_url(&list));
         if let Some(music) = music {
             command.args(["-stream_loop", "-1", "-i"]).arg(file_url(&music.file));
         }

@@ -7,6 +7,7 @@ use reelhook_domain::videos::film::{Content, Rendition, Scene, SceneKind, Theme}
 use tiny_skia::Pixmap;
 
 use crate::frames::Yuv;
+use crate::images::Images;
 use crate::layer::Layer;
 
 /// The number of backdrops that are kept: cards full of text have another one than opening cards.
@@ -38,13 +39,26 @@ pub(crate) struct CardParts {
     pub scale: f32,
     /// Whether it reads from right to left.
     pub rtl: bool,
+    /// Whether they are only what the last frame shows.
+    pub at_rest: bool,
+}
+
+/// The card that is kept.
+#[derive(Debug)]
+struct KeptCard {
+    frame: Frame,
+    kind: SceneKind,
+    content: Content,
+    /// The digests of its images in the order of the content: an image may change under the same reference.
+    images: Vec<String>,
+    parts: CardParts,
 }
 
 /// What is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     backdrops: Vec<(Frame, (bool, bool), Arc<Backdrop>)>,
-    card: Option<(Frame, SceneKind, Content, CardParts)>,
+    card: Option<KeptCard>,
 }
 
 impl Kept {
@@ -60,17 +74,28 @@ impl Kept {
         self.backdrops.insert(0, (frame, (opening, rtl), Arc::clone(backdrop)));
     }
 
-    /// The parts of the card of a scene, if it was the last one.
-    pub fn card(&self, frame: Frame, scene: &Scene) -> Option<CardParts> {
-        let (of, kind, content, parts) = self.card.as_ref()?;
-        (*of == frame && *kind == scene.kind && *content == scene.content).then(|| parts.clone())
+    /// The parts of the card of a scene, or those of its last frame, if it was the last one and its images are the same.
+    pub fn card(&self, frame: Frame, scene: &Scene, images: &Images, at_rest: bool) -> Option<CardParts> {
+        let kept = self.card.as_ref().filter(|kept| kept.frame == frame && kept.kind == scene.kind)?;
+        let same = (at_rest || !kept.parts.at_rest)
+            && kept.content == scene.content
+            && scene
+                .images()
+                .map(|image| images.digest(image))
+                .eq(kept.images.iter().map(|image| Some(image.as_str())));
+        same.then(|| kept.parts.clone())
     }
 
-    /// Keeps the parts of a card. One with images is not kept: images may change under the same reference.
-    pub fn keep_card(&mut self, frame: Frame, scene: &Scene, parts: &CardParts) {
-        self.card = match scene.images().next() {
-            Some(_) => None,
-            None => Some((frame, scene.kind, scene.content.clone(), parts.clone())),
-        };
+    /// Keeps the parts of a card, in place of the one before. A card that lacks an image is not kept.
+    pub fn keep_card(&mut self, frame: Frame, scene: &Scene, images: &Images, parts: &CardParts) {
+        let digests: Option<Vec<String>> =
+            scene.images().map(|image| images.digest(image).map(str::to_owned)).collect();
+        self.card = digests.map(|images| KeptCard {
+            frame,
+            kind: scene.kind,
+            content: scene.content.clone(),
+            images,
+            parts: parts.clone(),
+        });
     }
 }

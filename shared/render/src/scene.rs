@@ -90,7 +90,7 @@ impl LaidOutScene {
         let taken = input.before.zip(input.scene.transition).filter(|_| part.start < length);
         let start = match taken {
             Some((scene, transition)) => {
-                let mut card = card(fonts, input, scene, 0, images)?;
+                let mut card = card(fonts, input, scene, 0, images, true)?;
                 card.draw_frame(scene.frames.max(1) - 1);
                 Some((card.yuv, transition))
             }
@@ -127,7 +127,7 @@ impl LaidOutScene {
         start: Option<(Yuv, Transition)>,
         (length, part): (u32, Range<u32>),
     ) -> Result<Self, RenderError> {
-        let card = card(fonts, input, input.scene, length, images)?;
+        let card = card(fonts, input, input.scene, length, images, false)?;
         let start = start.map(|(before, transition)| Start { before, transition, length });
         Ok(Self { card, start, frames: input.scene.frames.max(1), part, size: input.size, now: None })
     }
@@ -245,19 +245,21 @@ fn placed(size: (u32, u32), rendition: Rendition) -> ((u32, u32), (i32, i32)) {
     ((width, height), ((size.0 - width) as i32 / 2, (size.1 - height) as i32 / 2))
 }
 
+/// The card of a scene; if it is `at_rest`, only its last frame is drawn.
 fn card(
     fonts: &mut Fonts,
     input: &SceneInput<'_>,
     scene: &Scene,
     transition: u32,
     images: &Images,
+    at_rest: bool,
 ) -> Result<Card, RenderError> {
     let frame = Frame { theme: input.theme, size: input.size, rendition: input.rendition };
-    let parts = match fonts.kept.card(frame, scene) {
+    let parts = match fonts.kept.card(frame, scene, images, at_rest) {
         Some(kept) => kept,
         None => {
-            let parts = card_parts(fonts, frame, scene, images)?;
-            fonts.kept.keep_card(frame, scene, &parts);
+            let parts = card_parts(fonts, frame, scene, images, at_rest)?;
+            fonts.kept.keep_card(frame, scene, images, &parts);
             parts
         }
     };
@@ -265,10 +267,17 @@ fn card(
     Ok(Card::new(parts, timeline))
 }
 
-fn card_parts(fonts: &mut Fonts, frame: Frame, scene: &Scene, images: &Images) -> Result<CardParts, RenderError> {
+fn card_parts(
+    fonts: &mut Fonts,
+    frame: Frame,
+    scene: &Scene,
+    images: &Images,
+    at_rest: bool,
+) -> Result<CardParts, RenderError> {
     let (width, height) = frame.size;
     let (size, (left, top)) = placed(frame.size, frame.rendition);
-    let mut builder = CardBuilder::new(fonts, images, theme::look(frame.theme), size, frame.rendition, &scene.content);
+    let (look, rendition) = (theme::look(frame.theme), frame.rendition);
+    let mut builder = CardBuilder::new(fonts, images, look, size, rendition, &scene.content, at_rest);
     layout::lay_out(&mut builder, scene)?;
     let scale = builder.scale;
     let (mut layers, orders, rtl) = builder.finish();
@@ -289,5 +298,5 @@ fn card_parts(fonts: &mut Fonts, frame: Frame, scene: &Scene, images: &Images) -
             drawn
         }
     };
-    Ok(CardParts { base, layers: Arc::from(layers), orders, scale, rtl })
+    Ok(CardParts { base, layers: Arc::from(layers), orders, scale, rtl, at_rest })
 }

@@ -7,7 +7,8 @@ mod turned;
 
 use reelhook_domain::videos::film::{Scene, Transition};
 
-use self::mixing::{between, weight};
+use self::mixing::{WHOLE, between, weight};
+use self::turned::Placement;
 use crate::frames::Yuv;
 use crate::motion::ease_in_out;
 
@@ -29,12 +30,15 @@ pub(crate) fn mix(transition: Transition, before: &Yuv, current: &Yuv, progress:
         Transition::Fade => fade(before, current, eased, out),
         Transition::Slide => slide(before, current, eased, out),
         Transition::Zoom => {
-            turned::draw(before, 1.0 + 0.12 * eased, 0.0, 1.0, out);
-            turned::draw(current, 0.35 + 0.65 * eased, 0.0, opacity, out);
+            let grown = Placement { scale: 0.35 + 0.65 * eased, angle: 0.0 };
+            let hidden_by = (weight(opacity) == WHOLE).then_some(grown);
+            turned::draw(before, Placement { scale: 1.0 + 0.12 * eased, angle: 0.0 }, 1.0, hidden_by, out);
+            turned::draw(current, grown, opacity, None, out);
         }
         Transition::Rotate => {
             fade(before, before, 0.0, out);
-            turned::draw(current, 0.55 + 0.45 * eased, (1.0 - eased) * -0.5, opacity, out);
+            let turning = Placement { scale: 0.55 + 0.45 * eased, angle: (1.0 - eased) * -0.5 };
+            turned::draw(current, turning, opacity, None, out);
         }
         Transition::Blur => {
             fade(before, current, eased, out);
@@ -160,7 +164,7 @@ mod tests {
     fn chroma_at_an_edge_has_the_part_of_the_pixels_that_are_covered() {
         let (below, above) = (flat((128, 128), [40, 100, 100]), flat((128, 128), [240, 200, 200]));
         let mut out = below.clone();
-        turned::draw(&above, 0.6, -0.3, 1.0, &mut out);
+        turned::draw(&above, Placement { scale: 0.6, angle: -0.3 }, 1.0, None, &mut out);
         let [(luma, width), (blue, half), _] = out.planes();
         let mut edges = 0;
         for (at, blue) in blue.iter().enumerate() {

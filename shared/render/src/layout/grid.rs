@@ -11,7 +11,7 @@ use crate::layout::lists::{cell, more, stacked};
 use crate::layout::paint::{self, Answer, Painted};
 use crate::layout::stack::Stack;
 use crate::number::Number;
-use crate::text::Alignment;
+use crate::text::{Alignment, Typeset};
 
 /// The number of steps in which a number counts up.
 const COUNTER_STEPS: usize = 26;
@@ -127,14 +127,16 @@ pub(super) fn stats(card: &mut CardBuilder<'_>, content: &Content) -> Result<(),
             // Intermediate digits may be wider than the final ones. A number that is truncated at the end must stay
             // within its card before, too.
             let limit = if value.truncated { width } else { width * 1.2 };
-            let mut sprites: Vec<Sprite> = Vec::with_capacity(COUNTER_STEPS + 1);
-            for step in 0..=COUNTER_STEPS {
-                let text = number.fraction(step as f64 / COUNTER_STEPS as f64);
-                let Some(number_text) = card.typeset(&text, value.style, limit, 1) else { continue };
-                sprites.extend(
-                    card.sprite(at, 24.0, |canvas, fonts| canvas.draw_text(fonts, &number_text, at.x, at.y, at.w)),
-                );
-            }
+            // All are typeset, whatever is drawn of them: they share the scene's budget for shaping.
+            let steps = (0..=COUNTER_STEPS).map(|step| number.fraction(step as f64 / COUNTER_STEPS as f64));
+            let texts: Vec<Typeset> = steps.filter_map(|text| card.typeset(&text, value.style, limit, 1)).collect();
+            let at_rest = card.at_rest;
+            let draw =
+                |text: &Typeset| card.sprite(at, 24.0, |canvas, fonts| canvas.draw_text(fonts, text, at.x, at.y, at.w));
+            let sprites: Vec<Sprite> = match at_rest {
+                true => texts.iter().rev().find_map(draw).into_iter().collect(),
+                false => texts.iter().filter_map(draw).collect(),
+            };
             card.counter(order, sprites);
         }
     }

@@ -2,7 +2,7 @@
 
 use image::RgbaImage;
 use reelhook_domain::videos::film::{Content, Entrance, Item, Rendition, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{LaidOutScene, SceneInput, Yuv, key, parts};
+use reelhook_render::{Fonts, LaidOutScene, SceneInput, Yuv, key, parts};
 
 use crate::{RENDITIONS, alone, fonts, samples};
 
@@ -193,6 +193,30 @@ fn the_body_of_a_scene_is_the_same_after_any_scene() {
     for input in &inputs[1..] {
         assert!(draw(input, 0) == expected, "after a transition");
         assert!(draw(input, 18) == expected, "alone");
+    }
+}
+
+#[test]
+fn a_transition_starts_at_the_same_frame_however_much_of_the_card_before_is_laid_out() {
+    let (mut fonts, images) = (fonts(), samples::images());
+    let at = |mut laid_out: LaidOutScene, frame: u32| {
+        let (width, height) = laid_out.size();
+        let mut drawn = Yuv::new(width, height);
+        laid_out.draw(frame, &mut drawn);
+        drawn
+    };
+    for &kind in SceneKind::ALL {
+        let before = samples::scene(kind, samples::usual(kind));
+        let empty = samples::scene(SceneKind::Cta, Content::default());
+        let scene = Scene { transition: Some(Transition::Fade), ..empty };
+        let alone = |scene| alone(scene, Theme::Ocean, Rendition::Landscape);
+        let input = SceneInput { before: Some(&before), ..alone(&scene) };
+        let first = |fonts: &mut Fonts| at(LaidOutScene::new(fonts, &input, &images).expect("a scene"), 0);
+        // The card of an empty scene is kept: of the one before, only what its last frame shows is laid out.
+        let of_last_frame = first(&mut fonts);
+        let whole = LaidOutScene::new(&mut fonts, &alone(&before), &images).expect("a scene");
+        assert!(of_last_frame == at(whole, before.frames - 1), "{}", kind.name());
+        assert!(of_last_frame == first(&mut fonts), "{}, whose card is kept", kind.name());
     }
 }
 

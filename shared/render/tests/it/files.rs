@@ -159,11 +159,21 @@ async fn a_failure_contains_the_output_of_ffmpeg() {
     let broken = directory.0.join("broken.mp4");
     std::fs::write(&broken, b"no film").expect("a file");
     let film = directory.0.join("film.mp4");
-    let failed = ffmpeg().join(&[broken], 1, None, &film, &directory.0).await;
+    let failed = ffmpeg().join(std::slice::from_ref(&broken), 1, None, &film, &directory.0).await;
     assert!(
         matches!(&failed, Err(RenderError::Ffmpeg { stderr, .. }) if !stderr.is_empty() && stderr.len() <= 1_600),
         "{failed:?}"
     );
+    let (mut segments, frames) = encode(&directory.0, Rendition::Landscape, (320, 180)).await;
+    std::fs::remove_file(&segments[1]).expect("a segment");
+    let failed = ffmpeg().join(&segments, frames, None, &film, &directory.0).await;
+    assert!(
+        matches!(&failed, Err(RenderError::Ffmpeg { stderr, .. }) if stderr.contains("No such file")),
+        "a segment is missing: {failed:?}"
+    );
+    segments[1] = broken;
+    let failed = ffmpeg().join(&segments, frames, None, &film, &directory.0).await;
+    assert!(matches!(&failed, Err(RenderError::Ffmpeg { .. })), "a segment is damaged: {failed:?}");
     let scene = samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta));
     let input = SceneInput {
         scene: &scene,

@@ -48,6 +48,24 @@ fn the_colour_of_transparent_pixels_is_never_visible() {
 }
 
 #[test]
+fn a_card_is_laid_out_again_only_if_its_images_differ() {
+    let mut warm = fonts();
+    let on = |fonts: &mut Fonts, image: &RgbaImage| {
+        let before = fonts.cost();
+        let drawn = card(fonts, SceneKind::HeroTitle, Theme::Minimal, Rendition::Landscape, image);
+        (drawn, fonts.cost() != before)
+    };
+    let [red, blue] = [[255, 0, 0], [0, 0, 255]].map(|colour| disc(200.0, colour, [0; 3]));
+    let (first, laid_out) = on(&mut warm, &red);
+    assert!(laid_out);
+    let (again, laid_out) = on(&mut warm, &red);
+    assert!(again == first && !laid_out, "the same file, read again");
+    let (other, laid_out) = on(&mut warm, &blue);
+    assert!(laid_out && other != first, "another file under the same reference");
+    assert!(other == on(&mut fonts(), &blue).0);
+}
+
+#[test]
 fn the_shadow_of_a_cut_out_follows_its_visible_pixels() {
     let mut fonts = fonts();
     for theme in [Theme::Minimal, Theme::Ocean] {
