@@ -243,7 +243,7 @@ impl Leases for MemoryConnections {
         else {
             return Ok(Leased::Missing);
         };
-        if lease.as_ref().is_some_and(|held| held.until >= now) {
+        if lease.as_ref().is_some_and(|held| held.holder != wanted.holder && held.until >= now) {
             *asked = true;
             return Ok(Leased::Held);
         }

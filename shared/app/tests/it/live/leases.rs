@@ -102,6 +102,19 @@ async fn a_lease_is_given_back_after_an_error() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_requested_twice_by_its_holder_is_the_holder_s() {
+    let live = following().await;
+    let (job, now) = (Subject::parse("job_1").unwrap(), live.world.now());
+    let lease = Lease { holder: "me".to_owned(), until: now.after(Duration::from_secs(20)) };
+    for _ in 0..2 {
+        // As when the SDK repeats a request whose answer was lost.
+        assert!(matches!(live.connections.lease("a", &job, &lease, now).await.unwrap(), Leased::Yes(_)));
+    }
+    let other = Lease { holder: "other".to_owned(), ..lease };
+    assert_eq!(live.connections.lease("a", &job, &other, now).await.unwrap(), Leased::Held);
+}
+
+#[tokio::test]
 async fn what_happens_while_a_crashed_function_has_the_lease_is_sent_when_it_has_ended() {
     let live = following().await;
     let (job, now) = (Subject::parse("job_1").unwrap(), live.world.now());
