@@ -220,7 +220,11 @@ async fn is_lost(ports: &LivePorts<'_>, current: &Current, cursor: Cursor, now: 
     }
     let first = ports.live.live_since(&current.subject, cursor.version, 1).await?;
     Ok(match first.first() {
-        Some((_, row)) => row.after() > cursor.version && row.at().is_none_or(|at| now > at.after(GAP)),
+        Some((_, row)) if row.after() <= cursor.version => false,
+        Some((version, row)) => {
+            let written = ports.live.written_at(&current.subject, *version).await?;
+            written.or(row.at()).is_none_or(|since| now > since.after(GAP))
+        }
         None => {
             let newest = ports.live.live_since(&current.subject, current.live_version.saturating_sub(1), 1).await?;
             match newest.first() {

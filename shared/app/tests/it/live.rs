@@ -210,6 +210,29 @@ async fn a_position_is_continued_and_one_that_is_too_old_is_reset() {
 }
 
 #[tokio::test]
+async fn a_viewer_who_is_cut_off_again_and_again_gets_past_a_missing_event() {
+    let live = MemoryLive::default();
+    for _ in 0..3 {
+        live.happens("job_1", None, false);
+    }
+    live.expire("job_1", 2);
+    for id in ["a", "b", "c", "d"] {
+        open(&live, id, None).await;
+        subscribe(&live, id, "job_1", Some("1.0")).await;
+        assert_eq!(types(&live, id), ["subscribed"]);
+        live.sockets.close(id);
+        live.world.advance_s(1);
+    }
+    open(&live, "e", None).await;
+    subscribe(&live, "e", "job_1", Some("1.0")).await;
+    assert_eq!(types(&live, "e"), ["subscribed"]);
+    // The wait began when the row behind the missing ones was written.
+    live.world.advance_s(2);
+    work_on_queue(&live).await;
+    assert_eq!(cursors(&live, "e"), ["3.0"]);
+}
+
+#[tokio::test]
 async fn a_closed_connection_is_removed_with_what_it_followed() {
     let live = following().await;
     live.sockets.close("a");
