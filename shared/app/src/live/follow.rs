@@ -6,7 +6,7 @@ use super::connections::{close, send_once};
 use super::messages;
 use super::ports::{Connection, Followed, LivePorts, OwnerSubscription, Posted, Subscription};
 use super::protocol::{self, ClientMessage, Refusal, Target};
-use super::push::{SETTLED, Why, hint, new_lease, with_lease};
+use super::push::{Pauses, SETTLED, Why, hint, new_lease, with_lease};
 use super::subjects::Current;
 use super::topic::Topic;
 use crate::outbox::messages::{Delayed, LiveMessage, send_all};
@@ -186,7 +186,7 @@ async fn subscribe_to_subject(
     if send_once(ports, &connection.id, &messages::subscribed(&topic, Some(cursor), now)).await? == Posted::Gone {
         return Ok(None);
     }
-    with_lease(ports, subscription, current.owner.as_ref(), &lease, Why::CatchUp).await?;
+    with_lease(ports, subscription, current.owner.as_ref(), &lease, Why::CatchUp, Pauses::InQueue).await?;
     Ok(None)
 }
 

@@ -6,5 +6,6 @@ pub mod messages;
 pub mod ports;
 pub mod protocol;
 pub mod push;
+mod reads;
 pub mod subjects;
 pub mod topic;

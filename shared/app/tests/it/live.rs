@@ -2,6 +2,7 @@
 
 mod leases;
 mod limits;
+mod pauses;
 
 use async_trait::async_trait;
 use reelhook_app::clock::ClockAndRandom;
@@ -104,23 +105,6 @@ async fn events_come_in_order_and_once_however_often_they_are_pushed() {
     assert_eq!((&event["jobId"], &event["status"]), (&json!("job_1"), &json!("processing")));
     assert_eq!((&event["progressPercent"], &event["progressStage"]), (&json!(1), &json!("Rendering")));
     assert_eq!(event["data"]["job_id"], "job_1");
-}
-
-#[tokio::test]
-async fn at_most_one_push_a_second_is_sent_and_nothing_is_lost() {
-    let live = following().await;
-    work(&live, &[live.happens("job_1", None, false)]).await;
-    assert_eq!(cursors(&live, "a"), ["2.0"]);
-    for _ in 0..4 {
-        work(&live, &[live.happens("job_1", None, false)]).await;
-    }
-    assert_eq!(cursors(&live, "a"), ["2.0"]);
-    // However many events wait, one hint is under way, beside the one of the subscription.
-    let hints = live.hints.waiting().into_iter();
-    assert_eq!(hints.filter(|hint| matches!(hint.message, LiveMessage::CatchUp { .. })).count(), 2);
-    live.world.advance_s(1);
-    work_on_queue(&live).await;
-    assert_eq!(cursors(&live, "a"), ["2.0", "3.0", "4.0", "5.0", "6.0"]);
 }
 
 #[tokio::test]
