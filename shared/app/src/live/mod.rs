@@ -4,6 +4,7 @@ pub mod connections;
 pub mod follow;
 pub mod messages;
 pub mod ports;
+mod positions;
 pub mod protocol;
 pub mod push;
 mod reads;

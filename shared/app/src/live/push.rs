@@ -10,11 +10,12 @@ use reelhook_domain::{OwnerId, Subject, Timestamp};
 use super::connections::{beat, close, send_once};
 use super::messages::{Event, events, subscribed};
 use super::ports::{Follower, Lease, Leased, LivePorts, Posted, Released, Subscription};
+use super::positions::{is_behind, position_at};
 use super::reads::SharedReads;
 use super::topic::Topic;
 use crate::outbox::messages::{Delayed, LiveMessage, Push, send_all};
 use crate::store::StoreError;
-use crate::watch::{Cursor, ROWS, Watch};
+use crate::watch::{ROWS, Watch};
 
 /// The shortest time between two pushes of a subscription, unless something ends.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -136,6 +137,9 @@ async fn process_one(
             push_to_all(ports, &push.subject, push.owner.as_ref(), Why::Event { terminal }, pauses).await
         }
         LiveMessage::CatchUp { connection, subject, owner } => {
+            if !is_behind(ports, connection, subject).await? {
+                return Ok(());
+            }
             match serve(ports, connection, subject, owner.as_ref(), Why::CatchUp, pauses).await? {
                 Served::Pausing(until) => serve_at(ports, connection, subject, owner.as_ref(), until).await,
                 Served::Done | Served::Missing => Ok(()),
@@ -266,24 +270,6 @@ async fn of_topic(
     }
     ports.following.put_new(&subscription, via).await?;
     serve(ports, connection, subject, owner, why, pauses).await
-}
-
-/// The last position before a time.
-async fn position_at(ports: &LivePorts<'_>, subject: &Subject, since: Timestamp) -> Result<Cursor, StoreError> {
-    let mut version = 0;
-    loop {
-        let rows = ports.live.live_since(subject, version, ROWS).await?;
-        let found = rows.len();
-        for (next, row) in rows {
-            if row.at().is_some_and(|at| at >= since) {
-                return Ok(Cursor { version, events: None });
-            }
-            version = next;
-        }
-        if found < usize::try_from(ROWS).unwrap_or(usize::MAX) {
-            return Ok(Cursor { version, events: None });
-        }
-    }
 }
 
 /// An owner's connection sees what is the owner's; an operator's sees all.
@@ -468,6 +454,7 @@ async fn send_new(ports: &LivePorts<'_>, of: &mut Subscription, why: Why, stop: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::Cursor;
 
     fn event(ends: bool) -> Event {
         Event { cursor: Cursor { version: 1, events: Some(1) }, text: "{}".to_owned(), ends }

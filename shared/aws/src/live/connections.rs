@@ -297,6 +297,12 @@ impl Leases for ConnectionTable {
         self.put_item("subscribe", item).await
     }
 
+    async fn subscription(&self, connection: &str, subject: &Subject) -> Result<Option<Subscription>, StoreError> {
+        let operation = "find subscription";
+        let item = self.get(operation, connection, &sort_key(&Topic::Subject(subject.clone()))).await?;
+        item.map(|item| rows::subscription(operation, &item)).transpose()
+    }
+
     async fn lease(
         &self,
         connection: &str,

@@ -25,6 +25,18 @@ async fn a_lease_is_taken_if_it_is_free_or_has_expired() {
 }
 
 #[tokio::test]
+async fn a_subscription_is_read_whoever_has_its_lease() {
+    let item = stored("other").await;
+    let (connections, calls) =
+        table(move |_, before| (200, if before == 0 { json!({ "Item": item }) } else { json!({}) }));
+    assert_eq!(connections.subscription("a", &job()).await.unwrap(), Some(subscription()));
+    assert_eq!(connections.subscription("a", &job()).await.unwrap(), None);
+    let get = &calls.all()[0];
+    assert_eq!((get.operation.as_str(), get.at("/Key")), ("GetItem", &key("a", "sub#job_1")));
+    assert_eq!(get.at("/ConsistentRead"), &json!(true));
+}
+
+#[tokio::test]
 async fn a_lease_that_is_held_is_marked() {
     let held = stored("other").await;
     let (connections, calls) = table(move |_, before| if before == 0 { condition_failed(Some(&held)) } else { ok() });
