@@ -169,7 +169,7 @@ fn first_of(messages: &[LiveMessage], push: &Push) -> (usize, bool) {
     (first, terminal || same.any(|(_, terminal)| terminal))
 }
 
-/// Sends a subject's new events to all who follow it or its owner: first to those who need not wait for a pause.
+/// Sends a subject's new events to all who follow it or its owner.
 async fn push_to_all(
     ports: &LivePorts<'_>,
     subject: &Subject,
@@ -183,22 +183,16 @@ async fn push_to_all(
         (follower.connection, served)
     };
     let serving: Vec<_> = followers.into_values().map(serve).collect();
-    let mut serving = futures_util::stream::iter(serving).buffer_unordered(AT_ONCE);
-    let (mut pausing, mut results) = (Vec::new(), Vec::new());
-    while let Some((connection, served)) = serving.next().await {
-        match served {
-            Ok(Served::Pausing(until)) => pausing.push((until, connection)),
-            Ok(Served::Done | Served::Missing) => {}
-            Err(error) => results.push(Err(error)),
+    let serving = futures_util::stream::iter(serving).buffer_unordered(AT_ONCE);
+    let serve_later = |(connection, served): (String, Result<Served, StoreError>)| async move {
+        match served? {
+            Served::Pausing(until) => serve_at(ports, &connection, subject, owner, until).await,
+            Served::Done | Served::Missing => Ok(()),
         }
-    }
-    pausing.sort_unstable();
-    let serve = |(until, connection): (Timestamp, String)| async move {
-        serve_at(ports, &connection, subject, owner, until).await
     };
-    let serving: Vec<_> = pausing.into_iter().map(serve).collect();
-    let later: Vec<_> = futures_util::stream::iter(serving).buffer_unordered(AT_ONCE).collect().await;
-    results.into_iter().chain(later).collect()
+    // One who waits for a pause takes no other's turn, and waits for no other.
+    let done: Vec<Result<(), StoreError>> = serving.map(serve_later).buffer_unordered(usize::MAX).collect().await;
+    done.into_iter().collect()
 }
 
 /// Serves a viewer when its pause has ended. If something was sent meanwhile, the next pause is waited for in the queue.

@@ -11,7 +11,7 @@ use reelhook_domain::Timestamp;
 use reelhook_testkit::World;
 use tokio::sync::Notify;
 
-use super::{cursors, following, work, work_on_queue};
+use super::{cursors, following, open, subscribe, work, work_on_queue};
 
 #[tokio::test]
 async fn at_most_one_push_a_second_is_sent_and_none_later_than_that() {
@@ -94,4 +94,27 @@ async fn an_invocation_that_others_wait_for_leaves_a_pause_to_the_queue() {
     live.world.advance_s(1);
     work_on_queue(&live).await;
     assert_eq!(cursors(&live, "a"), ["2.0", "3.0", "4.0", "5.0", "6.0"]);
+}
+
+#[tokio::test]
+async fn a_viewer_who_is_stuck_delays_none_whose_pause_ends() {
+    let live = following().await;
+    work(&live, &[live.happens("job_1", None, false)]).await;
+    open(&live, "b", None).await;
+    subscribe(&live, "b", "job_1", None).await;
+    live.sockets.stick("b");
+    let served = async {
+        for _ in 0..10_000 {
+            if cursors(&live, "a") == ["2.0", "3.0"] {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(cursors(&live, "a"), ["2.0", "3.0"]);
+        assert!(cursors(&live, "b").is_empty());
+        live.sockets.go_on("b");
+    };
+    let push = live.happens("job_1", None, false);
+    tokio::join!(work(&live, std::slice::from_ref(&push)), served);
+    assert_eq!(cursors(&live, "b"), ["3.0"]);
 }
