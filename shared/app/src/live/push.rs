@@ -178,11 +178,11 @@ async fn push_to_all(
     pauses: Pauses,
 ) -> Result<(), StoreError> {
     let followers = followers(ports, subject, owner).await?;
-    let serve = |follower: Follower| async move {
+    let serve_first = |follower: Follower| async move {
         let served = of_topic(ports, subject, owner, &follower, why, pauses).await;
         (follower.connection, served)
     };
-    let serving: Vec<_> = followers.into_values().map(serve).collect();
+    let serving: Vec<_> = followers.into_values().map(serve_first).collect();
     let serving = futures_util::stream::iter(serving).buffer_unordered(AT_ONCE);
     let serve_later = |(connection, served): (String, Result<Served, StoreError>)| async move {
         match served? {
