@@ -238,7 +238,7 @@ pub trait Leases: Send + Sync {
     /// [`StoreError`].
     async fn put(&self, subscription: &Subscription, lease: &Lease) -> Result<(), StoreError>;
 
-    /// Reads a subscription consistently, whoever has its lease.
+    /// Reads a subscription consistently, also while another has its lease.
     ///
     /// # Errors
     /// [`StoreError`].

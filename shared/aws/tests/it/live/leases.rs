@@ -25,7 +25,7 @@ async fn a_lease_is_taken_if_it_is_free_or_has_expired() {
 }
 
 #[tokio::test]
-async fn a_subscription_is_read_whoever_has_its_lease() {
+async fn a_subscription_is_read_while_another_has_its_lease() {
     let item = stored("other").await;
     let (connections, calls) =
         table(move |_, before| (200, if before == 0 { json!({ "Item": item }) } else { json!({}) }));
