@@ -47,10 +47,10 @@ impl StoreError {
 
     /// The same error, with the text of its cause.
     pub(crate) fn copy(&self) -> Self {
-        match self {
-            Self::Busy { operation, source } => Self::Busy { operation, source: source.to_string().into() },
-            Self::Refused { operation, source } => Self::Refused { operation, source: source.to_string().into() },
-            Self::Unreadable { operation, reason } => Self::Unreadable { operation, reason: reason.clone() },
+        match *self {
+            Self::Busy { operation, ref source } => Self::Busy { operation, source: source.to_string().into() },
+            Self::Refused { operation, ref source } => Self::Refused { operation, source: source.to_string().into() },
+            Self::Unreadable { operation, ref reason } => Self::Unreadable { operation, reason: reason.clone() },
         }
     }
 }
