@@ -236,11 +236,17 @@ await walk("paused", async (made) => {
 });
 
 await walk("hidden", async (made) => {
-  const page = await made(); await page.goto(ORIGIN + "/dashboard"); await badge(page, "Live: events");
+  // The numbers do not change, and the cookie has them: a tab that is shown again must not wait for others.
+  const page = await made(); const opened = []; page.on("request", (r) => { const { pathname, searchParams } = new URL(r.url()); if (pathname.endsWith("/queue/status/stream")) opened.push(searchParams.get("lastEventId")); });
+  await page.goto(ORIGIN + "/dashboard"); await badge(page, "Live: events");
   const hide = (v) => page.evaluate((v) => { Object.defineProperty(document, "hidden", { value: v, configurable: true }); Object.defineProperty(document, "visibilityState", { value: v ? "hidden" : "visible", configurable: true }); document.dispatchEvent(new Event("visibilitychange")); }, v);
   await hide(true); await badge(page, "Paused"); let calls = 0; page.on("request", (r) => r.url().includes("/api/") && calls++);
   await page.waitForTimeout(7000); assert(calls === 0, `a hidden tab made ${calls} calls`);
+  const before = opened.length;
   await hide(false); await badge(page, "Live: events"); await until(() => calls >= 2, "it did not catch up");
+  // The next request has the position again, so that it waits for other numbers.
+  if (STREAM === ORIGIN && !MOCK) await until(() => opened.length > before + 1, "it did not come back");
+  assert(opened[0] === "none" && opened[before] === "none" && opened.slice(before + 1).every((last) => last !== "none"), "the positions are " + opened);
 });
 
 await walk("keyboard", async (made) => {

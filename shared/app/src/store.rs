@@ -42,16 +42,16 @@ impl StoreError {
 
     /// Copies the error for each of the `count` items of one call.
     pub fn for_each(self, count: usize) -> Vec<Self> {
-        let (busy, operation, text) = match &self {
-            Self::Busy { operation, source } => (true, *operation, source.to_string()),
-            Self::Refused { operation, source } => (false, *operation, source.to_string()),
-            Self::Unreadable { operation, reason } => (false, *operation, reason.clone()),
-        };
-        let copy = || {
-            let source = text.clone().into();
-            if busy { Self::Busy { operation, source } } else { Self::Refused { operation, source } }
-        };
-        (0..count).map(|_| copy()).collect()
+        (0..count).map(|_| self.copy()).collect()
+    }
+
+    /// The same error, with the text of its cause.
+    pub(crate) fn copy(&self) -> Self {
+        match *self {
+            Self::Busy { operation, ref source } => Self::Busy { operation, source: source.to_string().into() },
+            Self::Refused { operation, ref source } => Self::Refused { operation, source: source.to_string().into() },
+            Self::Unreadable { operation, ref reason } => Self::Unreadable { operation, reason: reason.clone() },
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::views;
 
 /// Rows of one read.
 pub(crate) const ROWS: i32 = 200;
-/// How long a missing row holds back the rows after it.
+/// How long a missing row holds back the rows after it, from the time at which the first of these was written.
 pub(crate) const GAP: Duration = Duration::from_secs(5);
 /// How long the stream keeps a record (DynamoDB Streams, "Change data capture for DynamoDB Streams"): rows that fanout has
 /// not written by then never come.
@@ -31,6 +31,15 @@ pub trait LiveStore: Send + Sync {
     /// [`StoreError`].
     async fn live_since(&self, subject: &Subject, after: u64, limit: i32)
     -> Result<Vec<(u64, StoredLive)>, StoreError>;
+
+    /// When the row with the live events of a version was written, strongly consistent; none if that is not stored. It is
+    /// asked about a version behind missing ones only.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn written_at(&self, _subject: &Subject, _version: u64) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// A viewer's position: the last version of which it has seen events.
@@ -215,12 +224,13 @@ fn render(subject: &Subject, dialect: Dialect, version: u64, row: &StoredLive) -
 }
 
 impl Watch {
-    /// A viewer at a position, which has missed a row since `gap_since`.
+    /// A viewer at a position; a row that is missing holds back others from `gap_since` on.
     pub fn at(subject: Subject, dialect: Dialect, cursor: Cursor, gap_since: Option<Timestamp>) -> Self {
         Self { subject, dialect, cursor, gap_since }
     }
 
-    /// Since when a missing row has held back the rows after it.
+    /// Since when a missing row has held back the rows after it: the time at which they were written, whichever connection
+    /// finds that. Where it is not stored, the time at which this one found it.
     pub fn gap_since(&self) -> Option<Timestamp> {
         self.gap_since
     }
@@ -263,7 +273,8 @@ impl Watch {
         let mut unseen = Vec::with_capacity(rows.len());
         for (version, row) in rows {
             let known = if version == self.cursor.version { self.cursor.events.unwrap_or(usize::MAX) } else { 0 };
-            if version > self.cursor.version && row.after() > self.cursor.version && self.waits_for_gap(now) {
+            let is_behind_gap = version > self.cursor.version && row.after() > self.cursor.version;
+            if is_behind_gap && self.waits_for_gap(live, version, now).await? {
                 break;
             }
             self.gap_since = None;
@@ -273,13 +284,18 @@ impl Watch {
         Ok(unseen)
     }
 
-    fn waits_for_gap(&mut self, now: Timestamp) -> bool {
-        let since = *self.gap_since.get_or_insert(now);
+    /// Whether the versions before this one may still come.
+    async fn waits_for_gap(&mut self, live: &dyn LiveStore, version: u64, now: Timestamp) -> Result<bool, StoreError> {
+        let since = match self.gap_since {
+            Some(since) => since,
+            None => live.written_at(&self.subject, version).await?.unwrap_or(now),
+        };
+        self.gap_since = Some(since);
         let waits = now < since.after(GAP);
         if !waits {
             tracing::warn!(subject = %self.subject, "the live events of a version are missing");
         }
-        waits
+        Ok(waits)
     }
 }
 
@@ -294,8 +310,9 @@ mod tests {
     use super::*;
     use crate::outbox::rows::RenderedEvent;
 
+    /// Rows, and when they were written.
     #[derive(Default)]
-    struct Rows(Mutex<Vec<(u64, StoredLive)>>);
+    struct Rows(Mutex<Vec<(u64, StoredLive)>>, Option<Timestamp>);
 
     impl Rows {
         fn put(&self, version: u64, after: u64, events: &[&str]) {
@@ -311,6 +328,10 @@ mod tests {
         async fn live_since(&self, _: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
             let rows = self.0.lock().unwrap();
             Ok(rows.iter().filter(|(version, _)| *version > after).take(limit as usize).cloned().collect())
+        }
+
+        async fn written_at(&self, _: &Subject, _: u64) -> Result<Option<Timestamp>, StoreError> {
+            Ok(self.1)
         }
     }
 
@@ -375,6 +396,23 @@ mod tests {
         assert!(ids(&mut one, &rows, 5009).await.is_empty());
         assert_eq!(ids(&mut one, &rows, 5010).await, ["20.0"]);
     }
+
+    #[tokio::test]
+    async fn a_viewer_who_is_cut_off_again_and_again_gets_past_a_missing_version() {
+        let rows = Rows(Mutex::default(), Some(Timestamp(60_000)));
+        // The versions are older than their rows: fanout was late.
+        rows.put(3, 0, &["a"]);
+        rows.put(9, 6, &["c"]);
+        for ms in [60_001, 62_000, 64_999] {
+            assert!(ids(&mut watch("3.0"), &rows, ms).await.is_empty(), "{ms}");
+        }
+        assert_eq!(ids(&mut watch("3.0"), &rows, 65_000).await, ["9.0"]);
+        // One that was there before sees the same.
+        let mut other = watch("3.0");
+        assert!(ids(&mut other, &rows, 60_001).await.is_empty());
+        assert_eq!(ids(&mut other, &rows, 65_000).await, ["9.0"]);
+    }
+
     #[tokio::test]
     async fn rows_of_older_versions_are_sent_as_they_were_rendered() {
         let rows = Rows::default();

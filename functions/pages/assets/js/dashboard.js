@@ -151,6 +151,7 @@ function limit(text) {
 
 const live = new Live({
   path: url("/api/queue/status/stream"),
+  isState: true,
   names: ["status", "heartbeat"],
   tokenBody: {},
   every: 5000,

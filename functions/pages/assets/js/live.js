@@ -13,6 +13,8 @@ const NO_SOCKET = 300_000;
 const QUICK = 12;
 const SOON = 500;
 const LATER = 5000;
+// A position that no stream of a state has.
+const NONE = "none";
 /** @type {Record<"connecting" | "socket" | "live" | "polling" | "paused", [string, string]>} */
 const WORDS = {
   connecting: ["Connecting", "Updates arrive as soon as the live connection is open"],
@@ -23,10 +25,12 @@ const WORDS = {
 };
 
 /**
- * `path` has the events; `onMessage(data, name)` gets each of them. `poll()` requests once by GET and rejects on failure: it
- * is also called when events begin, over either transport. `onTrouble(error | null)` gets the state of the connection.
+ * `path` has the events; `onMessage(data, name)` gets each of them. `isState` says that they show a state: a page that has
+ * not seen it yet names none, and so gets it at once. Without a position the cookie of the browser's last answer counts, and
+ * the answer could wait for a change. `poll()` requests once by GET and rejects on failure: it is also called when events
+ * begin, over either transport. `onTrouble(error | null)` gets the state of the connection.
  * @template T
- * @typedef {{ path: string, names?: string[], tokenBody: Api.StreamTokenRequest, every?: number, poll: () => unknown,
+ * @typedef {{ path: string, names?: string[], isState?: boolean, tokenBody: Api.StreamTokenRequest, every?: number, poll: () => unknown,
  *   onMessage: (data: T, name: string) => unknown, onTrouble?: (error: unknown) => unknown }} Options
  */
 
@@ -199,7 +203,8 @@ export class Live {
     const origin = all(document, 'meta[name="stream-origin"]', HTMLMetaElement)[0]?.content ?? "";
     const elsewhere = /^https?:\/\//.test(origin);
     const query = new URLSearchParams(elsewhere ? { token: await this.#fetchToken() } : {});
-    if (this.#last) query.set("lastEventId", this.#last);
+    const last = this.#last || (this.#options.isState ? NONE : "");
+    if (last) query.set("lastEventId", last);
     return `${elsewhere ? origin : ""}${this.#options.path}?${query}`.replace(/\?$/, "");
   }
 

@@ -200,6 +200,7 @@ $("newer").onclick = () => {
 
 const live = new Live({
   path: url("/api/queue/status/stream"),
+  isState: true,
   names: ["status", "heartbeat"],
   tokenBody: {},
   every: 5000,

@@ -149,6 +149,19 @@ impl<R: LiveStore, J: AggregateStore<Job>> LiveStore for KeptLive<R, J> {
         found.extend(kept);
         Ok(found.into_iter().take(usize::try_from(limit).unwrap_or_default()).collect())
     }
+
+    /// What the item keeps was written when its version was made.
+    async fn written_at(&self, subject: &Subject, version: u64) -> Result<Option<Timestamp>, StoreError> {
+        let job = match subject.job() {
+            Some(id) => self.jobs.load(id).await?,
+            None => None,
+        };
+        let kept = job.and_then(|job| job.kept().iter().find(|of| of.version == version).map(|of| of.at));
+        match kept {
+            Some(at) => Ok(Some(at)),
+            None => self.rows.written_at(subject, version).await,
+        }
+    }
 }
 
 /// The hint that an effect of a job becomes.

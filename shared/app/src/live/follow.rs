@@ -6,7 +6,7 @@ use super::connections::{close, send_once};
 use super::messages;
 use super::ports::{Connection, Followed, LivePorts, OwnerSubscription, Posted, Subscription};
 use super::protocol::{self, ClientMessage, Refusal, Target};
-use super::push::{SETTLED, Why, hint, new_lease, with_lease};
+use super::push::{Pauses, SETTLED, Why, hint, new_lease, with_lease};
 use super::subjects::Current;
 use super::topic::Topic;
 use crate::outbox::messages::{Delayed, LiveMessage, send_all};
@@ -186,7 +186,7 @@ async fn subscribe_to_subject(
     if send_once(ports, &connection.id, &messages::subscribed(&topic, Some(cursor), now)).await? == Posted::Gone {
         return Ok(None);
     }
-    with_lease(ports, subscription, current.owner.as_ref(), &lease, Why::CatchUp).await?;
+    with_lease(ports, subscription, current.owner.as_ref(), &lease, Why::CatchUp, Pauses::InQueue).await?;
     Ok(None)
 }
 
@@ -220,7 +220,11 @@ async fn is_lost(ports: &LivePorts<'_>, current: &Current, cursor: Cursor, now: 
     }
     let first = ports.live.live_since(&current.subject, cursor.version, 1).await?;
     Ok(match first.first() {
-        Some((_, row)) => row.after() > cursor.version && row.at().is_none_or(|at| now > at.after(GAP)),
+        Some((_, row)) if row.after() <= cursor.version => false,
+        Some((version, row)) => {
+            let written = ports.live.written_at(&current.subject, *version).await?;
+            written.or(row.at()).is_none_or(|since| now > since.after(GAP))
+        }
         None => {
             let newest = ports.live.live_since(&current.subject, current.live_version.saturating_sub(1), 1).await?;
             match newest.first() {

@@ -238,6 +238,12 @@ pub trait Leases: Send + Sync {
     /// [`StoreError`].
     async fn put(&self, subscription: &Subscription, lease: &Lease) -> Result<(), StoreError>;
 
+    /// Reads a subscription consistently, also while another has its lease.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn subscription(&self, connection: &str, subject: &Subject) -> Result<Option<Subscription>, StoreError>;
+
     /// Asks for the lease of a subscription.
     ///
     /// # Errors

@@ -10,10 +10,12 @@ use reelhook_domain::{OwnerId, Subject, Timestamp};
 use super::connections::{beat, close, send_once};
 use super::messages::{Event, events, subscribed};
 use super::ports::{Follower, Lease, Leased, LivePorts, Posted, Released, Subscription};
+use super::positions::{is_behind, position_at};
+use super::reads::SharedReads;
 use super::topic::Topic;
 use crate::outbox::messages::{Delayed, LiveMessage, Push, send_all};
 use crate::store::StoreError;
-use crate::watch::{Cursor, ROWS, Watch};
+use crate::watch::{ROWS, Watch};
 
 /// The shortest time between two pushes of a subscription, unless something ends.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -32,6 +34,8 @@ const LEASE_ENDED: Duration = Duration::from_secs(LEASE.as_secs() + 1);
 const AT_ONCE: usize = 200;
 /// Messages that one push sends at most, however quick they are.
 const AT_MOST: usize = 500;
+/// The size of a batch after which others wait in the queue: no invocation waits then, so that it gets on.
+const FULL_BATCH: usize = 10;
 
 /// What to do with the events that a viewer has not seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +44,23 @@ enum Step {
     Nothing,
     /// Send them.
     Send,
-    /// Send them later, with what will have happened by then.
-    Wait,
+    /// Send them then, with what will have happened.
+    Wait(Timestamp),
 }
 
-/// Whether events are sent now. Several that came together are one push.
-fn step(events: &[Event], pushed_at: Option<Timestamp>, now: Timestamp) -> Step {
+/// The end of the pause after the last push, if it lasts.
+fn pause_after(pushed_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    pushed_at.map(|at| at.after(PAUSE)).filter(|end| now < *end)
+}
+
+/// Whether events are sent now, or at the end of the pause after the last push. Several that came together are one push.
+fn step(events: &[Event], pause: Option<Timestamp>) -> Step {
     if events.is_empty() {
-        Step::Nothing
-    } else if events.iter().any(|event| event.ends) || pushed_at.is_none_or(|at| now >= at.after(PAUSE)) {
-        Step::Send
-    } else {
-        Step::Wait
+        return Step::Nothing;
+    }
+    match pause {
+        Some(end) if !events.iter().any(|event| event.ends) => Step::Wait(end),
+        Some(_) | None => Step::Send,
     }
 }
 
@@ -67,12 +76,34 @@ pub(super) enum Why {
     CatchUp,
 }
 
+/// Where the time between two pushes is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pauses {
+    /// In this invocation, without a lease, for what is left of it: a delay of the queue is a whole second.
+    Here,
+    /// In the queue, by a hint.
+    InQueue,
+}
+
+/// What was done for a viewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Served {
+    /// All that is to be done now.
+    Done,
+    /// Nothing until this time, when this invocation serves the viewer again.
+    Pausing(Timestamp),
+    /// Nothing: there is no such subscription.
+    Missing,
+}
+
 /// The rest of the work on a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     /// None.
     None,
-    /// There may be more events, after a pause.
+    /// There may be new events, which wait for the end of the pause after the last push.
+    Pausing(Timestamp),
+    /// There may be more events, after a while.
     Later,
     /// A message could not be sent.
     Failed,
@@ -82,6 +113,8 @@ enum Rest {
 
 /// Works on a batch of messages; one result for each, in order.
 pub async fn process(ports: &LivePorts<'_>, messages: &[LiveMessage]) -> Vec<Result<(), StoreError>> {
+    let reads = SharedReads::new(ports.live);
+    let ports = &LivePorts { live: &reads, ..*ports };
     let work = messages.iter().enumerate();
     join_all(work.map(|(index, message)| async move { process_one(ports, messages, index, message).await })).await
 }
@@ -93,6 +126,7 @@ async fn process_one(
     message: &LiveMessage,
 ) -> Result<(), StoreError> {
     ports.in_time()?;
+    let pauses = if messages.len() < FULL_BATCH { Pauses::Here } else { Pauses::InQueue };
     match message {
         LiveMessage::Push(push) => {
             let (first, terminal) = first_of(messages, push);
@@ -100,10 +134,16 @@ async fn process_one(
             if first != index {
                 return Ok(());
             }
-            push_to_all(ports, &push.subject, push.owner.as_ref(), terminal).await
+            push_to_all(ports, &push.subject, push.owner.as_ref(), Why::Event { terminal }, pauses).await
         }
         LiveMessage::CatchUp { connection, subject, owner } => {
-            serve(ports, connection, subject, owner.as_ref(), Why::CatchUp).await.map(drop)
+            if !is_behind(ports, connection, subject).await? {
+                return Ok(());
+            }
+            match serve(ports, connection, subject, owner.as_ref(), Why::CatchUp, pauses).await? {
+                Served::Pausing(until) => serve_at(ports, connection, subject, owner.as_ref(), until).await,
+                Served::Done | Served::Missing => Ok(()),
+            }
         }
         LiveMessage::Subscribed { connection, owner, since } => confirm(ports, connection, owner, *since).await,
         LiveMessage::Beat { connection } => beat(ports, connection).await,
@@ -134,15 +174,37 @@ async fn push_to_all(
     ports: &LivePorts<'_>,
     subject: &Subject,
     owner: Option<&OwnerId>,
-    terminal: bool,
+    why: Why,
+    pauses: Pauses,
 ) -> Result<(), StoreError> {
-    let why = Why::Event { terminal };
     let followers = followers(ports, subject, owner).await?;
-    let serving = followers.into_values();
-    let serving: Vec<_> =
-        serving.map(|follower| async move { of_topic(ports, subject, owner, &follower, why).await }).collect();
-    let results: Vec<_> = futures_util::stream::iter(serving).buffer_unordered(AT_ONCE).collect().await;
-    results.into_iter().collect()
+    let serve_first = |follower: Follower| async move {
+        let served = of_topic(ports, subject, owner, &follower, why, pauses).await;
+        (follower.connection, served)
+    };
+    let serving: Vec<_> = followers.into_values().map(serve_first).collect();
+    let serving = futures_util::stream::iter(serving).buffer_unordered(AT_ONCE);
+    let serve_later = |(connection, served): (String, Result<Served, StoreError>)| async move {
+        match served? {
+            Served::Pausing(until) => serve_at(ports, &connection, subject, owner, until).await,
+            Served::Done | Served::Missing => Ok(()),
+        }
+    };
+    // One who waits for a pause takes no other's turn, and waits for no other.
+    let done: Vec<Result<(), StoreError>> = serving.map(serve_later).buffer_unordered(usize::MAX).collect().await;
+    done.into_iter().collect()
+}
+
+/// Serves a viewer when its pause has ended. If something was sent meanwhile, the next pause is waited for in the queue.
+async fn serve_at(
+    ports: &LivePorts<'_>,
+    connection: &str,
+    subject: &Subject,
+    owner: Option<&OwnerId>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    ports.clock.wait(at.wait_from(ports.clock.now())).await;
+    serve(ports, connection, subject, owner, Why::CatchUp, Pauses::InQueue).await.map(drop)
 }
 
 /// Those who follow a subject or its owner, by their connections.
@@ -176,15 +238,17 @@ async fn of_topic(
     owner: Option<&OwnerId>,
     follower: &Follower,
     why: Why,
-) -> Result<(), StoreError> {
+    pauses: Pauses,
+) -> Result<Served, StoreError> {
     ports.in_time()?;
     let connection = &follower.connection;
-    if serve(ports, connection, subject, owner, why).await? {
-        return Ok(());
+    let served = serve(ports, connection, subject, owner, why, pauses).await?;
+    if served != Served::Missing {
+        return Ok(served);
     }
     // One who follows the owner gets a subscription with the first event of each subject.
-    let (Some(since), Some(via)) = (follower.since, owner) else { return Ok(()) };
-    let Some(current) = ports.subjects.current(subject).await? else { return Ok(()) };
+    let (Some(since), Some(via)) = (follower.since, owner) else { return Ok(Served::Missing) };
+    let Some(current) = ports.subjects.current(subject).await? else { return Ok(Served::Missing) };
     let subscription = Subscription {
         connection: connection.clone(),
         subject: subject.clone(),
@@ -196,28 +260,10 @@ async fn of_topic(
         hinted_until: None,
     };
     if !may_see(&subscription, current.owner.as_ref()) {
-        return Ok(());
+        return Ok(Served::Missing);
     }
     ports.following.put_new(&subscription, via).await?;
-    serve(ports, connection, subject, owner, why).await.map(drop)
-}
-
-/// The last position before a time.
-async fn position_at(ports: &LivePorts<'_>, subject: &Subject, since: Timestamp) -> Result<Cursor, StoreError> {
-    let mut version = 0;
-    loop {
-        let rows = ports.live.live_since(subject, version, ROWS).await?;
-        let found = rows.len();
-        for (next, row) in rows {
-            if row.at().is_some_and(|at| at >= since) {
-                return Ok(Cursor { version, events: None });
-            }
-            version = next;
-        }
-        if found < usize::try_from(ROWS).unwrap_or(usize::MAX) {
-            return Ok(Cursor { version, events: None });
-        }
-    }
+    serve(ports, connection, subject, owner, why, pauses).await
 }
 
 /// An owner's connection sees what is the owner's; an operator's sees all.
@@ -230,49 +276,67 @@ pub(super) fn new_lease(ports: &LivePorts<'_>, now: Timestamp) -> Lease {
     Lease { holder: format!("{:032x}", ports.clock.random()), until: now.after(LEASE) }
 }
 
-/// Sends a subscription's new events; false if there is no such subscription.
+/// Sends a subscription's new events.
 async fn serve(
     ports: &LivePorts<'_>,
     connection: &str,
     subject: &Subject,
     owner: Option<&OwnerId>,
     why: Why,
-) -> Result<bool, StoreError> {
+    pauses: Pauses,
+) -> Result<Served, StoreError> {
     let now = ports.clock.now();
     let lease = new_lease(ports, now);
     match ports.leases.lease(connection, subject, &lease, now).await? {
-        Leased::Missing => Ok(false),
+        Leased::Missing => Ok(Served::Missing),
         Leased::Held => {
             // The holder finds the mark when it gives the lease back, unless its function crashes before.
             if why == Why::CatchUp {
                 hint(ports, connection, subject, owner, LEASE_ENDED).await?;
             }
-            Ok(true)
+            Ok(Served::Done)
         }
-        Leased::Yes(subscription) => with_lease(ports, *subscription, owner, &lease, why).await.map(|()| true),
+        Leased::Yes(subscription) => {
+            let until = with_lease(ports, *subscription, owner, &lease, why, pauses).await?;
+            Ok(until.map_or(Served::Done, Served::Pausing))
+        }
     }
 }
 
 /// Sends a leased subscription's new events, and gives the lease back, also after an error. If another invocation
-/// requested it meanwhile, the events are read again, now or after a hint.
+/// requested it meanwhile, the events are read again, now or after a hint. Returns the end of a pause after which this
+/// invocation serves the viewer again.
 pub(super) async fn with_lease(
     ports: &LivePorts<'_>,
     mut subscription: Subscription,
     owner: Option<&OwnerId>,
     lease: &Lease,
     mut why: Why,
-) -> Result<(), StoreError> {
+    pauses: Pauses,
+) -> Result<Option<Timestamp>, StoreError> {
     if !may_see(&subscription, owner) {
         tracing::warn!(connection = subscription.connection, subject = %subscription.subject, "a viewer may not see it");
         let topic = Topic::Subject(subscription.subject.clone());
-        return ports.following.unfollow(&subscription.connection, &topic).await;
+        return ports.following.unfollow(&subscription.connection, &topic).await.map(|()| None);
     }
     let stop = lease.until.before(GIVING_BACK).min(ports.last_start);
+    let mut pausing = None;
     loop {
         let is_slow = match send_new(ports, &mut subscription, why, stop).await {
-            Ok(Rest::Gone) => return close(ports, &subscription.connection).await,
+            Ok(Rest::Gone) => return close(ports, &subscription.connection).await.map(|()| None),
             Ok(Rest::None) => Ok(false),
-            Ok(Rest::Later) => hint_once(ports, &mut subscription, owner, PAUSE).await.map(|()| false),
+            // This invocation is the hint.
+            Ok(Rest::Pausing(until)) if pauses == Pauses::Here && until < ports.last_start => {
+                let now = ports.clock.now();
+                if !is_hinted(&subscription, now) {
+                    note_hint(&mut subscription, now, until.wait_from(now));
+                    pausing = Some(until);
+                }
+                Ok(false)
+            }
+            Ok(Rest::Pausing(_) | Rest::Later) => {
+                hint_once(ports, &mut subscription, owner, PAUSE).await.map(|()| false)
+            }
             Ok(Rest::Failed) => hint_once(ports, &mut subscription, owner, RETRY_AFTER).await.map(|()| true),
             Err(error) => Err(error),
         };
@@ -285,14 +349,24 @@ pub(super) async fn with_lease(
             released = ports.leases.release(&subscription, lease).await?;
         }
         if released != Released::Again {
-            return is_slow.map(drop);
+            return is_slow.map(|_| pausing);
         }
         // The request may have been about the end.
         why = Why::Event { terminal: true };
     }
 }
 
-/// Hints at a subscription, unless a hint is under way. Half of the time is left to clocks that differ.
+/// Whether a hint at a subscription is under way.
+fn is_hinted(subscription: &Subscription, now: Timestamp) -> bool {
+    subscription.hinted_until.is_some_and(|until| now < until)
+}
+
+/// Notes that a hint is under way for this time, of which half is left to clocks that differ.
+fn note_hint(subscription: &mut Subscription, now: Timestamp, time: Duration) {
+    subscription.hinted_until = Some(now.after(time / 2));
+}
+
+/// Hints at a subscription, unless a hint is under way.
 async fn hint_once(
     ports: &LivePorts<'_>,
     subscription: &mut Subscription,
@@ -300,11 +374,10 @@ async fn hint_once(
     time: Duration,
 ) -> Result<(), StoreError> {
     let now = ports.clock.now();
-    if subscription.hinted_until.is_some_and(|until| now < until) {
-        return Ok(());
+    if !is_hinted(subscription, now) {
+        hint(ports, &subscription.connection, &subscription.subject, owner, time).await?;
+        note_hint(subscription, now, time);
     }
-    hint(ports, &subscription.connection, &subscription.subject, owner, time).await?;
-    subscription.hinted_until = Some(now.after(time / 2));
     Ok(())
 }
 
@@ -329,20 +402,22 @@ async fn send_new(ports: &LivePorts<'_>, of: &mut Subscription, why: Why, stop: 
         if now >= stop {
             return Ok(Rest::Later);
         }
-        let pausing = of.pushed_at.is_some_and(|at| now < at.after(PAUSE));
-        if pausing && sent == 0 && why == (Why::Event { terminal: false }) {
-            return Ok(Rest::Later);
+        // The pages of one push follow each other at once.
+        let pause = pause_after(of.pushed_at.filter(|_| sent == 0), now);
+        if let Some(end) = pause
+            && why == (Why::Event { terminal: false })
+        {
+            return Ok(Rest::Pausing(end));
         }
         let mut watch = Watch::at(of.subject.clone(), of.dialect, of.cursor, of.gap_since);
         let unseen = watch.unseen(ports.live, now).await?;
         of.gap_since = watch.gap_since();
         let new: Vec<Event> = unseen.iter().flat_map(|unseen| events(&of.subject, of.dialect, unseen, now)).collect();
-        // The pages of one push follow each other at once.
-        match step(&new, of.pushed_at.filter(|_| sent == 0), now) {
+        match step(&new, pause) {
             // A row is missing, and may still come.
             Step::Nothing if of.gap_since.is_some() => return Ok(Rest::Later),
             Step::Nothing => return Ok(Rest::None),
-            Step::Wait => return Ok(Rest::Later),
+            Step::Wait(end) => return Ok(Rest::Pausing(end)),
             Step::Send => {}
         }
         for event in new {
@@ -373,6 +448,7 @@ async fn send_new(ports: &LivePorts<'_>, of: &mut Subscription, why: Why, stop: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::Cursor;
 
     fn event(ends: bool) -> Event {
         Event { cursor: Cursor { version: 1, events: Some(1) }, text: "{}".to_owned(), ends }
@@ -382,9 +458,10 @@ mod tests {
     fn a_push_waits_for_a_second_after_the_last_one_unless_something_ends() {
         let (progress, end) = ([event(false), event(false)], [event(false), event(true)]);
         let (last, soon) = (Some(Timestamp(1000)), Timestamp(1999));
+        let step = |events: &[Event], last, now| step(events, pause_after(last, now));
         assert_eq!(step(&[], last, soon), Step::Nothing);
         assert_eq!(step(&progress, None, soon), Step::Send);
-        assert_eq!(step(&progress, last, soon), Step::Wait);
+        assert_eq!(step(&progress, last, soon), Step::Wait(Timestamp(2000)));
         assert_eq!(step(&progress, last, Timestamp(2000)), Step::Send);
         assert_eq!(step(&end, last, soon), Step::Send);
     }

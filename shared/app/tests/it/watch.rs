@@ -1,5 +1,7 @@
 //! The first response to viewers of a job: with a `Last-Event-ID`, with a cookie, or without either.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::effects::KeptLive;
@@ -8,7 +10,9 @@ use reelhook_app::outbox::rows::{LiveRow, LogRow, StoredLive, live_of};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
 use reelhook_app::webhooks::subscriptions::Subscriptions;
-use reelhook_domain::{Effect, Engine, Event, Job, JobId, JobKind, Live, PiecesRun, Status, StepStatus, Subject};
+use reelhook_domain::{
+    Effect, Engine, Event, Job, JobId, JobKind, Live, PiecesRun, Status, StepStatus, Subject, Timestamp,
+};
 use reelhook_testkit::{NOON, SceneStack, Stack, lived, make_job, run, started, step};
 
 /// Rows of two events each, at these versions.
@@ -145,6 +149,39 @@ async fn an_unknown_job_has_no_viewers() {
     for place in [None, Some("3"), Some("3.1")] {
         assert_eq!(received(&deleted, None, place).await, "not found");
         assert_eq!(received(&deleted, place, None).await, "not found");
+    }
+}
+
+/// A row behind a missing one, that fanout wrote a minute after its version was made.
+struct Behind;
+
+#[async_trait]
+impl LiveStore for Behind {
+    async fn live_since(&self, _: &Subject, _: u64, _: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        let events = vec![Live::Job];
+        let snapshot = make_job(1, NOON, &Stack::default().policy).live_snapshot(&events);
+        Ok(vec![(99, StoredLive::Events(LiveRow { after: 98, at: NOON, events, snapshot }))])
+    }
+
+    async fn written_at(&self, _: &Subject, version: u64) -> Result<Option<Timestamp>, StoreError> {
+        assert_eq!(version, 99);
+        Ok(Some(NOON.after(Duration::from_secs(60))))
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_who_is_cut_off_again_and_again_gets_past_a_missing_version() {
+    let (stack, job) = (Stack::default(), job(&[Event::Claim, started(1)]));
+    stack.jobs.put(&job);
+    let position = Cursor::parse("3.0");
+    for (last, noted) in [(position, None), (None, position)] {
+        for (seconds, expected) in [(61, vec![]), (63, vec![]), (64, vec![]), (65, vec!["99.0"])] {
+            let start = begin(&*stack.jobs, &Behind, &job.id, last, noted).await.unwrap();
+            let WatchStart::Watch(mut watch) = start else { panic!("{start:?}") };
+            let found = watch.next(&Behind, NOON.after(Duration::from_secs(seconds))).await.unwrap();
+            let ids: Vec<&str> = found.iter().map(|event| event.id.as_str()).collect();
+            assert_eq!(ids, expected, "after {seconds} s, {last:?}, {noted:?}");
+        }
     }
 }
 

@@ -18,10 +18,16 @@ use reelhook_domain::{Admission, Delivery, DeliveryId, SlotRow, Slots, Subject, 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;
 use crate::items::shards::EndedShards;
-use crate::items::{Item, s, text, ttl};
+use crate::items::{Item, n, number, s, text, ttl};
 use crate::jobs::counters::CounterTable;
 use crate::jobs::event_rows::{self, LINE, LIVE_ATTRIBUTES};
 use crate::webhooks::deliveries::DeliveryTable;
+
+/// The attribute of rows with live events that says when they were written: fanout may be late, so that their version is
+/// older. A row that is written again gets a later one.
+const WRITTEN_AT: &str = "written_at";
+/// Rows that are read to find the next one with live events.
+const FEW: i32 = 20;
 
 /// The JobEvents table.
 #[derive(Debug, Clone)]
@@ -63,23 +69,26 @@ impl JobEventTable {
         }
     }
 
+    /// The rows with live events after a version.
+    fn live_query(&self, subject: &Subject, after: u64, attributes: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("job_id = :job AND seq > :after")
+            .filter_expression(LIVE_ATTRIBUTES.map(|name| format!("attribute_exists({name})")).join(" OR "))
+            .projection_expression(attributes)
+            .expression_attribute_values(":job", s(subject.as_str()))
+            // It sorts after every row of that version.
+            .expression_attribute_values(":after", s(format!("{after:010}.~")))
+            .consistent_read(true)
+    }
+
     async fn live_rows(&self, subject: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
         let operation = "read live events";
+        let attributes = format!("seq, {}", LIVE_ATTRIBUTES.join(", "));
         let mut start = None;
         loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("job_id = :job AND seq > :after")
-                .filter_expression(LIVE_ATTRIBUTES.map(|name| format!("attribute_exists({name})")).join(" OR "))
-                .projection_expression(format!("seq, {}", LIVE_ATTRIBUTES.join(", ")))
-                .expression_attribute_values(":job", s(subject.as_str()))
-                // It sorts after every row of that version.
-                .expression_attribute_values(":after", s(format!("{after:010}.~")))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .limit(limit);
+            let query = self.live_query(subject, after, &attributes).set_exclusive_start_key(start).limit(limit);
             let answer = query.send().await.map_err(|error| store_error(operation, error))?;
             let rows = answer.items().iter().map(|item| event_rows::live(operation, item, after));
             let mut found = rows.collect::<Result<Vec<_>, StoreError>>()?.concat();
@@ -111,9 +120,9 @@ impl JobEventTable {
         }
     }
 
-    async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
+    async fn put_chunk(&self, chunk: &[LogRow], now: Timestamp) -> Result<(), StoreError> {
         let shards = self.shards.written(LOG_SHARDS);
-        let requests = chunk.iter().map(|row| put(log_item(row, shards, self.kept))).collect();
+        let requests = chunk.iter().map(|row| put(log_item(row, shards, self.kept, now))).collect();
         write_all("write log", &self.client, &self.table, requests).await
     }
 }
@@ -187,10 +196,27 @@ impl LiveStore for JobEventTable {
     ) -> Result<Vec<(u64, StoredLive)>, StoreError> {
         self.live_rows(subject, after, limit).await
     }
+
+    /// A packed row has the versions before its own, so that of a version is the first one from it on.
+    async fn written_at(&self, subject: &Subject, version: u64) -> Result<Option<Timestamp>, StoreError> {
+        let operation = "read when live events were written";
+        let mut start = None;
+        loop {
+            let query = self.live_query(subject, version.saturating_sub(1), WRITTEN_AT).set_exclusive_start_key(start);
+            let answer = query.limit(FEW).send().await.map_err(|error| store_error(operation, error))?;
+            if let Some(row) = answer.items().first() {
+                return Ok(number(row, WRITTEN_AT).map(Timestamp));
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(None);
+            }
+        }
+    }
 }
 
-/// The item of a row, whose day has so many partitions in the index, and which is kept for so long.
-fn log_item(row: &LogRow, shards: u32, kept: Days) -> Item {
+/// The item of a row, whose day has so many partitions in the index, and which is kept for so long; written now.
+fn log_item(row: &LogRow, shards: u32, kept: Days, now: Timestamp) -> Item {
     let seq = sort_key(row.version, row.index);
     let mut item: Item =
         [("job_id", s(row.subject.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, kept.count()))]
@@ -201,6 +227,9 @@ fn log_item(row: &LogRow, shards: u32, kept: Days) -> Item {
         item.insert("place".to_owned(), s(day_place(row.at, &row.subject, &seq)));
     }
     item.extend(event_rows::attributes(row).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    if LIVE_ATTRIBUTES.iter().any(|name| item.contains_key(*name)) {
+        item.insert(WRITTEN_AT.to_owned(), n(now.millis()));
+    }
     item
 }
 
@@ -212,7 +241,7 @@ pub struct FanoutTables {
     pub deliveries: DeliveryTable,
     /// Counters and admission.
     pub counters: CounterTable,
-    /// The clock, from which rows have their expiry.
+    /// The clock, from which rows have their expiry, and those with live events the time at which they were written.
     pub now: fn() -> Timestamp,
 }
 
@@ -232,7 +261,7 @@ impl FanoutStore for FanoutTables {
     async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>> {
         let mut results = Vec::with_capacity(rows.len());
         for chunk in rows.chunks(BATCH_WRITE) {
-            match self.log.put_chunk(chunk).await {
+            match self.log.put_chunk(chunk, (self.now)()).await {
                 Ok(()) => results.extend(chunk.iter().map(|_| Ok(()))),
                 Err(error) => results.extend(error.for_each(chunk.len()).into_iter().map(Err)),
             }

@@ -297,6 +297,12 @@ impl Leases for ConnectionTable {
         self.put_item("subscribe", item).await
     }
 
+    async fn subscription(&self, connection: &str, subject: &Subject) -> Result<Option<Subscription>, StoreError> {
+        let operation = "find subscription";
+        let item = self.get(operation, connection, &sort_key(&Topic::Subject(subject.clone()))).await?;
+        item.map(|item| rows::subscription(operation, &item)).transpose()
+    }
+
     async fn lease(
         &self,
         connection: &str,
@@ -312,7 +318,10 @@ impl Leases for ConnectionTable {
             let take = self
                 .update_of(connection, &sk)
                 .update_expression("SET holder = :me, held_until = :until REMOVE asked")
-                .condition_expression("attribute_exists(pk) AND (attribute_not_exists(holder) OR held_until < :now)")
+                // An attempt that the SDK repeats, because its answer was lost, has the lease already.
+                .condition_expression(
+                    "attribute_exists(pk) AND (attribute_not_exists(holder) OR holder = :me OR held_until < :now)",
+                )
                 .expression_attribute_values(":me", s(&lease.holder))
                 .expression_attribute_values(":until", n(lease.until.millis()))
                 .expression_attribute_values(":now", n(now.millis()));

@@ -327,6 +327,35 @@ async fn both_forms_of_live_events_are_read_and_show_what_version_0_2_stored() {
 }
 
 #[tokio::test]
+async fn rows_with_live_events_say_when_they_were_written() {
+    let (one, other) = (row(Dialect::StreamGank, None, Some(live_row())), whole_run().1);
+    for (row, at) in [(one, Some(NOON)), (other, Some(NOON)), (lines(1).remove(0), None)] {
+        let item = items(&[row]).await.remove(0);
+        let expected = at.map(|at| json!({ "N": at.millis().to_string() }));
+        assert_eq!(item.get("written_at"), expected.as_ref());
+    }
+    let (client, calls) = dynamodb(|_, before| match before {
+        // A page of lines alone.
+        0 => (200, json!({ "Items": [], "LastEvaluatedKey": { "job_id": { "S": "job_1" }, "seq": { "S": "7" } } })),
+        1 => (200, json!({ "Items": [{ "written_at": { "N": "1704110400000" } }, {}] })),
+        // One that an older function wrote.
+        2 => (200, json!({ "Items": [{}] })),
+        _ => (200, json!({ "Items": [] })),
+    });
+    let table = JobEventTable::new(client, "JobEvents");
+    for expected in [Some(NOON), None, None] {
+        assert_eq!(table.written_at(&job().into(), 7).await.unwrap(), expected);
+    }
+    let all = calls.all();
+    assert_eq!(all[0].at("/ExpressionAttributeValues/:after/S"), "0000000006.~");
+    assert_eq!(
+        (all[0].at("/ProjectionExpression"), all[0].at("/ConsistentRead")),
+        (&json!("written_at"), &json!(true))
+    );
+    assert_eq!(all.len(), 4);
+}
+
+#[tokio::test]
 async fn functions_of_version_0_2_read_a_part_of_a_line_and_no_live_events() {
     let stored = written(row(Dialect::StreamGank, Some(entry(json!({ "a": 1 }))), Some(live_row()))).await;
     assert!(stored.get("live").is_none(), "{stored}");

@@ -230,6 +230,14 @@ impl Leases for MemoryConnections {
         Ok(())
     }
 
+    async fn subscription(&self, connection: &str, subject: &Subject) -> Result<Option<Subscription>, StoreError> {
+        self.enter().await;
+        Ok(match self.state().rows.get(&row_key(connection, subject)) {
+            Some(Row::Subject { subscription, .. }) => Some(subscription.clone()),
+            Some(Row::Owner(_)) | None => None,
+        })
+    }
+
     async fn lease(
         &self,
         connection: &str,
@@ -243,7 +251,7 @@ impl Leases for MemoryConnections {
         else {
             return Ok(Leased::Missing);
         };
-        if lease.as_ref().is_some_and(|held| held.until >= now) {
+        if lease.as_ref().is_some_and(|held| held.holder != wanted.holder && held.until >= now) {
             *asked = true;
             return Ok(Leased::Held);
         }

@@ -166,4 +166,9 @@ impl LiveStore for MemoryLive {
         let found = found.map(|((_, version), row)| (*version, StoredLive::Events(row.clone())));
         done.answer(found.take(usize::try_from(limit).unwrap_or_default()).collect())
     }
+
+    async fn written_at(&self, subject: &Subject, version: u64) -> Result<Option<Timestamp>, StoreError> {
+        tokio::task::yield_now().await;
+        Ok(self.rows.lock().unwrap().get(&(subject.clone(), version)).map(|row| row.at))
+    }
 }

@@ -39,6 +39,8 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     if !logs.1.is_empty() {
         progress.note(&logs.0, ports.store.put_logs(&logs.1).await);
     }
+    // Viewers wait for nothing but the rows that they read. If a later stage fails, they are hinted at again.
+    let pushed = push(ports, &plans[..progress.until]).await;
 
     let events = each(&plans[..progress.until], |plan| &plan.events);
     let writes = events.map(|(index, event)| async move {
@@ -111,11 +113,17 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     if !hints.1.is_empty() {
         progress.note(&hints.0, ports.deliveries.send(hints.1).await);
     }
-    let pushes = newest_pushes(&plans[..progress.until]);
-    if !pushes.1.is_empty() && is_watched(ports).await {
-        progress.note(&pushes.0, ports.live.send(pushes.1).await);
-    }
+    progress.note(&pushed.0, pushed.1);
     progress.end()
+}
+
+/// Sends what viewers wait for; the index of a plan and the result of each message.
+async fn push(ports: &FanoutPorts<'_>, plans: &[Plan]) -> (Vec<usize>, Vec<Result<(), StoreError>>) {
+    let (owners, pushes) = newest_pushes(plans);
+    if pushes.is_empty() || !is_watched(ports).await {
+        return (Vec::new(), Vec::new());
+    }
+    (owners, ports.live.send(pushes).await)
 }
 
 /// Whether there are viewers; assumed if it can't be known.

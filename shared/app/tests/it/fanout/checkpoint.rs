@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use reelhook_domain::{Effect, Job};
-use reelhook_testkit::{Fault, Stack};
+use reelhook_app::outbox::fanout::Viewers;
+use reelhook_domain::{Effect, Job, Live};
+use reelhook_testkit::{Fault, NOON, Stack};
 
 use super::{every_effect, hold_slots, record, slot, stack};
 
@@ -96,6 +97,23 @@ async fn the_first_failing_record_is_the_checkpoint_and_those_before_it_are_done
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_viewers_see_waits_for_rows_and_for_nothing_else() {
+    let pushed_after = async |operation: &'static str| {
+        let stack = prepared();
+        stack.fanout.note(NOON).await.unwrap();
+        let mut jobs = three();
+        for job in &mut jobs {
+            job.outbox.push(Effect::Live { events: vec![Live::Job], after: 6 });
+        }
+        stack.fanout.faults.inject_for(operation, job_id(1), Fault::Busy);
+        assert_eq!(stack.fan_out(&jobs).await.unwrap_err().index, 1, "{operation}");
+        stack.fanout.pushes().len()
+    };
+    assert_eq!(pushed_after("put_logs").await, 1);
+    assert_eq!(pushed_after("put_event").await, 3);
 }
 
 #[tokio::test]

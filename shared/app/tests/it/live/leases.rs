@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::live::ports::{Lease, Leased, Leases, last_start};
+use reelhook_app::live::ports::{Lease, Leased, Leases, Released, last_start};
 use reelhook_app::live::push::process;
 use reelhook_app::outbox::messages::LiveMessage;
 use reelhook_app::store::StoreError;
@@ -99,6 +99,34 @@ async fn a_lease_is_given_back_after_an_error() {
     assert!(failed.is_err());
     work(&live, &[push]).await;
     assert_eq!(cursors(&live, "a"), positions(2));
+}
+
+#[tokio::test]
+async fn a_lease_that_is_requested_twice_by_its_holder_is_the_holder_s() {
+    let live = following().await;
+    let (job, now) = (Subject::parse("job_1").unwrap(), live.world.now());
+    let lease = Lease { holder: "me".to_owned(), until: now.after(Duration::from_secs(20)) };
+    for _ in 0..2 {
+        // As when the SDK repeats a request whose answer was lost.
+        assert!(matches!(live.connections.lease("a", &job, &lease, now).await.unwrap(), Leased::Yes(_)));
+    }
+    let other = Lease { holder: "other".to_owned(), ..lease };
+    assert_eq!(live.connections.lease("a", &job, &other, now).await.unwrap(), Leased::Held);
+}
+
+#[tokio::test]
+async fn a_viewer_who_has_missed_nothing_is_left_alone() {
+    let live = following().await;
+    let (job, now) = (Subject::parse("job_1").unwrap(), live.world.now());
+    let lease = Lease { holder: "other".to_owned(), until: now.after(Duration::from_secs(20)) };
+    assert!(matches!(live.connections.lease("a", &job, &lease, now).await.unwrap(), Leased::Yes(_)));
+    let hints = live.hints.sent().len();
+    live.world.advance_s(2);
+    work_on_queue(&live).await;
+    let subscription = live.connections.subscription("a", &job).await.unwrap().unwrap();
+    // The holder has no reason to read again, and nothing is left to do when its lease has ended.
+    assert_eq!(live.connections.release(&subscription, &lease).await.unwrap(), Released::Done);
+    assert_eq!(live.hints.sent().len(), hints);
 }
 
 #[tokio::test]

@@ -16,11 +16,24 @@ async fn a_lease_is_taken_if_it_is_free_or_has_expired() {
     let update = calls.only();
     assert_eq!((update.operation.as_str(), update.at("/Key")), ("UpdateItem", &key("a", "sub#job_1")));
     assert_eq!(update.at("/UpdateExpression"), "SET holder = :me, held_until = :until REMOVE asked");
-    let condition = "attribute_exists(pk) AND (attribute_not_exists(holder) OR held_until < :now)";
+    // The second one meets an attempt that the SDK repeats.
+    let condition = "attribute_exists(pk) AND (attribute_not_exists(holder) OR holder = :me OR held_until < :now)";
     assert_eq!(update.at("/ConditionExpression"), condition);
     let until = lease("me").until.millis().to_string();
     let values = json!({ ":me": { "S": "me" }, ":until": { "N": until }, ":now": { "N": NOON.millis().to_string() } });
     assert_eq!(update.at("/ExpressionAttributeValues"), &values);
+}
+
+#[tokio::test]
+async fn a_subscription_is_read_while_another_has_its_lease() {
+    let item = stored("other").await;
+    let (connections, calls) =
+        table(move |_, before| (200, if before == 0 { json!({ "Item": item }) } else { json!({}) }));
+    assert_eq!(connections.subscription("a", &job()).await.unwrap(), Some(subscription()));
+    assert_eq!(connections.subscription("a", &job()).await.unwrap(), None);
+    let get = &calls.all()[0];
+    assert_eq!((get.operation.as_str(), get.at("/Key")), ("GetItem", &key("a", "sub#job_1")));
+    assert_eq!(get.at("/ConsistentRead"), &json!(true));
 }
 
 #[tokio::test]
