@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::try_join;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, OutboundEvent, Subject, Timestamp, WebUrl};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -80,6 +81,26 @@ pub struct Callback {
     pub supersedes: Option<EventId>,
 }
 
+/// How the due sweep finds a delivery until it is saved for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueBy {
+    /// By an entry of its own.
+    Itself,
+    /// By a row that it shares with the other deliveries of its event.
+    Event,
+}
+
+/// Deliveries of an event that the due sweep finds by one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueTogether {
+    /// The event.
+    pub event_id: EventId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The deliveries, in the order in which the event names them.
+    pub deliveries: Vec<DeliveryId>,
+}
+
 /// Stores events and their deliveries.
 #[async_trait]
 pub trait EventStore: Send + Sync {
@@ -90,11 +111,32 @@ pub trait EventStore: Send + Sync {
     /// [`StoreError`].
     async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError>;
 
-    /// Writes a delivery unless it exists; its event has named it.
+    /// Makes these deliveries of an event due, before any of them is written: together if that costs less. The row that says
+    /// so stays until each of them was saved after it was written.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
+    async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError>;
+
+    /// Writes a delivery unless it exists; its event has named it, and `due_by` is what [`put_due`](Self::put_due) has
+    /// answered.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError>;
+}
+
+/// Writes an event with the names of its deliveries, and makes these due; how the due sweep finds them.
+///
+/// # Errors
+/// [`StoreError`]: none of the deliveries may be written.
+pub(crate) async fn put_event<S: EventStore + ?Sized>(
+    store: &S,
+    event: &EventRow,
+    deliveries: &[DeliveryId],
+) -> Result<DueBy, StoreError> {
+    let ((), due_by) = try_join(store.put_event(event, deliveries), store.put_due(event, deliveries)).await?;
+    Ok(due_by)
 }
 
 /// An event's delivery to one endpoint, due immediately; its id follows from the two.

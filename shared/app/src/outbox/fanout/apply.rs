@@ -1,10 +1,10 @@
 //! Applies plans: writes rows first, then sends messages, and stops before the first plan that fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Delivery, SlotRow, TraceParent, rows_of};
+use reelhook_domain::{Delivery, EventId, SlotRow, TraceParent, rows_of};
 
 use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
@@ -13,7 +13,7 @@ use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, LiveMessage, Push, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::events::{WRITES_AT_ONCE, hints};
+use crate::webhooks::events::{DueBy, WRITES_AT_ONCE, hints, put_event};
 
 /// Attempts to free slots before the batch is retried.
 const ATTEMPTS: u32 = 20;
@@ -43,12 +43,18 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     let events = each(&plans[..progress.until], |plan| &plan.events);
     let writes = events.map(|(index, event)| async move {
         let deliveries = plans[index].deliveries_of(event);
-        (index, ports.store.put_event(event, &deliveries).await)
+        (index, put_event(ports.store, event, &deliveries).await.map(|due_by| (&event.id, due_by)))
     });
-    progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
+    let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
+    let due_by: BTreeMap<&EventId, DueBy> =
+        written.iter().filter_map(|(_, written)| written.as_ref().ok().copied()).collect();
+    progress.note_each(written.into_iter().map(|(index, written)| (index, written.map(drop))).collect());
 
     let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
-    let writes = deliveries.map(|(index, delivery)| async move { (index, ports.store.put_delivery(delivery).await) });
+    let writes = deliveries.map(|(index, delivery)| {
+        let due_by = due_by.get(&delivery.event_id).copied().unwrap_or(DueBy::Itself);
+        async move { (index, ports.store.put_delivery(delivery, due_by).await) }
+    });
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
     log_events(&plans[..progress.until]);
 
