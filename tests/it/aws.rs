@@ -416,7 +416,34 @@ impl Aws {
         let scan = self.dynamodb.scan().table_name(self.output("JobsTable")).index_name("by-active");
         let jobs = scan.filter_expression("begins_with(active, :active)").select(Select::Count);
         let jobs = jobs.expression_attribute_values(":active", AttributeValue::S("active".to_owned()));
-        jobs.send().await.expect("a count").count > 0 || self.has_rows("DeliveriesTable", "by-due").await
+        let is_busy = jobs.send().await.expect("a count").count > 0;
+        is_busy || self.has_rows("DeliveriesTable", "by-due").await || self.has_unsaved_deliveries().await
+    }
+
+    /// Whether a delivery that is due together with others was not attempted.
+    async fn has_unsaved_deliveries(&self) -> bool {
+        let (mut named, mut start) = (Vec::new(), None);
+        loop {
+            let scan = self.dynamodb.scan().table_name(self.output("DeliveriesTable"));
+            let scan = scan.filter_expression("begins_with(pk, :row)").consistent_read(true);
+            let scan = scan.expression_attribute_values(":row", AttributeValue::S("due#".to_owned()));
+            let page = scan.set_exclusive_start_key(start).send().await.expect("rows of what is due");
+            named.extend(page.items.unwrap_or_default().iter().map(|row| row["named"].as_s().expect("ids").clone()));
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        for id in named.iter().flat_map(|ids| ids.as_bytes().chunks(32)) {
+            let id = std::str::from_utf8(id).expect("hexadecimal digits");
+            let [a, b, c, d, e] = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]];
+            let pk = format!("delivery#{a}-{b}-{c}-{d}-{e}");
+            let row = self.item("DeliveriesTable", &[("pk", &pk), ("sk", "delivery")]).await;
+            if row.is_some_and(|row| row["version"] == AttributeValue::N("1".to_owned())) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether an index has rows.

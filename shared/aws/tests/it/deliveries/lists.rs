@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reelhook_app::webhooks::deliver::SaveDeliveries;
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, ListedDelivery, delivery_cursor};
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore};
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
@@ -98,7 +98,7 @@ async fn items(form: StoredForm, event: &EventRow, deliveries: &[Delivery]) -> V
     let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
     table.put_event(event, &ids).await.unwrap();
     for delivery in deliveries {
-        table.put_delivery(delivery).await.unwrap();
+        table.put_delivery(delivery, DueBy::Itself).await.unwrap();
     }
     calls.all().iter().map(|call| call.at("/Item").clone()).collect()
 }
