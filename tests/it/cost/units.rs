@@ -267,8 +267,8 @@ fn puts(call: &Call) -> Vec<(String, Value, bool)> {
         "PutItem" => vec![whole(table(request), &request["Item"])],
         "BatchWriteItem" => of_tables(request)
             .flat_map(|(table, writes)| {
-                let items = writes.as_array().expect("writes").iter().filter_map(|write| write["PutRequest"].get("Item"));
-                items.map(move |item| whole(table, item))
+                let writes = writes.as_array().expect("writes").iter();
+                writes.filter_map(move |write| Some(whole(table, write["PutRequest"].get("Item")?)))
             })
             .collect(),
         "TransactWriteItems" => actions(request, "Put").map(|put| whole(table(put), &put["Item"])).collect(),

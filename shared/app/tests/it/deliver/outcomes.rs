@@ -213,8 +213,9 @@ async fn deliveries_are_due_together_until_each_was_saved() {
         _ => Ok(response(200, "")),
     });
     for (n, lost) in [(1, false), (2, true)] {
-        let (to, event) = (stack.settings.endpoints.clone(), a_delivery(n, &stack.settings.endpoints[0], NOON).1);
-        let deliveries: Vec<_> = to.iter().map(|endpoint| a_delivery(n, endpoint, NOON).0).collect();
+        let endpoints = &stack.settings.endpoints;
+        let event = a_delivery(n, &endpoints[0], NOON).1;
+        let deliveries: Vec<_> = endpoints.iter().map(|endpoint| a_delivery(n, endpoint, NOON).0).collect();
         let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id).collect();
         stack.deliveries.put_event_of(&event, &ids);
         let due_by = stack.deliveries.put_due_of(&event, &ids);
