@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::try_join;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, OutboundEvent, Subject, Timestamp, WebUrl};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -81,6 +80,10 @@ pub struct Callback {
     pub supersedes: Option<EventId>,
 }
 
+/// How old an event is for whose deliveries that are still missing no function is at work any more: its record is a day in
+/// the stream at most (Amazon DynamoDB Developer Guide, *Change data capture for DynamoDB Streams*).
+pub const ABANDONED: Duration = Duration::from_secs(48 * 3600);
+
 /// How the due sweep finds a delivery until it is saved for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DueBy {
@@ -112,31 +115,19 @@ pub trait EventStore: Send + Sync {
     async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError>;
 
     /// Makes these deliveries of an event due, before any of them is written: together if that costs less. The row that says
-    /// so stays until each of them was saved after it was written.
+    /// so stays until each of them was saved after it was written, or until [`ABANDONED`] if some are never written: an
+    /// event that is older than half of that must not have one.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError>;
 
-    /// Writes a delivery unless it exists; its event has named it, and `due_by` is what [`put_due`](Self::put_due) has
-    /// answered.
+    /// Writes a delivery unless it exists; its event has named it, and [`put_due`](Self::put_due) has answered `due_by`, if
+    /// it is not due by itself.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError>;
-}
-
-/// Writes an event with the names of its deliveries, and makes these due; how the due sweep finds them.
-///
-/// # Errors
-/// [`StoreError`]: none of the deliveries may be written.
-pub(crate) async fn put_event<S: EventStore + ?Sized>(
-    store: &S,
-    event: &EventRow,
-    deliveries: &[DeliveryId],
-) -> Result<DueBy, StoreError> {
-    let ((), due_by) = try_join(store.put_event(event, deliveries), store.put_due(event, deliveries)).await?;
-    Ok(due_by)
 }
 
 /// An event's delivery to one endpoint, due immediately; its id follows from the two.

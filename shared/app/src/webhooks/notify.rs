@@ -7,7 +7,7 @@ use reelhook_domain::{Delivery, DeliveryId};
 
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::StoreError;
-use crate::webhooks::events::{EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hints, put_event};
+use crate::webhooks::events::{DueBy, EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hints};
 use crate::webhooks::subscriptions::Subscriber;
 
 /// How many deliveries an event has, and how many of them were written.
@@ -44,8 +44,10 @@ pub async fn notify(
         return Ok(Notified::default());
     }
     let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
-    let due_by = put_event(ports.store, event, &ids).await?;
-    let writes: Vec<_> = deliveries.iter().map(|delivery| ports.store.put_delivery(delivery, due_by)).collect();
+    ports.store.put_event(event, &ids).await?;
+    // Nothing writes those again that could not be written, so a row by which all are due would stay.
+    let writes = deliveries.iter().map(|delivery| ports.store.put_delivery(delivery, DueBy::Itself));
+    let writes: Vec<_> = writes.collect();
     let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
     let (mut accepted, mut failed) = (Vec::new(), None);
     for (delivery, result) in deliveries.iter().zip(written) {

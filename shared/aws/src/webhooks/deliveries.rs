@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use crate::batch::{BATCH_WRITE, Read, STATEMENTS, by_name, get_all, get_from, put, update_all, write_all};
 use crate::errors::store_error;
+use crate::items::Item;
 use crate::items::packed::StoredForm;
 use crate::items::shards::EndedShards;
-use crate::items::{Item, text};
 use crate::webhooks::due::{are_due_together, due_together, row_item};
 use crate::webhooks::endpoints::{EndpointTable, state, state_key};
 use crate::webhooks::rows::{

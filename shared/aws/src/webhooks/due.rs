@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS, hash};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::deliver::SaveDeliveries;
-use reelhook_app::webhooks::events::DueTogether;
+use reelhook_app::webhooks::events::{ABANDONED, DueTogether};
 use reelhook_domain::{DeliveryId, EventId, Timestamp};
 
 use crate::batch::{BATCH_WRITE, delete, write_all};
@@ -53,11 +53,12 @@ fn row_partition(number: u32) -> String {
     format!("due#{number}")
 }
 
-/// The event and the deliveries of a row.
-fn read(item: &Item) -> Option<(EventId, Vec<DeliveryId>)> {
-    let (_, rest) = text(item, "sk")?.split_once('.')?;
+/// The deliveries that are due together by a row.
+fn read(item: &Item) -> Option<DueTogether> {
+    let (at, rest) = text(item, "sk")?.split_once('.')?;
     let (event, _) = rest.rsplit_once('#')?;
-    Some((EventId::parse(event).ok()?, parsed_names(text(item, "named")?)))
+    let (event_id, deliveries) = (EventId::parse(event).ok()?, parsed_names(text(item, "named")?));
+    Some(DueTogether { event_id, at: Timestamp(at.parse().ok()?), deliveries })
 }
 
 #[async_trait]
@@ -111,7 +112,8 @@ impl DeliveryTable {
     }
 
     /// Deliveries that are due together and were not saved, the oldest first. Rows whose deliveries all were are removed. A
-    /// row with a delivery that is still to be written stays, and does not keep the sweep from those after it.
+    /// row with a delivery that is still to be written stays until it is abandoned, and does not keep the sweep from those
+    /// after it.
     async fn in_rows(&self, partition: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
         // Rows begin with the time of their event.
         let until = format!("{:013}", now.before(self.grace).millis() + 1);
@@ -128,14 +130,15 @@ impl DeliveryTable {
             let answer = query.clone().send().await;
             let answer = answer.map_err(|error| store_error("find deliveries that are due together", error))?;
             let rows: Vec<_> = answer.items().iter().filter_map(|item| Some((item, read(item)?))).collect();
-            let ids: Vec<DeliveryId> = rows.iter().flat_map(|(_, (_, ids))| ids.iter().copied()).collect();
+            let ids: Vec<DeliveryId> = rows.iter().flat_map(|(_, row)| row.deliveries.iter().copied()).collect();
             let stored = self.load_all(&ids).await?;
             let versions: HashMap<DeliveryId, u64> = stored.into_iter().map(|one| (one.id, one.version)).collect();
-            for (item, (event, ids)) in rows {
+            for (item, DueTogether { event_id, at, deliveries }) in rows {
                 let is_unsaved = |id: &DeliveryId| versions.get(id).is_some_and(|version| *version == WRITTEN);
-                let unsaved = ids.iter().copied().filter(is_unsaved);
-                due.extend(unsaved.map(|id| (id, event.clone())));
-                if ids.iter().all(|id| versions.get(id).is_some_and(|version| *version > WRITTEN)) {
+                let unsaved = deliveries.iter().copied().filter(is_unsaved);
+                due.extend(unsaved.map(|id| (id, event_id.clone())));
+                let is_abandoned = at.after(ABANDONED) < now;
+                if deliveries.iter().all(|id| versions.get(id).map_or(is_abandoned, |version| *version > WRITTEN)) {
                     over.push(["pk", "sk"].map(|name| (name.to_owned(), item[name].clone())).into());
                 }
             }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
-use futures_util::future::try_join_all;
-use reelhook_domain::{Delivery, EventId, SlotRow, TraceParent, rows_of};
+use futures_util::future::{try_join, try_join_all};
+use reelhook_domain::{Delivery, DeliveryId, EventId, SlotRow, TraceParent, rows_of};
 
 use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
@@ -13,7 +13,7 @@ use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, LiveMessage, Push, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::events::{DueBy, WRITES_AT_ONCE, hints, put_event};
+use crate::webhooks::events::{ABANDONED, DueBy, EventRow, WRITES_AT_ONCE, hints};
 
 /// Attempts to free slots before the batch is retried.
 const ATTEMPTS: u32 = 20;
@@ -43,7 +43,7 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     let events = each(&plans[..progress.until], |plan| &plan.events);
     let writes = events.map(|(index, event)| async move {
         let deliveries = plans[index].deliveries_of(event);
-        (index, put_event(ports.store, event, &deliveries).await.map(|due_by| (&event.id, due_by)))
+        (index, put_event(ports, event, &deliveries).await.map(|due_by| (&event.id, due_by)))
     });
     let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
     let due_by: BTreeMap<&EventId, DueBy> =
@@ -122,6 +122,15 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
         progress.note(&pushes.0, ports.live.send(pushes.1).await);
     }
     progress.end()
+}
+
+/// Writes an event with the names of its deliveries, and makes these due; how the due sweep finds them.
+async fn put_event(ports: &FanoutPorts<'_>, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError> {
+    if event.at.after(ABANDONED / 2) < ports.clock.now() {
+        return ports.store.put_event(event, deliveries).await.map(|()| DueBy::Itself);
+    }
+    let (event_put, due_put) = (ports.store.put_event(event, deliveries), ports.store.put_due(event, deliveries));
+    try_join(event_put, due_put).await.map(|((), due_by)| due_by)
 }
 
 /// Whether there are viewers; assumed if it can't be known.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reelhook_app::outbox::sweep::DueDeliveries;
 use reelhook_app::webhooks::deliver::DeliveryRows;
-use reelhook_app::webhooks::events::{DueBy, DueTogether, EventStore};
+use reelhook_app::webhooks::events::{ABANDONED, DueBy, DueTogether, EventStore};
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_domain::{Delivery, DeliveryId, EventId};
 use reelhook_testkit::NOON;
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use super::{attempted, found, rows, stored, table};
 use crate::replay::{Calls, condition_failed, ok};
+
+/// After so long a delivery is due for the sweep.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Two deliveries that are due together.
 fn ids() -> [DeliveryId; 2] {
@@ -32,8 +35,8 @@ async fn item(delivery: &Delivery, due_by: DueBy) -> Value {
     calls.only().at("/Item").clone()
 }
 
-/// What a sweep finds where these deliveries are stored, a minute after their event; and the sweep's calls.
-async fn swept(items: Vec<Value>) -> (Vec<(DeliveryId, EventId)>, Calls) {
+/// What a sweep finds where these deliveries are stored, so long after their event; and the sweep's calls.
+async fn swept(after: Duration, items: Vec<Value>) -> (Vec<(DeliveryId, EventId)>, Calls) {
     let row = row().await;
     let partition: u32 = row["pk"]["S"].as_str().unwrap().strip_prefix("due#").unwrap().parse().unwrap();
     let (deliveries, calls) = table(move |call, _| match call.operation.as_str() {
@@ -41,8 +44,7 @@ async fn swept(items: Vec<Value>) -> (Vec<(DeliveryId, EventId)>, Calls) {
         "BatchGetItem" => found(&items.iter().collect::<Vec<_>>()),
         _ => ok(),
     });
-    let now = NOON.after(Duration::from_secs(60));
-    (deliveries.due_deliveries(4 * partition, now).await.unwrap(), calls)
+    (deliveries.due_deliveries(4 * partition, NOON.after(after)).await.unwrap(), calls)
 }
 
 #[tokio::test]
@@ -89,7 +91,7 @@ async fn a_row_that_is_there_holds_for_the_deliveries_that_it_names() {
 #[tokio::test]
 async fn a_delivery_that_was_not_saved_is_due_by_its_row() {
     let written = item(&rows(1).0, DueBy::Event).await;
-    let (due, calls) = swept(vec![written, item(&attempted(2), DueBy::Itself).await]).await;
+    let (due, calls) = swept(MINUTE, vec![written, item(&attempted(2), DueBy::Itself).await]).await;
     assert_eq!(due, [(rows(1).0.id, rows(1).1.id)]);
     assert_eq!(calls.operations(), ["Query", "Query", "BatchGetItem"], "the row stays");
     let query = &calls.all()[1];
@@ -99,15 +101,19 @@ async fn a_delivery_that_was_not_saved_is_due_by_its_row() {
 
 #[tokio::test]
 async fn a_row_with_a_delivery_that_is_still_to_be_written_stays() {
-    let (due, calls) = swept(vec![item(&attempted(2), DueBy::Itself).await]).await;
-    assert!(due.is_empty());
-    assert_eq!(calls.operations(), ["Query", "Query", "BatchGetItem"]);
+    let saved = item(&attempted(2), DueBy::Itself).await;
+    let expected = ["Query", "Query", "BatchGetItem", "BatchWriteItem"];
+    for (after, count) in [(MINUTE, 3), (ABANDONED, 3), (ABANDONED + MINUTE, 4)] {
+        let (due, calls) = swept(after, vec![saved.clone()]).await;
+        assert!(due.is_empty());
+        assert_eq!(calls.operations(), expected[..count], "{after:?}");
+    }
 }
 
 #[tokio::test]
 async fn the_sweep_removes_a_row_whose_deliveries_were_all_saved() {
     let saved = [item(&attempted(1), DueBy::Itself).await, item(&attempted(2), DueBy::Itself).await];
-    let (due, calls) = swept(saved.to_vec()).await;
+    let (due, calls) = swept(MINUTE, saved.to_vec()).await;
     assert!(due.is_empty());
     let (removal, row) = (calls.all().remove(3), row().await);
     assert_eq!(removal.operation, "BatchWriteItem");
