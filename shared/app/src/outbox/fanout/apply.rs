@@ -43,11 +43,12 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     let events = each(&plans[..progress.until], |plan| &plan.events);
     let writes = events.map(|(index, event)| async move {
         let deliveries = plans[index].deliveries_of(event);
-        (index, put_event(ports, event, &deliveries).await.map(|due_by| (&event.id, due_by)))
+        (index, put_event(ports, event, &deliveries).await)
     });
     let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
-    let due_by: BTreeMap<&EventId, DueBy> =
-        written.iter().filter_map(|(_, written)| written.as_ref().ok().copied()).collect();
+    let events = each(&plans[..progress.until], |plan| &plan.events).zip(&written);
+    let due_by = events.filter_map(|((_, event), (_, written))| Some((&event.id, *written.as_ref().ok()?)));
+    let due_by: BTreeMap<&EventId, DueBy> = due_by.collect();
     progress.note_each(written.into_iter().map(|(index, written)| (index, written.map(drop))).collect());
 
     let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
