@@ -53,6 +53,7 @@ def filled(versions=False):
         mine = f"job_{owner}"
         job(aws, mine, owner)
         rows_of(aws, mine, f"{n}a1b2c3d-0000-4000-8000-000000000002")
+        aws.put("Deliveries", pk="due#3", sk=f"0000000000001.{mine}.7.0#0a1b2c3d", named=f"{n}a1b2c3d000040008000000000000002")
         # What version 0.2 stored, and an event about a delivery.
         older = f"{n}a1b2c3d-0000-4000-8000-000000000003"
         form = json.dumps({"id": older, "event_id": f"{mine}.3.0", "endpoint_id": ENDPOINT})

@@ -416,7 +416,30 @@ impl Aws {
         let scan = self.dynamodb.scan().table_name(self.output("JobsTable")).index_name("by-active");
         let jobs = scan.filter_expression("begins_with(active, :active)").select(Select::Count);
         let jobs = jobs.expression_attribute_values(":active", AttributeValue::S("active".to_owned()));
-        jobs.send().await.expect("a count").count > 0 || self.has_rows("DeliveriesTable", "by-due").await
+        let is_busy = jobs.send().await.expect("a count").count > 0;
+        is_busy || self.has_rows("DeliveriesTable", "by-due").await || self.has_unsaved_deliveries().await
+    }
+
+    /// Whether a delivery that is due together with others was not attempted.
+    async fn has_unsaved_deliveries(&self) -> bool {
+        let mut named = Vec::new();
+        for partition in 0..16 {
+            let query = self.dynamodb.query().table_name(self.output("DeliveriesTable")).consistent_read(true);
+            let query = query.key_condition_expression("pk = :row");
+            let query = query.expression_attribute_values(":row", AttributeValue::S(format!("due#{partition}")));
+            let found = query.send().await.expect("rows of what is due").items.unwrap_or_default();
+            named.extend(found.iter().map(|row| row["named"].as_s().expect("ids").clone()));
+        }
+        for id in named.iter().flat_map(|ids| ids.as_bytes().chunks(32)) {
+            let id = std::str::from_utf8(id).expect("hexadecimal digits");
+            let [a, b, c, d, e] = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]];
+            let pk = format!("delivery#{a}-{b}-{c}-{d}-{e}");
+            let row = self.item("DeliveriesTable", &[("pk", &pk), ("sk", "delivery")]).await;
+            if row.is_some_and(|row| row["version"] == AttributeValue::N("1".to_owned())) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether an index has rows.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom as _;
-use reelhook_app::webhooks::events::{EventRow, EventStore as _, delivery_of};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore as _, delivery_of};
 use reelhook_app::webhooks::subscriptions::Subscriber;
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_aws::start::SystemClock;
@@ -219,7 +219,7 @@ async fn a_webhook_of_an_older_version_is_sent_and_listed_beside_new_ones() {
     let older = DeliveryTable::new(stack.aws.dynamodb.clone(), stack.aws.output("DeliveriesTable"));
     let older = older.storing(StoredForm::Text);
     older.put_event(&event, &[delivery.id]).await.expect("written");
-    older.put_delivery(&delivery).await.expect("written");
+    older.put_delivery(&delivery, DueBy::Itself).await.expect("written");
     stack.aws.hint(&json!({ "kind": "deliver.v1", "delivery_id": delivery.id, "event_id": event.id })).await;
     let path = format!("/api/webhooks/deliveries?jobId={job}");
     let all = stack

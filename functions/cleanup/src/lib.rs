@@ -73,7 +73,7 @@ impl Deps {
         let (endpoints, allow_http) = (resources.endpoints(), resources.environment.allows_http());
         let tables = ["JOBS_TABLE", "PROJECTS_TABLE", "CLIPS_TABLE"];
         Ok(Self {
-            deliveries_table: resources.deliveries(),
+            deliveries_table: resources.deliveries().due_after(resources.environment.policy().hint_grace),
             registrations: RegistrationTable::new(endpoints.clone()),
             endpoints,
             left_behind,

@@ -7,7 +7,7 @@ use reelhook_app::Url;
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::retention::Days;
 use reelhook_app::webhooks::endpoints::endpoint_id;
-use reelhook_app::webhooks::events::EventRow;
+use reelhook_app::webhooks::events::{DueBy, EventRow};
 use reelhook_app::webhooks::wire::StreamGankEnvelope;
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_aws::items::shards::EndedShards;
@@ -74,7 +74,7 @@ impl Webhooks {
     fn delivery_item(&self, number: u64) -> Option<Value> {
         let delivery: Delivery = serde_json::from_value(self.delivery(number)).ok()?;
         let (form, shards) = (StoredForm::Compressed, EndedShards::default());
-        Some(stored(&delivery_item(&delivery, WRITE_ID, form, shards, Days::MONTH)))
+        Some(stored(&delivery_item(&delivery, DueBy::Itself, WRITE_ID, form, shards, Days::MONTH)))
     }
 
     fn event_item(&self, job: &str, number: &str) -> Option<Value> {

@@ -18,6 +18,8 @@ PHASES = {"jobs": ("pending", "processing", "rendering"), "projects": ("running"
 RENDITIONS = ("standard", "reels")
 # Thirty deliveries at most follow the time in the place of a row (`naming` in shared/aws/src/webhooks/rows.rs).
 DIGITS = 32
+# Partitions of the rows by which deliveries are due together, at most (shared/aws/src/webhooks/due.rs).
+DUE_PARTITIONS = 16
 UPLOAD = re.compile(r"\buploads/[A-Za-z0-9][A-Za-z0-9._-]*")
 CLIP_FOLDER = re.compile(r"clips/(clip_[0-9a-f-]{36})/")
 PROGRESS = 1000
@@ -148,6 +150,15 @@ def webhooks(tables_of, subject_id):
                 item = tables.get(table, {"pk": {"S": key[0]}, "sk": {"S": key[1]}})
                 if item:
                     yield "event", item
+
+
+def due_rows(tables_of, subject_ids):
+    """The rows by which deliveries about these subjects are due together. They are few: those that were not attempted."""
+    for partition in range(DUE_PARTITIONS):
+        for item in tables.query(tables_of["Deliveries"], "pk = :pk", values={":pk": f"due#{partition}"}):
+            event = tables.text(item, "sk").partition(".")[2].rpartition("#")[0]
+            if event.rsplit(".", 2)[0] in subject_ids:
+                yield item
 
 
 def named(item):

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum, BatchStatementRequest, KeysAndAttributes,
-    PutRequest, ReturnValuesOnConditionCheckFailure, WriteRequest,
+    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum, BatchStatementRequest, DeleteRequest,
+    KeysAndAttributes, PutRequest, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
 use reelhook_app::store::{Saved, StoreError};
 
@@ -114,6 +114,12 @@ pub(crate) fn by_name(items: impl Iterator<Item = Item>, name: &str) -> HashMap<
 pub(crate) fn put(item: Item) -> WriteRequest {
     let put = PutRequest::builder().set_item(Some(item)).build().expect("the item is set");
     WriteRequest::builder().put_request(put).build()
+}
+
+/// A request that removes the item with this key, if there is one.
+pub(crate) fn delete(key: Item) -> WriteRequest {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is set");
+    WriteRequest::builder().delete_request(delete).build()
 }
 
 /// Writes at most [`BATCH_WRITE`] rows; unprocessed ones are written again.

@@ -1,5 +1,7 @@
 //! The Deliveries and Endpoints tables in memory: events once, deliveries by version, a row for each attempt.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,7 +16,7 @@ use reelhook_app::webhooks::deliveries::{
 };
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::registrations::Registration;
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueTogether, EventRow};
 use reelhook_domain::{
     Attempt, Concurrency, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId,
     JobId, Slot, Subject, Timestamp, WarningLevel,
@@ -36,6 +38,7 @@ pub(crate) struct State {
     deliveries: BTreeMap<DeliveryId, Delivery>,
     places: BTreeMap<String, DeliveryId>,
     named: BTreeSet<DeliveryId>,
+    due_together: BTreeMap<EventId, DueTogether>,
     attempts: BTreeMap<(DeliveryId, u32), Attempt>,
     pub(crate) endpoints: BTreeMap<EndpointId, EndpointState>,
     pub(crate) registrations: BTreeMap<EndpointId, Registration>,
@@ -58,21 +61,6 @@ impl MemoryDeliveries {
         state.deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
     }
 
-    /// Writes an event unless it exists, and the names of its deliveries.
-    pub fn put_event_of(&self, event: &EventRow, deliveries: &[DeliveryId]) {
-        self.put_event(event);
-        self.state().named.extend(deliveries);
-    }
-
-    /// Writes a delivery unless it exists.
-    ///
-    /// # Panics
-    /// When its event has not named it: no list would have it.
-    pub fn put_named(&self, delivery: &Delivery) {
-        assert!(self.state().named.contains(&delivery.id), "the event of delivery `{}` does not name it", delivery.id);
-        self.put_delivery(delivery);
-    }
-
     /// Writes a delivery over the stored one.
     pub fn overwrite(&self, delivery: &Delivery) {
         let mut state = self.state();
@@ -87,6 +75,7 @@ impl MemoryDeliveries {
         state.deliveries.clear();
         state.places.clear();
         state.named.clear();
+        state.due_together.clear();
         state.attempts.clear();
     }
 
@@ -334,11 +323,26 @@ impl DeliveryRows for MemoryDeliveries {
             Ok(state.deliveries.get(id).cloned().map(|delivery| (delivery, event())))
         };
         let standing = |id: &EndpointId| (id.clone(), state.endpoints.get(id).cloned().unwrap_or_default());
+        let is_loaded = |due: &&DueTogether| ids.iter().any(|(_, event)| *event == due.event_id);
         let loaded = LoadedBatch {
             deliveries: ids.iter().map(read).collect(),
             states: endpoints.iter().map(standing).collect(),
+            due_together: state.due_together.values().filter(is_loaded).cloned().collect(),
         };
         done.answer(loaded)
+    }
+
+    async fn remove_due(&self, together: &[DueTogether]) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("remove_due")?;
+        let mut state = self.state();
+        for due in together {
+            let unsaved = due.deliveries.iter().find(|id| state.deliveries.get(id).is_none_or(|one| one.version < 2));
+            assert_eq!(unsaved, None, "the due sweep would not find this delivery of `{}`", due.event_id);
+            state.due_together.remove(&due.event_id);
+        }
+        drop(state);
+        done.answer(())
     }
 }
 
@@ -443,23 +447,6 @@ impl EndpointHealthStore for MemoryDeliveries {
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             endpoint.disable_notified = true;
         }
-        done.answer(())
-    }
-}
-
-#[async_trait]
-impl EventStore for MemoryDeliveries {
-    async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
-        let done = self.faults.check("put_event")?;
-        self.put_event_of(event, deliveries);
-        done.answer(())
-    }
-
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
-        let done = self.faults.check("put_delivery")?;
-        self.put_named(delivery);
         done.answer(())
     }
 }

@@ -10,7 +10,7 @@ use reelhook_app::outbox::fanout::{CountStep, FanoutStore, Viewers};
 use reelhook_app::outbox::messages::{Delayed, Hints, LiveMessage};
 use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore};
 use reelhook_domain::{Admission, Delivery, DeliveryId, EventId, LogTally, SlotRow, Slots, Status, Subject, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
@@ -19,8 +19,8 @@ use crate::jobs::MemoryJobs;
 
 /// Logs and counters, beside the jobs' admission item and the deliveries.
 ///
-/// Faults: `put_logs` (for each row), `put_event`, `put_delivery`, `count`, `counter`, `count_jobs`, `suspect`, `mend`;
-/// those of the admission item are the jobs'.
+/// Faults: `put_logs` (for each row), `put_event`, `put_due`, `put_delivery`, `count`, `counter`, `count_jobs`, `suspect`,
+/// `mend`; those of the admission item are the jobs'.
 pub struct MemoryFanout {
     jobs: Arc<MemoryJobs>,
     deliveries: Arc<MemoryDeliveries>,
@@ -141,11 +141,17 @@ impl EventStore for MemoryFanout {
         done.answer(())
     }
 
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+    async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("put_due", &event.id)?;
+        done.answer(self.deliveries.put_due_of(event, deliveries))
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done =
             self.faults.check_about("put_delivery", &format!("{}/{}", delivery.event_id, delivery.endpoint_name))?;
-        self.deliveries.put_named(delivery);
+        self.deliveries.put_named(delivery, due_by);
         done.answer(())
     }
 }

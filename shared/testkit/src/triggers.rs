@@ -6,13 +6,13 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore};
 use reelhook_domain::{Delivery, DeliveryId, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
 
-/// What triggers write; faults go by the port's names: `put_event`, `put_delivery`, `record`, `remember`.
+/// What triggers write; faults go by the port's names: `put_event`, `put_due`, `put_delivery`, `record`, `remember`.
 #[derive(Debug, Default)]
 pub struct MemoryTriggers {
     /// Events and deliveries.
@@ -31,10 +31,16 @@ impl EventStore for MemoryTriggers {
         done.answer(())
     }
 
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+    async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("put_due", &event.id)?;
+        done.answer(self.deliveries.put_due_of(event, deliveries))
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("put_delivery", &delivery.endpoint_name)?;
-        self.deliveries.put_named(delivery);
+        self.deliveries.put_named(delivery, due_by);
         done.answer(())
     }
 }

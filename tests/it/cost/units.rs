@@ -136,6 +136,12 @@ pub async fn measure(aws: &Aws, calls: &[Call]) -> Consumed {
             let write = Written { call: index, factor: factor(call), version, item, partial };
             written.entry(name).or_insert_with(|| (table, Vec::new())).1.push(write);
         }
+        for (table, key) in removals(call) {
+            // Nothing is left of the item, whenever the lines of the functions come.
+            let write = Written { call: index, factor: 1.0, version: u64::MAX, item: Map::new(), partial: false };
+            let name = name(table, key, &tables[table]);
+            written.entry(name).or_insert_with(|| (table.to_owned(), Vec::new())).1.push(write);
+        }
     }
     let mut sizes = BTreeMap::new();
     let mut stored = [0.0; 2];
@@ -261,7 +267,8 @@ fn puts(call: &Call) -> Vec<(String, Value, bool)> {
         "PutItem" => vec![whole(table(request), &request["Item"])],
         "BatchWriteItem" => of_tables(request)
             .flat_map(|(table, writes)| {
-                writes.as_array().expect("writes").iter().map(move |write| whole(table, &write["PutRequest"]["Item"]))
+                let writes = writes.as_array().expect("writes").iter();
+                writes.filter_map(move |write| Some(whole(table, write["PutRequest"].get("Item")?)))
             })
             .collect(),
         "TransactWriteItems" => actions(request, "Put").map(|put| whole(table(put), &put["Item"])).collect(),
@@ -290,6 +297,17 @@ fn update(statement: &Value) -> (String, Value, bool) {
         }
     }
     (table.expect("a table"), Value::Object(item), true)
+}
+
+/// Keys of items that a call removes with others.
+fn removals(call: &Call) -> Vec<(&str, &Value)> {
+    if call.operation != "BatchWriteItem" {
+        return Vec::new();
+    }
+    let writes = of_tables(&call.request).flat_map(|(table, writes)| {
+        writes.as_array().expect("writes").iter().map(move |write| (table, &write["DeleteRequest"]["Key"]))
+    });
+    writes.filter(|(_, key)| !key.is_null()).collect()
 }
 
 /// Keys that a call updates or deletes.

@@ -80,6 +80,30 @@ pub struct Callback {
     pub supersedes: Option<EventId>,
 }
 
+/// How old an event is for whose deliveries that are still missing no function is at work any more: its record is a day in
+/// the stream at most (Amazon DynamoDB Developer Guide, *Change data capture for DynamoDB Streams*).
+pub const ABANDONED: Duration = Duration::from_secs(48 * 3600);
+
+/// How the due sweep finds a delivery until it is saved for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueBy {
+    /// By an entry of its own.
+    Itself,
+    /// By a row that it shares with the other deliveries of its event.
+    Event,
+}
+
+/// Deliveries of an event that the due sweep finds by one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueTogether {
+    /// The event.
+    pub event_id: EventId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The deliveries, in the order in which the event names them.
+    pub deliveries: Vec<DeliveryId>,
+}
+
 /// Stores events and their deliveries.
 #[async_trait]
 pub trait EventStore: Send + Sync {
@@ -90,11 +114,20 @@ pub trait EventStore: Send + Sync {
     /// [`StoreError`].
     async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError>;
 
-    /// Writes a delivery unless it exists; its event has named it.
+    /// Makes these deliveries of an event due, before any of them is written: together if that costs less. The row that says
+    /// so stays until each of them was saved after it was written, or until [`ABANDONED`] if some are never written: an
+    /// event that is older than half of that must not have one.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
+    async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError>;
+
+    /// Writes a delivery unless it exists; its event has named it, and [`put_due`](Self::put_due) has answered `due_by`, if
+    /// it is not due by itself.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError>;
 }
 
 /// An event's delivery to one endpoint, due immediately; its id follows from the two.

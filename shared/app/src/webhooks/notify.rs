@@ -7,7 +7,7 @@ use reelhook_domain::{Delivery, DeliveryId};
 
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::StoreError;
-use crate::webhooks::events::{EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hints};
+use crate::webhooks::events::{DueBy, EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hints};
 use crate::webhooks::subscriptions::Subscriber;
 
 /// How many deliveries an event has, and how many of them were written.
@@ -45,7 +45,9 @@ pub async fn notify(
     }
     let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
     ports.store.put_event(event, &ids).await?;
-    let writes: Vec<_> = deliveries.iter().map(|delivery| ports.store.put_delivery(delivery)).collect();
+    // Nothing writes those again that could not be written, so a row by which all are due would stay.
+    let writes = deliveries.iter().map(|delivery| ports.store.put_delivery(delivery, DueBy::Itself));
+    let writes: Vec<_> = writes.collect();
     let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
     let (mut accepted, mut failed) = (Vec::new(), None);
     for (delivery, result) in deliveries.iter().zip(written) {

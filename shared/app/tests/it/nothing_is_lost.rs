@@ -142,8 +142,8 @@ fn all_done(stack: &Stack) -> bool {
 /// The faults of each fake, with the operations that have them.
 fn unreliable(stack: &Stack) -> [(&Faults, &'static [&'static str]); 6] {
     [
-        (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"]),
-        (&stack.deliveries.faults, &["load", "keep", "save", "admit", "report", "endpoint"]),
+        (&stack.fanout.faults, &["put_logs", "put_event", "put_due", "put_delivery", "count"]),
+        (&stack.deliveries.faults, &["load", "keep", "save", "admit", "report", "endpoint", "remove_due"]),
         (&stack.jobs.faults, &["claim", "save_admission", "ready", "admission"]),
         (&stack.work.faults, &["send"]),
         (&stack.hints.faults, &["send"]),

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::logs::{LOG_SHARDS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
@@ -12,10 +11,10 @@ use reelhook_app::outbox::rows::{LogLine, LogRow, StoredLive, sort_key};
 use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore};
 use reelhook_domain::{Admission, Delivery, DeliveryId, SlotRow, Slots, Subject, Timestamp};
 
-use crate::batch::{BATCH_WRITE, put, write_all};
+use crate::batch::{BATCH_WRITE, delete, put, write_all};
 use crate::errors::store_error;
 use crate::items::shards::EndedShards;
 use crate::items::{Item, n, number, s, text, ttl};
@@ -112,11 +111,7 @@ impl JobEventTable {
             if keys.is_empty() {
                 return Ok(());
             }
-            let request = |key: Item| {
-                let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is set");
-                WriteRequest::builder().delete_request(delete).build()
-            };
-            write_all(operation, &self.client, &self.table, keys.into_iter().map(request).collect()).await?;
+            write_all(operation, &self.client, &self.table, keys.into_iter().map(delete).collect()).await?;
         }
     }
 
@@ -251,8 +246,12 @@ impl EventStore for FanoutTables {
         self.deliveries.put_event(event, deliveries).await
     }
 
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.deliveries.put_delivery(delivery).await
+    async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError> {
+        self.deliveries.put_due(event, deliveries).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError> {
+        self.deliveries.put_delivery(delivery, due_by).await
     }
 }
 

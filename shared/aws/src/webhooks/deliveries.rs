@@ -2,28 +2,29 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures_util::future::join_all;
-use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS};
 use reelhook_app::retention::Days;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedBatch, LoadedDelivery, SaveDeliveries};
-use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, Timestamp};
+use reelhook_app::webhooks::events::{DueBy, DueTogether, EventRow, EventStore};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, Policy};
 use uuid::Uuid;
 
 use crate::batch::{BATCH_WRITE, Read, STATEMENTS, by_name, get_all, get_from, put, update_all, write_all};
 use crate::errors::store_error;
+use crate::items::Item;
 use crate::items::packed::StoredForm;
-use crate::items::shards::{EndedShards, MOST_ENDED_SHARDS};
-use crate::items::{Item, n, s, text};
+use crate::items::shards::EndedShards;
+use crate::webhooks::due::{are_due_together, due_together, row_item};
 use crate::webhooks::endpoints::{EndpointTable, state, state_key};
 use crate::webhooks::rows::{
-    Key, NAMED, Rows, attempt_item, delivery_item, delivery_key, delivery_partition, delivery_update, event_items,
-    event_key, further_item, is_older, key, named, older_event_item, older_event_key, read_row,
+    Key, NAMED, Rows, attempt_item, delivery_item, delivery_key, delivery_partition, delivery_update, event_expiry,
+    event_items, event_key, further_item, is_older, key, named, older_event_item, older_event_key, read_row,
 };
 
 /// The attributes of events and deliveries that are loaded.
@@ -39,6 +40,8 @@ pub struct DeliveryTable {
     pub(crate) shards: EndedShards,
     /// How long deliveries are kept.
     pub(crate) kept: Days,
+    /// How long after its event a delivery is due for the sweep, if it is due together with others.
+    pub(crate) grace: Duration,
     /// The table whose states are read together with deliveries.
     endpoints: Option<String>,
 }
@@ -47,7 +50,8 @@ impl DeliveryTable {
     /// The table called `table`.
     pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
         let (form, shards) = (StoredForm::default(), EndedShards::default());
-        Self { client, table: table.into(), form, shards, kept: Days::default(), endpoints: None }
+        let (kept, grace) = (Days::default(), Policy::default().hint_grace);
+        Self { client, table: table.into(), form, shards, kept, grace, endpoints: None }
     }
 
     /// The same, with events and deliveries written in this form.
@@ -66,6 +70,12 @@ impl DeliveryTable {
     #[must_use]
     pub fn keeping(self, kept: Days) -> Self {
         Self { kept, ..self }
+    }
+
+    /// The same, whose sweep finds deliveries that are due together so long after their event.
+    #[must_use]
+    pub fn due_after(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// The same, which reads states of these endpoints together with deliveries.
@@ -117,46 +127,6 @@ impl DeliveryTable {
 }
 
 #[async_trait]
-impl DueDeliveries for DeliveryTable {
-    /// The shards that are read, and each minute another one of all, so that deliveries are found that are in none of those.
-    fn parts(&self) -> u32 {
-        self.shards.read(SHARDS) + 1
-    }
-
-    async fn due_deliveries(&self, part: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
-        let read = self.shards.read(SHARDS);
-        let shard = if part < read { part } else { minute_of(now) % (MOST_ENDED_SHARDS * SHARDS) };
-        if part >= read && shard < read {
-            return Ok(Vec::new());
-        }
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("by-due")
-            .key_condition_expression("due_shard = :shard AND due_at <= :now")
-            .expression_attribute_values(":shard", s(format!("due#{shard}")))
-            .expression_attribute_values(":now", n(now.millis()))
-            .limit(PER_SHARD);
-        let answer = query.send().await.map_err(|error| store_error("find due deliveries", error))?;
-        let (mut due, mut nameless) = (Vec::with_capacity(answer.items().len()), Vec::new());
-        for item in answer.items() {
-            let id = text(item, "pk").and_then(|pk| DeliveryId::parse(pk.strip_prefix("delivery#")?));
-            let Some(id) = id else { continue };
-            match text(item, "event_id").and_then(|event| EventId::parse(event).ok()) {
-                Some(event) => due.push((id, event)),
-                // Version 0.2 has sent an ended delivery again: it does not put back the event's id.
-                None => nameless.push(id),
-            }
-        }
-        if !nameless.is_empty() {
-            due.extend(self.load_all(&nameless).await?.into_iter().map(|delivery| (delivery.id, delivery.event_id)));
-        }
-        Ok(due)
-    }
-}
-
-#[async_trait]
 impl EventStore for DeliveryTable {
     async fn put_event(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
         let operation = "put event";
@@ -179,8 +149,22 @@ impl EventStore for DeliveryTable {
         Ok(())
     }
 
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let item = delivery_item(delivery, &new_write_id(), self.form, self.shards, self.kept);
+    async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError> {
+        // Functions of older versions find deliveries by their own entries.
+        if self.form == StoredForm::Text || !are_due_together(deliveries.len()) {
+            return Ok(DueBy::Itself);
+        }
+        let (event_id, deliveries) = (event.id.clone(), deliveries.to_vec());
+        let together = DueTogether { event_id, at: event.at, deliveries };
+        let item = row_item(&together, event_expiry(event, self.kept), self.shards);
+        let names = item.get("named").cloned();
+        let known = self.put_new("put row of what is due", item).await?;
+        // A row of this key with other names is there by chance.
+        Ok(if known.is_none_or(|known| known.get("named") == names.as_ref()) { DueBy::Event } else { DueBy::Itself })
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError> {
+        let item = delivery_item(delivery, due_by, &new_write_id(), self.form, self.shards, self.kept);
         self.put_new("put delivery", item).await.map(drop)
     }
 }
@@ -275,13 +259,19 @@ impl DeliveryRows for DeliveryTable {
             }
             deliveries.push(loaded);
         }
+        let of_event = |(event, _): &(&EventId, bool)| due_together(event, rows.get(&event_key(event))?);
         Ok(LoadedBatch {
+            due_together: events.keys().filter_map(of_event).collect(),
             deliveries,
             states: endpoints
                 .iter()
                 .map(|id| (id.clone(), states.get(id.as_str()).map(state).unwrap_or_default()))
                 .collect(),
         })
+    }
+
+    async fn remove_due(&self, together: &[DueTogether]) -> Result<(), StoreError> {
+        self.remove_rows(together).await
     }
 }
 
@@ -294,11 +284,6 @@ impl AttemptRecorder for DeliveryTable {
         }
         Ok(())
     }
-}
-
-/// The number of a minute.
-fn minute_of(now: Timestamp) -> u32 {
-    u32::try_from(now.seconds() / 60).unwrap_or_default()
 }
 
 /// A random id of one write: long enough to tell it from the one that was stored.

@@ -2,6 +2,7 @@
 
 pub mod cloud_transport;
 pub mod deliveries;
+mod due;
 pub mod endpoints;
 mod lists;
 pub mod recoveries;

@@ -11,8 +11,8 @@ use reelhook_app::outbox::sweep::{SHARDS, hash};
 use reelhook_app::retention::Days;
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::deliveries::{DELIVERY_SHARDS, ListedDelivery, delivery_cursor, delivery_shard};
-use reelhook_app::webhooks::events::EventRow;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EventId};
+use reelhook_app::webhooks::events::{DueBy, EventRow};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, EventId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -108,8 +108,7 @@ fn naming_item(event: &EventRow, sk: String, deliveries: &[DeliveryId], shards: 
 
 /// The attributes that name deliveries of an event, also in the index by day.
 fn naming(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards) -> [(String, AttributeValue); 2] {
-    let mut place = format!("{:013}.", event.at.millis());
-    place.extend(deliveries.iter().map(|id| id.0.simple().to_string()));
+    let place = format!("{:013}.{}", event.at.millis(), names(deliveries));
     let shard = hash(event.id.as_str()) % shards.written(DELIVERY_SHARDS);
     let day = day_of_events(&event.at.day(), shard);
     [("place".to_owned(), s(place)), ("day_shard".to_owned(), s(day))]
@@ -118,8 +117,23 @@ fn naming(event: &EventRow, deliveries: &[DeliveryId], shards: EndedShards) -> [
 /// The deliveries that a row names, with their cursors.
 pub(crate) fn named(item: &Item) -> Vec<ListedDelivery> {
     let Some((at, ids)) = text(item, "place").and_then(|place| place.split_once('.')) else { return Vec::new() };
-    let ids = ids.as_bytes().chunks(DIGITS).filter_map(|id| Uuid::try_parse_ascii(id).ok()).map(DeliveryId);
-    ids.map(|id| (format!("{at}.{id}"), id)).collect()
+    parsed_names(ids).into_iter().map(|id| (format!("{at}.{id}"), id)).collect()
+}
+
+/// The time of an event and the deliveries that its row names, if the row does.
+pub(crate) fn place(item: &Item) -> Option<(Timestamp, Vec<DeliveryId>)> {
+    let (at, ids) = text(item, "place")?.split_once('.')?;
+    Some((Timestamp(at.parse().ok()?), parsed_names(ids)))
+}
+
+/// The ids of deliveries as rows name them.
+pub(crate) fn names(deliveries: &[DeliveryId]) -> String {
+    deliveries.iter().map(|id| id.0.simple().to_string()).collect()
+}
+
+/// The deliveries with these names.
+pub(crate) fn parsed_names(names: &str) -> Vec<DeliveryId> {
+    names.as_bytes().chunks(DIGITS).filter_map(|id| Uuid::try_parse_ascii(id).ok()).map(DeliveryId).collect()
 }
 
 /// An event as older versions read it.
@@ -133,17 +147,24 @@ pub(crate) fn older_event_item(event: &EventRow, kept: Days) -> Item {
 }
 
 /// A new delivery; `write_id` identifies the write.
-pub fn delivery_item(delivery: &Delivery, write_id: &str, form: StoredForm, shards: EndedShards, kept: Days) -> Item {
+pub fn delivery_item(
+    delivery: &Delivery,
+    due_by: DueBy,
+    write_id: &str,
+    form: StoredForm,
+    shards: EndedShards,
+    kept: Days,
+) -> Item {
     let mut item = key(&delivery_key(delivery.id));
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set("version", n(delivery.version));
     set("write_id", s(write_id));
-    set("event_id", s(delivery.event_id.as_str()));
     set("body", body(delivery, form));
     set("expires_at", expiry(delivery, kept));
-    if let Some(due) = delivery.due_at {
+    if let (DueBy::Itself, Some(due)) = (due_by, delivery.due_at) {
         set("due_shard", due_shard(delivery.id, shards));
         set("due_at", n(due.millis()));
+        set("event_id", s(delivery.event_id.as_str()));
     }
     if form == StoredForm::Text {
         set("schema", n(SCHEMA));
@@ -255,7 +276,7 @@ fn expiry(delivery: &Delivery, kept: Days) -> AttributeValue {
 }
 
 /// When an event expires: never before a delivery of it that waits for its endpoint, however short deliveries are kept.
-fn event_expiry(event: &EventRow, kept: Days) -> AttributeValue {
+pub(crate) fn event_expiry(event: &EventRow, kept: Days) -> AttributeValue {
     ttl(event.at, kept.max(Days::MONTH).count() + EVENT_MORE_DAYS)
 }
 
@@ -265,7 +286,7 @@ fn due_shard(id: DeliveryId, shards: EndedShards) -> AttributeValue {
 
 #[cfg(test)]
 mod tests {
-    use reelhook_domain::{OutboundEvent, Subject, Timestamp};
+    use reelhook_domain::{OutboundEvent, Subject};
     use serde_json::Value;
 
     use super::*;

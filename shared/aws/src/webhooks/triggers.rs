@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore};
 use reelhook_domain::{Delivery, DeliveryId, Timestamp};
 
 use crate::jobs::counters::CounterTable;
@@ -23,8 +23,12 @@ impl EventStore for TriggerTables {
         self.deliveries.put_event(event, deliveries).await
     }
 
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.deliveries.put_delivery(delivery).await
+    async fn put_due(&self, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError> {
+        self.deliveries.put_due(event, deliveries).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery, due_by: DueBy) -> Result<(), StoreError> {
+        self.deliveries.put_delivery(delivery, due_by).await
     }
 }
 

@@ -1,10 +1,10 @@
 //! Applies plans: writes rows first, then sends messages, and stops before the first plan that fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
-use futures_util::future::try_join_all;
-use reelhook_domain::{Delivery, SlotRow, TraceParent, rows_of};
+use futures_util::future::{try_join, try_join_all};
+use reelhook_domain::{Delivery, DeliveryId, EventId, SlotRow, TraceParent, rows_of};
 
 use super::ports::FanoutPorts;
 use super::steps::{Plan, Purge};
@@ -13,7 +13,7 @@ use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, LiveMessage, Push, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::events::{WRITES_AT_ONCE, hints};
+use crate::webhooks::events::{ABANDONED, DueBy, EventRow, WRITES_AT_ONCE, hints};
 
 /// Attempts to free slots before the batch is retried.
 const ATTEMPTS: u32 = 20;
@@ -45,12 +45,19 @@ pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), 
     let events = each(&plans[..progress.until], |plan| &plan.events);
     let writes = events.map(|(index, event)| async move {
         let deliveries = plans[index].deliveries_of(event);
-        (index, ports.store.put_event(event, &deliveries).await)
+        (index, put_event(ports, event, &deliveries).await)
     });
-    progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
+    let written: Vec<_> = futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await;
+    let events = each(&plans[..progress.until], |plan| &plan.events).zip(&written);
+    let due_by = events.filter_map(|((_, event), (_, written))| Some((&event.id, *written.as_ref().ok()?)));
+    let due_by: BTreeMap<&EventId, DueBy> = due_by.collect();
+    progress.note_each(written.into_iter().map(|(index, written)| (index, written.map(drop))).collect());
 
     let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
-    let writes = deliveries.map(|(index, delivery)| async move { (index, ports.store.put_delivery(delivery).await) });
+    let writes = deliveries.map(|(index, delivery)| {
+        let due_by = due_by.get(&delivery.event_id).copied().unwrap_or(DueBy::Itself);
+        async move { (index, ports.store.put_delivery(delivery, due_by).await) }
+    });
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
     log_events(&plans[..progress.until]);
 
@@ -124,6 +131,15 @@ async fn push(ports: &FanoutPorts<'_>, plans: &[Plan]) -> (Vec<usize>, Vec<Resul
         return (Vec::new(), Vec::new());
     }
     (owners, ports.live.send(pushes).await)
+}
+
+/// Writes an event with the names of its deliveries, and makes these due; how the due sweep finds them.
+async fn put_event(ports: &FanoutPorts<'_>, event: &EventRow, deliveries: &[DeliveryId]) -> Result<DueBy, StoreError> {
+    if event.at.after(ABANDONED / 2) < ports.clock.now() {
+        return ports.store.put_event(event, deliveries).await.map(|()| DueBy::Itself);
+    }
+    let (event_put, due_put) = (ports.store.put_event(event, deliveries), ports.store.put_due(event, deliveries));
+    try_join(event_put, due_put).await.map(|((), due_by)| due_by)
 }
 
 /// Whether there are viewers; assumed if it can't be known.

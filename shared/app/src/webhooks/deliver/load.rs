@@ -22,8 +22,9 @@ pub(super) async fn load(
 ) -> Result<DueBatch, StoreError> {
     let loaded_at = ports.clock.now();
     let expected = ports.endpoint_cache.recent.expected(loaded_at);
-    let LoadedBatch { deliveries, states } = ports.deliveries.load(hints, &expected).await?;
-    let mut batch = DueBatch { due: BTreeMap::new(), states, loaded_at, changes: Vec::new(), early: Vec::new() };
+    let LoadedBatch { deliveries, states, due_together } = ports.deliveries.load(hints, &expected).await?;
+    let (due, changes, early) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let mut batch = DueBatch { due, states, due_together, loaded_at, changes, early };
     let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
     let now = ports.clock.now();
     for (index, entry) in deliveries.into_iter().enumerate() {

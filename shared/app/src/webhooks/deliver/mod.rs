@@ -37,10 +37,11 @@ use types::{DueBatch, Failures, Finished, Results};
 /// Processes a batch of hints; one answer for each, in order. A message with an error comes again.
 pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) -> Results {
     let mut results: Results = hints.iter().map(|_| Ok(())).collect();
-    let DueBatch { due, mut states, loaded_at, changes, early } = match load::load(ports, hints, &mut results).await {
+    let batch = match load::load(ports, hints, &mut results).await {
         Ok(batch) => batch,
         Err(error) => return error.for_each(hints.len()).into_iter().map(Err).collect(),
     };
+    let DueBatch { due, mut states, due_together, loaded_at, changes, early } = batch;
     let (sender, finished) = unbounded();
     let endpoints = due.into_iter().map(|(id, due)| {
         let state = states.remove(&id);
@@ -52,7 +53,7 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
     let (failures, unsettled, unrecorded, ()) = join4(
         join_all(endpoints),
         settle::settle(ports, changes),
-        record::save(ports, finished),
+        record::save(ports, finished, due_together),
         hint_at_deliveries(ports.hints, early),
     )
     .await;

@@ -16,8 +16,7 @@ use crate::store::{Saved, StoreError};
 use crate::webhooks::endpoints::EndpointStateStore;
 use crate::webhooks::endpoints::cache::{EndpointCache, EndpointCachePorts, ResolvedEndpoint};
 use crate::webhooks::endpoints::registrations::{RegistrationStore, Vault};
-use crate::webhooks::events::EventRow;
-use crate::webhooks::events::EventStore;
+use crate::webhooks::events::{DueTogether, EventRow, EventStore};
 use crate::webhooks::notify::NotifyPorts;
 use crate::webhooks::operational::OperationalPorts;
 use crate::webhooks::settings::WebhookSettings;
@@ -34,6 +33,8 @@ pub struct LoadedBatch {
     pub deliveries: Vec<LoadedDelivery>,
     /// The states of the endpoints.
     pub states: HashMap<EndpointId, EndpointState>,
+    /// The deliveries of an event that may be due together.
+    pub due_together: Vec<DueTogether>,
 }
 
 /// Where deliveries change.
@@ -58,6 +59,12 @@ pub trait DeliveryRows: SaveDeliveries {
     /// # Errors
     /// [`StoreError`] when none could be read.
     async fn load(&self, ids: &[(DeliveryId, EventId)], endpoints: &[EndpointId]) -> Result<LoadedBatch, StoreError>;
+
+    /// Removes the rows by which deliveries are due together, each of which was saved.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the due sweep removes what is left.
+    async fn remove_due(&self, together: &[DueTogether]) -> Result<(), StoreError>;
 }
 
 /// Where attempts get rows of their own.

@@ -1,11 +1,12 @@
 //! Stage 5, record: ends attempts and saves the next versions of their deliveries.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::future::{Either, select};
 use futures_util::stream::StreamExt;
-use reelhook_domain::{AttemptResult, Delivery, DeliveryStatus, Outcome, ResponseClass, Timestamp};
+use reelhook_domain::{AttemptResult, Delivery, DeliveryId, DeliveryStatus, Outcome, ResponseClass, Timestamp};
 
 use super::answer;
 use super::notices::{note_notification, notify_disabled, notify_exhausted};
@@ -17,12 +18,14 @@ use crate::outbound::{OutboundError, OutboundResponse};
 use crate::outbox::messages::{Delayed, DeliveryMessage, hint_at_deliveries};
 use crate::store::{Saved, StoreError};
 use crate::webhooks::endpoints::Endpoint;
-use crate::webhooks::events::hint;
+use crate::webhooks::events::{DueTogether, hint};
 
 /// Attempts that are saved at the same time: those of ten messages with ten deliveries each.
 const SAVED_AT_ONCE: usize = 100;
 /// How long the result of an attempt waits for those of others, which usually end at the same time.
 const LINGER: Duration = Duration::from_millis(20);
+/// The version of a delivery that was saved once: it was written with the first one.
+const FIRST_SAVE: u64 = 2;
 
 /// Ends an attempt: the delivery's next version, after everything that must happen before it is saved.
 pub(super) async fn finish(ports: &DeliverPorts<'_>, endpoint: &Endpoint, sent: Sent) -> Result<Change, StoreError> {
@@ -42,12 +45,22 @@ pub(super) async fn finish(ports: &DeliverPorts<'_>, endpoint: &Endpoint, sent: 
 }
 
 /// Saves attempts as they end: usually all of a batch in one call, and never later than [`LINGER`] after they have ended and
-/// the call before is over.
-pub(super) async fn save(ports: &DeliverPorts<'_>, mut finished: UnboundedReceiver<Finished>) -> Failures {
-    let mut failures = Failures::new();
+/// the call before is over. Then the rows are removed by which those that were saved for the first time were due together.
+pub(super) async fn save(
+    ports: &DeliverPorts<'_>,
+    mut finished: UnboundedReceiver<Finished>,
+    mut due_together: Vec<DueTogether>,
+) -> Failures {
+    let (mut failures, mut first_saved) = (Failures::new(), BTreeSet::new());
     while let Some(first) = finished.next().await {
         let chunk = gather(ports, first, &mut finished).await;
-        save_chunk(ports, chunk, &mut failures).await;
+        first_saved.extend(save_chunk(ports, chunk, &mut failures).await);
+    }
+    due_together.retain(|together| together.deliveries.iter().all(|id| first_saved.contains(id)));
+    if !due_together.is_empty()
+        && let Err(error) = ports.deliveries.remove_due(&due_together).await
+    {
+        tracing::warn!(%error, "rows of what was due were not removed, the due sweep will remove them");
     }
     failures
 }
@@ -72,7 +85,8 @@ async fn gather(
     chunk
 }
 
-async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures: &mut Failures) {
+/// Saves these attempts in one call; the deliveries that were saved for the first time.
+async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures: &mut Failures) -> Vec<DeliveryId> {
     let mut changes = Vec::with_capacity(finished.len());
     for Finished { index, change, recorded } in finished {
         match change {
@@ -82,16 +96,19 @@ async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures:
         }
     }
     if changes.is_empty() {
-        return;
+        return Vec::new();
     }
     let now = ports.clock.now();
     let next: Vec<&Delivery> = changes.iter().map(|(change, _)| &change.next).collect();
     let saved = ports.deliveries.save_all(&next).await;
-    let mut hints = Vec::new();
+    let (mut hints, mut first_saved) = (Vec::new(), Vec::new());
     for ((change, recorded), saved) in changes.into_iter().zip(saved) {
         let result = match saved {
             Ok(Saved::Done) => {
                 hints.extend(change.hint(now));
+                if change.next.version == FIRST_SAVE {
+                    first_saved.push(change.next.id);
+                }
                 Ok(())
             }
             Ok(Saved::Conflict(theirs)) => {
@@ -106,6 +123,7 @@ async fn save_chunk(ports: &DeliverPorts<'_>, finished: Vec<Finished>, failures:
         }
     }
     hint_at_deliveries(ports.hints, hints).await;
+    first_saved
 }
 
 /// Records an attempt whose delivery was changed while it was in progress: by request, or by an invocation that has begun

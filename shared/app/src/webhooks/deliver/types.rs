@@ -15,7 +15,7 @@ use crate::outbound::{OutboundError, OutboundResponse};
 use crate::outbox::messages::{Delayed, DeliveryMessage};
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
-use crate::webhooks::events::EventRow;
+use crate::webhooks::events::{DueTogether, EventRow};
 
 /// Waits up to this long get a hint; the due sweep finds longer ones.
 const LONGEST_HINT: Duration = Duration::from_secs(900);
@@ -42,6 +42,8 @@ pub(super) struct DueBatch {
     pub due: BTreeMap<EndpointId, Vec<DueDelivery>>,
     /// States of endpoints that were read ahead.
     pub states: HashMap<EndpointId, EndpointState>,
+    /// Deliveries that may be due together.
+    pub due_together: Vec<DueTogether>,
     /// A time before the deliveries were read.
     pub loaded_at: Timestamp,
     /// Deliveries that end without being sent.

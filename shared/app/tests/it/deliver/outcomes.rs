@@ -206,6 +206,32 @@ async fn one_failing_receiver_does_not_affect_another_s_deliveries() {
 }
 
 #[tokio::test]
+async fn deliveries_are_due_together_until_each_was_saved() {
+    let mut stack = Stack::with(&[("WEBHOOK_URLS", "https://a.example/,https://b.example/")], 3);
+    stack.http = ScriptedHttp::new(|request| match request.url.host_str() {
+        Some("a.example") => Ok(response(500, "")),
+        _ => Ok(response(200, "")),
+    });
+    for (n, lost) in [(1, false), (2, true)] {
+        let endpoints = &stack.settings.endpoints;
+        let event = a_delivery(n, &endpoints[0], NOON).1;
+        let deliveries: Vec<_> = endpoints.iter().map(|endpoint| a_delivery(n, endpoint, NOON).0).collect();
+        let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id).collect();
+        stack.deliveries.put_event_of(&event, &ids);
+        let due_by = stack.deliveries.put_due_of(&event, &ids);
+        deliveries.iter().for_each(|delivery| stack.deliveries.put_named(delivery, due_by));
+        if lost {
+            stack.deliveries.faults.busy("save", 1);
+        }
+        let hints: Vec<_> = deliveries.iter().map(hint).collect();
+        let results = reelhook_app::webhooks::deliver::deliver(&stack.deliver_ports(), &hints).await;
+        assert_eq!(results.iter().any(Result::is_err), lost, "{results:?}");
+        let left = if lost { vec![event.id] } else { Vec::new() };
+        assert_eq!(stack.deliveries.due_together(), left, "one that waits has an entry of its own");
+    }
+}
+
+#[tokio::test]
 async fn the_attempt_s_row_has_the_response() {
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::new(|_| {

@@ -140,6 +140,17 @@ async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() 
 }
 
 #[tokio::test]
+async fn deliveries_of_an_event_are_due_together_unless_the_event_is_old() {
+    for (hours, expected) in [(0, 3), (25, 0)] {
+        let stack = prepared();
+        stack.world.advance_s(hours * 3600);
+        stack.fan_out(&three()).await.unwrap();
+        assert_eq!(stack.deliveries.all().len(), 6);
+        assert_eq!(stack.deliveries.due_together().len(), expected, "{hours} h");
+    }
+}
+
+#[tokio::test]
 async fn failed_entries_inside_a_200_are_failures() {
     let stack = prepared();
     // Only the second record's hint failed; that of the third was sent.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore};
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, Subject};
 use reelhook_testkit::NOON;
@@ -110,7 +110,7 @@ async fn a_usual_event_takes_one_write_unit() {
     let (deliveries, calls) = table(|_, _| ok());
     // Five endpoints, and the entry in the index is in the row.
     deliveries.put_event(&event, &many(5)).await.unwrap();
-    deliveries.put_delivery(&delivery).await.unwrap();
+    deliveries.put_delivery(&delivery, DueBy::Itself).await.unwrap();
     let sizes: Vec<usize> = calls.all().iter().map(|call| size(call.at("/Item"))).collect();
     assert!(sizes.len() == 2 && sizes.iter().all(|size| *size < 1024), "{sizes:?}");
 }

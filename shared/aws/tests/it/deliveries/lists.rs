@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reelhook_app::webhooks::deliver::SaveDeliveries;
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, ListedDelivery, delivery_cursor};
-use reelhook_app::webhooks::events::{EventRow, EventStore};
+use reelhook_app::webhooks::events::{DueBy, EventRow, EventStore};
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_aws::items::shards::EndedShards;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
@@ -98,7 +98,7 @@ async fn items(form: StoredForm, event: &EventRow, deliveries: &[Delivery]) -> V
     let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
     table.put_event(event, &ids).await.unwrap();
     for delivery in deliveries {
-        table.put_delivery(delivery).await.unwrap();
+        table.put_delivery(delivery, DueBy::Itself).await.unwrap();
     }
     calls.all().iter().map(|call| call.at("/Item").clone()).collect()
 }
@@ -217,6 +217,26 @@ async fn a_full_page_is_as_long_as_it_may_be() {
         assert_eq!(deliveries.of_day(DAY, shard, &before, 12).await.unwrap().len(), 12);
     }
     assert!(calls.all().iter().all(|call| call.operation == "Query"));
+}
+
+#[tokio::test]
+async fn a_page_is_full_where_several_rows_name_a_delivery() {
+    let (mut stored, mut counts) = (Vec::new(), [0_usize; 4]);
+    for n in 0..60_u32 {
+        let (event, deliveries) = event(&format!("job_{n}"), 1, Timestamp(NOON.millis() + i64::from(n)), 1);
+        let named = items(StoredForm::Compressed, &event, &deliveries).await.remove(0);
+        let mut again = named.clone();
+        again["sk"] = json!({ "S": format!("{}#{}", event.id, deliveries[0].id) });
+        stored.extend([named, again]);
+        counts[reelhook_app::outbox::sweep::hash(event.id.as_str()) as usize % 4] += 1;
+    }
+    let (deliveries, before) = (holding(stored).0, format!("{:013}", NOON.millis() + 1000));
+    for (shard, count) in (0..).zip(counts) {
+        for limit in [1, 4, 8, 100] {
+            let page = deliveries.of_day(DAY, shard, &before, limit).await.unwrap();
+            assert_eq!(page.len(), limit.min(count), "shard {shard}, {limit} at a time");
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
-use reelhook_app::webhooks::events::EventStore;
+use reelhook_app::webhooks::events::{DueBy, EventStore};
 use reelhook_aws::items::packed::StoredForm;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::table::JobTable;
@@ -175,7 +175,7 @@ async fn an_older_dispatcher_reads_the_rows_of_webhooks_that_are_written_during_
     for form in [StoredForm::Text, StoredForm::Compressed] {
         let (client, calls) = dynamodb(|_, _| ok());
         let deliveries = DeliveryTable::new(client, "Deliveries").storing(form);
-        deliveries.put_delivery(&delivery).await.unwrap();
+        deliveries.put_delivery(&delivery, DueBy::Itself).await.unwrap();
         deliveries.put_event(&event, &[delivery.id]).await.unwrap();
         let items: Vec<Value> = calls.all().iter().map(|call| call.at("/Item").clone()).collect();
         let bodies: Vec<&str> = items.iter().filter_map(|item| item["body"]["S"].as_str()).collect();

@@ -2,7 +2,7 @@
 
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows};
 use reelhook_app::webhooks::deliveries::DeliveryQueries;
-use reelhook_app::webhooks::events::EventStore;
+use reelhook_app::webhooks::events::{DueBy, EventStore};
 use reelhook_app::webhooks::recover::RecoveryStore;
 use reelhook_app::webhooks::recovery::RecoveryId;
 use reelhook_aws::items::packed::StoredForm;
@@ -34,7 +34,7 @@ async fn recorded_events_and_deliveries_are_written_as_they_were_stored() {
         let ids: Vec<(DeliveryId, EventId)> = deliveries.iter().map(id).collect();
         for loaded in table.load(&ids, &[]).await.unwrap().deliveries {
             let (delivery, event) = loaded.unwrap().expect("a delivery");
-            table.put_delivery(&delivery).await.unwrap();
+            table.put_delivery(&delivery, DueBy::Itself).await.unwrap();
             table.put_event(&event.expect("its event"), &[delivery.id]).await.unwrap();
         }
         assert_unchanged(&written(&calls), &[deliveries, rows_of(version, "Deliveries", "event")].concat());
