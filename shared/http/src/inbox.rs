@@ -164,7 +164,9 @@ fn request(id: &str, path: &str, body: String, key: &str, trace: Option<&TracePa
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    let key = HeaderValue::from_str(key).map_err(|_| bad("idempotencyKey", "visible ASCII characters and spaces"))?;
+    // A header may have other bytes, which no client of the API can send as a text.
+    let visible = key.bytes().all(|byte| (b' '..=b'~').contains(&byte)).then(|| HeaderValue::from_str(key).ok());
+    let key = visible.flatten().ok_or_else(|| bad("idempotencyKey", "visible ASCII characters and spaces"))?;
     headers.insert("idempotency-key", key);
     if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace.to_string()).ok()) {
         headers.insert("traceparent", trace);
