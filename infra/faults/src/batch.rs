@@ -1,4 +1,4 @@
-//! Batches of which only some entries are carried out: how a request is shortened, and what the answer says about the rest.
+//! Batches of which only some entries are carried out: how a request is shortened, and what the answer says of the rest.
 
 use serde_json::{Map, Value, json};
 
@@ -62,7 +62,7 @@ pub fn split(operation: &str, request: &Value, detail: u64) -> Option<Split> {
     if count <= usize::from(operation.keeps_one()) {
         return None;
     }
-    let mut is_kept: Vec<bool> = (0..count).map(|entry| detail >> (entry % 64) & 1 == 1).collect();
+    let mut is_kept: Vec<bool> = (0..count).map(|entry| (detail >> (entry % 64)) & 1 == 1).collect();
     if is_kept.iter().all(|kept| *kept) {
         is_kept[(detail % count as u64) as usize] = false;
     }
@@ -88,7 +88,7 @@ fn tables(request: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 /// The entries of a table: those of BatchGetItem are in a member of their own.
 fn list(table: &Value) -> &[Value] {
-    table.as_array().or_else(|| table["Keys"].as_array()).map_or(&[], Vec::as_slice)
+    table.as_array().or_else(|| table["Keys"].as_array()).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The request with the entries that are kept, or with those that are not.
@@ -117,7 +117,7 @@ fn part(operation: Operation, request: &Value, is_kept: &[bool], wanted: bool) -
         part["RequestItems"] = Value::Object(items);
         return part;
     };
-    let all = request[member].as_array().map_or(&[][..], Vec::as_slice);
+    let all = request[member].as_array().map(Vec::as_slice).unwrap_or_default();
     part[member] = Value::Array(chosen(all));
     part
 }

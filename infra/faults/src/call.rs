@@ -3,7 +3,7 @@
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 
-/// What the environment of a function begins with in the user agent of its SDK; the emulator appends the function's name.
+/// What the environment of a function begins with in the user agent of its SDK. The function's name follows.
 const ENVIRONMENT: &str = "exec-env/AWS_Lambda_";
 
 /// A service of AWS.

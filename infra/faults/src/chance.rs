@@ -1,10 +1,10 @@
-//! Which calls meet a fault: a hash of the seed, the function, the operation and the number of the call decides, so that
-//! calls at the same time change no decision. `infra/local/chance.py` decides in the same way about messages and records.
+//! Which calls meet a fault: a hash of the seed, the function, the operation and the number of the call decides, so
+//! that calls at the same time change no decision. `infra/local/chance.py` decides so about messages and records.
 
 use sha2::{Digest as _, Sha256};
 
-/// The longest sequence of calls of one function and operation that meet the same fault. It is longer than the attempts of
-/// an SDK.
+/// The longest sequence of calls of one function and operation that meet the same fault: longer than the attempts of an
+/// SDK.
 const LONGEST: u64 = 6;
 /// Calls among which a rate is counted.
 const MILLION: u64 = 1_000_000;
@@ -38,7 +38,7 @@ fn words(seed: u64, function: &str, operation: &str, number: u64) -> [u64; 4] {
     let digest: [u8; 32] = Sha256::digest(format!("{seed}/{function}/{operation}/{number}")).into();
     std::array::from_fn(|word| {
         let bytes = &digest[word * 8..word * 8 + 8];
-        bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+        bytes.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte))
     })
 }
 

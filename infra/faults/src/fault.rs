@@ -10,8 +10,8 @@ use crate::call::{Call, Service};
 pub enum Fault {
     /// It is carried out, and answered late: at times later than a caller waits.
     Slow,
-    /// It is carried out, and its connection is closed without an answer. A caller that repeats a conditional write finds
-    /// that its own first write has changed the item.
+    /// It is carried out, and its connection is closed without an answer. A caller that repeats a conditional write
+    /// finds that its own first write has changed the item.
     LostAnswer,
     /// It is carried out, and answered with 500.
     FailedAfterwards,

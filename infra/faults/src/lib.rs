@@ -1,5 +1,5 @@
-//! A hostile AWS for local stacks: a proxy between the functions and the emulator that injects faults by seed and rate, and
-//! one in front of the API that remaps headers as the gateways of AWS do.
+//! A hostile AWS for local stacks: a proxy between the functions and the emulator that injects faults by seed and rate,
+//! and one in front of the API that renames headers as the gateways of AWS do.
 
 mod answers;
 mod batch;

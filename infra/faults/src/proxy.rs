@@ -32,7 +32,7 @@ const SETTINGS: &str = "/_faults";
 const SIGNED_HASH: &str = "x-signed-content-sha256";
 /// Tells the emulator how old the state of an index is that it answers with.
 const INDEX_LAG: &str = "x-index-lag-ms";
-/// The longest lag of an index. AWS names no bound; its documentation speaks of a fraction of a second as the usual one.
+/// The longest lag of an index. AWS names no bound, and a fraction of a second as the usual one.
 const LONGEST_LAG_MS: u64 = 5_000;
 /// The delay of an answer that a caller still waits for, at most.
 const SHORT_DELAY_MS: u64 = 1_500;
@@ -113,7 +113,10 @@ impl Proxy {
 
     /// Calls the emulator about its own faults.
     async fn emulator(&self, method: Method, body: Bytes) -> anyhow::Result<Value> {
-        let request = Request::builder().method(method).uri(SETTINGS).header(header::HOST, self.upstream.0.to_string());
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(SETTINGS)
+            .header(header::HOST, self.upstream.0.to_string());
         let (request, ()) = request.body(()).context("make a request")?.into_parts();
         let (answer, body) = self.upstream.send(request, body).await?;
         anyhow::ensure!(answer.status == StatusCode::OK, "the emulator answered {}", answer.status);
@@ -187,7 +190,7 @@ fn delay(detail: u64) -> Duration {
     Duration::from_millis(if detail % 4 == 0 { LONG_DELAY_MS + more / 2 } else { more })
 }
 
-/// JSON with spaces behind it: a body that is as long as the signed one needs no other `content-length`, which is signed too.
+/// JSON with spaces behind it: a body as long as the signed one needs no other `content-length`, which is signed too.
 fn padded(value: &Value, length: usize) -> Option<Bytes> {
     let mut bytes = serde_json::to_vec(value).ok()?;
     if bytes.len() > length {
