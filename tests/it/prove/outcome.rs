@@ -14,7 +14,7 @@ use crate::clips::tokens::Owner;
 use crate::kills::{assert_job_is_right, assert_video_is_right, sweep};
 use crate::lost::{assert_counts_are_right, assert_delivered};
 use crate::scenes::listener::Listener;
-use crate::scenes::project::{PROJECTS, project, scene_ids, text};
+use crate::scenes::project::{project, scene_ids, text};
 use crate::stack::Stack;
 use crate::videos::HOOK;
 

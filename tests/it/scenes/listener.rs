@@ -40,8 +40,8 @@ impl Listener {
 
     /// The webhooks about a project and its scenes, or about a clip job, in the order in which they arrived.
     pub async fn about(&self, stack: &Stack, id: &str) -> Vec<Value> {
-        let is_about = |one: &&Value| ["project_id", "jobId"].iter().any(|name| one["body"]["data"][name] == id);
-        self.all(stack).await.into_iter().filter(|one| is_about(&one)).collect()
+        let is_about = |one: &Value| ["project_id", "jobId"].iter().any(|name| one["body"]["data"][name] == id);
+        self.all(stack).await.into_iter().filter(is_about).collect()
     }
 
     /// The ids under which an event about a project arrived.
