@@ -11,8 +11,8 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reelhook_app::store::StoreError;
 
-/// Codes of failures that a later retry can overcome, from the API references of DynamoDB, SQS, S3 and SSM.
-const LATER: [&str; 13] = [
+/// Codes of failures that a later retry can overcome, from the API references of DynamoDB, SQS, S3, SSM and CloudWatch.
+const LATER: [&str; 15] = [
     "InternalServerError",
     "InternalError",
     "InternalFailure",
@@ -21,8 +21,10 @@ const LATER: [&str; 13] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
+    "RequestTimeout",
     "ServiceUnavailable",
     "SlowDown",
+    "Throttling",
     "ThrottlingException",
     "TransactionConflictException",
     "TransactionInProgressException",
