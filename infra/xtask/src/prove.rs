@@ -1,7 +1,7 @@
 //! `cargo xtask prove`: runs a campaign of kills and faults on a hostile stack, and writes its line into docs/proof.md.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -130,7 +130,7 @@ fn test_command(workspace: &Workspace, started: &Started, program: &Path, name: 
 fn campaign(
     workspace: &Workspace,
     started: &mut Started,
-    program: &PathBuf,
+    program: &Path,
     (kind, seed, seconds): (Campaign, u64, u64),
 ) -> anyhow::Result<Value> {
     let (name, written) = (kind.name(), started.instance.path("campaign.json"));
