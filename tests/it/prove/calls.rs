@@ -46,17 +46,20 @@ impl<'a> Caller<'a> {
         let mut last = String::new();
         while Instant::now() < deadline {
             ticks.tick().await;
-            match request().send().await {
-                Ok(response) => {
-                    let (status, answer) = read(response).await;
-                    if status < 500 && status != 429 {
-                        return (status, answer);
-                    }
-                    self.server_errors.fetch_add(u64::from(status >= 500), Ordering::Relaxed);
-                    last = format!("{status} {answer}");
+            let response = match request().send().await {
+                Ok(response) => response,
+                Err(error) => {
+                    last = error.to_string();
+                    continue;
                 }
-                Err(error) => last = error.to_string(),
+            };
+            let status = response.status().as_u16();
+            if status < 500 && status != 429 {
+                return read(response).await;
             }
+            // Not all of these are answers of a function, so they need not be as described.
+            self.server_errors.fetch_add(u64::from(status >= 500), Ordering::Relaxed);
+            last = format!("{status} {}", response.text().await.unwrap_or_default());
         }
         panic!("{what} was not answered for {PATIENCE:?}: {last}");
     }
