@@ -51,7 +51,9 @@ fn throttled(call: &Call, request: &Value, detail: u64) -> Response {
         }
         Service::S3 => return s3(503, "SlowDown", "Please reduce your request rate."),
         Service::Sqs => "com.amazonaws.sqs#RequestThrottled",
-        Service::Ssm | Service::EventBridge | Service::Other => "ThrottlingException",
+        Service::Ssm | Service::EventBridge => "ThrottlingException",
+        // It may speak another protocol, in which a body of JSON means nothing.
+        Service::Other => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
     aws_json(400, json!({ "__type": code, "message": "Rate exceeded" }))
 }
