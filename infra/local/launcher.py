@@ -6,11 +6,12 @@ It reads ministack's environment variables, and:
     FRONT="3000=Api,3000=WsApi" and a WebSocket API at ws://127.0.0.1:3000/<stage>
     FUNCTION_LOG=path           appends the output of functions to a file
     METRIC_SPEED=60             lets a minute of CloudWatch pass in a second
+    FUNCTIONS_ENDPOINT=URL      is where functions call AWS: the fault proxy (infra/faults), which orders faults here too
 """
 
 import os
 
-from mends import functions, http, metrics, parameters, queries, recursion, streams, tables, url_stream
+from mends import faults, functions, http, metrics, parameters, queries, recursion, streams, tables, url_stream
 from mends.ministack import ministack_app
 
 PATCHES = [
@@ -42,6 +43,8 @@ def main():
     """Applies the patches, and runs ministack until it is stopped."""
     for patch in PATCHES:
         patch()
+    if endpoint := os.environ.get("FUNCTIONS_ENDPOINT"):
+        faults.hostile(endpoint)
     if front := os.environ.get("FRONT"):
         http.front(front)
     http.own_pages_only(os.environ.get("FRONT", ""))

@@ -37,6 +37,8 @@ pub type Item = std::collections::HashMap<String, AttributeValue>;
 /// Direct access to the resources behind the API.
 pub struct Aws {
     pub endpoint: String,
+    /// The address at which functions call AWS: on a hostile stack that of the fault proxy.
+    functions_endpoint: String,
     pub stack: String,
     outputs: Value,
     settings_path: String,
@@ -59,6 +61,7 @@ impl Aws {
             .await;
         Self {
             endpoint: endpoint.to_owned(),
+            functions_endpoint: run["faults"]["url"].as_str().unwrap_or(endpoint).to_owned(),
             stack: run["stack"].as_str().unwrap_or("reelhook").to_owned(),
             outputs: run["outputs"].clone(),
             settings_path: run["settings_path"].as_str().unwrap_or("/reelhook/reelhook").to_owned(),

@@ -22,7 +22,8 @@ use crate::videos::{HOOK, film};
 const OTHER_FUNCTIONS: [&str; 8] =
     ["job-stream", "live", "callbacks", "fanout", "worker", "render", "dispatcher", "cleanup"];
 /// Timers that must be longer on a busy machine, where videos and heartbeats take longer.
-const LONG_TIMEOUTS: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
+pub(crate) const LONG_TIMEOUTS: [(&str, &str); 2] =
+    [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
 /// The mock worker sends each report three times, so that one arrives.
 const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
 /// The time after the last kill within which everything must end.
@@ -82,7 +83,7 @@ async fn killing_random_functions_loses_nothing() {
 
 /// Changes the environments of all functions, ends their processes so that the next ones read them, and returns the
 /// earlier environments.
-async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
+pub(crate) async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
     let mut before = BTreeMap::new();
     for function in functions() {
         let mut variables = stack.aws.variables(function).await;
@@ -203,7 +204,7 @@ async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> BTreeMap<&'static
 }
 
 /// Kills a process of a random function that is running.
-fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
+pub(crate) fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
     // Most functions have no process at any given time.
     let functions: Vec<&'static str> = functions().collect();
     for _ in 0..functions.len() {
@@ -250,7 +251,7 @@ async fn until_all_ended(stack: &Stack, jobs: &[String], videos: &[String], sinc
 }
 
 /// A job has its video; or it has timed out, where none of its worker's last reports got through.
-async fn assert_job_is_right(stack: &Stack, id: &str) {
+pub(crate) async fn assert_job_is_right(stack: &Stack, id: &str) {
     let job = stack.stored(id).await;
     if job.status == Status::Completed && job.run.video_url.is_some() {
         return;
@@ -264,7 +265,7 @@ async fn assert_job_is_right(stack: &Stack, id: &str) {
 }
 
 /// A video is stored, its client was notified of it under one id, and every delivery about it has ended well.
-async fn assert_video_is_right(stack: &Stack, id: &str) {
+pub(crate) async fn assert_video_is_right(stack: &Stack, id: &str) {
     let job = stack.stored(id).await;
     assert_eq!((job.status, job.videos().len()), (Status::Completed, 1), "{id}: {:?}", job.run.error);
     assert!(stack.aws.has_object(&job.videos()[0].key).await, "{id}: {}", job.videos()[0].key);

@@ -43,6 +43,7 @@ mod orders;
 mod owner_data;
 mod pages;
 mod programs;
+mod prove;
 mod published_keys;
 mod reads;
 mod recovery;

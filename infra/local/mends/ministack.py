@@ -21,7 +21,7 @@ USED = {
     "services.cloudformation.changesets": "_apply_transforms",
     "services.cloudformation.handlers": "_apply_transforms",
     "services.dynamodb": "handle_request _ttl_settings _remove_item _tables _emit_stream_event _stream_records"
-    " stream_start_position stream_end_position stream_records_since",
+    " stream_start_position stream_end_position stream_records_since _set_item _normalize_table_name _INDEX_MEMBERS",
     "services.lambda_svc": "_iter_all_esms _request_account_id _request_region _restore_state _execute_function"
     " _apply_filter_criteria _dispatch_esm_batch _esm_inflight _dynamodb_stream_positions"
     " _init_stream_position _get_func_record_for_qualifier _poll_dynamodb_streams"

@@ -8,10 +8,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
+use reelhook_faults::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-
-use crate::faults::Connection;
 
 const CHUNK: &[u8] = &[b'x'; 8 * 1024];
 

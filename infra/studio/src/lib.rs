@@ -6,7 +6,6 @@ mod calls;
 mod config;
 mod creatomate;
 mod external_verifier;
-mod faults;
 mod files;
 mod genesis;
 mod options;
@@ -26,6 +25,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::routing::get;
+use reelhook_faults::{Connection, FaultyListener};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -35,7 +35,6 @@ pub use crate::receiver::{ReceivedQuery, Receiver};
 pub use crate::worker::Worker;
 
 use crate::calls::Caller;
-use crate::faults::{Connection, FaultyListener};
 use crate::page::Page;
 use crate::video::VideoMaker;
 

@@ -11,6 +11,7 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reelhook_faults::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,7 +19,6 @@ use crate::behaviour::Behaviour;
 use crate::bounded_log::{BoundedLog, now_ms};
 use crate::config::{Config, Language};
 use crate::external_verifier::VerifierProcess;
-use crate::faults::Connection;
 use crate::responses::{Problem, control_body};
 use crate::verify::{ReceiverKeys, Secrets, Verification, header_texts};
 

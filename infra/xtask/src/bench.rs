@@ -18,7 +18,7 @@ use crate::{interrupt, process, setup, ui};
 use statistics::{median, ratio_of_medians};
 
 pub mod dispatcher;
-mod document;
+pub mod document;
 mod flame;
 mod stand_ins;
 mod statistics;
@@ -77,6 +77,7 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
             .into(),
         secrets: Vec::new(),
         detach: false,
+        hostile: false,
     };
     let mut started = up::start(workspace, Instance::new(workspace, "bench")?, &options)?;
     let configurations = started.stack.call("reading the functions' configuration", &["env"], "")?;

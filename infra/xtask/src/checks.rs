@@ -7,6 +7,8 @@ use crate::{interrupt, ui};
 
 use context::Context;
 
+pub use source::end_to_end_binary;
+
 mod context;
 mod deployed;
 mod first_deployment;
@@ -21,7 +23,7 @@ struct Check {
 }
 
 /// The checks in order: the quick ones first.
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check {
         name: "scripts",
@@ -57,6 +59,11 @@ const CHECKS: [Check; 13] = [
         name: "restore",
         about: "a backup of a stack is restored into a new one, where everything reads the same and goes on",
         run: deployed::restore,
+    },
+    Check {
+        name: "prove",
+        about: "short campaigns of kills and of faults of AWS lose nothing and double nothing",
+        run: deployed::prove,
     },
     Check { name: "rie", about: "each bootstrap handles its sample events", run: deployed::rie },
 ];

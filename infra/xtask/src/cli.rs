@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, logs, openapi, rules, setup, simulate, upgrade};
+use crate::{bench, checks, demo, deployment, logs, openapi, prove, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -176,6 +176,10 @@ enum Command {
         #[arg(long)]
         keep_going: bool,
     },
+    /// Kill functions, inject faults of AWS, or both, while work of every family runs, and write what came of it into
+    /// docs/proof.md
+    #[command(after_help = prove::ABOUT)]
+    Prove(prove::Options),
     /// Report the sizes of types, ports, folders and files, and the imports of files and rooms; fail above a limit
     Rules {
         /// Print this many of each kind
@@ -364,6 +368,9 @@ struct Up {
     /// Speed of the mock services, as a multiple of their usual speed
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// Put the fault proxy between the functions and the emulator, without faults until it is told (infra/faults)
+    #[arg(long)]
+    hostile: bool,
     /// A parameter of template.yaml, in which {studio} stands for the URL of the mock services; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     parameters: Vec<Pair>,
@@ -394,10 +401,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 parameters: vec![Pair("WorkerUrl".to_owned(), String::new())],
                 secrets: subject.settings(),
                 detach: false,
+                hostile: false,
             };
             demo::run(workspace, Instance::new(workspace, &instance)?, &options, keep, subject)
         }
-        Command::Up(Up { instance, ports, auth, keep_state, detach, release, speed, parameters, secrets }) => {
+        Command::Up(Up { instance, ports, auth, keep_state, detach, release, speed, hostile, parameters, secrets }) => {
             let profile = if release { Profile::Release } else { Profile::Debug };
             let options = Options {
                 ports,
@@ -410,6 +418,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 parameters,
                 secrets,
                 detach,
+                hostile,
             };
             up::up(workspace, Instance::new(workspace, &instance)?, &options)
         }
@@ -445,6 +454,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             operate::owner::delete(workspace, &target, &owner, confirm.as_deref(), quiet_for)
         }
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
+        Command::Prove(options) => prove::run(workspace, &options),
         Command::Openapi { check } => openapi::run(workspace, check),
         Command::Rules { top } => rules::run(workspace, top),
         Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries, flame }), .. } => match flame {

@@ -55,6 +55,8 @@ pub struct Run {
     pub emulator: Option<ProcessId>,
     /// Process of the mock services.
     pub studio: Option<ProcessId>,
+    /// The fault proxy; none on a usual stack.
+    pub faults: Option<Faults>,
     /// Parameters of the template.
     pub parameters: BTreeMap<String, String>,
     /// Secrets and settings by name, as stored in SSM.
@@ -71,10 +73,24 @@ pub struct Run {
     pub studio_log: PathBuf,
 }
 
+/// The fault proxy of a hostile stack, as stored in run.json.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Faults {
+    /// URL at which functions call AWS.
+    pub url: String,
+    /// Port of this URL.
+    pub port: u16,
+    /// Port at which callers reach the API.
+    pub gateway_port: u16,
+    /// Its process.
+    pub process: Option<ProcessId>,
+}
+
 impl Run {
     /// The processes to stop, in this order: callers stop before the emulator.
     fn leaders(&self) -> Vec<ProcessId> {
-        self.studio.into_iter().chain(self.emulator).collect()
+        let faults = self.faults.as_ref().and_then(|faults| faults.process);
+        self.studio.into_iter().chain(faults).chain(self.emulator).collect()
     }
 }
 

@@ -22,6 +22,8 @@ mod package;
 mod pair;
 mod ports;
 mod process;
+mod profile;
+mod prove;
 mod rie;
 mod rules;
 mod screen;

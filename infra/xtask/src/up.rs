@@ -11,10 +11,10 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::http::Client;
-use crate::instance::{Instance, Run};
+use crate::instance::{Faults, Instance, Run};
 use crate::json::string_members;
 use crate::pair::Pair;
-use crate::ports::{Ports, RequestedPorts};
+use crate::ports::{self, Ports, RequestedPorts};
 use crate::process::{Group, MARKER, ProcessId};
 use crate::setup::{self, StackTools};
 use crate::stack::{Stack, emulator_environment};
@@ -27,6 +27,8 @@ const CATALOG: &str = "infra/catalog/movies.json";
 pub const STACK: &str = "reelhook";
 /// Binary of the mock services.
 const STUDIO: &str = "studio";
+/// Binary of the fault proxy.
+const FAULTS: &str = "faults";
 /// Keys and secrets that the mock services of scenes and clips know too.
 const SERVICE_KEYS: [&str; 8] = [
     "TASK_API_KEY",
@@ -70,6 +72,8 @@ pub struct Options {
     pub secrets: Vec<Pair>,
     /// Whether the stack keeps running after this program ends.
     pub detach: bool,
+    /// Whether functions call AWS through the fault proxy.
+    pub hostile: bool,
 }
 
 /// A started stack; dropping it stops its processes unless it is detached.
@@ -87,6 +91,7 @@ pub struct Started {
 struct Processes {
     emulator: Group,
     studio: Group,
+    faults: Option<Group>,
 }
 
 /// Starts the instance, or deploys to it if it runs already.
@@ -110,10 +115,11 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
     }
     instance.clear(options.keep_state)?;
     instance.keep_port(ports.emulator)?;
-    let run = new_run(&instance, ports, options);
+    let run = new_run(&instance, ports, options)?;
     // From here on, an early return drops `starting`, which stops the processes started so far.
-    let mut starting = Starting { instance, run, emulator: None, studio: None };
+    let mut starting = Starting { instance, run, emulator: None, studio: None, faults: None };
     starting.start_emulator(workspace, &tools, options)?;
+    starting.start_faults(workspace)?;
     let stack = Stack::local(workspace, tools.python.clone(), &starting.run);
     put_secrets(&stack, &mut starting.run, options)?;
     starting.start_studio(workspace, &tools, options)?;
@@ -142,7 +148,7 @@ fn build(workspace: &Workspace, profile: Profile) -> anyhow::Result<()> {
         workspace.build(&binaries, profile)?;
         binaries.clear();
     }
-    binaries.push(STUDIO.to_owned());
+    binaries.extend([STUDIO, FAULTS].map(str::to_owned));
     workspace.build(&binaries, Profile::Debug)
 }
 
@@ -160,13 +166,16 @@ fn redeploy(
     Ok(Started { run, instance, stack, processes: None })
 }
 
-fn new_run(instance: &Instance, ports: Ports, options: &Options) -> Run {
+fn new_run(instance: &Instance, ports: Ports, options: &Options) -> anyhow::Result<Run> {
     let url = |port| format!("http://127.0.0.1:{port}");
-    Run {
+    let free = options.hostile.then(ports::two_free).transpose()?;
+    let faults = free.map(|[port, gateway_port]| Faults { url: url(port), port, gateway_port, process: None });
+    Ok(Run {
         instance: instance.name.clone(),
         stack: STACK.to_owned(),
         settings_path: format!("/reelhook/{STACK}"),
-        api_url: url(ports.api),
+        // Callers of a hostile stack meet its gateway, too.
+        api_url: url(faults.as_ref().map_or(ports.api, |faults| faults.gateway_port)),
         emulator_url: url(ports.emulator),
         studio_url: url(ports.studio),
         ports,
@@ -174,8 +183,9 @@ fn new_run(instance: &Instance, ports: Ports, options: &Options) -> Run {
         function_log: instance.path("functions.log"),
         emulator_log: instance.path("emulator.log"),
         studio_log: instance.path("studio.log"),
+        faults,
         ..Run::default()
-    }
+    })
 }
 
 /// A stack that is being started.
@@ -184,6 +194,7 @@ struct Starting {
     run: Run,
     emulator: Option<Group>,
     studio: Option<Group>,
+    faults: Option<Group>,
 }
 
 impl Starting {
@@ -208,6 +219,9 @@ impl Starting {
             .env("TMPDIR", &temporary)
             .env("STATE_DIR", self.instance.path("state"))
             .env("S3_DATA_DIR", self.instance.path("s3"));
+        if let Some(faults) = &run.faults {
+            command.env("FUNCTIONS_ENDPOINT", &faults.url);
+        }
         if options.keep_state {
             command.env("PERSIST_STATE", "1").env("S3_PERSIST", "1");
         }
@@ -216,6 +230,23 @@ impl Starting {
         self.instance.save(&self.run)?;
         wait_until_up(&mut group, &self.run.emulator_url, "/_ministack/health", "the emulator", &self.instance)?;
         self.emulator = Some(group);
+        Ok(())
+    }
+
+    /// Starts the fault proxy of a hostile stack.
+    fn start_faults(&mut self, workspace: &Workspace) -> anyhow::Result<()> {
+        let Some(faults) = &mut self.run.faults else { return Ok(()) };
+        let program = workspace.binaries(Profile::Debug).join(FAULTS);
+        let mut command = background(workspace, &program, &self.instance.path("faults.log"), &self.instance.directory)?;
+        let address = |port| format!("127.0.0.1:{port}");
+        command.args(["--port", &faults.port.to_string(), "--gateway-port", &faults.gateway_port.to_string()]);
+        command.args(["--emulator", &address(self.run.ports.emulator), "--api", &address(self.run.ports.api)]);
+        let mut group = Group::spawn(&mut command)?;
+        faults.process = group.id();
+        let url = faults.url.clone();
+        self.instance.save(&self.run)?;
+        wait_until_up(&mut group, &url, "/_faults", "the fault proxy", &self.instance)?;
+        self.faults = Some(group);
         Ok(())
     }
 
@@ -254,9 +285,12 @@ impl Starting {
         let processes = if detach {
             emulator.detach();
             studio.detach();
+            if let Some(faults) = self.faults.take() {
+                faults.detach();
+            }
             None
         } else {
-            Some(Processes { emulator, studio })
+            Some(Processes { emulator, studio, faults: self.faults.take() })
         };
         let (run, instance) = (std::mem::take(&mut self.run), self.instance.clone());
         Ok(Started { run, instance, stack, processes })
@@ -279,13 +313,13 @@ impl Started {
 
     /// Fails if one of the stack's processes has ended.
     pub fn check(&mut self) -> anyhow::Result<()> {
-        let Some(Processes { emulator, studio }) = &mut self.processes else {
+        let Some(Processes { emulator, studio, faults }) = &mut self.processes else {
             anyhow::ensure!(self.instance.running().is_some(), "the instance `{}` was stopped", self.instance.name);
             return Ok(());
         };
-        for (group, what, log) in
-            [(emulator, "emulator", "emulator.log"), (studio, "mock services' process", "studio.log")]
-        {
+        let started = [(emulator, "emulator", "emulator.log"), (studio, "mock services' process", "studio.log")];
+        let faults = faults.iter_mut().map(|group| (group, "fault proxy", "faults.log"));
+        for (group, what, log) in started.into_iter().chain(faults) {
             if let Some(status) = group.ended()? {
                 let tail = self.instance.tail(log, 15);
                 anyhow::bail!("the {what} ended ({status}); last lines of {log}:\n{tail}");
@@ -296,9 +330,12 @@ impl Started {
 
     /// Keeps the stack running after this program ends.
     pub fn detach(mut self) -> anyhow::Result<()> {
-        if let Some(Processes { emulator, studio }) = self.processes.take() {
+        if let Some(Processes { emulator, studio, faults }) = self.processes.take() {
             emulator.detach();
             studio.detach();
+            if let Some(faults) = faults {
+                faults.detach();
+            }
             self.run.supervisor = None;
             self.instance.save(&self.run)?;
         }
@@ -362,7 +399,11 @@ fn background(workspace: &Workspace, program: &Path, log: &Path, marker: &Path) 
 
 fn wait_until_up(group: &mut Group, url: &str, path: &str, what: &str, instance: &Instance) -> anyhow::Result<()> {
     let client = Client::new(url, "");
-    let log = if path == "/health" { "studio.log" } else { "emulator.log" };
+    let log = match path {
+        "/health" => "studio.log",
+        "/_faults" => "faults.log",
+        _ => "emulator.log",
+    };
     let up = interrupt::wait_for(START_TIMEOUT, Duration::from_millis(50), || {
         if let Some(status) = group.ended()? {
             anyhow::bail!("{what} failed to start ({status}):\n{}", instance.tail(log, 15));
@@ -434,7 +475,7 @@ fn deploy(
         // The emulator serves the WebSocket API at the same port, below its stage.
         ("LiveBaseUrl", format!("http://127.0.0.1:{}/live", run.ports.api)),
         // The emulator serves Function URLs at the same port, by the logical id of their function.
-        ("CallbacksBaseUrl", format!("http://127.0.0.1:{}/_fn/Callbacks", run.ports.api)),
+        ("CallbacksBaseUrl", format!("{}/_fn/Callbacks", run.api_url)),
         // All tools on this machine count as one caller.
         ("ApiCallsPerMinute", "100000".to_owned()),
         ("StreamRecordAgeSeconds", "60".to_owned()),

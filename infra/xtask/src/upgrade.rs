@@ -99,6 +99,7 @@ fn start(workspace: &Workspace, name: &str, parameters: &str, settings: Option<&
         parameters: pairs(&profile[parameters]),
         secrets: pairs(settings),
         detach: false,
+        hostile: false,
     };
     up::start(workspace, Instance::new(workspace, name)?, &options)
 }

@@ -17,7 +17,7 @@ use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Aggregate, Timestamp};
 use uuid::Uuid;
 
-use crate::conditional::failed_put;
+use crate::conditional::{failed_put, meets_a_transaction};
 use crate::errors::store_error;
 use crate::items::packed::{StoredForm, as_texts};
 use crate::items::shards::EndedShards;
@@ -302,9 +302,23 @@ impl<A: Stored> AggregateTable<A> {
     /// Writes the item of an aggregate on condition that there is one of the `expected` version, or none.
     async fn write(&self, operation: &'static str, item: Item, expected: Option<u64>) -> Result<Saved<A>, StoreError> {
         let write_id = text(&item, "write_id").unwrap_or_default().to_owned();
+        let id = text(&item, "id").unwrap_or_default().to_owned();
         match self.put(item, expected).send().await {
             Ok(_) => Ok(Saved::Done),
+            // The SDK may have repeated a put that was carried out, and whose answer was lost. Only the item says so.
+            Err(error) if expected.is_some() && meets_a_transaction(&error) => {
+                self.stored_by(operation, &id, &write_id).await
+            }
             Err(error) => failed_put(operation, error, &write_id, |item| A::from_item(operation, item)),
+        }
+    }
+
+    /// Whether the stored item is that of this write, or else another writer's.
+    async fn stored_by(&self, operation: &'static str, id: &str, write_id: &str) -> Result<Saved<A>, StoreError> {
+        match self.item(operation, id).await? {
+            Some(item) if text(&item, "write_id") == Some(write_id) => Ok(Saved::Done),
+            Some(item) => Ok(Saved::Conflict(Some(Box::new(A::from_item(operation, &item)?)))),
+            None => Ok(Saved::Conflict(None)),
         }
     }
 

@@ -8,6 +8,11 @@ use reelhook_app::store::{Saved, StoreError};
 use crate::errors::store_error;
 use crate::items::{Item, text};
 
+/// Whether a transaction holds the item of a put at this moment.
+pub(crate) fn meets_a_transaction(error: &SdkError<PutItemError, HttpResponse>) -> bool {
+    matches!(error.as_service_error(), Some(PutItemError::TransactionConflictException(_)))
+}
+
 /// Reads a failed put: the caller's own write whose answer was lost counts as done; another writer's item is read by
 /// `theirs`.
 pub(crate) fn failed_put<T>(

@@ -60,7 +60,7 @@ impl Aws {
     /// Process ids of a function's running bootstraps on this emulator, and no others.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
-        let endpoint = format!("AWS_ENDPOINT_URL={}", self.endpoint);
+        let endpoint = format!("AWS_ENDPOINT_URL={}", self.functions_endpoint);
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };

@@ -32,12 +32,16 @@ impl Listener {
         hold_all(stack, &self.endpoint, &self.hook).await;
     }
 
+    /// All webhooks, in the order in which they arrived.
+    pub async fn all(&self, stack: &Stack) -> Vec<Value> {
+        let all = stack.studio(&format!("/hooks/{}/received?limit=20000", self.hook)).await;
+        all["received"].as_array().expect("a list").clone()
+    }
+
     /// The webhooks about a project and its scenes, or about a clip job, in the order in which they arrived.
     pub async fn about(&self, stack: &Stack, id: &str) -> Vec<Value> {
-        let all = stack.studio(&format!("/hooks/{}/received?limit=20000", self.hook)).await;
-        let all = all["received"].as_array().expect("a list").iter();
-        let is_about = |one: &&Value| ["project_id", "jobId"].iter().any(|name| one["body"]["data"][name] == id);
-        all.filter(is_about).cloned().collect()
+        let is_about = |one: &Value| ["project_id", "jobId"].iter().any(|name| one["body"]["data"][name] == id);
+        self.all(stack).await.into_iter().filter(is_about).collect()
     }
 
     /// The ids under which an event about a project arrived.

@@ -8,11 +8,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use reelhook_faults::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::bounded_log::BoundedLog;
-use crate::faults::Connection;
 use crate::scenario::random;
 use crate::video::{SECONDS, VideoMaker};
 

@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{post, put};
 use axum::{Json, Router};
+use reelhook_faults::Connection;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::bounded_log::{BoundedLog, now_ms};
 use crate::config::Config;
-use crate::faults::Connection;
 use crate::responses::{Problem, control_body};
 use crate::verify::{Secrets, Verification, header_texts};
 

@@ -8,10 +8,10 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use reelhook_faults::Connection;
 use serde_json::{Value, json};
 
 use crate::bounded_log::BoundedLog;
-use crate::faults::Connection;
 use crate::responses::Problem;
 use crate::scenario::random;
 

@@ -6,20 +6,22 @@ use super::context::Context;
 use super::source;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
-use crate::{json, process, setup, ui, upgrade};
+use crate::{json, process, prove, setup, ui, upgrade};
 
 /// Runs the end-to-end tests; REELHOOK_RUN is the path of the stack's run.json.
 pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     // Has the compiler of the example in TypeScript.
     setup::browser(context.workspace)?;
     setup::clients(context.workspace)?;
-    let program = source::end_to_end_binary(context)?;
+    let program = source::end_to_end_binary(context.workspace)?;
     let directory = context.workspace.root.join("tests");
     let started = context.stack()?;
     let run_file = started.instance.run_file();
     let mut command = std::process::Command::new(program);
     // On one thread: the tests share one stack, and some purge its queues.
-    command.args(["--test-threads=1", "--show-output", "--skip", "upgrade::", "--skip", "restored::"]);
+    command.args(["--test-threads=1", "--show-output"]);
+    // These have stacks of their own.
+    command.args(["--skip", "upgrade::", "--skip", "restored::", "--skip", "prove::"]);
     command.current_dir(directory);
     command.env("REELHOOK_RUN", run_file);
     // Runs the commands of documents.
@@ -34,7 +36,7 @@ pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
 
 /// Restores each recording of an older version into a stack of this version, and runs the upgrade test on it.
 pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
-    let program = source::end_to_end_binary(context)?;
+    let program = source::end_to_end_binary(context.workspace)?;
     for recording in upgrade::recordings(context.workspace)? {
         let mut started = upgrade::stack_for(context.workspace, &recording)?;
         let mut command = std::process::Command::new(&program);
@@ -50,7 +52,7 @@ pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
 
 /// Restores a backup of a stack with every kind of job into a new stack, and checks that everything goes on there.
 pub fn restore(context: &mut Context) -> anyhow::Result<()> {
-    let program = source::end_to_end_binary(context)?;
+    let program = source::end_to_end_binary(context.workspace)?;
     let upgrade::Moved { mut started, recording, backup } = upgrade::moved(context.workspace)?;
     let mut command = std::process::Command::new(&program);
     command.args(["--test-threads=1", "--show-output", "restored::"]);
@@ -60,6 +62,11 @@ pub fn restore(context: &mut Context) -> anyhow::Result<()> {
     process::run(&mut command, "the test of the restored stack")
         .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
     started.check()
+}
+
+/// Runs short campaigns of kills and faults on a hostile stack.
+pub fn prove(context: &mut Context) -> anyhow::Result<()> {
+    prove::shortly(context.workspace)
 }
 
 /// Starts each bootstrap under Lambda's Runtime Interface Emulator and sends it its sample events.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::context::Context;
-use crate::workspace::on_path;
+use crate::workspace::{Workspace, on_path};
 use crate::{process, rules, setup};
 
 /// The package whose tests need a deployed stack.
@@ -103,11 +103,7 @@ pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
 }
 
 /// The files with this extension below these directories, without those of installed packages.
-fn files(
-    workspace: &crate::workspace::Workspace,
-    directories: &[&str],
-    extension: &str,
-) -> anyhow::Result<Vec<PathBuf>> {
+fn files(workspace: &Workspace, directories: &[&str], extension: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut left: Vec<PathBuf> = directories.iter().map(|name| workspace.root.join(name)).collect();
     while let Some(directory) = left.pop() {
@@ -128,8 +124,8 @@ fn files(
 }
 
 /// Builds the whole workspace's tests, and returns the end-to-end test program.
-pub fn end_to_end_binary(context: &Context) -> anyhow::Result<PathBuf> {
-    let mut command = context.workspace.cargo();
+pub fn end_to_end_binary(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let mut command = workspace.cargo();
     command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
     let messages = process::output(&mut command, b"", "building the tests")?;
     let executables = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -328,6 +328,10 @@ impl Leases for ConnectionTable {
             let held = match conditional(operation, take).await? {
                 Updated::Done(item) => return Ok(Leased::Yes(Box::new(rows::subscription(operation, &item)?))),
                 Updated::Unmet(None) => return Ok(Leased::Missing),
+                // This call's own write, whose answer was lost: nobody else would send what the subscriber waits for.
+                Updated::Unmet(Some(item)) if text(&item, "holder") == Some(lease.holder.as_str()) => {
+                    return Ok(Leased::Yes(Box::new(rows::subscription(operation, &item)?)));
+                }
                 Updated::Unmet(Some(item)) => item,
             };
             let (holder, until) = (text(&held, "holder").unwrap_or_default(), number(&held, "held_until"));

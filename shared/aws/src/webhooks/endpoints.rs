@@ -262,8 +262,16 @@ impl EndpointHealthStore for EndpointTable {
         let update = update
             .condition_expression("failures >= :failures AND attribute_not_exists(#disabled)")
             .expression_attribute_names("#disabled", "disabled_at")
-            .expression_attribute_values(":failures", n(failures));
-        self.when(update, "disable endpoint").await
+            .expression_attribute_values(":failures", n(failures))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = send_update(&self.client, update).await else { return Ok(true) };
+        match error.as_service_error() {
+            // This call's own write, whose answer was lost: the log and subscribers must still learn of it.
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item().is_some_and(|item| {
+                number(item, "disabled_at") == Some(now.millis()) && text(item, "disabled_reason") == Some(reason)
+            })),
+            _ => Err(store_error("disable endpoint", error)),
+        }
     }
 
     async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {

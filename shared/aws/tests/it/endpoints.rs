@@ -253,6 +253,19 @@ async fn one_of_many_gives_each_warning() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_this_call_disabled_is_so_by_this_call_though_its_answer_was_lost() {
+    for (reason, is_ours) in [("why", true), ("an operator", false)] {
+        let item = json!({ "disabled_at": { "N": NOON.millis().to_string() }, "disabled_reason": { "S": reason } });
+        let (store, calls) = table(move |_, before| match before {
+            0 => error("InternalServerError"),
+            _ => condition_failed(Some(&item)),
+        });
+        assert_eq!(store.auto_disable(&id(), 7, "why", NOON).await.unwrap(), is_ours, "{reason}");
+        assert_eq!(calls.all()[1].at("/ReturnValuesOnConditionCheckFailure"), "ALL_OLD");
+    }
+}
+
+#[tokio::test]
 async fn disabling_records_the_time_and_reason_and_enabling_removes_them() {
     let (store, calls) = table(|_, _| ok());
     store.disable(&id(), "the receiver answered 410", NOON, false).await.unwrap();

@@ -226,13 +226,15 @@ pub fn cancelled(reasons: &[&str]) -> Answer {
 }
 
 /// Codes of errors that a later call may not have.
-pub const LATER: [&str; 7] = [
+pub const LATER: [&str; 9] = [
     "InternalServerError",
     "InternalFailure",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestTimeout",
     "ServiceUnavailable",
+    "Throttling",
     "ThrottlingException",
 ];
 

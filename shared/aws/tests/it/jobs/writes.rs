@@ -1,5 +1,7 @@
 //! Loading and replacing a job: conditions, conflicts, lost responses, and the kinds of errors.
 
+use std::sync::Mutex;
+
 use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::store::Saved;
@@ -50,9 +52,30 @@ async fn a_conflict_returns_the_stored_job() {
 
 #[tokio::test]
 async fn a_put_that_meets_a_transaction_is_a_conflict_to_decide_again() {
-    let (jobs, calls) = table(|_, _| error("TransactionConflictException"));
-    assert_eq!(jobs.save(&claimed()).await.unwrap(), Saved::Conflict(None));
-    assert_eq!(calls.all().len(), 1, "the change is decided again, and not sent again");
+    let theirs = rendering();
+    let item = stored(&theirs).await;
+    let (jobs, calls) = table(move |call, _| match call.operation.as_str() {
+        "GetItem" => (200, json!({ "Item": item })),
+        _ => error("TransactionConflictException"),
+    });
+    assert_eq!(jobs.save(&claimed()).await.unwrap(), Saved::Conflict(Some(Box::new(theirs))));
+    assert_eq!(calls.operations(), ["PutItem", "GetItem"], "the change is decided again, and not sent again");
+    assert_eq!(calls.all()[1].at("/ConsistentRead"), &json!(true));
+}
+
+#[tokio::test]
+async fn a_write_whose_response_was_lost_is_done_even_if_its_repeat_meets_a_transaction() {
+    let written = Mutex::new(Value::Null);
+    let (jobs, calls) = table(move |call, before| match (call.operation.as_str(), before) {
+        ("PutItem", 0) => {
+            *written.lock().unwrap() = call.at("/Item").clone();
+            error("InternalServerError")
+        }
+        ("PutItem", _) => error("TransactionConflictException"),
+        _ => (200, json!({ "Item": written.lock().unwrap().clone() })),
+    });
+    assert_eq!(jobs.save(&claimed()).await.unwrap(), Saved::Done, "it would be decided a second time otherwise");
+    assert_eq!(calls.operations(), ["PutItem", "PutItem", "GetItem"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
 use super::{job, key, lease, stored, subscription, table};
-use crate::replay::{condition_failed, kind, ok};
+use crate::replay::{condition_failed, error, kind, ok};
 
 #[tokio::test]
 async fn a_lease_is_taken_if_it_is_free_or_has_expired() {
@@ -47,6 +47,21 @@ async fn a_lease_that_is_held_is_marked() {
     let until = lease("other").until.millis().to_string();
     let values = json!({ ":yes": { "BOOL": true }, ":holder": { "S": "other" }, ":until": { "N": until } });
     assert_eq!(mark.at("/ExpressionAttributeValues"), &values);
+}
+
+#[tokio::test]
+async fn a_lease_whose_answer_was_lost_is_taken() {
+    let mine = stored("me").await;
+    let (connections, calls) = table(move |_, before| match before {
+        0 => error("InternalServerError"),
+        _ => condition_failed(Some(&mine)),
+    });
+    let leased = connections.lease("a", &job(), &lease("me"), NOON).await.unwrap();
+    assert_eq!(
+        (leased, calls.all().len()),
+        (Leased::Yes(Box::new(subscription())), 2),
+        "it marks nothing as asked for"
+    );
 }
 
 #[tokio::test]

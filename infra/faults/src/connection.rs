@@ -22,16 +22,16 @@ const STALL_AFTER: usize = 15;
 
 /// The connection of a request, as its handler controls it.
 #[derive(Clone, Debug)]
-pub(crate) struct Connection(Arc<AtomicU8>);
+pub struct Connection(Arc<AtomicU8>);
 
 impl Connection {
     /// Closes the connection without a response.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.0.store(CLOSE, Ordering::Relaxed);
     }
 
     /// Stops the response after its status line, and keeps the connection open.
-    pub(crate) fn stall_head(&self) {
+    pub fn stall_head(&self) {
         self.0.store(STALL_HEAD, Ordering::Relaxed);
     }
 }
@@ -43,7 +43,7 @@ impl Connected<IncomingStream<'_, FaultyListener>> for Connection {
 }
 
 /// A TCP listener whose connections can be made to fail.
-pub(crate) struct FaultyListener(pub TcpListener);
+pub struct FaultyListener(pub TcpListener);
 
 impl Listener for FaultyListener {
     type Io = FaultyStream;
@@ -61,7 +61,7 @@ impl Listener for FaultyListener {
 }
 
 /// A connection with the fault that its handler has set.
-pub(crate) struct FaultyStream {
+pub struct FaultyStream {
     stream: TcpStream,
     connection: Connection,
 }
