@@ -40,7 +40,7 @@ const PATHS: [&str; 7] = [
 /// The stages of projects' tasks.
 pub const STAGES: [Stage; 3] = [Stage::Video, Stage::Frame, Stage::Stitch];
 /// The longest text that is stored of a report, in bytes.
-const TEXT: usize = 4096;
+const TEXT: usize = 16 * 1024;
 
 /// Callbacks: credentials that nobody gave, and bodies from senders that are known.
 pub fn of_services(bytes: &[u8]) -> Verdict {
