@@ -22,6 +22,9 @@ use crate::input::Input;
 use crate::target::Verdict;
 use crate::targets::requests::NOON;
 
+/// The times that are written as they are; those before and after are written as these.
+const WRITTEN: (i64, i64) = (-62_167_219_200_000, 253_402_207_200_000);
+
 /// Reads a text as a `T`, and what it is written as once more. Whether it is one.
 fn again<T: PartialEq + Debug>(text: &str, parse: impl Fn(&str) -> Option<T>, write: impl Fn(&T) -> String) -> bool {
     let Some(read) = parse(text) else { return false };
@@ -96,10 +99,11 @@ pub fn of_cursors(bytes: &[u8]) -> Verdict {
 /// Times, traces, URLs and origins.
 pub fn of_texts(bytes: &[u8]) -> Verdict {
     let text = text_of(bytes);
-    let is_time = displayed(&text, Timestamp::parse);
-    let dates = [Timestamp::parse_http_date(&text, NOON), Timestamp::parse_day(&text)];
-    for time in dates.iter().flatten() {
-        assert_eq!(Timestamp::parse(&time.to_string()), Some(*time), "`{text}`");
+    let times = [Timestamp::parse(&text), Timestamp::parse_http_date(&text, NOON), Timestamp::parse_day(&text)];
+    for time in times.iter().flatten() {
+        let written = Timestamp(time.millis().clamp(WRITTEN.0, WRITTEN.1));
+        assert_eq!(Timestamp::parse(&time.to_string()), Some(written), "`{text}`");
+        assert_eq!(time.day().len(), 10, "the day of `{text}`");
     }
     let is_trace = displayed(&text, TraceParent::parse);
     let followed = TraceParent::of(&text, Some(&text));
@@ -116,9 +120,7 @@ pub fn of_texts(bytes: &[u8]) -> Verdict {
     if let Some(address) = address {
         assert!(!(is_public(address) && address.to_canonical().is_loopback()), "{address} is this machine's");
     }
-    Verdict::of(
-        is_time || dates.iter().any(Option::is_some) || is_trace || url.is_some() || is_origin || address.is_some(),
-    )
+    Verdict::of(times.iter().any(Option::is_some) || is_trace || url.is_some() || is_origin || address.is_some())
 }
 
 /// A known text, or the bytes themselves.
