@@ -30,6 +30,7 @@ mod job_inbox;
 mod journeys;
 mod kills;
 mod limits;
+mod linear;
 mod live;
 mod live_socket;
 mod login;

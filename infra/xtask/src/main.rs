@@ -10,6 +10,7 @@ mod checks;
 mod cli;
 mod demo;
 mod deployment;
+mod fuzz;
 mod http;
 mod instance;
 mod interrupt;

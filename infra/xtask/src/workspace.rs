@@ -19,6 +19,8 @@ pub enum Profile {
     Release,
     /// As released, with symbols.
     Profiling,
+    /// Optimised, with the checks of a debug build: runs the fuzzer.
+    Checked,
 }
 
 impl Profile {
@@ -27,6 +29,7 @@ impl Profile {
             Self::Debug => "debug",
             Self::Release => "release",
             Self::Profiling => "profiling",
+            Self::Checked => "checked",
         }
     }
 }

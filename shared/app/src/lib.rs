@@ -13,6 +13,7 @@ pub mod errors;
 pub mod files;
 pub mod idempotency;
 pub mod jobs;
+pub mod json;
 pub mod limits;
 pub mod live;
 pub mod metrics;

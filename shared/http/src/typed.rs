@@ -6,10 +6,10 @@
 pub(crate) mod declared;
 mod deserializer;
 pub mod fields;
-pub(crate) mod json;
 pub(crate) mod numbers;
 pub(crate) mod times;
 
+pub(crate) use reelhook_app::json;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 

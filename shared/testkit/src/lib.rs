@@ -16,6 +16,7 @@ mod films;
 mod fuzz;
 mod http;
 mod jobs;
+pub mod linear;
 mod live;
 mod log_lines;
 mod projects;

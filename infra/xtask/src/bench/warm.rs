@@ -116,7 +116,7 @@ pub fn run(workspace: &Workspace, runs: u64, requests: u64) -> anyhow::Result<()
 }
 
 /// Compiles the library that counts allocations.
-fn build_counter(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+pub fn build_counter(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let library = workspace.local().join("allocations.so");
     let mut command = workspace.command("cc");
     command.args(["-O2", "-Wall", "-shared", "-fPIC", "-o"]).arg(&library).arg(ALLOCATIONS);

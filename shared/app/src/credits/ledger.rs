@@ -73,6 +73,15 @@ pub struct Addition {
     pub at: Timestamp,
 }
 
+/// Where a page of entries begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageStart<'a> {
+    /// At the newest entry that this version of the balance contains.
+    AsOf(u64),
+    /// After the page with this cursor.
+    After(&'a str),
+}
+
 /// One page of the entries of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntryPage {
@@ -91,11 +100,11 @@ pub trait Ledger: Send + Sync {
     /// [`StoreError`].
     async fn balance(&self, account: &Account) -> Result<Balance, StoreError>;
 
-    /// A page of at most `limit` entries after a cursor.
+    /// A page of at most `limit` entries, the newest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn entries(&self, account: &Account, cursor: Option<&str>, limit: usize) -> Result<EntryPage, StoreError>;
+    async fn entries(&self, account: &Account, from: PageStart<'_>, limit: usize) -> Result<EntryPage, StoreError>;
 
     /// Adds credits once, and returns the entry: the stored one if this is a repeat.
     ///

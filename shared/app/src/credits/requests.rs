@@ -5,7 +5,7 @@ use reelhook_domain::credits::account::Account;
 use reelhook_domain::credits::ledger::{Balance, Entry, EntryKind};
 
 use crate::clock::ClockAndRandom;
-use crate::credits::ledger::{Addition, EntryPage, Ledger};
+use crate::credits::ledger::{Addition, EntryPage, Ledger, PageStart};
 use crate::idempotency::{IdempotencyKey, IdempotencyStore, first_answer_or};
 use crate::store::StoreError;
 
@@ -20,7 +20,8 @@ pub struct AccountPage {
     pub page: EntryPage,
 }
 
-/// An account with at most `limit` of its entries after a cursor, the newest first.
+/// An account with at most `limit` of its entries after a cursor, the newest first. The first page has the entries that make
+/// up the balance, whatever is written between the two reads.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -30,7 +31,16 @@ pub async fn read(
     cursor: Option<&str>,
     limit: usize,
 ) -> Result<AccountPage, StoreError> {
-    let (balance, page) = try_join(ledger.balance(&account), ledger.entries(&account, cursor, limit)).await?;
+    let (balance, page) = match cursor {
+        Some(cursor) => {
+            let page = ledger.entries(&account, PageStart::After(cursor), limit);
+            try_join(ledger.balance(&account), page).await?
+        }
+        None => {
+            let balance = ledger.balance(&account).await?;
+            (balance, ledger.entries(&account, PageStart::AsOf(balance.version), limit).await?)
+        }
+    };
     Ok(AccountPage { account, balance, page })
 }
 

@@ -9,6 +9,7 @@ use reelhook_domain::brief;
 use serde_json::Value;
 
 use super::OutboundResponse;
+use crate::json;
 
 /// The maximum number of content codings of one body.
 const CODINGS: usize = 2;
@@ -66,9 +67,9 @@ impl OutboundResponse {
         Ok(body)
     }
 
-    /// The decoded body as JSON; none if it is not JSON.
+    /// The decoded body as JSON; none if it is not JSON, or nested too deeply.
     pub fn json(&self) -> Option<Value> {
-        serde_json::from_slice(&self.decoded(JSON).ok()?).ok()
+        json::parse(&self.decoded(JSON).ok()?).ok()
     }
 
     /// The decoded body as JSON; none also if it broke off or was cut.
@@ -125,6 +126,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, ZlibEncoder};
+    use serde_json::json;
 
     use super::*;
     use crate::outbound::samples::{gzip, response};
@@ -185,6 +187,17 @@ mod tests {
         }
         let long = coded(&"x".repeat(1 << 20), &packed).decoded(1000).expect_err("no coding");
         assert!(long.to_string().len() < 300, "{}", long.to_string().len());
+    }
+
+    #[test]
+    fn json_that_unpacks_to_ever_deeper_json_is_none() {
+        let levels = |text: &str| format!("{}{text}{}", "[".repeat(90), "]".repeat(90));
+        let deep = levels("1");
+        assert!(response(&[], deep.as_bytes()).json().is_some());
+        let hidden = json!({ "$serde_json::private::RawValue": deep }).to_string();
+        for body in [levels(&deep), hidden.clone(), levels(&hidden), format!("{{\"retry_after\":{hidden}}}")] {
+            assert_eq!(response(&[], body.as_bytes()).json(), None, "{body}");
+        }
     }
 
     #[test]

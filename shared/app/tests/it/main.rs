@@ -16,6 +16,7 @@ mod hints;
 mod image_paths;
 mod launch;
 mod limits;
+mod linear;
 mod live;
 mod logs;
 mod metadata;

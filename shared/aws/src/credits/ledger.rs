@@ -1,7 +1,7 @@
 //! The Credits table as the ledger: each step is one transaction on condition of the balance's version.
 
 use async_trait::async_trait;
-use reelhook_app::credits::ledger::{Addition, Charge, EntryPage, Ledger, Settlement};
+use reelhook_app::credits::ledger::{Addition, Charge, EntryPage, Ledger, PageStart, Settlement};
 use reelhook_app::retry::Retry;
 use reelhook_app::store::StoreError;
 use reelhook_domain::credits::account::Account;
@@ -23,14 +23,14 @@ impl Ledger for CreditTable {
         self.stored_balance(account).await
     }
 
-    async fn entries(&self, account: &Account, cursor: Option<&str>, limit: usize) -> Result<EntryPage, StoreError> {
+    async fn entries(&self, account: &Account, from: PageStart<'_>, limit: usize) -> Result<EntryPage, StoreError> {
         let operation = "list entries";
-        let newest = match cursor.map(|cursor| cursor.parse::<u64>().ok()?.checked_sub(1)) {
-            None => u64::MAX,
-            Some(Some(newest)) => newest,
-            // A cursor that is none of ours finds nothing.
-            Some(None) => return Ok(EntryPage { entries: Vec::new(), next: None }),
+        let newest = match from {
+            PageStart::AsOf(version) => Some(version),
+            PageStart::After(cursor) => cursor.parse::<u64>().ok().and_then(|cursor| cursor.checked_sub(1)),
         };
+        // A cursor that is none of ours finds nothing.
+        let Some(newest) = newest else { return Ok(EntryPage { entries: Vec::new(), next: None }) };
         // One more than the page has says whether there is another page.
         let query = self
             .client

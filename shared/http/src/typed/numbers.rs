@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reelhook_domain::steers;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -39,12 +40,14 @@ pub(crate) fn decimal(value: &Value) -> Option<f64> {
     number.filter(|number| number.is_finite())
 }
 
-/// The path, in a member of a JSON object, of a number that receivers would round; none if all numbers are exact.
+/// The path, in a member of a JSON object, of a number that receivers would round; none if all numbers are exact. Callers
+/// choose the names, which are shown on one line.
 pub(crate) fn inexact(object: &str, member: &str) -> Option<String> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
     let mut steps = path_to_inexact(members.get(member)?)?;
     steps.push(member.to_owned());
-    Some(steps.iter().rev().flat_map(|step| step.chars()).take(PATH_LIMIT).collect())
+    let shown = steps.iter().rev().flat_map(|step| step.chars()).take(PATH_LIMIT);
+    Some(shown.map(|character| if steers(character) { '?' } else { character }).collect())
 }
 
 /// The steps of the path to such a number, the last one first. They are collected only after a number is found: names
@@ -124,6 +127,7 @@ mod tests {
         check(r#"{"id": 1234567890123456789.0}"#, Some("data.id"));
         check(r#"{"id": 1.234567890123456789e18}"#, Some("data.id"));
         check(r#"{"id": 1152921504606846976}"#, Some("data.id"));
+        check(r#"{"a\n\u001b[31m\u202e": 1152921504606846976}"#, Some("data.a??[31m?"));
         check(r#"{"id": 9007199254740992, "other": -9007199254740992, "zero": -0}"#, None);
         check(r#"{"id": 9007199254740992.0, "large": 1e300, "small": 1e-300, "third": 0.3333333333333333}"#, None);
         check(r#"{"pi": 3.14159265358979323846264338327950288, "e": 1.5e3}"#, None);

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use reelhook_app::clips::store::{ClipAttempts, Reserved};
-use reelhook_app::credits::ledger::{Addition, EntryPage, Ledger, Reservation, Settlement};
+use reelhook_app::credits::ledger::{Addition, EntryPage, Ledger, PageStart, Reservation, Settlement};
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::store::StoreError;
 use reelhook_domain::credits::account::Account;
@@ -93,7 +93,7 @@ impl State {
     fn enter(&mut self, account: &Account, before: &Balance, after: &Balance, entry: Entry) -> Entry {
         let entry =
             Entry { amount: after.balance.saturating_sub(before.balance), balance_after: after.balance, ..entry };
-        self.entries.entry(account.clone()).or_default().push(entry.clone());
+        self.entries.entry(account.clone()).or_default().push((after.version, entry.clone()));
         entry
     }
 }
@@ -105,16 +105,17 @@ impl Ledger for MemoryClips {
         self.faults.check("balance")?.answer(self.balance_of(account))
     }
 
-    async fn entries(&self, account: &Account, cursor: Option<&str>, limit: usize) -> Result<EntryPage, StoreError> {
+    async fn entries(&self, account: &Account, from: PageStart<'_>, limit: usize) -> Result<EntryPage, StoreError> {
         self.enter("entries").await;
         let done = self.faults.check("entries")?;
-        let mut all = self.entries_of(account);
-        // The cursor counts the entries that are left, from the oldest.
-        if let Some(cursor) = cursor {
-            all.truncate(cursor.parse().unwrap_or(0));
+        let mut all = self.state().entries.get(account).cloned().unwrap_or_default();
+        match from {
+            PageStart::AsOf(version) => all.retain(|(made, _)| *made <= version),
+            // The cursor counts the entries that are left, from the oldest.
+            PageStart::After(cursor) => all.truncate(cursor.parse().unwrap_or(0)),
         }
         let left = all.len().saturating_sub(limit);
-        let entries = all.into_iter().skip(left).rev().collect();
+        let entries = all.into_iter().skip(left).rev().map(|(_, entry)| entry).collect();
         done.answer(EntryPage { entries, next: (left > 0).then(|| left.to_string()) })
     }
 
@@ -122,8 +123,9 @@ impl Ledger for MemoryClips {
         self.enter("add").await;
         let done = self.faults.check("add")?;
         let mut state = self.state();
-        let known = state.entries.get(&addition.account).and_then(|all| all.iter().find(|one| one.id == addition.id));
-        if let Some(known) = known.cloned() {
+        let all = state.entries.get(&addition.account);
+        let known = all.and_then(|all| all.iter().find(|(_, one)| one.id == addition.id));
+        if let Some((_, known)) = known.cloned() {
             return done.answer(known);
         }
         let before = state.balances.get(&addition.account).copied().unwrap_or_default();

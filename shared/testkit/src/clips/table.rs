@@ -34,7 +34,8 @@ pub(super) struct State {
     pub submissions: BTreeMap<String, (ClipJobId, u32)>,
     pub records: BTreeMap<(String, String), IdempotencyRecord>,
     pub balances: BTreeMap<Account, Balance>,
-    pub entries: BTreeMap<Account, Vec<Entry>>,
+    /// The entries, each with the version of the balance that it made.
+    pub entries: BTreeMap<Account, Vec<(u64, Entry)>>,
     pub reservations: BTreeMap<(Account, String), u64>,
 }
 
@@ -124,7 +125,8 @@ impl MemoryClips {
 
     /// The entries of an account, the oldest first.
     pub fn entries_of(&self, account: &Account) -> Vec<Entry> {
-        self.state().entries.get(account).cloned().unwrap_or_default()
+        let state = self.state();
+        state.entries.get(account).into_iter().flatten().map(|(_, entry)| entry.clone()).collect()
     }
 
     /// The balance of an account.

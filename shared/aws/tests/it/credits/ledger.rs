@@ -3,7 +3,7 @@
 use std::thread;
 
 use reelhook_app::clips::store::ClipAttempts as _;
-use reelhook_app::credits::ledger::{Addition, Charge, Ledger, Settlement};
+use reelhook_app::credits::ledger::{Addition, Charge, EntryPage, Ledger, PageStart, Settlement};
 use reelhook_aws::credits::table::CreditTable;
 use reelhook_domain::Timestamp;
 use reelhook_domain::credits::ledger::{Balance, Entry, EntryKind};
@@ -15,6 +15,14 @@ use super::fake::Fake;
 use super::{account, reservation, wait};
 use crate::clips::{attempt_tables, job};
 use crate::replay::{Answer, Call, Calls, cancelled, dynamodb, error, kind, ok};
+
+/// The page of the newest entries.
+const NEWEST: PageStart<'static> = PageStart::AsOf(u64::MAX);
+
+/// The page after another one.
+fn after(page: &EntryPage) -> PageStart<'_> {
+    PageStart::After(page.next.as_deref().expect("there are more entries"))
+}
 
 fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (CreditTable, Calls) {
     let (client, calls) = dynamodb(script);
@@ -53,7 +61,7 @@ pub fn settlement(id: &str, credits: Option<u64>) -> Settlement {
 pub async fn checked(fake: &Fake) -> Balance {
     let ledger = in_memory(fake);
     let balance = ledger.balance(&account()).await.unwrap();
-    let entries = ledger.entries(&account(), None, 1000).await.unwrap().entries;
+    let entries = ledger.entries(&account(), NEWEST, 1000).await.unwrap().entries;
     assert_eq!(entries.iter().map(|entry| entry.amount).sum::<i64>(), balance.balance);
     assert_eq!(entries.first().map_or(0, |newest| newest.balance_after), balance.balance);
     let reserved = fake.rows("Credits", "reservation#");
@@ -122,7 +130,7 @@ async fn a_reservation_ends_once_with_a_charge_or_without() {
     }
     let balance = checked(&fake).await;
     assert_eq!((balance.balance, balance.reserved, balance.spent), (55, 0, 45));
-    let entries = ledger.entries(&account(), None, 10).await.unwrap().entries;
+    let entries = ledger.entries(&account(), NEWEST, 10).await.unwrap().entries;
     let shown: Vec<(&str, i64)> = entries.iter().map(|entry| (entry.id.as_str(), entry.amount)).collect();
     assert_eq!(shown, [("job-1.1", -45), ("add.1", 100)]);
     assert_eq!((entries[0].kind, entries[0].basis), (EntryKind::Usage, Some(Basis::Probed)));
@@ -148,14 +156,19 @@ async fn pages_have_the_newest_entries_first() {
         ledger.add(&addition(&format!("add.{n}"), n)).await.unwrap();
     }
     let amounts = |entries: &[Entry]| entries.iter().map(|entry| entry.amount).collect::<Vec<_>>();
-    let first = ledger.entries(&account(), None, 2).await.unwrap();
+    let first = ledger.entries(&account(), NEWEST, 2).await.unwrap();
     assert_eq!((amounts(&first.entries), first.next.as_deref()), (vec![5, 4], Some("4")));
-    let second = ledger.entries(&account(), first.next.as_deref(), 2).await.unwrap();
+    let second = ledger.entries(&account(), after(&first), 2).await.unwrap();
     assert_eq!(amounts(&second.entries), [3, 2]);
-    let last = ledger.entries(&account(), second.next.as_deref(), 2).await.unwrap();
+    let last = ledger.entries(&account(), after(&second), 2).await.unwrap();
     assert_eq!((amounts(&last.entries), last.next), (vec![1], None));
+    // What was added since a balance was read is not among its entries.
+    for (version, expected) in [(0, vec![]), (1, vec![1]), (4, vec![4, 3]), (6, vec![5, 4])] {
+        let page = ledger.entries(&account(), PageStart::AsOf(version), 2).await.unwrap();
+        assert_eq!(amounts(&page.entries), expected, "{version}");
+    }
     for cursor in ["", "0", "-1", "x", "18446744073709551616"] {
-        assert!(ledger.entries(&account(), Some(cursor), 2).await.unwrap().entries.is_empty(), "{cursor}");
+        assert!(ledger.entries(&account(), PageStart::After(cursor), 2).await.unwrap().entries.is_empty(), "{cursor}");
     }
 }
 

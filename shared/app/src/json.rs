@@ -1,14 +1,15 @@
-//! Parses JSON from callers as a value that can be stored inside other values and read again: it is nested less deeply
-//! than parsers allow, and has no member that serde_json would replace by something else.
+//! Parses JSON from outside, of callers, services and receivers, as a value that can be stored inside other values and read
+//! again: it is nested less deeply than parsers allow, and has no member that serde_json would replace by something else.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The maximum depth of a body. Parsers read 127 levels, and a stored value has others around it.
+/// The maximum depth of a text. Parsers read 127 levels, and a stored value has others around it.
 const DEPTH: usize = 100;
-/// The name by which serde_json passes raw JSON on: a member with this name would be parsed again, without the limits.
+/// The name by which serde_json passes raw JSON on: a member with this name would be parsed again, at a depth that is counted
+/// anew. A short text could be nested so deeply that reading it overflows the stack.
 const RAW: &str = "$serde_json::private::RawValue";
 
 /// Parses a JSON text.
