@@ -18,10 +18,10 @@ use crate::{interrupt, process, setup, ui};
 use statistics::{median, ratio_of_medians};
 
 pub mod dispatcher;
-mod document;
+pub mod document;
 mod flame;
 mod stand_ins;
-mod statistics;
+pub mod statistics;
 pub mod warm;
 
 /// The baseline: infra/hello.

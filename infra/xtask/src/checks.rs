@@ -11,7 +11,7 @@ mod context;
 mod deployed;
 mod first_deployment;
 mod source;
-mod template;
+pub mod template;
 
 /// One check.
 struct Check {
@@ -21,7 +21,7 @@ struct Check {
 }
 
 /// The checks in order: the quick ones first.
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 16] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check {
         name: "scripts",
@@ -32,6 +32,11 @@ const CHECKS: [Check; 13] = [
         name: "rules",
         about: "types, ports, folders and files keep their limits, and imports make no circle",
         run: source::rules,
+    },
+    Check {
+        name: "supply",
+        about: "crates have the licences, versions and sources that deny.toml allows, and no advisory",
+        run: source::supply,
     },
     Check { name: "clippy", about: "clippy reports no warning", run: source::clippy },
     Check { name: "unit", about: "tests without a stack pass", run: source::unit },
@@ -49,6 +54,11 @@ const CHECKS: [Check; 13] = [
     },
     Check { name: "e2e", about: "tests against the deployed stack with enforced roles pass", run: deployed::e2e },
     Check {
+        name: "engines",
+        about: "dynalite and moto answer the requests of the end-to-end tests (e2e) as the emulator does",
+        run: deployed::engines,
+    },
+    Check {
         name: "upgrade",
         about: "this version finishes the work that older versions stored",
         run: deployed::upgrade,
@@ -59,6 +69,8 @@ const CHECKS: [Check; 13] = [
         run: deployed::restore,
     },
     Check { name: "rie", about: "each bootstrap handles its sample events", run: deployed::rie },
+    // Deletes rows before their time, so it comes last.
+    Check { name: "soak", about: "jobs leave neither rows nor open files behind", run: deployed::soak },
 ];
 
 /// The list of checks, for --help.

@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, logs, openapi, rules, setup, simulate, upgrade};
+use crate::{bench, checks, demo, deployment, logs, openapi, proof, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -210,6 +210,8 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    #[command(flatten)]
+    Proof(proof::Proof),
     /// Build the functions for AWS into target/lambda/<name>/bootstrap, where `sam deploy` finds them
     Package {
         /// Processor architecture, as in the template parameter Architecture
@@ -457,6 +459,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench { other: Some(Bench::Render), .. } => bench::render(workspace),
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
         Command::Simulate { quick, seed } => simulate::run(workspace, quick, seed),
+        Command::Proof(command) => proof::run(workspace, &command),
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),

@@ -22,6 +22,7 @@ mod package;
 mod pair;
 mod ports;
 mod process;
+mod proof;
 mod rie;
 mod rules;
 mod screen;
