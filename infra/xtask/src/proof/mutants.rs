@@ -79,14 +79,16 @@ fn one() -> usize {
 pub fn run(workspace: &Workspace, options: &Mutants) -> anyhow::Result<()> {
     let directory = workspace.local().join("mutants");
     if options.report {
-        return conclude(workspace, &outcomes(&directory)?, true);
+        return conclude(workspace, &outcomes(&directory)?, is_whole(&runs(&directory)));
     }
     let packages = packages(&options.only)?;
     let program = setup::mutants(workspace)?;
-    let output = match options.shard {
-        Some(Shard { part, parts }) => directory.join(format!("{part}-of-{parts}")),
-        None => directory.join("all"),
-    };
+    let name = run_name(&options.only, options.shard);
+    for other in runs(&directory).iter().filter(|other| !belong_together(other, &name)) {
+        let path = directory.join(other);
+        fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
+    }
+    let output = directory.join(&name);
     fs::create_dir_all(&output).with_context(|| format!("create {}", output.display()))?;
     // cargo-mutants finds cargo by CARGO, which `cargo run` sets.
     let mut command = workspace.command(program);
@@ -103,8 +105,39 @@ pub fn run(workspace: &Workspace, options: &Mutants) -> anyhow::Result<()> {
     if !status.code().is_some_and(|code| TESTED.contains(&code)) {
         bail!("cargo-mutants failed ({status}): see the lines above");
     }
-    let is_whole = options.only.is_empty() && options.shard.is_none();
-    conclude(workspace, &outcomes(&output)?, is_whole)
+    conclude(workspace, &outcomes(&output)?, is_whole(&[name]))
+}
+
+/// The name of a run's directory: `all`, the crates, or the part and the number of parts.
+fn run_name(only: &[String], shard: Option<Shard>) -> String {
+    let crates = if only.is_empty() { "all".to_owned() } else { only.join("-and-") };
+    match shard {
+        Some(Shard { part, parts }) => format!("{crates}-{part}-of-{parts}"),
+        None => crates,
+    }
+}
+
+/// The directories of runs.
+fn runs(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// Whether `--report` may add up two runs: they are parts of the same mutants.
+fn belong_together(one: &str, another: &str) -> bool {
+    let parted = |name: &str| {
+        let (rest, parts) = name.rsplit_once("-of-")?;
+        Some((rest.rsplit_once('-')?.0.to_owned(), parts.to_owned()))
+    };
+    parted(one).is_some() && parted(one) == parted(another)
+}
+
+/// Whether these runs have tested all mutants of all crates.
+fn is_whole(runs: &[String]) -> bool {
+    let parts = |parts: usize| (1..=parts).all(|part| runs.contains(&format!("all-{part}-of-{parts}")));
+    runs == ["all"] || (!runs.is_empty() && parts(runs.len()))
 }
 
 /// The packages to test.
@@ -285,6 +318,24 @@ mod tests {
     fn an_outcome_that_is_not_known_is_no_success() {
         let mut outcomes = Outcomes::default();
         assert!(outcomes.add(&report(&[("a.rs:1:2: replace f", "Failure")])).is_err());
+    }
+
+    #[test]
+    fn runs_of_all_parts_are_whole() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(run_name(&[], None), "all");
+        assert_eq!(run_name(&names(&["domain"]), Some(Shard { part: 1, parts: 2 })), "domain-1-of-2");
+        for whole in [&["all"][..], &["all-1-of-2", "all-2-of-2"]] {
+            assert!(is_whole(&names(whole)), "{whole:?}");
+        }
+        for part in [&[][..], &["domain"], &["all-1-of-2"], &["domain-1-of-1"]] {
+            assert!(!is_whole(&names(part)), "{part:?}");
+        }
+        assert!(belong_together("all-1-of-8", "all-2-of-8"));
+        for other in ["all", "all-1-of-4", "domain-2-of-8"] {
+            assert!(!belong_together(other, "all-2-of-8"), "{other}");
+        }
+        assert!(!belong_together("all", "all"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod judge;
 mod load;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,8 @@ use crate::{interrupt, ui};
 pub const ABOUT: &str = "\
 A job that is lost, a request that is refused and anything that is not flat fail the command. Flat means: the line
 through the values after the first fifth rises by no more than three of its standard errors, or by less than 5 % of the
-median. The memory of the emulator and of the mock services is shown only: they keep what they have done. Rows with a
-time to live are deleted once two looks have found them unchanged, as DynamoDB does after days.
+median. Memory and files of the emulator and of the mock services are shown only: they keep what they have done. Rows
+with a time to live are deleted once two looks have found them unchanged, as DynamoDB does after days.
 A run of 100,000 jobs or more is written to docs/proof.md and docs/soak.svg.";
 
 /// The least number of jobs of a run that documents show.
@@ -82,7 +83,7 @@ pub fn run(workspace: &Workspace, options: &Soak) -> anyhow::Result<()> {
     let began = Instant::now();
     let series = measure(&mut started, options.jobs, options.at_once)?;
     let took = began.elapsed();
-    let verdicts = series.verdicts(|kind, of| is_judged(kind, of));
+    let verdicts = series.verdicts(|_, of| is_ours(of));
     let table = table(options.jobs, took, &verdicts);
     print!("{table}");
     if options.jobs >= DOCUMENTED {
@@ -97,14 +98,14 @@ pub fn run(workspace: &Workspace, options: &Soak) -> anyhow::Result<()> {
 /// Makes a few jobs on a running stack. So few show whether each job leaves rows or files behind, and nothing of memory.
 pub fn check(started: &mut Started) -> anyhow::Result<()> {
     let series = measure(started, 120, 6)?;
-    let verdicts = series.verdicts(|kind, _| matches!(kind, Kind::Lasting | Kind::Files));
+    let verdicts = series.verdicts(|kind, of| matches!(kind, Kind::Lasting | Kind::Files) && is_ours(of));
     verdicts.iter().filter(|verdict| verdict.flat.is_some()).for_each(|verdict| println!("{verdict}"));
     must_be_flat(&verdicts)
 }
 
-/// The emulator and the mock services keep what they have done, and so grow with each job.
-fn is_judged(kind: Kind, of: &str) -> bool {
-    kind != Kind::Memory || ![EMULATOR, MOCK_SERVICES].contains(&of)
+/// Whether growth would be ours: the emulator and the mock services keep what they have done, and so grow with each job.
+fn is_ours(of: &str) -> bool {
+    ![EMULATOR, MOCK_SERVICES].contains(&of)
 }
 
 fn must_be_flat(verdicts: &[Verdict]) -> anyhow::Result<()> {
@@ -121,6 +122,7 @@ fn must_be_flat(verdicts: &[Verdict]) -> anyhow::Result<()> {
 /// Makes jobs, looks at the stack while they are made, and waits until its queues are empty.
 fn measure(started: &mut Started, jobs: u64, at_once: u32) -> anyhow::Result<Series> {
     let load = Load::new(&started.run, jobs);
+    let before = depths(started)?;
     let mut series = Series::default();
     std::thread::scope(|scope| {
         for _ in 0..at_once {
@@ -131,7 +133,7 @@ fn measure(started: &mut Started, jobs: u64, at_once: u32) -> anyhow::Result<Ser
         load.stop();
         outcome
     })?;
-    drain(started)?;
+    drain(started, &before)?;
     Ok(series)
 }
 
@@ -183,17 +185,24 @@ fn add_times(series: &mut Series, ended: u64, times: &[Times]) {
     }
 }
 
-/// Waits until nothing is left in a queue: no webhook, no hint, no dead letter.
-fn drain(started: &mut Started) -> anyhow::Result<()> {
+/// Waits until no queue has more than it had: no webhook, no hint, no dead letter.
+fn drain(started: &mut Started, before: &BTreeMap<String, u64>) -> anyhow::Result<()> {
     let mut left = Vec::new();
     let empty = interrupt::wait_for(DRAIN_TIMEOUT, Duration::from_secs(1), || {
         started.check()?;
-        let depths = started.stack.call("reading the depths of queues", &["queues"], "")?;
-        let depths = depths.as_object().context("the depths are by queue")?;
-        left = depths.iter().filter(|(_, counts)| messages(counts) > 0).map(|(name, _)| name.clone()).collect();
+        let more =
+            depths(started)?.into_iter().filter(|(queue, depth)| before.get(queue).is_none_or(|had| depth > had));
+        left = more.map(|(queue, _)| queue).collect();
         Ok(left.is_empty().then_some(()))
     })?;
     empty.with_context(|| format!("messages are left in {} after {DRAIN_TIMEOUT:?}", left.join(", ")))
+}
+
+/// The messages in each queue.
+fn depths(started: &Started) -> anyhow::Result<BTreeMap<String, u64>> {
+    let depths = started.stack.call("reading the depths of queues", &["queues"], "")?;
+    let queues = depths.as_object().context("the depths are by queue")?.iter();
+    Ok(queues.map(|(queue, counts)| (queue.clone(), messages(counts))).collect())
 }
 
 /// The messages of a queue: waiting, delayed and in flight.
@@ -222,7 +231,7 @@ mod tests {
             series.add(Kind::Lasting, "Jobs", jobs.into(), f64::from(jobs * 10));
             series.add(Kind::Memory, EMULATOR, jobs.into(), f64::from(jobs * 100));
         }
-        let verdicts = series.verdicts(is_judged);
+        let verdicts = series.verdicts(|_, of| is_ours(of));
         let error = must_be_flat(&verdicts).unwrap_err().to_string();
         assert_eq!(error, "not flat: rows without a time to live of Jobs");
         let shown = table(20, Duration::from_secs(600), &verdicts);

@@ -49,7 +49,8 @@ impl Kind {
     fn floor(self) -> f64 {
         match self {
             Self::Memory => 2.0,
-            Self::Files | Self::Lasting => 4.0,
+            Self::Files => 8.0,
+            Self::Lasting => 4.0,
             Self::Rows => 100.0,
             Self::Time => 20.0,
             Self::Rate => 0.2,
