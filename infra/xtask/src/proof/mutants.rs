@@ -325,12 +325,10 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(run_name(&[], None), "all");
         assert_eq!(run_name(&names(&["domain"]), Some(Shard { part: 1, parts: 2 })), "domain-1-of-2");
-        for whole in [&["all"][..], &["all-1-of-2", "all-2-of-2"]] {
-            assert!(is_whole(&names(whole)), "{whole:?}");
-        }
-        for part in [&[][..], &["domain"], &["all-1-of-2"], &["domain-1-of-1"]] {
-            assert!(!is_whole(&names(part)), "{part:?}");
-        }
+        let whole: [&[&str]; 2] = [&["all"], &["all-1-of-2", "all-2-of-2"]];
+        let partial: [&[&str]; 4] = [&[], &["domain"], &["all-1-of-2"], &["domain-1-of-1"]];
+        assert!(whole.iter().all(|runs| is_whole(&names(runs))));
+        assert!(!partial.iter().any(|runs| is_whole(&names(runs))));
         assert!(belong_together("all-1-of-8", "all-2-of-8"));
         for other in ["all", "all-1-of-4", "domain-2-of-8"] {
             assert!(!belong_together(other, "all-2-of-8"), "{other}");
