@@ -50,9 +50,10 @@ struct Shard {
 
 impl Shard {
     fn parse(text: &str) -> Result<Self, String> {
-        let numbers = text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+        let read = |number: &str| number.parse::<u32>().ok();
+        let numbers = text.split_once('/').and_then(|(part, parts)| read(part).zip(read(parts)));
         match numbers {
-            Some((part, parts)) if 1 <= part && part <= parts => Ok(Self { part, parts }),
+            Some((part, parts)) if (1..=parts).contains(&part) => Ok(Self { part, parts }),
             _ => Err("a part is such as 1/8: its number, and that of all parts".to_owned()),
         }
     }
@@ -95,7 +96,7 @@ pub fn run(workspace: &Workspace, options: &Mutants) -> anyhow::Result<()> {
     command.args(["mutants", "--profile", "mutants", "--no-shuffle", "--colors", "never"]);
     command.arg("--output").arg(&output);
     for package in &packages {
-        command.args(["--package", package]);
+        command.arg("--package").arg(package);
     }
     if let Some(Shard { part, parts }) = options.shard {
         // It counts parts from 0.
