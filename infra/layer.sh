@@ -28,13 +28,15 @@ python=${PYTHON:-python3}
 command -v npm >/dev/null || { echo "infra/layer.sh: npm is missing: install it" >&2; exit 1; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # The same ffmpeg as in a local stack.
-pin=$(grep -h '^imageio-ffmpeg==' "$here"/local/requirements.txt "$here"/verify/requirements.txt | head -n 1)
+locked=$(awk '/^imageio-ffmpeg==/ { found = 1 } found { print } found && !/\\$/ { exit }' "$here/local/requirements.txt")
+pin=${locked%% *}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "Downloading ffmpeg for $architecture ($pin) ..." >&2
-"$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform "$platform" \
-  --dest "$work" "$pin"
+printf '%s\n' "$locked" > "$work/requirements.txt"
+"$python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
+  --platform "$platform" --dest "$work" --requirement "$work/requirements.txt"
 mkdir -p "$work/layer/bin"
 "$python" -m zipfile -e "$work"/imageio_ffmpeg-*.whl "$work/wheel"
 cp "$work"/wheel/imageio_ffmpeg/binaries/ffmpeg-* "$work/layer/bin/ffmpeg"

@@ -93,7 +93,7 @@ def missing_tests(root, text):
 def commands(source):
     """The commands and the flags in a source of xtask: names as on the command line."""
     names = set()
-    for enum in re.findall(r"^enum (?:Command|Bench|Catalog|Owner) \{\n(.*?)^\}", source, re.MULTILINE | re.DOTALL):
+    for enum in re.findall(r"^(?:pub )?enum (?:Command|Bench|Catalog|Owner|Proof) \{\n(.*?)^\}", source, re.MULTILINE | re.DOTALL):
         names |= {kebab(name) for name in re.findall(r"^    ([A-Z]\w*)", enum, re.MULTILINE)}
     flags = set()
     for attribute, field in re.findall(r"#\[arg\(((?:[^()]|\([^()]*\))*)\)\]\s*(?:pub )?(\w+):", source):

@@ -31,6 +31,7 @@ from commands import (
     secrets,
     show,
     smoke,
+    soak,
     story,
 )
 from commands.cloud import Problem, Stack, is_local, say, visible
@@ -116,6 +117,7 @@ def parser():
     options.add_argument("owner", help="id of the owner, the `sub` of their tokens")
     options.add_argument("--confirm", help="the owner's id again, which deletes")
     options.add_argument("--quiet-seconds", type=int, default=60, help="how long nothing of the owner may have changed")
+    command("soak", run_soak, "count the rows of each table, and delete those whose time a soak test lets pass (local only)")
     command("smoke", run_smoke, "run the smoke test; the API key is in REELHOOK_API_KEY")
     return root
 
@@ -192,6 +194,10 @@ def run_layer(stack, arguments):
 
 def run_retained(stack, arguments):
     return retained.retained(stack, samconfig.pairs(arguments.resource), arguments.directory)
+
+
+def run_soak(stack, arguments):
+    return soak.sample(stack, json.load(sys.stdin))
 
 
 def run_smoke(stack, arguments):

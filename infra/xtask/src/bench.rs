@@ -21,7 +21,7 @@ pub mod dispatcher;
 pub mod document;
 mod flame;
 mod stand_ins;
-mod statistics;
+pub mod statistics;
 pub mod warm;
 
 /// The baseline: infra/hello.

@@ -13,7 +13,7 @@ mod context;
 mod deployed;
 mod first_deployment;
 mod source;
-mod template;
+pub mod template;
 
 /// One check.
 struct Check {
@@ -23,7 +23,7 @@ struct Check {
 }
 
 /// The checks in order: the quick ones first.
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 17] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check {
         name: "scripts",
@@ -34,6 +34,11 @@ const CHECKS: [Check; 14] = [
         name: "rules",
         about: "types, ports, folders and files keep their limits, and imports make no circle",
         run: source::rules,
+    },
+    Check {
+        name: "supply",
+        about: "crates have the licences, versions and sources that deny.toml allows, and no advisory",
+        run: source::supply,
     },
     Check { name: "clippy", about: "clippy reports no warning", run: source::clippy },
     Check { name: "unit", about: "tests without a stack pass", run: source::unit },
@@ -51,6 +56,11 @@ const CHECKS: [Check; 14] = [
     },
     Check { name: "e2e", about: "tests against the deployed stack with enforced roles pass", run: deployed::e2e },
     Check {
+        name: "engines",
+        about: "dynalite and moto answer the requests of the end-to-end tests (e2e) as the emulator does",
+        run: deployed::engines,
+    },
+    Check {
         name: "upgrade",
         about: "this version finishes the work that older versions stored",
         run: deployed::upgrade,
@@ -66,6 +76,8 @@ const CHECKS: [Check; 14] = [
         run: deployed::prove,
     },
     Check { name: "rie", about: "each bootstrap handles its sample events", run: deployed::rie },
+    // Deletes rows before their time, so it comes last.
+    Check { name: "soak", about: "jobs leave neither rows nor open files behind", run: deployed::soak },
 ];
 
 /// The list of checks, for --help.

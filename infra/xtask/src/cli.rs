@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, fuzz, logs, openapi, prove, rules, setup, simulate, upgrade};
+use crate::{bench, checks, demo, deployment, fuzz, logs, openapi, proof, prove, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -217,6 +217,8 @@ enum Command {
     /// Run each parser that reads what others write on inputs that are made for it, and print how many
     #[command(after_help = fuzz::ABOUT)]
     Fuzz(fuzz::Options),
+    #[command(flatten)]
+    Proof(proof::Proof),
     /// Build the functions for AWS into target/lambda/<name>/bootstrap, where `sam deploy` finds them
     Package {
         /// Processor architecture, as in the template parameter Architecture
@@ -471,6 +473,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
         Command::Simulate { quick, seed } => simulate::run(workspace, quick, seed),
         Command::Fuzz(options) => fuzz::run(workspace, &options),
+        Command::Proof(command) => proof::run(workspace, &command),
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),

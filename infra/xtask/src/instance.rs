@@ -15,7 +15,20 @@ use crate::process::{self, ProcessId};
 use crate::workspace::Workspace;
 
 /// Names that an instance can't have: other directories of `.local`.
-const RESERVED: [&str; 4] = ["artifacts", "venv", "venv-lint", "verify"];
+const RESERVED: [&str; 12] = [
+    "artifacts",
+    "cargo-mutants",
+    "dynalite",
+    "engines",
+    "mutants",
+    "reproduce",
+    "venv",
+    "venv-clients",
+    "venv-engines",
+    "venv-lint",
+    "venv-supply",
+    "verify",
+];
 /// Entries of an instance's directory that `--keep-state` keeps.
 const STATE: [&str; 3] = ["state", "s3", "emulator-port"];
 /// How long a process may take to stop: the emulator writes its state on SIGTERM.

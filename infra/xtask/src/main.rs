@@ -23,6 +23,7 @@ mod package;
 mod pair;
 mod ports;
 mod process;
+mod proof;
 mod profile;
 mod prove;
 mod rie;

@@ -1,7 +1,9 @@
 //! `cargo xtask package`: builds each function's bootstrap for AWS, at the path that template.yaml expects.
 
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
@@ -22,6 +24,14 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// That of this machine.
+    pub fn own() -> Self {
+        match env::consts::ARCH {
+            "x86_64" => Self::X86_64,
+            _ => Self::Arm64,
+        }
+    }
+
     /// AWS's name of the architecture.
     pub fn name(self) -> &'static str {
         match self {
@@ -31,23 +41,69 @@ impl Architecture {
     }
 }
 
-/// Writes target/lambda/<name>/bootstrap for each function of template.yaml, and THIRD-PARTY.txt beside it.
+/// Writes target/lambda/<name>/bootstrap for each function of template.yaml with THIRD-PARTY.txt beside it, its bill of
+/// materials and its zip.
 pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Result<()> {
     let functions = workspace.functions()?;
     let directory = workspace.root.join("target/lambda");
-    if on_path("cargo-lambda").is_some() {
-        with_cargo_lambda(workspace, &functions, architecture, &directory)?;
-    } else {
-        on_this_machine(workspace, &functions, architecture, &directory)?;
-    }
-    write_notices(workspace, &functions, architecture, &directory)?;
+    build(workspace, &functions, architecture, &directory)?;
     for function in functions {
         let bootstrap = directory.join(&function).join("bootstrap");
         let size = fs::metadata(&bootstrap).with_context(|| format!("find {}", bootstrap.display()))?.len();
         println!("{:>10}  target/lambda/{function}/bootstrap", ui::bytes(size));
     }
+    println!("target/lambda/SHA256SUMS has the hashes; target/lambda/NAME.cdx.json says what each bootstrap contains.");
     println!("Before the first deployment, run `cargo xtask preflight`. Deploy with `sam deploy`.");
     Ok(())
+}
+
+/// Writes `<directory>/<function>/bootstrap` with its notices, `<function>.cdx.json`, `<function>.zip` and SHA256SUMS for
+/// these functions. The same sources, compiler and architecture give the same bytes in any directory.
+pub fn build(
+    workspace: &Workspace,
+    functions: &[String],
+    architecture: Architecture,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    if on_path("cargo-lambda").is_some() {
+        with_cargo_lambda(workspace, functions, architecture, directory)?;
+    } else {
+        on_this_machine(workspace, functions, architecture, directory)?;
+    }
+    let target = match architecture {
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
+    };
+    describe(workspace, "crate_notice.py", Some(target), directory, functions)?;
+    describe(workspace, "sbom.py", Some(target), directory, functions)?;
+    describe(workspace, "zips.py", None, directory, functions)
+}
+
+/// A cargo command that leaves no path of this machine in what it builds, and builds apart from other commands, whose
+/// artifacts have such paths.
+fn reproducible(workspace: &Workspace) -> anyhow::Result<Command> {
+    let target = target(workspace);
+    let mut command = workspace.cargo();
+    command.env("RUSTC_WRAPPER", workspace.root.join("infra/rustc.sh"));
+    command.env("REELHOOK_ROOT", &workspace.root).env("REELHOOK_TARGET", &target).env("REELHOOK_CARGO", cargo_home()?);
+    command.env("CARGO_TARGET_DIR", target);
+    if env::var_os("SOURCE_DATE_EPOCH").is_none() {
+        // The earliest time of a zip: some build scripts read it.
+        command.env("SOURCE_DATE_EPOCH", "315532800");
+    }
+    Ok(command)
+}
+
+fn target(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("target/package")
+}
+
+/// The directory of cargo, with the sources of crates.
+fn cargo_home() -> anyhow::Result<PathBuf> {
+    let named = env::var_os("CARGO_HOME").map(PathBuf::from);
+    named
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
+        .context("neither CARGO_HOME nor HOME is set, so the sources of crates are not found")
 }
 
 fn with_cargo_lambda(
@@ -56,7 +112,7 @@ fn with_cargo_lambda(
     architecture: Architecture,
     directory: &Path,
 ) -> anyhow::Result<()> {
-    let mut command = workspace.cargo();
+    let mut command = reproducible(workspace)?;
     command.args(["lambda", "build", "--release", "--workspace", "--lambda-dir"]).arg(directory);
     command.arg(match architecture {
         Architecture::Arm64 => "--arm64",
@@ -74,10 +130,7 @@ fn on_this_machine(
     architecture: Architecture,
     directory: &Path,
 ) -> anyhow::Result<()> {
-    let own = match std::env::consts::ARCH {
-        "x86_64" => Architecture::X86_64,
-        _ => Architecture::Arm64,
-    };
+    let own = Architecture::own();
     if architecture != own {
         bail!(
             "building for {} on this machine requires cargo-lambda: install it with `pip install cargo-lambda` or \
@@ -86,9 +139,14 @@ fn on_this_machine(
             own.name()
         );
     }
-    workspace.build(functions, Profile::Release)?;
+    let mut command = reproducible(workspace)?;
+    command.args(["build", "--release", "--workspace"]);
     for function in functions {
-        let binary = workspace.binaries(Profile::Release).join(function);
+        command.args(["--bin", function]);
+    }
+    process::run(&mut command, "cargo build")?;
+    for function in functions {
+        let binary = target(workspace).join("release").join(function);
         let content = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
         if let Some((major, minor)) = newest_glibc(&content).filter(|needed| *needed > AMAZON_LINUX_GLIBC) {
             let (has_major, has_minor) = AMAZON_LINUX_GLIBC;
@@ -104,21 +162,19 @@ fn on_this_machine(
     Ok(())
 }
 
-/// Writes the licences of the crates in each bootstrap beside it, so that the function's zip contains them.
-fn write_notices(
+/// Runs a program of infra/local that writes what belongs to bootstraps: the licences of their crates, bills of materials,
+/// zips.
+fn describe(
     workspace: &Workspace,
-    functions: &[String],
-    architecture: Architecture,
+    program: &str,
+    target: Option<&str>,
     directory: &Path,
+    functions: &[String],
 ) -> anyhow::Result<()> {
     let python = on_path("python3").context("python3 is missing: install Python 3.10 or later")?;
     let mut command = workspace.command(python);
-    command.args(["-B", "infra/local/crate_notice.py"]);
-    command.arg(match architecture {
-        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
-        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
-    });
-    process::run(command.arg(directory).args(functions), "infra/local/crate_notice.py")
+    command.arg("-B").arg(format!("infra/local/{program}")).args(target).arg(directory).args(functions);
+    process::run(&mut command, program)
 }
 
 /// Copies built binaries to the paths that a template expects, `<directory>/<function>/bootstrap`, without symbols.

@@ -59,9 +59,33 @@ impl ProcessId {
 
     /// Peak resident memory in bytes.
     pub fn peak_memory(self) -> Option<u64> {
+        self.memory_of("VmHWM:")
+    }
+
+    /// Resident memory in bytes.
+    pub fn memory(self) -> Option<u64> {
+        self.memory_of("VmRSS:")
+    }
+
+    fn memory_of(self, field: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
         line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+    }
+
+    /// Number of open files, sockets included.
+    pub fn open_files(self) -> Option<usize> {
+        Some(fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?.count())
+    }
+
+    /// An environment variable that it was started with.
+    pub fn variable(self, name: &str) -> Option<String> {
+        let environment = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
+        let variables = environment.split(|byte| *byte == 0).filter_map(|variable| std::str::from_utf8(variable).ok());
+        variables
+            .filter_map(|variable| variable.split_once('='))
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.to_owned())
     }
 
     /// User and system time of all threads so far, in seconds.
@@ -284,6 +308,17 @@ mod tests {
         assert_eq!(marked(&directory), [group.id().unwrap()]);
         stop(&[], &directory, Duration::ZERO);
         assert!(marked(&directory).is_empty());
+    }
+
+    #[test]
+    fn memory_files_and_variables_of_a_process_are_read() {
+        let group = Group::spawn(Command::new("sleep").arg("60").env("SOAK_OF", "worker")).unwrap();
+        let id = group.id().unwrap();
+        wait_while(Duration::from_secs(5), || id.variable("SOAK_OF").is_none());
+        assert_eq!(id.variable("SOAK_OF").as_deref(), Some("worker"));
+        assert_eq!(id.variable("SOAK"), None);
+        assert!(id.memory().unwrap() > 0 && id.memory() <= id.peak_memory());
+        assert!(id.open_files().unwrap() >= 3);
     }
 
     #[test]

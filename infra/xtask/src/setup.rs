@@ -40,6 +40,17 @@ pub struct LintTools {
     pub emulator: PathBuf,
 }
 
+/// Engines that answer requests to DynamoDB besides the emulator.
+#[derive(Clone, Debug)]
+pub struct EngineTools {
+    /// The emulator's program, without mends.
+    pub ministack: PathBuf,
+    /// The program of moto.
+    pub moto: PathBuf,
+    /// The program of dynalite.
+    pub dynalite: PathBuf,
+}
+
 /// Locks installing and deploying, so that one command does it at a time; closing the file releases the lock.
 pub fn lock(workspace: &Workspace) -> anyhow::Result<File> {
     fs::create_dir_all(workspace.local()).context("create .local")?;
@@ -51,8 +62,8 @@ pub fn lock(workspace: &Workspace) -> anyhow::Result<File> {
 /// Installs Python with the emulator and the AWS client library.
 pub fn python(workspace: &Workspace) -> anyhow::Result<Tools> {
     let _lock = lock(workspace)?;
-    let requirements = ["infra/local/requirements.txt", "infra/verify/requirements.txt"];
-    let python = environment(workspace, "venv", &requirements, "Python packages (once, about half a minute)")?;
+    let requirements = "infra/local/requirements.txt";
+    let python = environment(workspace, "venv", requirements, "Python packages (once, about half a minute)")?;
     Ok(Tools { python })
 }
 
@@ -80,26 +91,69 @@ pub fn clients(workspace: &Workspace) -> anyhow::Result<()> {
     let _lock = lock(workspace)?;
     let (_, npm) = node()?;
     node_packages(workspace, &npm, &workspace.root.join("infra/clients"))?;
-    let requirements = ["infra/clients/requirements.txt"];
-    environment(workspace, "venv-clients", &requirements, "generators of clients (once, about ten seconds)")?;
+    let requirements = "infra/clients/requirements.txt";
+    environment(workspace, "venv-clients", requirements, "generators of clients (once, about ten seconds)")?;
     Ok(())
 }
 
 /// Installs the tools that the checks of the template need.
 pub fn lint(workspace: &Workspace) -> anyhow::Result<LintTools> {
     let _lock = lock(workspace)?;
-    let requirements = ["infra/local/requirements-lint.txt"];
-    let python = environment(workspace, "venv-lint", &requirements, "template checkers (once, about half a minute)")?;
+    let requirements = "infra/local/requirements-lint.txt";
+    let python = environment(workspace, "venv-lint", requirements, "template checkers (once, about half a minute)")?;
     let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
     let emulator = inside_packages(&python, &format!("samcli/local/rapid/aws-lambda-rie-{architecture}"))?;
     Ok(LintTools { python, emulator })
 }
 
-/// Creates a virtual environment with these requirements, and returns its interpreter.
-fn environment(workspace: &Workspace, name: &str, requirements: &[&str], what: &str) -> anyhow::Result<PathBuf> {
+/// Installs the engines that answer DynamoDB's requests; packages of Node.js are copies, as in [`verifiers`].
+pub fn engines(workspace: &Workspace) -> anyhow::Result<EngineTools> {
+    let Tools { python } = python(workspace)?;
+    let _lock = lock(workspace)?;
+    let requirements = "infra/engines/requirements.txt";
+    let moto = environment(workspace, "venv-engines", requirements, "moto (once, about twenty seconds)")?;
+    let (_, npm) = node()?;
+    let directory = workspace.local().join("dynalite");
+    copies(workspace, "infra/engines", &["package.json", "package-lock.json"], &directory)?;
+    node_packages(workspace, &npm, &directory)?;
+    Ok(EngineTools {
+        ministack: python.with_file_name("ministack"),
+        moto: moto.with_file_name("moto_server"),
+        dynalite: directory.join("node_modules/.bin/dynalite"),
+    })
+}
+
+/// Installs cargo-deny, and returns its program.
+pub fn deny(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let _lock = lock(workspace)?;
+    let requirements = "infra/local/requirements-supply.txt";
+    Ok(environment(workspace, "venv-supply", requirements, "cargo-deny (once)")?.with_file_name("cargo-deny"))
+}
+
+/// Builds cargo-mutants, and returns its program.
+pub fn mutants(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    const VERSION: &str = "26.2.0";
+    let _lock = lock(workspace)?;
+    let directory = workspace.local().join("cargo-mutants").join(VERSION);
+    let program = directory.join("bin/cargo-mutants");
+    if !program.exists() {
+        ui::step("Building cargo-mutants (once, some minutes)", || {
+            let mut install = workspace.cargo();
+            install.args(["install", "--quiet", "--locked", "--version", VERSION, "--root"]).arg(&directory);
+            // Elsewhere than the functions, whose artifacts have other features.
+            install.env("CARGO_TARGET_DIR", workspace.local().join("cargo-mutants/target"));
+            process::run(install.arg("cargo-mutants"), "cargo install cargo-mutants")
+        })?;
+    }
+    Ok(program)
+}
+
+/// Creates a virtual environment with exactly these packages, each with its hash, and returns its interpreter.
+fn environment(workspace: &Workspace, name: &str, requirements: &str, what: &str) -> anyhow::Result<PathBuf> {
     let directory = workspace.local().join(name);
     let python = directory.join("bin/python");
-    let wanted = read_all(workspace, requirements)?;
+    let wanted =
+        fs::read_to_string(workspace.root.join(requirements)).with_context(|| format!("read {requirements}"))?;
     // The stamp is written last, so an interrupted installation starts again.
     let stamp = directory.join("installed.txt");
     let installed = fs::read_to_string(&stamp).ok();
@@ -122,7 +176,8 @@ fn environment(workspace: &Workspace, name: &str, requirements: &[&str], what: &
         }
         let mut install = workspace.command(&python);
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-        install.args(["-r", requirements[0]]);
+        // The list is complete, so nothing is resolved; a wheel runs no code of its own when it is installed.
+        install.args(["--no-deps", "--require-hashes", "--only-binary=:all:", "-r", requirements]);
         process::run(&mut install, "pip install")?;
         fs::write(&stamp, &wanted).context("write installed.txt")
     })?;
@@ -145,14 +200,21 @@ fn node() -> anyhow::Result<(PathBuf, PathBuf)> {
 /// Installs the verifying programs as copies, so that packages stay out of the source tree; returns Node.js and them.
 fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
     let (node, npm) = node()?;
-    let source = workspace.root.join("infra/verify");
     let directory = workspace.local().join("verify");
-    fs::create_dir_all(&directory).context("create .local/verify")?;
-    for name in ["package.json", "package-lock.json", "verify.mjs", "verify.py", "creatomate.mjs"] {
-        fs::copy(source.join(name), directory.join(name)).with_context(|| format!("copy infra/verify/{name}"))?;
-    }
+    let names = ["package.json", "package-lock.json", "verify.mjs", "verify.py", "creatomate.mjs"];
+    copies(workspace, "infra/verify", &names, &directory)?;
     node_packages(workspace, &npm, &directory)?;
     Ok((node, directory))
+}
+
+/// Copies files of the checkout into a directory.
+fn copies(workspace: &Workspace, from: &str, names: &[&str], directory: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    for name in names {
+        let source = workspace.root.join(from).join(name);
+        fs::copy(source, directory.join(name)).with_context(|| format!("copy {from}/{name}"))?;
+    }
+    Ok(())
 }
 
 /// Installs the packages that the package.json and package-lock.json of this directory name, unless they are there.
@@ -214,14 +276,6 @@ fn inside_packages(python: &Path, name: &str) -> anyhow::Result<PathBuf> {
     found
         .find(|path| path.exists())
         .with_context(|| format!("{name} is missing in {0}: delete {0} and try again", environment.display()))
-}
-
-fn read_all(workspace: &Workspace, names: &[&str]) -> anyhow::Result<String> {
-    let mut all = String::new();
-    for name in names {
-        all += &fs::read_to_string(workspace.root.join(name)).with_context(|| format!("read {name}"))?;
-    }
-    Ok(all)
 }
 
 fn quiet(command: &mut Command) -> anyhow::Result<bool> {

@@ -62,12 +62,16 @@ fn shorten(value: &mut Value) {
     match value {
         Value::String(text) if text.len() > LONGEST => *value = text.len().into(),
         Value::Array(values) => values.iter_mut().for_each(shorten),
-        // A statement has attribute names only; its values are in a member of their own.
         Value::Object(members) => {
-            members.iter_mut().filter(|(name, _)| *name != "Statement").for_each(|(_, value)| shorten(value));
+            members.iter_mut().filter(|(name, _)| !names_only(name)).for_each(|(_, value)| shorten(value));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Whether a member has names of attributes only: values of statements and expressions are in members of their own.
+fn names_only(member: &str) -> bool {
+    member == "Statement" || member.ends_with("Expression")
 }
 
 #[cfg(test)]
@@ -79,6 +83,13 @@ mod tests {
         let body = format!(r#"{{"TableName":"Jobs","Item":{{"id":{{"S":"j"}},"body":{{"S":"{}"}}}}}}"#, "é".repeat(51));
         let expected = json!({ "TableName": "Jobs", "Item": { "id": { "S": "j" }, "body": { "S": 102 } } });
         assert_eq!(outline(body.as_bytes()), Some(expected));
+    }
+
+    #[test]
+    fn statements_and_expressions_are_logged_whole() {
+        let expression = format!("SET {}", ["#a = :a"; 20].join(", "));
+        let request = json!({ "UpdateExpression": expression, "Statements": [{ "Statement": expression }] });
+        assert_eq!(outline(request.to_string().as_bytes()), Some(request));
     }
 
     #[test]

@@ -107,5 +107,9 @@ mod tests {
         let url = Url::parse("HTTPS://A.example").unwrap();
         assert_eq!(WebUrl::try_from(url).unwrap().as_written(), "https://a.example/");
         assert_eq!(WebUrl::try_from(Url::parse("data:,x").unwrap()), Err(NotWebUrl));
+        let url = WebUrl::parse("HTTPS://A.example/%7e").unwrap();
+        assert_eq!((url.host_str(), url.path()), (Some("a.example"), "/%7e"), "the parsed URL");
+        assert_eq!(Url::from(url.clone()).as_str(), "https://a.example/%7e");
+        assert_eq!(format!("{url:?}"), "WebUrl(HTTPS://A.example/%7e)");
     }
 }

@@ -86,3 +86,59 @@ fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + '
         None => error.source(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_fault_has_its_error() {
+        use io::ErrorKind as Kind;
+        let after = Duration::from_millis(1500);
+        for (kind, expected) in [
+            (Kind::ConnectionRefused, Some(OutboundError::Refused)),
+            (Kind::ConnectionReset, Some(OutboundError::Reset)),
+            (Kind::ConnectionAborted, Some(OutboundError::Reset)),
+            (Kind::NotConnected, Some(OutboundError::Reset)),
+            (Kind::BrokenPipe, Some(OutboundError::Reset)),
+            (Kind::UnexpectedEof, Some(OutboundError::Reset)),
+            (Kind::TimedOut, Some(OutboundError::TimedOut(1500))),
+            (Kind::PermissionDenied, None),
+            (Kind::Other, None),
+        ] {
+            assert_eq!(by_kind(kind, after), expected, "{kind:?}");
+            let cause: io::Error = kind.into();
+            assert_eq!(by_cause(&cause, "host.test", true, after), expected, "{kind:?}");
+        }
+        assert_eq!(timed_out(Duration::MAX), OutboundError::TimedOut(u64::MAX));
+    }
+
+    #[test]
+    fn tls_fails_only_while_it_connects() {
+        let alert = rustls::Error::HandshakeNotComplete;
+        let of = |connecting| by_cause(&alert, "host.test", connecting, Duration::ZERO);
+        assert_eq!(of(true), Some(OutboundError::Tls(alert.to_string())));
+        assert_eq!(of(false), Some(OutboundError::Reset));
+    }
+
+    #[test]
+    fn a_lookup_that_failed_is_judged_by_its_cause() {
+        let of = |error: &ResolveError| by_cause(error, "host.test", true, Duration::ZERO);
+        let host = || "host.test".to_owned();
+        assert_eq!(of(&ResolveError::Refused), Some(OutboundError::Forbidden { host: host() }));
+        assert_eq!(of(&ResolveError::NotFound), Some(OutboundError::NotFound { host: host() }));
+        assert_eq!(of(&ResolveError::Lookup(io::Error::other("why"))), None);
+    }
+
+    #[test]
+    fn an_io_error_leads_to_what_it_wraps_and_no_further_than_there_is() {
+        let wrapping = io::Error::other(io::Error::other(ResolveError::Refused));
+        let texts: Vec<String> = causes(&wrapping).map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert_eq!(innermost(&wrapping), ResolveError::Refused.to_string());
+        assert!(causes(&wrapping).last().is_some_and(|cause| cause.is::<ResolveError>()));
+        let plain = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(causes(&plain).count(), 1);
+        assert!(broken_message(&plain).is_none());
+    }
+}

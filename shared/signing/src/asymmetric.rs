@@ -108,6 +108,7 @@ mod tests {
         assert_eq!(check("msg_1", b"body", &[&key], NOW + 301), Err(VerifyError::TooOld));
         assert_eq!(jwk_x(&key.public()).unwrap(), "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "RFC 8037, A.2");
         assert_eq!(jwk_x("whsec_AAAA"), None);
-        assert!(!format!("{key:?}").contains("9d61"));
+        assert_eq!(format!("{key:?}"), format!("PrivateKey({})", key.public()), "and nothing of the seed");
+        assert_eq!(jwk_x(&format!("whpk_{}", STANDARD.encode([7; 31]))), None, "31 bytes are no key");
     }
 }

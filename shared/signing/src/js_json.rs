@@ -58,7 +58,8 @@ fn write_items(out: &mut String, items: &[Value], style: Style) {
 
 fn write_members(out: &mut String, members: &Map<String, Value>, style: Style) {
     let mut ordered: Vec<(&String, &Value)> = members.iter().collect();
-    // `u32::MAX` is not an array index, and the sort is stable, so all other keys follow in their original order.
+    // The sort is stable, so all other keys follow in their original order. 2^32 - 1 is no array index, and sorts as one of
+    // them.
     ordered.sort_by_cached_key(|(key, _)| array_index(key).unwrap_or(u32::MAX));
     out.push('{');
     for (position, (key, value)) in ordered.into_iter().enumerate() {
@@ -72,10 +73,10 @@ fn write_members(out: &mut String, members: &Map<String, Value>, style: Style) {
     out.push('}');
 }
 
-/// Parses an array index of ECMAScript: the canonical decimal text of 0 to 2^32 - 2.
+/// Parses the canonical decimal text of 0 to 2^32 - 1; all but the last are array indexes of ECMAScript.
 fn array_index(key: &str) -> Option<u32> {
     let index: u32 = key.parse().ok()?;
-    (index < u32::MAX && index.to_string() == key).then_some(index)
+    (index.to_string() == key).then_some(index)
 }
 
 fn number_text(number: &Number, style: Style) -> String {

@@ -11,9 +11,9 @@ use crate::{SigningKeys, Verified, VerifyError};
 
 const SECRET_PREFIX: &str = "whsec_";
 const VERSION: &str = "v1";
-/// The bytes of one token: the version, a comma and the base64 of 32 bytes.
-const TOKEN_BYTES: usize = 3 + 44;
-const TOLERANCE_SECONDS: u64 = 300;
+/// The bytes of one token: `v1,` and the base64 of 32 bytes.
+const TOKEN_BYTES: usize = 47;
+const TOLERANCE_SECONDS: i64 = 300;
 
 /// Secrets are decoded as leniently as by the official libraries: padding is optional, left-over bits are ignored.
 const SECRET_ENCODING: GeneralPurpose = GeneralPurpose::new(
@@ -105,10 +105,14 @@ fn parse_timestamp(timestamp: &str) -> Result<i64, VerifyError> {
 }
 
 fn check_age(timestamp: i64, now_seconds: i64) -> Result<(), VerifyError> {
-    if timestamp.abs_diff(now_seconds) <= TOLERANCE_SECONDS {
-        return Ok(());
+    let age = now_seconds.saturating_sub(timestamp);
+    if age > TOLERANCE_SECONDS {
+        return Err(VerifyError::TooOld);
     }
-    Err(if timestamp < now_seconds { VerifyError::TooOld } else { VerifyError::TooNew })
+    if age < -TOLERANCE_SECONDS {
+        return Err(VerifyError::TooNew);
+    }
+    Ok(())
 }
 
 fn v1_tokens(header: &str) -> impl Iterator<Item = &str> {

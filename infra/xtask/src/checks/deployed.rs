@@ -4,6 +4,7 @@ use anyhow::Context as _;
 
 use super::context::Context;
 use super::source;
+use crate::proof;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
 use crate::{json, process, prove, setup, ui, upgrade};
@@ -32,6 +33,19 @@ pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     process::run(&mut command, "the end-to-end tests")
         .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
     started.check()
+}
+
+/// Replays the requests of the end-to-end tests against other engines of DynamoDB.
+pub fn engines(context: &mut Context) -> anyhow::Result<()> {
+    let workspace = context.workspace;
+    let log = context.stack()?.run.function_log.clone();
+    proof::engines::replay(workspace, &log, proof::engines::READS_IN_CI)
+        .context("the requests are those of the end-to-end tests: `--only e2e --only engines`")
+}
+
+/// Makes a few jobs, and checks what they leave behind.
+pub fn soak(context: &mut Context) -> anyhow::Result<()> {
+    proof::soak::check(context.stack()?)
 }
 
 /// Restores each recording of an older version into a stack of this version, and runs the upgrade test on it.

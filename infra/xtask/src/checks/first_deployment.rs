@@ -19,28 +19,36 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// SAM's output if a deployment would change nothing.
 const UNCHANGED: &str = "No changes to deploy";
 
-/// Packages the functions and deploys them twice; the second deployment must change nothing.
+/// Packages the functions and deploys them twice, each time from a directory of its own, as two people would: the second
+/// deployment must change nothing.
 pub fn deploy(context: &mut Context) -> anyhow::Result<()> {
     let workspace = context.workspace;
     let (python, sam) = (setup::python(workspace)?.python, sam(context)?);
     let directory = workspace.local().join("first-deployment");
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).context("create a directory for the deployment")?;
-    // Packaged beside a copy of the template, so that packages for AWS are not overwritten.
     workspace.build(&workspace.functions()?, Profile::Debug)?;
+    let (one, another) = (directory.join("one"), directory.join("another"));
+    let emulator = Emulator::start(workspace, &python, &directory)?;
+    packaged(workspace, &one)?;
+    let first = emulator.sam_deploy(&sam, &one)?;
+    anyhow::ensure!(!first.contains(UNCHANGED), "the first deployment changed nothing:\n{first}");
+    packaged(workspace, &another)?;
+    let second = emulator.sam_deploy(&sam, &another)?;
+    anyhow::ensure!(second.contains(UNCHANGED), "the second deployment changed something:\n{second}");
+    ui::say("The second `sam deploy` had no changes to deploy.");
+    fs::remove_dir_all(&directory).context("remove the deployment's directory")
+}
+
+/// Packages the functions beside a copy of the template, so that packages for AWS are not overwritten.
+fn packaged(workspace: &Workspace, directory: &Path) -> anyhow::Result<()> {
     ui::step("Packaging the functions", || {
         package::stage(workspace, Profile::Debug, &directory.join("target/lambda"))
     })?;
     for file in ["template.yaml", "samconfig.toml"] {
         fs::copy(workspace.root.join(file), directory.join(file)).with_context(|| format!("copy {file}"))?;
     }
-    let emulator = Emulator::start(workspace, &python, &directory)?;
-    let first = emulator.sam_deploy(&sam, &directory)?;
-    anyhow::ensure!(!first.contains(UNCHANGED), "the first deployment changed nothing:\n{first}");
-    let second = emulator.sam_deploy(&sam, &directory)?;
-    anyhow::ensure!(second.contains(UNCHANGED), "the second deployment changed something:\n{second}");
-    ui::say("The second `sam deploy` had no changes to deploy.");
-    fs::remove_dir_all(&directory).context("remove the deployment's directory")
+    Ok(())
 }
 
 fn sam(context: &Context) -> anyhow::Result<PathBuf> {

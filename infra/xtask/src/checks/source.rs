@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use super::context::Context;
 use crate::workspace::{Workspace, on_path};
-use crate::{process, rules, setup};
+use crate::{process, proof, rules, setup};
 
 /// The package whose tests need a deployed stack.
 const END_TO_END: &str = "reelhook-tests";
 /// Directories with Python code.
-const PYTHON: [&str; 5] = ["infra/clients", "infra/local", "infra/verify", "docs/receivers", "examples"];
+const PYTHON: [&str; 6] =
+    ["infra/clients", "infra/engines", "infra/local", "infra/verify", "docs/receivers", "examples"];
 
 pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
@@ -23,6 +24,11 @@ pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
 /// Checks sizes and imports, and prints the five largest of each kind.
 pub fn rules(context: &mut Context) -> anyhow::Result<()> {
     rules::run(context.workspace, 5)
+}
+
+/// Checks what comes from others: crates, by deny.toml.
+pub fn supply(context: &mut Context) -> anyhow::Result<()> {
+    proof::supply::check(context.workspace)
 }
 
 pub fn clippy(context: &mut Context) -> anyhow::Result<()> {
@@ -58,9 +64,11 @@ pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     // Parsed in memory, so that no files are written to the checkout.
     command.args(["-c", "import ast, sys\nfor p in sys.argv[1:]: ast.parse(open(p, encoding='utf-8').read(), p)"]);
     process::run(command.args(files(workspace, &PYTHON, "py")?), "parsing the Python files")?;
-    let mut command = workspace.command(&python);
-    command.args(["-m", "unittest", "discover", "--start-directory", "infra/local", "--pattern", "test_*.py"]);
-    process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), "tests of infra/local")?;
+    for directory in ["infra/local", "infra/engines"] {
+        let mut command = workspace.command(&python);
+        command.args(["-m", "unittest", "discover", "--start-directory", directory, "--pattern", "test_*.py"]);
+        process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), &format!("tests of {directory}"))?;
+    }
     let node = on_path("node").context("node is missing: install Node.js 20 or later")?;
     for script in files(workspace, &["infra/clients", "infra/verify", "docs/receivers", "examples"], "mjs")? {
         process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;

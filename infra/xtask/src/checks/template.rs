@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use super::context::Context;
+use crate::workspace::Workspace;
 use crate::{process, setup};
 
 /// The templates that people deploy.
@@ -21,7 +22,7 @@ pub fn lint(context: &mut Context) -> anyhow::Result<()> {
         sam.env("AWS_DEFAULT_REGION", "us-east-1");
     }
     process::run(&mut sam, "sam validate --lint")?;
-    let transformed = transform(context)?;
+    let transformed = transform(workspace)?;
     let mut lint = workspace.command(bin.join("cfn-lint"));
     process::run(lint.args(TEMPLATES), "cfn-lint on the templates")?;
     let mut lint = workspace.command(bin.join("cfn-lint"));
@@ -33,16 +34,17 @@ pub fn lint(context: &mut Context) -> anyhow::Result<()> {
 
 /// Checks the architecture's rules, which no linter knows.
 pub fn policy(context: &mut Context) -> anyhow::Result<()> {
-    let transformed = transform(context)?;
+    let transformed = transform(context.workspace)?;
     let tools = setup::lint(context.workspace)?;
     let mut check = context.workspace.command(&tools.python);
     process::run(check.arg("infra/local/check_template.py").arg(transformed), "the policy check")
 }
 
-fn transform(context: &Context) -> anyhow::Result<PathBuf> {
-    let tools = setup::lint(context.workspace)?;
-    let output = context.workspace.local().join("transformed.json");
-    let mut transform = context.workspace.command(&tools.python);
+/// Applies both transforms of template.yaml, and returns the path of the result.
+pub fn transform(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let tools = setup::lint(workspace)?;
+    let output = workspace.local().join("transformed.json");
+    let mut transform = workspace.command(&tools.python);
     transform.args(["infra/local/transform_template.py", "template.yaml"]).arg(&output);
     process::run(&mut transform, "the transforms of template.yaml")?;
     Ok(output)

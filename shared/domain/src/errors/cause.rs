@@ -341,6 +341,12 @@ mod tests {
     }
 
     #[test]
+    fn reports_of_clients_alone_cause_no_webhooks() {
+        let silent: Vec<Cause> = Cause::ALL.iter().copied().filter(|cause| !cause.has_events()).collect();
+        assert_eq!(silent, [Cause::ClientReport]);
+    }
+
+    #[test]
     fn names_are_read_back_and_unknown_ones_are_none() {
         for &cause in Cause::ALL {
             assert_eq!(Cause::parse(cause.name()), Some(cause));

@@ -248,6 +248,18 @@ mod tests {
     }
 
     #[test]
+    fn an_error_is_about_a_project_or_one_of_its_scenes() {
+        let is_about = |about: &str| {
+            let error = ErrorRow { about: about.to_owned(), ..open(Cause::VideoFailed) };
+            error.is_about(&ProjectId::parse("proj_1").expect("an id"))
+        };
+        assert!(is_about("proj_1") && is_about("proj_1/scene_1"));
+        for other in ["", "proj_12", "proj_2", "proj_2/proj_1", "a/proj_1", "proj_"] {
+            assert!(!is_about(other), "{other}");
+        }
+    }
+
+    #[test]
     fn each_raise_is_an_occurrence_and_the_newest_sentence_counts() {
         let mut error = open(Cause::UnknownScene);
         for second in 1..5 {

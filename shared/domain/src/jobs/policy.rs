@@ -79,3 +79,49 @@ impl Policy {
         own.max(requested.unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn render_checks_are_one_to_eight_rising_numbers() {
+        let seconds = |numbers: &[u64]| Ok(numbers.iter().copied().map(Duration::from_secs).collect::<Vec<_>>());
+        for (text, expected) in [
+            ("120", seconds(&[120])),
+            ("120,720,1320,1920", seconds(&[120, 720, 1320, 1920])),
+            (" 1 , 2 ", seconds(&[1, 2])),
+            ("1,2,3,4,5,6,7,8", seconds(&[1, 2, 3, 4, 5, 6, 7, 8])),
+        ] {
+            assert_eq!(Policy::parse_render_checks(text), expected, "{text}");
+        }
+        for text in ["", "1,2,3,4,5,6,7,8,9", "2,1", "2,2", "1,,2", "1,x", "-1", "1.5"] {
+            let refused = Policy::parse_render_checks(text).expect_err(text);
+            assert!(refused.to_string().ends_with(&format!("not `{text}`")), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_start_waits_twice_as_long_after_each_failure() {
+        let policy = Policy::default();
+        let wait = |failures: u32| policy.start_backoff(failures, None).as_secs();
+        assert_eq!([0, 1, 2, 5, 6, 7, u32::MAX].map(wait), [5, 10, 20, 160, 300, 300, 300]);
+        let asked = |seconds: u64| policy.start_backoff(0, Some(Duration::from_secs(seconds))).as_secs();
+        assert_eq!((asked(4), asked(6)), (5, 6), "at least what the worker asks for");
+        let quick = Policy { retry_delay_percent: 50, ..Policy::default() };
+        assert_eq!(quick.start_backoff(0, None), Duration::from_millis(2500));
+        let slow = Policy { retry_delay_percent: 200, ..Policy::default() };
+        assert_eq!(slow.start_backoff(0, None), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_renderer_has_nine_heartbeats_in_a_lease() {
+        let policy = Policy { piece_lease: Duration::from_secs(9), retry_delay_percent: 7, ..Policy::default() };
+        assert_eq!(policy.heartbeat_interval(), Duration::from_secs(1));
+        let pieces = policy.pieces();
+        assert_eq!(
+            (pieces.lease, pieces.hint_grace, pieces.retry_delay_percent),
+            (policy.piece_lease, policy.hint_grace, 7)
+        );
+    }
+}

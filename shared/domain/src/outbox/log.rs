@@ -143,3 +143,19 @@ impl From<[i64; 6]> for LogTally {
         Self { info, success, warning, error, bytes, archived }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tallies_are_added_and_subtracted_number_by_number() {
+        let one = LogTally { info: 7, success: 6, warning: 5, error: 4, bytes: 300, archived: 2 };
+        let other = LogTally { info: 1, success: 2, warning: 3, error: 4, bytes: 50, archived: 6 };
+        let sum = LogTally { info: 8, success: 8, warning: 8, error: 8, bytes: 350, archived: 8 };
+        let rest = LogTally { info: 6, success: 4, warning: 2, error: 0, bytes: 250, archived: -4 };
+        assert_eq!((one + other, one - other), (sum, rest));
+        assert_eq!(one.lines(), 22);
+        assert!((one - one).is_empty() && !one.is_empty());
+    }
+}

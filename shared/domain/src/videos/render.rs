@@ -136,3 +136,31 @@ impl RenderTask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(renderer: Renderer) -> RenderPlan {
+        RenderPlan { renderer, renditions: vec![Rendition::Landscape, Rendition::Portrait], scenes: vec![30, 45] }
+    }
+
+    #[test]
+    fn scenes_are_drawn_rendition_by_rendition_and_then_joined() {
+        let (wide, tall) = (Rendition::Landscape, Rendition::Portrait);
+        let own = plan(Renderer::Own);
+        let draw = |rendition, scene, frames| Piece::new(RenderTask::Draw { rendition, scene }, frames);
+        assert_eq!(own.first_pieces(), [draw(wide, 0, 30), draw(wide, 1, 45), draw(tall, 0, 30), draw(tall, 1, 45)]);
+        let join = |rendition| Piece::new(RenderTask::Join { rendition }, 75);
+        assert_eq!(own.join_pieces(), [join(wide), join(tall)]);
+        let remote = |rendition| Piece::new(RenderTask::Remote { rendition, task: None }, 75);
+        assert_eq!(plan(Renderer::Creatomate).first_pieces(), [remote(wide), remote(tall)]);
+    }
+
+    #[test]
+    fn frames_of_all_renditions_count() {
+        let plan = plan(Renderer::Own);
+        assert_eq!((plan.frames(), plan.all_frames()), (75, 150));
+        assert!((plan.seconds() - 75.0 / f64::from(FRAME_RATE)).abs() < 1e-9);
+    }
+}

@@ -299,6 +299,19 @@ mod tests {
     }
 
     #[test]
+    fn events_about_webhooks_are_operational() {
+        let of = |operational: bool| -> Vec<&str> {
+            let events = OutboundEvent::ALL.iter().filter(|event| event.is_operational() == operational);
+            events.map(|event| event.name()).collect()
+        };
+        for name in of(true) {
+            assert!(["endpoint.", "delivery.", "webhook."].iter().any(|group| name.starts_with(group)), "{name}");
+        }
+        assert!(of(true).contains(&"delivery.exhausted") && of(true).contains(&"endpoint.failing"));
+        assert!(of(false).contains(&"job.completed"));
+    }
+
+    #[test]
     fn a_filter_takes_exact_names_groups_and_everything() {
         let check = |names: &[&str], taken: &[&str]| {
             let filter = filter(names);

@@ -199,3 +199,74 @@ fn an_attempt_that_ends_after_a_change_by_request_is_recorded() {
     made.last.as_mut().expect("an attempt").result = Some(serde_json::from_value(result).unwrap());
     assert_eq!(made.with_late(&delivered), None, "another one has made its attempt");
 }
+
+#[test]
+fn an_attempt_is_in_progress_by_its_lease_or_by_its_claim() {
+    let mut kept = Kept::new();
+    kept.admit(&requests(0..1));
+    assert!(delivery(0, 0).is_in_progress(&kept.state, NOW), "it is claimed");
+    assert!(!delivery(0, 1).is_in_progress(&kept.state, NOW), "the attempt is recorded");
+    let leased = Delivery { lease_until: Some(NOW.after(SECOND)), ..delivery(1, 0) };
+    assert!(leased.is_in_progress(&kept.state, NOW), "an older version leased it");
+    assert!(!leased.is_in_progress(&kept.state, NOW.after(SECOND)), "the lease has ended");
+}
+
+#[test]
+fn an_endpoint_is_quiet_since_clocks_agree_that_its_slots_changed_before() {
+    let mut kept = Kept::new();
+    assert!(kept.state.is_quiet_since(NOW), "it has never changed");
+    kept.admit(&requests(0..1));
+    assert!(!kept.state.is_quiet_since(NOW));
+    assert!(!kept.state.is_quiet_since(NOW.after(2 * SECOND)));
+    assert!(kept.state.is_quiet_since(NOW.after(2 * SECOND + Duration::from_millis(1))));
+}
+
+#[test]
+fn attempts_are_those_of_rows_and_the_last_one_each_once_and_in_order() {
+    let result = |reason: &str| -> AttemptResult {
+        serde_json::from_value(serde_json::json!({ "status": 500, "duration_ms": 7, "reason": reason })).unwrap()
+    };
+    let attempt = |number: u32, reason: Option<&str>| Attempt { number, started_at: NOW, result: reason.map(result) };
+    let with_last = |last: Attempt| Delivery { last: Some(last), ..delivery(0, 2) };
+    let first = attempt(1, Some("first"));
+    // The delivery has its last attempt, and a row of it may be older or newer.
+    let known = with_last(attempt(2, Some("known")));
+    for rows in
+        [vec![first.clone()], vec![attempt(2, None), first.clone()], vec![attempt(2, Some("row")), first.clone()]]
+    {
+        assert_eq!(known.all_attempts(rows), [first.clone(), attempt(2, Some("known"))]);
+    }
+    let unknown = with_last(attempt(2, None));
+    assert_eq!(unknown.all_attempts(vec![first.clone()]), [first.clone(), attempt(2, None)]);
+    let row = attempt(2, Some("row"));
+    assert_eq!(unknown.all_attempts(vec![row.clone(), first.clone()]), [first.clone(), row]);
+    // A batch crashed between its row and the delivery.
+    let later = attempt(3, None);
+    assert_eq!(known.all_attempts(vec![later.clone(), first.clone()]), [first, attempt(2, Some("known")), later]);
+    assert!(delivery(0, 0).all_attempts(Vec::new()).is_empty());
+}
+
+#[test]
+fn limits_count_from_the_replay() {
+    let made = delivery(0, 0);
+    assert_eq!(made.requested_at(), NOW);
+    let replayed = Delivery { replayed_at: Some(NOW.after(SECOND)), ..made };
+    assert_eq!(replayed.requested_at(), NOW.after(SECOND));
+    assert_eq!(replayed.recovered_by("rec_1").recovery.as_deref(), Some("rec_1"));
+}
+
+#[test]
+fn the_disable_policy_is_used_up_by_count_or_by_time() {
+    // 100 failures, or an hour once there were three.
+    let used = |failures: u64, failing_for: Duration| {
+        let state = EndpointState { failures, failing_since: Some(NOW), ..EndpointState::default() };
+        state.disable_progress(&policy(), NOW.after(failing_for))
+    };
+    assert_eq!([0, 1, 50, 100, 101].map(|failures| used(failures, Duration::ZERO)), [0, 1, 50, 100, 100]);
+    assert_eq!((used(2, 1800 * SECOND), used(3, 1800 * SECOND), used(60, 1800 * SECOND)), (2, 50, 60));
+    assert_eq!(used(3, 7200 * SECOND), 100);
+    let unlimited = DisablePolicy { failures: 0, time: Duration::ZERO, min_failures: 0 };
+    let state = EndpointState { failures: 7, failing_since: Some(NOW), ..EndpointState::default() };
+    let endless = EndpointPolicy { disable_policy: unlimited, ..policy() };
+    assert_eq!(state.disable_progress(&endless, NOW.after(7200 * SECOND)), 0);
+}

@@ -2,6 +2,7 @@
 
 mod any_order;
 mod claims;
+mod cleared;
 mod clips;
 mod coverage;
 mod credits;

@@ -1,7 +1,7 @@
 //! JSON as JavaScript and Python serialize it. The expected texts were generated with Node.js 20 and Python 3.11.
 
 use proptest::prelude::*;
-use reelhook_signing::js_json::{to_ascii_string, to_string};
+use reelhook_signing::js_json::{quoted, to_ascii_string, to_string};
 use serde_json::{Map, Number, Value};
 
 fn check(text: &str, expected: &str) {
@@ -88,6 +88,13 @@ fn text_is_escaped_only_where_json_requires_it() {
     check(r#""\"\\\/\b\f\n\r\t""#, r#""\"\\/\b\f\n\r\t""#);
     check(r#""\u0000\u0001\u000B\u001F\u0020""#, r#""\u0000\u0001\u000b\u001f ""#);
     check(r#"{"Série\n":"<>&'"}"#, r#"{"Série\n":"<>&'"}"#);
+}
+
+#[test]
+fn a_text_alone_is_quoted_as_within_a_value() {
+    for text in ["", "a", "Série 🎬", "\"\\\n\u{1f}\u{7f}"] {
+        assert_eq!(quoted(text), to_string(&Value::from(text)), "{text:?}");
+    }
 }
 
 #[test]

@@ -210,6 +210,10 @@ fn an_oversized_token_is_refused_unread() {
     let padded = |length: usize| hs256(&with("padding", json!("x".repeat(length))));
     assert_eq!(with_secret(&padded(5000)), Ok("ann".to_owned()));
     assert_eq!(with_secret(&padded(7000)), Err(VerifyError::Malformed));
+    // Exactly 8 KiB, and one byte more.
+    let of_length = |length: usize| (5000..7000).map(padded).find(|token| token.len() == length).expect("a length");
+    assert_eq!(with_secret(&of_length(8192)), Ok("ann".to_owned()));
+    assert_eq!(with_secret(&of_length(8193)), Err(VerifyError::Malformed));
 }
 
 #[test]
@@ -226,6 +230,7 @@ fn an_algorithm_is_read_by_its_name() {
     {
         assert_eq!(text.parse(), Ok(expected));
         assert_eq!(expected.to_string(), text);
+        assert_eq!(expected.is_asymmetric(), expected != JwtAlgorithm::Hs256, "{text}");
     }
     for text in ["none", "hs256", "RS512", ""] {
         assert_eq!(text.parse::<JwtAlgorithm>(), Err("must be `HS256`, `RS256` or `ES256`"), "{text}");

@@ -7,6 +7,7 @@ mod keys;
 mod run_token;
 mod session_token;
 mod standard;
+mod stream_token;
 mod streamgank;
 mod subject_token;
 mod task_token;

@@ -92,9 +92,19 @@ fn a_part_s_token_is_valid_for_no_other_part_and_not_for_the_run() {
 }
 
 #[test]
+fn a_token_has_at_most_512_bytes() {
+    let job_id = "x".repeat(355);
+    let longest = mint(&job_id, 1, "secret");
+    assert_eq!(longest.len(), 512);
+    check(&longest, &["secret"], Ok(claims(&job_id, 1)));
+    check(&format!("{longest}A"), &["secret"], Err(VerifyError::Malformed));
+}
+
+#[test]
 fn debug_hides_the_token() {
     let token = SignedToken::mint(&claims(JOB_ID, 1), &keys(&["secret"]));
-    assert!(!format!("{token:?}").contains("t1"));
+    let shown = format!("{token:?}");
+    assert!(shown.starts_with("SignedToken(") && !shown.contains("t1."), "{shown}");
 }
 
 #[test]

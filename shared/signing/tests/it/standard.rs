@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use reelhook_signing::VerifyError;
-use reelhook_signing::standard::{sign, verify};
+use reelhook_signing::standard::{is_secret, secret_of, sign, verify};
 use standardwebhooks::Webhook;
 
 use super::keys;
@@ -126,6 +126,27 @@ fn a_timestamp_is_accepted_for_five_minutes_to_either_side() {
         let outcome = verify(ID, "1649367553", SIGNATURE, BODY, &keys(&[SECRET]), now_seconds);
         assert_eq!(outcome.map(|_| ()), expected, "at {now_seconds}");
     }
+}
+
+#[test]
+fn a_secret_has_24_to_64_bytes() {
+    let of = |length: usize| format!("whsec_{}", STANDARD.encode(vec![7; length]));
+    for (length, expected) in [(23, false), (24, true), (64, true), (65, false)] {
+        assert_eq!(is_secret(&of(length)), expected, "{length} bytes");
+    }
+    assert!(is_secret(SECRET));
+    for text in ["", "whsec_", &SECRET["whsec_".len()..], &SECRET[..SECRET.len() - 1], "whsec_!"] {
+        assert!(!is_secret(text), "{text}");
+    }
+}
+
+#[test]
+fn bytes_make_a_secret_that_signs_with_them() {
+    let secret = secret_of(&[7; 32]);
+    assert_eq!(secret, "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=");
+    assert!(is_secret(&secret));
+    let signed = sign(ID, TIMESTAMP, BODY, &keys(&[&secret]));
+    assert_eq!(signed, official(&secret).sign(ID, TIMESTAMP, BODY).unwrap());
 }
 
 /// The libraries differ in leniency. If one of them accepts a secret, this crate derives the same key.

@@ -437,3 +437,55 @@ fn a_waiting_video_is_taken_back_when_the_budget_falls() {
     assert_eq!((story.status("1"), story.project.status()), (SceneStatus::Ready, ProjectStatus::Failed));
     assert_eq!(story.project.spent, 0);
 }
+
+#[test]
+fn a_report_means_the_submission_with_its_id_or_the_only_one_whose_id_is_not_known() {
+    let mut story = Story::started(&["1"], services());
+    let (task, scene) = (story.video_of("1"), id("1"));
+    let open = |story: &Story, stage: Stage, reported: Option<&str>| {
+        story.project.open_submission(stage, Some(&scene), reported.map(render).as_ref())
+    };
+    assert_eq!(open(&story, Stage::Video, None), None, "it has not been submitted");
+    story.apply(Event::ClaimTask(task.clone()));
+    for reported in [None, Some("r1")] {
+        assert_eq!(open(&story, Stage::Video, reported), Some(task.clone()), "its id is not known yet");
+    }
+    story.apply(Event::Submitted { task: task.clone(), id: render("r1"), status_url: None });
+    for reported in [None, Some("r1")] {
+        assert_eq!(open(&story, Stage::Video, reported), Some(task.clone()));
+    }
+    assert_eq!(open(&story, Stage::Video, Some("r2")), None, "another submission");
+    assert_eq!(open(&story, Stage::Frame, None), None);
+    let of = |scene: Option<&SceneId>| story.project.open_submission(Stage::Video, scene, Some(&render("r1")));
+    assert_eq!((of(None), of(Some(&id("2")))), (None, None), "another scene");
+}
+
+#[test]
+fn an_id_that_is_not_known_may_be_of_an_earlier_submission_if_there_was_one() {
+    let mut story = Story::started(&["1"], services());
+    let first = story.video_of("1");
+    story.apply(Event::ClaimTask(first.clone()));
+    let (known, second) = (render("r1"), TaskRef { run: 2, ..first.clone() });
+    let mut later = story.project.clone();
+    later.scenes[0].attempt = 2;
+    assert!(later.may_be_of_earlier(&second, Some(&known)));
+    assert!(!later.may_be_of_earlier(&second, None), "there is no id");
+    assert!(!story.project.may_be_of_earlier(&first, Some(&known)), "it is the first one");
+    assert!(!story.project.may_be_of_earlier(&second, Some(&known)), "it is not under way");
+    story.apply(Event::Submitted { task: first, id: known.clone(), status_url: None });
+    let mut submitted = story.project.clone();
+    submitted.scenes[0].attempt = 2;
+    assert!(!submitted.may_be_of_earlier(&second, Some(&known)), "its own id is known");
+}
+
+#[test]
+fn a_list_shows_projects_without_what_takes_most_of_their_memory() {
+    let mut story = Story::started(&["1"], services());
+    story.make_scene("1");
+    let whole = story.project.clone();
+    let short = whole.clone().abridged();
+    assert!(short.emitted.is_empty() && short.outbox.is_empty());
+    assert_eq!(short.scenes[0].takes, whole.scenes[0].take().cloned().into_iter().collect::<Vec<_>>());
+    assert_eq!((short.status(), short.scenes.len()), (whole.status(), whole.scenes.len()));
+    assert!(short.scenes[0].notes.is_empty());
+}
