@@ -156,9 +156,9 @@ async fn each_operation_makes_what_its_route_makes() {
 async fn a_message_that_comes_twice_makes_one_of_each_kind() {
     let inbox = Inbox::default();
     let project = json!({ "operation": "projects", "body": { "name": "A", "scenes": [{ "prompt": "x" }] } });
-    for _ in 0..2 {
+    for time in ["first", "second"] {
         for (id, message) in [("m-1", generate()), ("m-2", project.clone()), ("m-3", clips())] {
-            assert_eq!(inbox.take(id, &message).await, Ok(()));
+            assert_eq!(inbox.take(id, &message).await, Ok(()), "{time}");
         }
     }
     let made = (inbox.stack.jobs.all().len(), inbox.projects.all().len(), inbox.clips.all().len());
@@ -263,8 +263,8 @@ async fn a_malformed_message_uses_up_nothing() {
 async fn a_message_comes_again_while_a_store_is_busy() {
     let inbox = Inbox::default();
     inbox.stack.jobs.faults.inject("insert_with_key", [Fault::Busy, Fault::LostAnswer]);
-    for _ in 0..2 {
-        assert_eq!(inbox.take("m-1", &generate()).await, Err(ComeAgain));
+    for fault in ["busy", "a lost answer"] {
+        assert_eq!(inbox.take("m-1", &generate()).await, Err(ComeAgain), "{fault}");
     }
     assert_eq!(inbox.take("m-1", &generate()).await, Ok(()));
     assert_eq!((inbox.stack.jobs.all().len(), inbox.kept().len()), (1, 0));
