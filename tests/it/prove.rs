@@ -66,7 +66,8 @@ async fn everything_ends_and_adds_up() {
     hostile.set(&campaign.settings()).await;
     let (begun, caller) = (Instant::now(), Caller::new(&stack, campaign.seed));
     let end = begun + campaign.length;
-    let (work, kills) = tokio::join!(work::submit(&caller, &owner, &Plan::Until(end)), disturb(&stack, &campaign, end));
+    let plan = Plan::Until(end);
+    let (work, kills) = tokio::join!(work::submit(&caller, &owner, &plan), disturb(&stack, &campaign, end));
     let met = hostile.counts().await;
     hostile.set(&json!({})).await;
     println!("seed {}: {kills} kills, {met}", campaign.seed);

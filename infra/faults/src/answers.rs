@@ -38,7 +38,7 @@ fn internal(service: Service) -> Response {
 fn throttled(call: &Call, request: &Value, detail: u64) -> Response {
     let code = match call.service {
         // Half of the throttled transactions name the throttled item, as a table or an index with little capacity does.
-        Service::DynamoDb if call.operation == "TransactWriteItems" && detail % 2 == 0 => {
+        Service::DynamoDb if call.operation == "TransactWriteItems" && detail.is_multiple_of(2) => {
             return cancelled(request, detail / 2, "ThrottlingError", "Throughput exceeds the current capacity");
         }
         Service::DynamoDb => {

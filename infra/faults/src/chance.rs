@@ -31,7 +31,7 @@ pub fn draw(seed: u64, percent: u8, function: &str, operation: &str, number: u64
 }
 
 fn length_of(word: u64) -> u64 {
-    if word % 4 == 0 { 2 + (word / 4) % (LONGEST - 1) } else { 1 }
+    if word.is_multiple_of(4) { 2 + (word / 4) % (LONGEST - 1) } else { 1 }
 }
 
 fn words(seed: u64, function: &str, operation: &str, number: u64) -> [u64; 4] {

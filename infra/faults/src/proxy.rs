@@ -187,7 +187,7 @@ impl Proxy {
 /// A quarter of slow answers comes when nobody waits for it.
 fn delay(detail: u64) -> Duration {
     let more = (detail / 4) % SHORT_DELAY_MS;
-    Duration::from_millis(if detail % 4 == 0 { LONG_DELAY_MS + more / 2 } else { more })
+    Duration::from_millis(if detail.is_multiple_of(4) { LONG_DELAY_MS + more / 2 } else { more })
 }
 
 /// JSON with spaces behind it: a body as long as the signed one needs no other `content-length`, which is signed too.

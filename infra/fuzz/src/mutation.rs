@@ -51,7 +51,8 @@ pub fn mutated(parent: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
 
 fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     let at = random.below(bytes.len() + 1);
-    let length = 1 + random.below(if random.below(4) == 0 { 64 } else { 4 });
+    let most = if random.below(4) == 0 { 64 } else { 4 };
+    let length = 1 + random.below(most);
     let end = (at + length).min(bytes.len());
     match random.below(10) {
         0 | 1 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),

@@ -125,7 +125,8 @@ fn count(target: &Target, input: &[u8], meter: &Meter, tally: &mut Tally) -> Res
 /// An input: a mutated one, or any bytes.
 fn made(pool: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     if random.below(4) == 0 {
-        let length = random.below(if random.below(8) == 0 { 2048 } else { 96 });
+        let most = if random.below(8) == 0 { 2048 } else { 96 };
+        let length = random.below(most);
         return random.bytes(length);
     }
     let (parent, other) = (random.below(pool.len()), random.below(pool.len()));

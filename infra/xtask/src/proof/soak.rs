@@ -70,6 +70,7 @@ pub fn run(workspace: &Workspace, options: &Soak) -> anyhow::Result<()> {
         speed: 20.0,
         shared_video: true,
         metric_speed: 1,
+        hostile: false,
         parameters: vec![
             Pair("MaxWorkers".to_owned(), (2 * options.at_once).to_string()),
             Pair("ApiCallsPerMinute".to_owned(), "10000000".to_owned()),
