@@ -58,7 +58,7 @@ pub fn of_services(bytes: &[u8]) -> Verdict {
     let trusted = read_report(&request, &Reporter::Trusted);
     let job = JobId::parse("job_1").expect("an id");
     let of_run = read_report(&request, &Reporter::Run(job.clone(), 1));
-    assert!(!of_run.is_some_and(|known| known != job), "a token is for one job");
+    assert!(of_run.is_none_or(|known| known == job), "a token is for one job");
     let render = judged(jobs::creatomate::read(&request));
     if let Some((_, callback)) = &render {
         assert!(callback.status.len() <= 64, "a status of {} bytes", callback.status.len());

@@ -7,12 +7,15 @@ use serde_json::Value;
 use crate::input::Input;
 use crate::target::Verdict;
 
+/// Writes a value as a text.
+type Write = fn(&Value) -> String;
+
 /// Values of any kind, and texts that are JSON.
 pub fn of_json(bytes: &[u8]) -> Verdict {
     let mut input = Input::new(bytes);
     let text = if input.flag() { input.json(6).to_string().into_bytes() } else { input.rest().to_vec() };
     let Ok(value) = parse(&text) else { return Verdict::Refused };
-    let styles: [(&str, fn(&Value) -> String); 2] = [("JavaScript", to_string), ("Python", to_ascii_string)];
+    let styles: [(&str, Write); 2] = [("JavaScript", to_string), ("Python", to_ascii_string)];
     for (style, write) in styles {
         let text = write(&value);
         let read = parse(text.as_bytes()).unwrap_or_else(|error| panic!("{style}: {error} in {text}"));

@@ -169,7 +169,7 @@ fn observe(started: &mut Started, load: &Load, jobs: u64, series: &mut Series) -
 
 /// Adds the median and the 95th percentile of each time.
 fn add_times(series: &mut Series, ended: u64, times: &[Times]) {
-    let kinds: [(&str, fn(&Times) -> f64); 3] = [
+    let kinds: [(&str, Figure); 3] = [
         ("POST /api/generate", |times| times.submit),
         ("GET /api/job/{id}", |times| times.read),
         ("a job, from creation to end", |times| times.job),
@@ -223,6 +223,9 @@ fn table(jobs: u64, took: Duration, verdicts: &[Verdict]) -> String {
 
 #[cfg(test)]
 mod tests {
+
+    /// One of the figures of a look.
+    type Figure = fn(&Times) -> f64;
     use super::*;
 
     #[test]
