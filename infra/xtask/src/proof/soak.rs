@@ -24,6 +24,9 @@ use crate::up::{self, Started};
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, ui};
 
+/// One of the figures of a look.
+type Figure = fn(&Times) -> f64;
+
 /// Additional help for `--help`.
 pub const ABOUT: &str = "\
 A job that is lost, a request that is refused and anything that is not flat fail the command. Flat means: the line
@@ -223,9 +226,6 @@ fn table(jobs: u64, took: Duration, verdicts: &[Verdict]) -> String {
 
 #[cfg(test)]
 mod tests {
-
-    /// One of the figures of a look.
-    type Figure = fn(&Times) -> f64;
     use super::*;
 
     #[test]
