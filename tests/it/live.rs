@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use reelhook_domain::HistorySource as _;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -171,10 +172,13 @@ pub async fn stalled_job(stack: &Stack) -> String {
     stack.until(&job, "done with step 1", |job| job["progress"] == 12).await;
     // Moves the start of the run, so that its short timer does not end it while viewers reconnect.
     let mut stored = stack.stored(&job).await;
-    let later = stored.updated_at.after(Duration::from_secs(600));
+    let (before, later) = (stored.clone(), stored.updated_at.after(Duration::from_secs(600)));
     stored.version += 1;
     (stored.run.times.started_at, stored.due_at) = (Some(later), Some(later));
     stored.outbox.clear();
+    // What the version before logged and showed is kept, as it is when a function of an older version saved the job.
+    stored.history = None;
+    stored.restore_history(&before);
     stack.aws.save_job(&stored).await;
     job
 }

@@ -75,7 +75,9 @@ async fn a_crash_between_claim_and_post_is_repaired_by_the_lease() {
 
     stack.until_status(&job, "completed").await;
     assert_eq!(posts(&stack, &job).await.len(), 1);
-    assert_eq!(stack.aws.admission().await.used(), 0, "the slot is released");
+    stack
+        .eventually("the slot is released", || async { (stack.aws.admission().await.used() == 0).then_some(()) })
+        .await;
 }
 
 #[tokio::test]

@@ -245,7 +245,7 @@ async fn a_killed_renderer_loses_one_scene_and_causes_no_second_webhook() {
     );
     assert_eq!(stack.stored(&id).await.run.attempt, 1, "the run continued");
     let after = objects(&stack, "scenes/").await;
-    assert_eq!(after.len() - rendered_before, 6, "six scenes are kept");
+    assert_eq!(after.len() - rendered_before, 6 + 5, "six bodies are kept, and the transitions to all but the first");
     for (key, at) in &kept_scenes {
         assert_eq!(after.iter().find(|(known, _)| known == key).map(|(_, at)| at), Some(at), "{key} was drawn again");
     }

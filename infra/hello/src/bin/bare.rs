@@ -8,9 +8,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine as _;
@@ -24,6 +27,7 @@ enum Call {
     Put(PutItemFluentBuilder),
     Update(UpdateItemFluentBuilder),
     Query(QueryFluentBuilder),
+    Transaction(TransactWriteItemsFluentBuilder),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,6 +55,7 @@ async fn make(call: &Call) -> Result<(), Error> {
         Call::Put(put) => drop(put.clone().send().await?),
         Call::Update(update) => drop(update.clone().send().await?),
         Call::Query(query) => drop(query.clone().send().await?),
+        Call::Transaction(writes) => drop(writes.clone().send().await?),
     }
     Ok(())
 }
@@ -110,10 +115,42 @@ fn read(client: &Client, call: &Value) -> Result<Call, Error> {
                 .set_limit(request["Limit"].as_i64().and_then(|limit| i32::try_from(limit).ok()))
                 .set_scan_index_forward(request["ScanIndexForward"].as_bool()),
         ),
+        "TransactWriteItems" => {
+            let writes = request["TransactItems"].as_array().into_iter().flatten();
+            let writes = writes.map(write).collect::<Result<Vec<TransactWriteItem>, Error>>()?;
+            Call::Transaction(client.transact_write_items().set_transact_items(Some(writes)))
+        }
         other => {
             return Err(format!("BARE_CALLS has the operation `{other}`, which the bare handler can't make").into());
         }
     })
+}
+
+/// A write of a transaction.
+fn write(of: &Value) -> Result<TransactWriteItem, Error> {
+    let (kind, request) = of.as_object().and_then(|of| of.iter().next()).ok_or("a write of a transaction is empty")?;
+    let text = |name: &str| request[name].as_str().map(str::to_owned);
+    let attributes = |name: &str| request[name].as_object().map(|_| item(&request[name]));
+    let names = request["ExpressionAttributeNames"]
+        .as_object()
+        .map(|names| names.iter().filter_map(|(key, name)| Some((key.clone(), name.as_str()?.to_owned()))).collect());
+    let values = attributes("ExpressionAttributeValues");
+    let write = TransactWriteItem::builder();
+    Ok(match kind.as_str() {
+        "Put" => {
+            let put = Put::builder().set_table_name(text("TableName")).set_item(attributes("Item"));
+            let put = put.set_condition_expression(text("ConditionExpression"));
+            write.put(put.set_expression_attribute_names(names).set_expression_attribute_values(values).build()?)
+        }
+        "Update" => {
+            let update = Update::builder().set_table_name(text("TableName")).set_key(attributes("Key"));
+            let update = update.set_update_expression(text("UpdateExpression"));
+            let update = update.set_condition_expression(text("ConditionExpression"));
+            write.update(update.set_expression_attribute_names(names).set_expression_attribute_values(values).build()?)
+        }
+        other => return Err(format!("BARE_CALLS has the write `{other}`, which the bare handler can't make").into()),
+    }
+    .build())
 }
 
 fn item(value: &Value) -> HashMap<String, AttributeValue> {
