@@ -32,7 +32,7 @@ pub struct FollowOptions {
     #[arg(long)]
     poll: bool,
     /// Stop waiting after this time, such as 30m, with exit code 6; the work goes on
-    #[arg(long, value_name = "TIME", value_parser = crate::input::duration)]
+    #[arg(long, value_name = "TIME", value_parser = reelhook_terminal::arguments::parse_duration)]
     timeout: Option<Duration>,
     /// POST each live event as JSON to this URL, such as http://127.0.0.1:8000/events
     #[arg(long, value_name = "URL", conflicts_with = "poll")]

@@ -3,8 +3,9 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use reelhook_terminal::arguments::parse_duration;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
@@ -57,23 +58,6 @@ pub fn object(pairs: &[Pair]) -> Map<String, Value> {
     pairs.iter().map(|Pair(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
 }
 
-/// Parses `90s`, `30m`, `2h` or `1d`.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => 0,
-    };
-    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)) {
-        Some(total) if total > 0 => Ok(Duration::from_secs(total)),
-        _ => Err("expected a duration such as 90s, 30m, 2h or 1d".to_owned()),
-    }
-}
-
 /// A point in time, as the API reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment(String);
@@ -86,7 +70,7 @@ impl Moment {
 
     /// A time before `now`, or one that is written as the API reads it.
     fn parse(text: &str, now: SystemTime) -> Result<Self, String> {
-        if let Ok(ago) = duration(text) {
+        if let Ok(ago) = parse_duration(text) {
             let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().checked_sub(ago);
             let ms = since.map(|since| since.as_millis()).ok_or("that is before 1970")?;
             return Ok(Self(ms.to_string()));
@@ -132,6 +116,8 @@ pub fn json_file(path: &Path) -> Result<Map<String, Value>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

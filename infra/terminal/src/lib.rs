@@ -1,4 +1,6 @@
-//! What `cargo xtask` and the client print on a terminal: escaped texts, progress bars, times and sizes.
+//! What `cargo xtask` and the client read from their options and print on a terminal: escaped texts, progress bars, times
+//! and sizes.
 
+pub mod arguments;
 pub mod ui;
 pub mod visible;

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use reelhook_terminal::arguments::parse_duration;
 
 use crate::instance::Instance;
-use crate::operate::{self, Target, parse_duration};
+use crate::operate::{self, Target};
 use crate::package::{self, Architecture};
 use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, fuzz, logs, openapi, proof, prove, rules, setup, simulate, upgrade};
+use crate::{bench, checks, demo, deployment, logs, openapi, proof, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -176,10 +177,6 @@ enum Command {
         #[arg(long)]
         keep_going: bool,
     },
-    /// Kill functions, inject faults of AWS, or both, while work of every family runs, and write what came of it into
-    /// docs/proof.md
-    #[command(after_help = prove::ABOUT)]
-    Prove(prove::Options),
     /// Report the sizes of types, ports, folders and files, and the imports of files and rooms; fail above a limit
     Rules {
         /// Print this many of each kind
@@ -214,9 +211,6 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Run each parser that reads what others write on inputs that are made for it, and print how many
-    #[command(after_help = fuzz::ABOUT)]
-    Fuzz(fuzz::Options),
     #[command(flatten)]
     Proof(proof::Proof),
     /// Build the functions for AWS into target/lambda/<name>/bootstrap, where `sam deploy` finds them
@@ -373,7 +367,7 @@ struct Up {
     /// Speed of the mock services, as a multiple of their usual speed
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
-    /// Put the fault proxy between the functions and the emulator, without faults until it is told (infra/faults)
+    /// Put the fault proxy between the functions and the emulator, without faults until one is set (infra/faults)
     #[arg(long)]
     hostile: bool,
     /// A parameter of template.yaml, in which {studio} stands for the URL of the mock services; may be repeated
@@ -459,7 +453,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             operate::owner::delete(workspace, &target, &owner, confirm.as_deref(), quiet_for)
         }
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
-        Command::Prove(options) => prove::run(workspace, &options),
         Command::Openapi { check } => openapi::run(workspace, check),
         Command::Rules { top } => rules::run(workspace, top),
         Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries, flame }), .. } => match flame {
@@ -472,7 +465,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench { other: Some(Bench::Render), .. } => bench::render(workspace),
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
         Command::Simulate { quick, seed } => simulate::run(workspace, quick, seed),
-        Command::Fuzz(options) => fuzz::run(workspace, &options),
         Command::Proof(command) => proof::run(workspace, &command),
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
