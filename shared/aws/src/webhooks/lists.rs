@@ -174,7 +174,8 @@ impl DeliveryTable {
         Ok(found)
     }
 
-    /// Deliveries that rows of a shard of a day name beyond a cursor: at least the first `limit`, if there are as many.
+    /// Deliveries that rows of a shard of a day name beyond a cursor: at least the first `limit`, if there are as many. One
+    /// that several rows name, as after a repair, counts once.
     async fn named_of_day(
         &self,
         day: &str,
@@ -186,7 +187,7 @@ impl DeliveryTable {
         let (partition, bound) = (day_of_events(day, shard), order.bound(cursor));
         let query = self.beyond("by-day", "day_shard", &partition, order, &bound);
         let mut pages = Pages::of(query.limit(count(limit.saturating_add(MORE_ROWS))));
-        let mut found: Vec<ListedDelivery> = Vec::new();
+        let mut found: BTreeSet<ListedDelivery> = BTreeSet::new();
         while let Some(rows) = pages.next().await? {
             found.extend(rows.iter().flat_map(named).filter(|(of, _)| order.is_beyond(of, cursor)));
             let reached = rows.last().and_then(|row| text(row, "place")?.get(..TIME));
@@ -198,7 +199,7 @@ impl DeliveryTable {
                 break;
             }
         }
-        Ok(found)
+        Ok(found.into_iter().collect())
     }
 
     /// Deliveries that the rows of a subject name before a cursor. The rows are in the order of versions, not of times: all are

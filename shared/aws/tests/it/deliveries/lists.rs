@@ -220,6 +220,26 @@ async fn a_full_page_is_as_long_as_it_may_be() {
 }
 
 #[tokio::test]
+async fn a_page_is_full_where_several_rows_name_a_delivery() {
+    let (mut stored, mut counts) = (Vec::new(), [0_usize; 4]);
+    for n in 0..60_u32 {
+        let (event, deliveries) = event(&format!("job_{n}"), 1, Timestamp(NOON.millis() + i64::from(n)), 1);
+        let named = items(StoredForm::Compressed, &event, &deliveries).await.remove(0);
+        let mut again = named.clone();
+        again["sk"] = json!({ "S": format!("{}#{}", event.id, deliveries[0].id) });
+        stored.extend([named, again]);
+        counts[reelhook_app::outbox::sweep::hash(event.id.as_str()) as usize % 4] += 1;
+    }
+    let (deliveries, before) = (holding(stored).0, format!("{:013}", NOON.millis() + 1000));
+    for (shard, count) in (0..).zip(counts) {
+        for limit in [1, 4, 8, 100] {
+            let page = deliveries.of_day(DAY, shard, &before, limit).await.unwrap();
+            assert_eq!(page.len(), limit.min(count), "shard {shard}, {limit} at a time");
+        }
+    }
+}
+
+#[tokio::test]
 async fn deliveries_are_found_by_keys_alone_and_read_as_they_stand() {
     let ((one, event), (two, older)) = (stored(1).await, stored_as(2, StoredForm::Text).await);
     let held = Arc::new(vec![one.clone(), event, two.clone(), older]);
