@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressFinish};
+use reelhook_terminal::arguments::parse_duration;
 use reelhook_terminal::{ui, visible};
 use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -32,7 +33,7 @@ pub struct FollowOptions {
     #[arg(long)]
     poll: bool,
     /// Stop waiting after this time, such as 30m, with exit code 6; the work goes on
-    #[arg(long, value_name = "TIME", value_parser = reelhook_terminal::arguments::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
     /// POST each live event as JSON to this URL, such as http://127.0.0.1:8000/events
     #[arg(long, value_name = "URL", conflicts_with = "poll")]

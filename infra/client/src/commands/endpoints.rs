@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use reelhook_terminal::arguments::parse_duration;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::api::{Api, Call};
 use crate::commands::deliveries;
 use crate::failure::Failure;
-use crate::input::{Id, Pair, duration, object};
+use crate::input::{Id, Pair, object};
 use crate::output::{Output, table, text};
 
 /// Additional help for --help.
@@ -89,7 +90,7 @@ pub enum Command {
         /// Id or name of the endpoint
         id: Id,
         /// How long the earlier secrets stay valid, such as 2h; by default a day
-        #[arg(long, value_name = "TIME", value_parser = duration)]
+        #[arg(long, value_name = "TIME", value_parser = parse_duration)]
         grace: Option<Duration>,
         /// File with a secret of yours, `whsec_…`; without it one is made
         #[arg(long, value_name = "FILE")]
