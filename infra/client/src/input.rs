@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reelhook_terminal::arguments::parse_duration;
+use reelhook_terminal::arguments::{Pair, parse_duration};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
@@ -33,22 +33,6 @@ impl FromStr for Id {
         match is_id {
             true => Ok(Self(text.to_owned())),
             false => Err("an id has 1 to 128 letters, digits, `_`, `-` and `.`".to_owned()),
-        }
-    }
-}
-
-/// `NAME=VALUE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair(pub String, pub String);
-
-impl FromStr for Pair {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
-            // The text is not repeated: it may be a secret.
-            _ => Err("expected NAME=VALUE".to_owned()),
         }
     }
 }
@@ -128,12 +112,6 @@ mod tests {
         for wrong in ["", ".", "..", "a/b", "a?b", "a b", "é", &"x".repeat(129)] {
             assert!(wrong.parse::<Id>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_pair_splits_at_its_first_equals_sign() {
-        assert_eq!("A=b=c".parse(), Ok(Pair("A".into(), "b=c".into())));
-        assert!("secret".parse::<Pair>().unwrap_err().starts_with("expected"));
     }
 
     #[test]

@@ -1,6 +1,23 @@
 //! Values of command-line options.
 
+use std::str::FromStr;
 use std::time::Duration;
+
+/// `NAME=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair(pub String, pub String);
+
+impl FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
+            // The text is not repeated: it may be a secret.
+            _ => Err("expected NAME=VALUE".to_owned()),
+        }
+    }
+}
 
 /// Parses `90s`, `30m`, `2h` or `1d`.
 ///
@@ -28,6 +45,15 @@ mod tests {
 
     fn check(text: &str, expected: Option<u64>) {
         assert_eq!(parse_duration(text).ok(), expected.map(Duration::from_secs), "{text}");
+    }
+
+    #[test]
+    fn a_pair_splits_at_its_first_equals_sign() {
+        assert_eq!("A=b=c".parse(), Ok(Pair("A".into(), "b=c".into())));
+        assert_eq!("A=".parse(), Ok(Pair("A".into(), String::new())));
+        for wrong in ["secret", "=secret"] {
+            assert_eq!(wrong.parse::<Pair>(), Err("expected NAME=VALUE".to_owned()));
+        }
     }
 
     #[test]

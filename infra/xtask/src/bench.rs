@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use reelhook_terminal::arguments::Pair;
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
-use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::up::{self, Options};

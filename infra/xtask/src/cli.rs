@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use reelhook_terminal::arguments::parse_duration;
+use reelhook_terminal::arguments::{Pair, parse_duration};
 
 use crate::instance::Instance;
 use crate::operate::{self, Target};
 use crate::package::{self, Architecture};
-use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};

@@ -8,8 +8,9 @@ mod outcome;
 mod player;
 mod scenes;
 
+use reelhook_terminal::arguments::Pair;
+
 use crate::instance::{Instance, Run};
-use crate::pair::Pair;
 use crate::up::Options;
 use crate::workspace::Workspace;
 use crate::{interrupt, logs, up};

@@ -4,11 +4,11 @@
 use std::fs;
 
 use anyhow::Context as _;
+use reelhook_terminal::arguments::Pair;
 use serde_json::Value;
 
 use crate::instance::Instance;
 use crate::package::Architecture;
-use crate::pair::Pair;
 use crate::stack::Stack;
 use crate::workspace::Workspace;
 use crate::{process, setup, ui};

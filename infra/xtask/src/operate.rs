@@ -9,10 +9,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use reelhook_terminal::arguments::Pair;
 use serde_json::Value;
 
 use crate::instance::Instance;
-use crate::pair::Pair;
 use crate::process::{self, MARKER};
 use crate::stack::Stack;
 use crate::visible;

@@ -1,7 +1,8 @@
 //! The stack of the end-to-end tests: short timers, so that tests need not wait.
 
-use crate::json;
-use crate::pair::{Pair, pairs};
+use reelhook_terminal::arguments::Pair;
+
+use crate::json::{self, pairs};
 use crate::ports::RequestedPorts;
 use crate::up::Options;
 use crate::workspace::{Profile, Workspace};

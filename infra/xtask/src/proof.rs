@@ -4,10 +4,11 @@
 use clap::Subcommand;
 
 use crate::workspace::Workspace;
-use crate::{fuzz, prove};
 
 pub mod engines;
+mod fuzz;
 mod mutants;
+pub mod prove;
 mod reproduce;
 pub mod soak;
 pub mod supply;

@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reelhook_terminal::arguments::Pair;
 use serde_json::{Value, json};
 
 use crate::http::Client;
 use crate::instance::{Faults, Instance, Run};
 use crate::json::string_members;
-use crate::pair::Pair;
 use crate::ports::{self, Ports, RequestedPorts};
 use crate::process::{Group, MARKER, ProcessId};
 use crate::setup::{self, StackTools};

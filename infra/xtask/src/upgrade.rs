@@ -8,11 +8,11 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::instance::Instance;
-use crate::pair::pairs;
+use crate::json::{self, pairs};
 use crate::ports::RequestedPorts;
+use crate::ui;
 use crate::up::{self, Options, Started};
 use crate::workspace::{Profile, Workspace};
-use crate::{json, ui};
 
 /// The recordings, one directory per version.
 const RECORDINGS: &str = "tests/upgrade";

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use reelhook_terminal::arguments::parse_duration;
+use reelhook_terminal::arguments::{Pair, parse_duration};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::api::{Api, Call};
 use crate::commands::deliveries;
 use crate::failure::Failure;
-use crate::input::{Id, Pair, object};
+use crate::input::{Id, object};
 use crate::output::{Output, table, text};
 
 /// Additional help for --help.

@@ -1,6 +1,7 @@
 //! `reelhook submit`: each family has its request in its own file; here is what they share.
 
 use clap::{Args, Subcommand};
+use reelhook_terminal::arguments::Pair;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use crate::commands::watch::Then;
 use crate::failure::Failure;
 use crate::families::{self, clips, job, project, video};
 use crate::follow::{FollowOptions, follow};
-use crate::input::{Id, Pair, object};
+use crate::input::{Id, object};
 use crate::output::Output;
 
 /// Additional help for --help.

@@ -7,7 +7,7 @@ use super::source;
 use crate::proof;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
-use crate::{json, process, prove, setup, ui, upgrade};
+use crate::{json, process, setup, ui, upgrade};
 
 /// Runs the end-to-end tests; REELHOOK_RUN is the path of the stack's run.json.
 pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
@@ -80,7 +80,7 @@ pub fn restore(context: &mut Context) -> anyhow::Result<()> {
 
 /// Runs short campaigns of kills and faults on a hostile stack.
 pub fn prove(context: &mut Context) -> anyhow::Result<()> {
-    prove::shortly(context.workspace)
+    proof::prove::shortly(context.workspace)
 }
 
 /// Starts each bootstrap under Lambda's Runtime Interface Emulator and sends it its sample events.

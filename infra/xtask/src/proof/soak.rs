@@ -10,6 +10,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use reelhook_terminal::arguments::Pair;
 use serde_json::Value;
 
 use judge::{Kind, Series, Verdict};
@@ -18,7 +19,6 @@ use watch::{EMULATOR, MOCK_SERVICES, Watch};
 
 use crate::bench::document;
 use crate::instance::Instance;
-use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Started};
 use crate::workspace::{Profile, Workspace};
