@@ -243,7 +243,7 @@ enum Command {
         out: PathBuf,
     },
     /// Check whether a deployment to AWS would succeed: quotas, secrets, packages, layer. Requires AWS credentials
-    Preflight(deployment::Preflight),
+    Preflight(deployment::Deployment),
     /// Write a template for a release that shifts gradually to the new version of each function, and back if an alarm
     /// rings. Requires AWS credentials
     #[command(after_help = deployment::RELEASE)]
@@ -469,7 +469,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
         Command::Record { out } => upgrade::record(workspace, &out),
-        Command::Preflight(options) => deployment::preflight(workspace, &options),
+        Command::Preflight(deployment) => deployment::preflight(workspace, &deployment),
         Command::Release(options) => deployment::release(workspace, &options),
         Command::Layer(options) => deployment::layer(workspace, &options),
         Command::Smoke { target, key } => deployment::smoke(workspace, &target, &key),

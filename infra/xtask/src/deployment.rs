@@ -37,9 +37,9 @@ impl AwsTarget {
     }
 }
 
-/// The deployment to check.
+/// A deployment that is to come, as `sam deploy` names it.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Preflight {
+pub struct Deployment {
     /// Environment of samconfig.toml that you deploy with, for example `small`
     #[arg(long, value_name = "NAME", default_value = "default")]
     config_env: String,
@@ -50,15 +50,23 @@ pub struct Preflight {
     target: AwsTarget,
 }
 
-/// Checks whether a deployment would succeed.
-pub fn preflight(workspace: &Workspace, options: &Preflight) -> anyhow::Result<()> {
-    let parameters: Vec<String> =
-        options.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
-    let mut arguments = vec!["preflight", "--config-env", options.config_env.as_str()];
-    for parameter in &parameters {
-        arguments.extend(["--parameter", parameter.as_str()]);
+impl Deployment {
+    /// Runs a command of stack.py about it.
+    fn call(&self, workspace: &Workspace, what: &str, command: &[&str]) -> anyhow::Result<Value> {
+        let parameters: Vec<String> =
+            self.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
+        let mut arguments = command.to_vec();
+        arguments.extend(["--config-env", self.config_env.as_str()]);
+        for parameter in &parameters {
+            arguments.extend(["--parameter", parameter.as_str()]);
+        }
+        self.target.stack(workspace)?.call(what, &arguments, "")
     }
-    let found = options.target.stack(workspace)?.call("the preflight", &arguments, "")?;
+}
+
+/// Checks whether a deployment would succeed.
+pub fn preflight(workspace: &Workspace, deployment: &Deployment) -> anyhow::Result<()> {
+    let found = deployment.call(workspace, "the preflight", &["preflight"])?;
     println!("Deploy with: {}", found["deploy"].as_str().unwrap_or("sam deploy"));
     Ok(())
 }
@@ -88,25 +96,13 @@ pub struct Release {
     /// How traffic moves to the new version: a tenth first and the rest after some minutes, or a tenth at a time
     #[arg(long, value_name = "NAME", default_value = SHIFTS[0], value_parser = SHIFTS)]
     shift: String,
-    /// Environment of samconfig.toml that you deploy with, for example `small`
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    config_env: String,
-    /// A parameter of template.yaml that you deploy with; may be repeated
-    #[arg(long = "parameter", value_name = "NAME=VALUE")]
-    parameters: Vec<Pair>,
     #[command(flatten)]
-    target: AwsTarget,
+    deployment: Deployment,
 }
 
 /// Writes a template whose functions have aliases, and prints the command that deploys it.
 pub fn release(workspace: &Workspace, options: &Release) -> anyhow::Result<()> {
-    let parameters: Vec<String> =
-        options.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
-    let mut arguments = vec!["release", "--config-env", options.config_env.as_str(), "--shift", options.shift.as_str()];
-    for parameter in &parameters {
-        arguments.extend(["--parameter", parameter.as_str()]);
-    }
-    let written = options.target.stack(workspace)?.call("the release", &arguments, "")?;
+    let written = options.deployment.call(workspace, "the release", &["release", "--shift", &options.shift])?;
     println!("Deploy with: {}", written["deploy"].as_str().unwrap_or("sam deploy --template-file release.json"));
     Ok(())
 }
