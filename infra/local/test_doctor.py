@@ -8,7 +8,7 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from commands import concurrency, doctor, preflight, queues
+from commands import checks, concurrency, doctor, preflight, queues
 from commands.cloud import Problem
 from commands.template import Template
 
@@ -138,7 +138,7 @@ class Doctor(unittest.TestCase):
             mock.patch.object(preflight, "client", self.aws),
             mock.patch.object(concurrency, "client", self.aws),
             mock.patch.object(queues, "client", self.aws),
-            mock.patch.object(doctor, "say", say),
+            mock.patch.object(checks, "say", say),
             mock.patch.object(doctor, "is_local", lambda: False),
             mock.patch.object(doctor.socket, "getaddrinfo", look_up),
             mock.patch.object(doctor, "health", lambda _: self.health),

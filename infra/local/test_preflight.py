@@ -8,7 +8,7 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from commands import concurrency, preflight, samconfig
+from commands import checks, concurrency, preflight, samconfig
 from commands.cloud import Problem
 from commands.template import Template
 
@@ -96,6 +96,7 @@ class Preflight(unittest.TestCase):
             mock.patch.object(preflight, "client", self.aws),
             mock.patch.object(concurrency, "client", self.aws),
             mock.patch.object(preflight, "say", say),
+            mock.patch.object(checks, "say", say),
             mock.patch.object(preflight, "is_local", lambda: False),
             mock.patch.object(preflight.boto3, "Session", lambda: session),
             mock.patch.object(preflight, "sam_version", lambda: self.sam),

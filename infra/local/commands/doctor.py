@@ -10,10 +10,10 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from commands import preflight, queues
-from commands.cloud import Problem, client, error_code, is_local, say
+from commands import checks, preflight, queues
+from commands.cloud import Problem, client, error_code, is_local
 from commands.concurrency import concurrency
 
 # How long CloudFormation may take to compare the stack with its template.
@@ -30,17 +30,8 @@ def doctor(stack, root, environment):
     deployment = preflight.Deployment(stack, root, environment, {})
     if deployment.is_first:
         raise Problem(f"the stack `{stack.name}` does not exist: `cargo xtask preflight` checks a first deployment")
-    counts = {"ok": 0, "note": 0, "mend": 0}
-    for check in CHECKS:
-        try:
-            results = list(check(deployment))
-        except (ClientError, BotoCoreError) as error:
-            results = [("note", f"could not check {check.__doc__.splitlines()[0].rstrip('.').lower()}: {error}")]
-        for kind, message in results:
-            # What prevents a deployment has to be mended in a stack that runs.
-            kind = "mend" if kind == "stop" else kind
-            say(f"{kind:<5} {message}")
-            counts[kind] += 1
+    # What prevents a deployment has to be mended in a stack that runs.
+    counts = checks.run(CHECKS, deployment, obstacle="mend")
     if counts["mend"]:
         things = "one thing has" if counts["mend"] == 1 else f"{counts['mend']} things have"
         raise Problem(f"{things} to be mended: the lines that begin with `mend` say how")
@@ -67,8 +58,7 @@ def state(deployment):
 
 def storage(_):
     """Lambda's storage of code."""
-    stored = client("lambda").get_account_settings()
-    used, limit = stored["AccountUsage"]["TotalCodeSize"], stored["AccountLimit"]["TotalCodeSize"]
+    used, limit = preflight.code_storage()
     percent = 100 * used // limit
     if percent >= STORAGE_PERCENT:
         yield (

@@ -11,9 +11,9 @@ import shutil
 import subprocess
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from commands import samconfig
+from commands import checks, samconfig
 from commands.cloud import GONE, Problem, client, error_code, is_local, say
 from commands.concurrency import concurrency
 from commands.settings import MEMBERS, OPTIONS, SETTINGS
@@ -77,15 +77,7 @@ def preflight(stack, root, environment, given):
     region = client("lambda").meta.region_name
     say(f"ok    {identity['Arn']} deploys to {region} of the account {identity['Account']}")
     deployment = Deployment(stack, root, environment, given)
-    obstacles = 0
-    for check in CHECKS:
-        try:
-            results = list(check(deployment))
-        except (ClientError, BotoCoreError) as error:
-            results = [("note", f"could not check {check.__doc__.splitlines()[0].rstrip('.').lower()}: {error}")]
-        for kind, message in results:
-            say(f"{kind:<5} {message}")
-            obstacles += kind == "stop"
+    obstacles = checks.run(CHECKS, deployment)["stop"]
     if obstacles:
         count = "one problem prevents" if obstacles == 1 else f"{obstacles} problems prevent"
         raise Problem(f"{count} a deployment: the lines that begin with `stop` say what to do")
@@ -289,15 +281,20 @@ def quotas(deployment):
         )
     elif most:
         yield "ok", f"the account has {roles} of {most} roles, and this stack adds {new}"
-    stored = client("lambda").get_account_settings()
     size = sum(file.stat().st_size for file in (deployment.root / "target" / "lambda").glob("*/bootstrap"))
-    used, limit = stored["AccountUsage"]["TotalCodeSize"], stored["AccountLimit"]["TotalCodeSize"]
+    used, limit = code_storage()
     if used + size > limit:
         yield (
             "stop",
             f"Lambda stores at most {limit / 2**30:.0f} GiB of code per account, and {used / 2**30:.1f} GiB are used: delete "
             "unused versions of functions and layers",
         )
+
+
+def code_storage():
+    """The bytes of code that Lambda stores for the account, and the most that it stores."""
+    settings = client("lambda").get_account_settings()
+    return settings["AccountUsage"]["TotalCodeSize"], settings["AccountLimit"]["TotalCodeSize"]
 
 
 CHECKS = (regions, sam, state, concurrency, settings, packages, layer, quotas)
