@@ -108,18 +108,6 @@ impl Call {
         self
     }
 
-    /// The path.
-    #[cfg(test)]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// The body.
-    #[cfg(test)]
-    pub fn body(&self) -> Option<&Value> {
-        self.body.as_ref()
-    }
-
     /// Only if something has changed since this `ETag`.
     pub fn since(self, etag: Option<HeaderValue>) -> Self {
         Self { etag, ..self }

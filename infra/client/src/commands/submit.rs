@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::api::{Api, Call};
 use crate::commands::watch::Then;
 use crate::failure::Failure;
+use crate::families::family::Creation;
 use crate::families::{self, clips, job, project, video};
 use crate::follow::{FollowOptions, follow};
 use crate::input::{Id, object};
@@ -62,15 +63,12 @@ enum What {
 /// Submits it, prints its id, and follows it if that is wanted.
 pub async fn run(api: &Api, output: &Output, options: &Options) -> Result<(), Failure> {
     let Options { what, common } = options;
-    let metadata = match common.metadata.is_empty() {
-        true => Value::Null,
-        false => Value::Object(object(&common.metadata)),
-    };
     let key = common.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let (call, member) = what.call(api, &metadata, &key).await?;
-    let answer = api.send(call).await?.body;
-    let id = answer[member].as_str().and_then(|id| id.parse::<Id>().ok());
-    let id = id.ok_or_else(|| Failure::Unavailable(format!("the answer has no id in `{member}`")))?;
+    let creation = what.creation(api).await?.with_metadata(object(&common.metadata));
+    let Creation { path, body, id_member } = creation;
+    let answer = api.send(Call::create(path, body, &key)).await?.body;
+    let id = answer[id_member].as_str().and_then(|id| id.parse::<Id>().ok());
+    let id = id.ok_or_else(|| Failure::Unavailable(format!("the answer has no id in `{id_member}`")))?;
     for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         output.say(format!("warning: {warning}"));
     }
@@ -88,13 +86,13 @@ pub async fn run(api: &Api, output: &Output, options: &Options) -> Result<(), Fa
 }
 
 impl What {
-    /// The request, and the member of its answer that has the id.
-    async fn call(&self, api: &Api, metadata: &Value, key: &str) -> Result<(Call, &'static str), Failure> {
-        Ok(match self {
-            Self::Job(submit) => (submit.call(metadata, key), "jobId"),
-            Self::Video(submit) => (submit.call(metadata, key)?, "jobId"),
-            Self::Project(submit) => (submit.call(metadata, key)?, "id"),
-            Self::Clips(submit) => (submit.call(api, metadata, key).await?, "id"),
-        })
+    /// The request that makes it.
+    async fn creation(&self, api: &Api) -> Result<Creation, Failure> {
+        match self {
+            Self::Job(submit) => Ok(submit.creation()),
+            Self::Video(submit) => submit.creation(),
+            Self::Project(submit) => submit.creation(),
+            Self::Clips(submit) => submit.creation(api).await,
+        }
     }
 }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::family::{Family, Outcome, Paths, Remote, State, is_uuid, percent, text};
-use crate::api::{Api, Call, upload};
+use super::family::{Creation, Family, Outcome, Paths, Remote, State, is_uuid, percent, text};
+use crate::api::{Api, upload};
 use crate::failure::Failure;
 
 /// Where clip jobs are.
@@ -65,17 +65,17 @@ impl FromStr for Range {
 
 impl Submit {
     /// The request. A file is uploaded first.
-    pub async fn call(&self, api: &Api, metadata: &Value, idempotency_key: &str) -> Result<Call, Failure> {
+    pub async fn creation(&self, api: &Api) -> Result<Creation, Failure> {
         let is_there = self.source.starts_with("uploads/") && !Path::new(&self.source).exists();
         let is_url = self.source.starts_with("http://") || self.source.starts_with("https://");
         let source = match is_url || is_there {
             true => json!(self.source),
             false => upload::upload(api, Path::new(&self.source)).await?["key"].clone(),
         };
-        Ok(Call::create(JOBS, self.body(&source, metadata), idempotency_key))
+        Ok(Creation { path: JOBS, body: self.body(&source), id_member: "id" })
     }
 
-    fn body(&self, source: &Value, metadata: &Value) -> Value {
+    fn body(&self, source: &Value) -> Value {
         let mut body = json!({ "videoUrl": source });
         let ranges = self.ranges.iter().map(|range| json!({ "start": range.start, "end": range.end }));
         let members = [
@@ -85,7 +85,6 @@ impl Submit {
             ("layout", json!(self.layout)),
             ("reuse", if self.reuse { json!(true) } else { Value::Null }),
             ("callbackUrl", json!(self.callback_url)),
-            ("metadata", metadata.clone()),
         ];
         for (name, value) in members.into_iter().filter(|(_, value)| !value.is_null()) {
             body[name] = value;
@@ -104,11 +103,7 @@ impl Family for Clips {
     }
 
     fn paths(&self, id: &str) -> Paths {
-        Paths {
-            state: format!("{JOBS}/{id}"),
-            stream: format!("{JOBS}/{id}/stream"),
-            cancel: format!("{JOBS}/{id}/cancel"),
-        }
+        Paths::below(format!("{JOBS}/{id}"))
     }
 
     fn read(&self, id: &str, body: &Value) -> State {
@@ -136,7 +131,7 @@ impl Family for Clips {
 /// A clip's file, if it is there.
 fn file(id: &str, clip: &Value) -> Option<Remote> {
     let index = clip["index"].as_u64()?;
-    Some(Remote { name: format!("{id}-clip-{index}.mp4"), kind: index.to_string(), link: text(&clip["url"])? })
+    Remote::at(&clip["url"], format!("{id}-clip-{index}.mp4"), index.to_string())
 }
 
 /// The members that the job and its events have in common.
@@ -196,7 +191,7 @@ mod tests {
         };
         let expected = json!({ "videoUrl": "https://media.example/talk.mp4", "requestedClipCount": 3,
             "clipDurations": ["15-30"], "ranges": [{ "start": 60.0, "end": 300.0 }, { "start": 400.5, "end": 500.0 }] });
-        assert_eq!(submit.body(&json!("https://media.example/talk.mp4"), &Value::Null), expected);
+        assert_eq!(submit.body(&json!("https://media.example/talk.mp4")), expected);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::family::{Family, Outcome, Paths, Remote, State, percent, text};
-use crate::api::Call;
+use super::family::{Creation, Family, Outcome, Paths, Remote, State, percent, text};
 
 /// Jobs for an external worker.
 pub struct Job;
@@ -34,7 +33,7 @@ pub struct Submit {
 
 impl Submit {
     /// The request.
-    pub fn call(&self, metadata: &Value, idempotency_key: &str) -> Call {
+    pub fn creation(&self) -> Creation {
         let mut body = json!({ "country": self.country, "platform": self.platform, "genre": self.genre });
         for (name, value) in [("contentType", &self.content_type), ("template", &self.template)] {
             if let Some(value) = value {
@@ -44,10 +43,7 @@ impl Submit {
         if self.pause_after_extraction {
             body["pauseAfterExtraction"] = json!(true);
         }
-        if !metadata.is_null() {
-            body["metadata"] = metadata.clone();
-        }
-        Call::create("/api/generate", body, idempotency_key)
+        Creation { path: "/api/generate", body, id_member: "jobId" }
     }
 }
 
@@ -61,44 +57,26 @@ impl Family for Job {
     }
 
     fn paths(&self, id: &str) -> Paths {
-        Paths {
-            state: format!("/api/job/{id}"),
-            stream: format!("/api/job/{id}/stream"),
-            cancel: format!("/api/job/{id}/cancel"),
-        }
+        Paths::below(format!("/api/job/{id}"))
     }
 
     fn read(&self, id: &str, body: &Value) -> State {
         let job = &body["job"];
         let status = text(&job["status"]).unwrap_or_default();
-        let video = text(&job["videoUrl"]);
         State {
             id: id.to_owned(),
             family: self.name(),
             progress: percent(&job["progress"]).unwrap_or_default(),
             step: text(&job["currentStep"]),
             error: text(&job["error"]),
-            outcome: outcome(&status),
-            files: video
-                .map(|link| Remote { name: format!("{id}.mp4"), kind: "video".to_owned(), link })
-                .into_iter()
-                .collect(),
+            outcome: Outcome::of_status(&status),
+            files: Remote::at(&job["videoUrl"], format!("{id}.mp4"), "video").into_iter().collect(),
             status,
         }
     }
 
     fn update(&self, state: &mut State, event: &Value) {
         update(state, event);
-    }
-}
-
-/// How a job ended, by its status in StreamGank's words.
-pub fn outcome(status: &str) -> Option<Outcome> {
-    match status {
-        "completed" => Some(Outcome::Succeeded),
-        "failed" => Some(Outcome::Failed),
-        "cancelled" => Some(Outcome::Cancelled),
-        _ => None,
     }
 }
 
@@ -111,7 +89,7 @@ pub fn update(state: &mut State, event: &Value) {
         _ => None,
     };
     if let Some(status) = status {
-        state.outcome = outcome(&status);
+        state.outcome = Outcome::of_status(&status);
         state.status = status;
         state.error = text(&event["error"]);
     }
@@ -173,9 +151,8 @@ mod tests {
             template: Some("modern".to_owned()),
             pause_after_extraction: true,
         };
-        let call = submit.call(&json!({ "order": "4711" }), "key");
         let expected = json!({ "country": "US", "platform": "netflix", "genre": "Horror", "template": "modern",
-            "pauseAfterExtraction": true, "metadata": { "order": "4711" } });
-        assert_eq!(call.body(), Some(&expected));
+            "pauseAfterExtraction": true });
+        assert_eq!(submit.creation().body, expected);
     }
 }

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::family::{Family, Paths, Remote, State, percent, text};
-use super::job::outcome;
+use super::family::{Creation, Family, Outcome, Paths, Remote, State, percent, text};
 use crate::api::Call;
 use crate::failure::Failure;
 use crate::input;
 
 /// Projects of scenes.
 pub struct Project;
+
+/// Where projects are.
+const PROJECTS: &str = "/api/v1/projects";
 
 /// What a project shows.
 #[derive(Debug, Args)]
@@ -36,7 +38,7 @@ pub struct Submit {
 
 impl Submit {
     /// The request. It makes a draft, which [`start`] starts.
-    pub fn call(&self, metadata: &Value, idempotency_key: &str) -> Result<Call, Failure> {
+    pub fn creation(&self) -> Result<Creation, Failure> {
         let mut project = match &self.file {
             Some(file) => Value::Object(input::json_file(file)?),
             None => json!({}),
@@ -57,16 +59,13 @@ impl Submit {
         if let Some(budget) = self.budget {
             project["budget"] = json!(budget);
         }
-        if !metadata.is_null() {
-            project["metadata"] = metadata.clone();
-        }
-        Ok(Call::create("/api/v1/projects", project, idempotency_key))
+        Ok(Creation { path: PROJECTS, body: project, id_member: "id" })
     }
 }
 
 /// The command that starts a project. One that runs stays as it is.
 pub fn start(id: &str) -> Call {
-    Call::post(format!("/api/v1/projects/{id}/start"), json!({})).repeatable()
+    Call::post(format!("{PROJECTS}/{id}/start"), json!({})).repeatable()
 }
 
 impl Family for Project {
@@ -79,11 +78,7 @@ impl Family for Project {
     }
 
     fn paths(&self, id: &str) -> Paths {
-        Paths {
-            state: format!("/api/v1/projects/{id}"),
-            stream: format!("/api/v1/projects/{id}/stream"),
-            cancel: format!("/api/v1/projects/{id}/cancel"),
-        }
+        Paths::below(format!("{PROJECTS}/{id}"))
     }
 
     fn read(&self, id: &str, body: &Value) -> State {
@@ -92,18 +87,14 @@ impl Family for Project {
         let is_done = |scene: &&Value| matches!(scene["status"].as_str(), Some("verified" | "approved"));
         let done = format!("{} of {} scenes done", scenes.iter().filter(is_done).count(), scenes.len());
         let waiting = text(&body["waitingFor"]).map(|what| format!("waits for a person: {what}"));
-        let video = text(&body["finalVideoUrl"]);
         State {
             id: id.to_owned(),
             family: self.name(),
             progress: percent(&body["progress"]).unwrap_or_default(),
             step: Some(waiting.unwrap_or(done)),
             error: text(&body["error"]),
-            outcome: outcome(&status),
-            files: video
-                .map(|link| Remote { name: format!("{id}.mp4"), kind: "video".to_owned(), link })
-                .into_iter()
-                .collect(),
+            outcome: Outcome::of_status(&status),
+            files: Remote::at(&body["finalVideoUrl"], format!("{id}.mp4"), "video").into_iter().collect(),
             status,
         }
     }
@@ -115,7 +106,7 @@ impl Family for Project {
             _ => return,
         };
         if let Some(status) = text(&event[status]) {
-            state.outcome = outcome(&status);
+            state.outcome = Outcome::of_status(&status);
             state.status = status;
         }
         if let Some(progress) = percent(&event[progress]) {
@@ -130,7 +121,6 @@ impl Family for Project {
 
 #[cfg(test)]
 mod tests {
-    use super::super::family::Outcome;
     use super::*;
 
     #[test]
@@ -158,9 +148,8 @@ mod tests {
             seconds: Some(5.0),
             budget: Some(2.5),
         };
-        let call = submit.call(&Value::Null, "key").unwrap();
         let expected = json!({ "name": "A fox runs", "budget": 2.5,
             "scenes": [{ "prompt": "A fox runs", "duration": 5.0 }, { "prompt": "It stops", "duration": 5.0 }] });
-        assert_eq!(call.body(), Some(&expected));
+        assert_eq!(submit.creation().unwrap().body, expected);
     }
 }

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::family::{Family, Outcome, Paths, Remote, State, is_uuid, percent, text};
+use super::family::{Creation, Family, Outcome, Paths, Remote, State, is_uuid, percent, text};
 use super::job::update;
-use crate::api::Call;
 use crate::failure::Failure;
 use crate::input;
 
@@ -26,19 +25,16 @@ pub struct Submit {
 
 impl Submit {
     /// The request. Without a URL for notifications, the route is the one that waits for the video for up to 25 s.
-    pub fn call(&self, metadata: &Value, idempotency_key: &str) -> Result<Call, Failure> {
+    pub fn creation(&self) -> Result<Creation, Failure> {
         let mut film = Value::Object(input::json_file(&self.file)?);
         if let Some(url) = &self.webhook_url {
             film["webhookUrl"] = json!(url);
-        }
-        if !metadata.is_null() {
-            film["metadata"] = metadata.clone();
         }
         let path = match text(&film["webhookUrl"]) {
             Some(_) => "/api/generate-video-async",
             None => "/api/generate-flexible-video",
         };
-        Ok(Call::create(path, film, idempotency_key))
+        Ok(Creation { path, body: film, id_member: "jobId" })
     }
 }
 
@@ -68,11 +64,9 @@ impl Family for Video {
             ("failed", _) => Some(Outcome::Failed),
             (_, _) => None,
         };
-        let file =
-            |name: String, kind: &str, link: &Value| Some(Remote { name, kind: kind.to_owned(), link: text(link)? });
         let files = [
-            file(format!("{id}.mp4"), "video", &body["videoUrl"]),
-            file(format!("{id}_reels.mp4"), "vertical", &body["reelsVideoUrl"]),
+            Remote::at(&body["videoUrl"], format!("{id}.mp4"), "video"),
+            Remote::at(&body["reelsVideoUrl"], format!("{id}_reels.mp4"), "vertical"),
         ];
         State {
             id: id.to_owned(),
@@ -128,9 +122,7 @@ mod tests {
         ] {
             std::fs::write(&path, film.to_string()).unwrap();
             let submit = Submit { file: path.clone(), webhook_url: url.map(str::to_owned) };
-            let call = submit.call(&Value::Null, "key").unwrap();
-            assert_eq!(call.path(), expected);
-            assert_eq!(call.body().unwrap()["metadata"], Value::Null);
+            assert_eq!(submit.creation().unwrap().path, expected);
         }
     }
 }
