@@ -1,4 +1,4 @@
-//! The command line of the fuzzer: `cargo xtask fuzz`.
+//! The program behind `cargo xtask fuzz`, which passes all options, and has their defaults and their help.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,22 +15,17 @@ use reelhook_fuzz::{corpus, report};
 #[derive(Debug, Parser)]
 #[command(name = "fuzz")]
 struct Cli {
-    /// Targets; all without one
     targets: Vec<String>,
-    /// Inputs of each target, besides those of the corpus
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long)]
     inputs: u64,
-    /// Seed of all inputs
-    #[arg(long, default_value_t = 1)]
+    #[arg(long)]
     seed: u64,
-    /// Print the targets and what they read
     #[arg(long)]
     list: bool,
-    /// Check this one input instead
     #[arg(long)]
     replay: Option<PathBuf>,
     /// Folder for inputs that break a property
-    #[arg(long, default_value = ".local/fuzz")]
+    #[arg(long)]
     faults: PathBuf,
 }
 

@@ -15,11 +15,14 @@ use crate::process::{self, ProcessId};
 use crate::workspace::Workspace;
 
 /// Names that an instance can't have: other directories of `.local`.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 15] = [
     "artifacts",
     "cargo-mutants",
     "dynalite",
     "engines",
+    "first-deployment",
+    "fonts",
+    "fuzz",
     "mutants",
     "reproduce",
     "venv",

@@ -39,6 +39,14 @@ impl Architecture {
             Self::X86_64 => "x86_64",
         }
     }
+
+    /// Rust's name of a machine with Linux and this architecture.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+        }
+    }
 }
 
 /// Writes target/lambda/<name>/bootstrap for each function of template.yaml with THIRD-PARTY.txt beside it, its bill of
@@ -70,12 +78,9 @@ pub fn build(
     } else {
         on_this_machine(workspace, functions, architecture, directory)?;
     }
-    let target = match architecture {
-        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
-        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
-    };
-    describe(workspace, "crate_notice.py", Some(target), directory, functions)?;
-    describe(workspace, "sbom.py", Some(target), directory, functions)?;
+    let target = Some(architecture.target());
+    describe(workspace, "crate_notice.py", target, directory, functions)?;
+    describe(workspace, "sbom.py", target, directory, functions)?;
     describe(workspace, "zips.py", None, directory, functions)
 }
 

@@ -89,7 +89,6 @@ pub fn run(workspace: &Workspace, runs: u64, requests: u64) -> anyhow::Result<()
     let functions = SUBJECTS.iter().map(|(name, _)| (*name).to_owned());
     let binaries: Vec<String> = functions.chain([BARE.to_owned(), LOAD.to_owned()]).collect();
     workspace.build(&binaries, Profile::Release)?;
-    fs::create_dir_all(workspace.local()).context("create .local")?;
     let library = build_counter(workspace)?;
     let mut subjects: Vec<Subject> = SUBJECTS
         .iter()
@@ -115,8 +114,9 @@ pub fn run(workspace: &Workspace, runs: u64, requests: u64) -> anyhow::Result<()
     document::write(&workspace.root.join(DOCUMENT.0), DOCUMENT.1, &text)
 }
 
-/// Compiles the library that counts allocations.
+/// Compiles the library that counts allocations, in `.local`.
 pub fn build_counter(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    fs::create_dir_all(workspace.local()).context("create .local")?;
     let library = workspace.local().join("allocations.so");
     let mut command = workspace.command("cc");
     command.args(["-O2", "-Wall", "-shared", "-fPIC", "-o"]).arg(&library).arg(ALLOCATIONS);
