@@ -92,10 +92,12 @@ pub fn run(target: &Target, corpus: Vec<Vec<u8>>, plan: Plan, meter: &Meter) -> 
 /// # Errors
 /// The message of the property that it breaks.
 pub fn check(target: &Target, input: &[u8], meter: &Meter) -> Result<(Verdict, Duration, u64), String> {
-    let (began, before) = (Instant::now(), meter.bytes());
-    let verdict = catch_unwind(AssertUnwindSafe(|| (target.check)(input))).map_err(|panic| message(&*panic))?;
-    let (time, allocated) = (began.elapsed(), meter.bytes().saturating_sub(before));
     let allowed = target.allowance.of(input.len());
+    let (mut verdict, mut time, mut allocated) = measured(target, input, meter)?;
+    if allocated > allowed {
+        // The first check of a process also sets up what all share, such as the description of the API: a second one tells.
+        (verdict, time, allocated) = measured(target, input, meter)?;
+    }
     if allocated > allowed {
         return Err(format!("it allocates {allocated} bytes, at most {allowed} are allowed"));
     }
@@ -103,6 +105,13 @@ pub fn check(target: &Target, input: &[u8], meter: &Meter) -> Result<(Verdict, D
         return Err(format!("it takes {} s, at most {} s are allowed", time.as_secs(), LONGEST.as_secs()));
     }
     Ok((verdict, time, allocated))
+}
+
+/// Checks one input, and measures how long that takes and how many bytes it allocates.
+fn measured(target: &Target, input: &[u8], meter: &Meter) -> Result<(Verdict, Duration, u64), String> {
+    let (began, before) = (Instant::now(), meter.bytes());
+    let verdict = catch_unwind(AssertUnwindSafe(|| (target.check)(input))).map_err(|panic| message(&*panic))?;
+    Ok((verdict, began.elapsed(), meter.bytes().saturating_sub(before)))
 }
 
 fn count(target: &Target, input: &[u8], meter: &Meter, tally: &mut Tally) -> Result<Verdict, Fault> {
