@@ -50,6 +50,19 @@ impl Client {
         read(request.call().with_context(|| format!("GET {}", self.url(path)))?)
     }
 
+    /// The body at a path; none if it is the same as at the call before, which has left its `etag`.
+    pub fn changed(&self, path: &str, etag: &mut Option<String>) -> anyhow::Result<Option<Value>> {
+        let answer = self.get(path, etag.as_deref())?;
+        match answer.status {
+            304 => Ok(None),
+            200 => {
+                *etag = answer.etag;
+                Ok(Some(answer.body))
+            }
+            status => anyhow::bail!("GET {path} answered {status}: {}", answer.body),
+        }
+    }
+
     /// POST of a JSON body.
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Response> {
         let mut request = self.agent.post(self.url(path)).header("Content-Type", "application/json");

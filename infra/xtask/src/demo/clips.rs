@@ -96,15 +96,7 @@ fn follow(started: &mut Started, api: &Client, id: &str) -> anyhow::Result<Value
     let (mut etag, mut shown, mut last) = (None, String::new(), Value::Null);
     let ended = interrupt::wait_for(TIMEOUT, POLL_INTERVAL, || {
         started.check()?;
-        let path = format!("{JOBS}/{id}");
-        let answer = api.get(&path, etag.as_deref())?;
-        match answer.status {
-            304 => return Ok(None),
-            200 => {}
-            status => bail!("GET {path} answered {status}: {}", answer.body),
-        }
-        etag = answer.etag;
-        let job = answer.body;
+        let Some(job) = api.changed(&format!("{JOBS}/{id}"), &mut etag)? else { return Ok(None) };
         let progress = job["progressPercent"].as_u64().unwrap_or_default();
         let clips = match &job["totalClips"] {
             Value::Null => String::new(),

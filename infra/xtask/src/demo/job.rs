@@ -49,14 +49,8 @@ fn follow(started: &mut Started, api: &Client, id: &str) -> anyhow::Result<Value
     let (mut etag, mut shown, mut last) = (None, String::new(), Value::Null);
     let ended = interrupt::wait_for(TIMEOUT, POLL_INTERVAL, || {
         started.check()?;
-        let answer = api.get(&format!("/api/job/{id}"), etag.as_deref())?;
-        match answer.status {
-            304 => return Ok(None),
-            200 => {}
-            status => bail!("GET /api/job/{id} answered {status}: {}", answer.body),
-        }
-        etag = answer.etag;
-        let job = answer.body["job"].clone();
+        let Some(answer) = api.changed(&format!("/api/job/{id}"), &mut etag)? else { return Ok(None) };
+        let job = answer["job"].clone();
         let progress = job["progress"].as_u64().unwrap_or_default();
         let status = visible::line(job["status"].as_str().unwrap_or_default());
         let step = visible::line(job["currentStep"].as_str().unwrap_or(&status));

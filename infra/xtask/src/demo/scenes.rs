@@ -60,15 +60,9 @@ fn follow(started: &mut Started, api: &Client, id: &str) -> anyhow::Result<Value
     let (mut etag, mut last) = (None, Value::Null);
     let ended = interrupt::wait_for(TIMEOUT, POLL_INTERVAL, || {
         started.check()?;
-        let answer = api.get(&format!("/api/v1/projects/{id}"), etag.as_deref())?;
-        match answer.status {
-            304 => return Ok(None),
-            200 => {}
-            status => bail!("GET /api/v1/projects/{id} answered {status}: {}", answer.body),
-        }
-        etag = answer.etag;
-        progress.show(&answer.body);
-        last = answer.body;
+        let Some(project) = api.changed(&format!("/api/v1/projects/{id}"), &mut etag)? else { return Ok(None) };
+        progress.show(&project);
+        last = project;
         let is_final = matches!(last["status"].as_str(), Some("completed" | "failed" | "cancelled"));
         Ok(is_final.then(|| last.clone()))
     })?;

@@ -112,16 +112,10 @@ impl Load {
         let (mut etag, mut read) = (None, 0.0);
         let ended = interrupt::wait_for(JOB_TIMEOUT, POLL_INTERVAL, || {
             let asked = Instant::now();
-            let answer = self.client.get(&format!("/api/job/{id}"), etag.as_deref())?;
+            let answer = self.client.changed(&format!("/api/job/{id}"), &mut etag)?;
             read = milliseconds(asked.elapsed());
-            match answer.status {
-                304 => return Ok(None),
-                200 => {}
-                status => bail!("GET /api/job/{id} answered {status}: {}", answer.body),
-            }
-            etag = answer.etag;
-            let job = answer.body["job"].clone();
-            Ok(matches!(job["status"].as_str(), Some("completed" | "failed" | "cancelled")).then_some(job))
+            let job = answer.map(|mut answer| answer["job"].take());
+            Ok(job.filter(|job| matches!(job["status"].as_str(), Some("completed" | "failed" | "cancelled"))))
         })?;
         let job = ended.with_context(|| format!("{id} has not ended after {JOB_TIMEOUT:?}"))?;
         anyhow::ensure!(job["status"] == "completed", "{id} is {}: {}", job["status"], job["error"]);
