@@ -60,3 +60,4 @@ mod story;
 mod timers;
 mod upgrade;
 mod videos;
+mod waiting;

@@ -1,20 +1,19 @@
 //! Hints alone: jobs, a retry and webhooks while the schedule of the due sweep is disabled.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use reelhook_domain::DeliveryStatus;
 use serde_json::{Value, json};
 
 use crate::stack::Stack;
+use crate::waiting::without_sweeps;
 
 /// The deadline of every wait; exceeding it fails the test.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// More jobs than infra/local/test-profile.json has slots (`MaxWorkers`).
 const MORE_THAN_SLOTS: usize = 16;
-/// The interval at which conditions are polled.
-const POLL: Duration = Duration::from_millis(100);
 
 /// Calls EventBridge.
 async fn events(stack: &Stack, action: &str, body: &Value) -> Value {
@@ -33,18 +32,6 @@ async fn schedule(stack: &Stack) -> String {
     scheduled[0]["Name"].as_str().expect("a name").to_owned()
 }
 
-/// Waits for a condition. Unlike [`Stack::eventually`], this never sweeps.
-async fn without_sweeps<T, F: Future<Output = Option<T>>>(what: &str, check: impl Fn() -> F) -> T {
-    let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
-    loop {
-        poll.tick().await;
-        if let Some(found) = check().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not come about without a sweep");
-    }
-}
-
 /// Two jobs complete, one of them after a retry, and all their webhooks arrive, one of them after a retry.
 async fn everything_moves(stack: &Stack) {
     stack.control("hooks/second", json!({ "answer": 500, "times": 1 })).await;
@@ -53,10 +40,10 @@ async fn everything_moves(stack: &Stack) {
     let mut expected = 0;
     for job in &jobs {
         let completed = || async { (stack.job(job).await["status"] == "completed").then_some(()) };
-        without_sweeps("the end of a job", completed).await;
+        without_sweeps(TIMEOUT, "the end of a job", completed).await;
         expected += stack.stored(job).await.emitted.len() * 2;
     }
-    let deliveries = without_sweeps("every delivery", || async {
+    let deliveries = without_sweeps(TIMEOUT, "every delivery", || async {
         let all = stack.aws.deliveries_of(&jobs).await;
         let delivered = all.iter().all(|delivery| delivery.status == DeliveryStatus::Delivered);
         (all.len() == expected && delivered).then_some(all)
@@ -64,7 +51,7 @@ async fn everything_moves(stack: &Stack) {
     .await;
     assert!(deliveries.iter().any(|delivery| delivery.attempts > 1), "no webhook was retried");
     assert_eq!(stack.stored(&jobs[1]).await.run.attempt, 2, "no run was retried");
-    without_sweeps("empty queues", || async {
+    without_sweeps(TIMEOUT, "empty queues", || async {
         let depths = stack.aws.depths().await;
         depths.iter().all(|(_, depth)| *depth == 0).then_some(())
     })
@@ -79,7 +66,7 @@ async fn slots_pass_on(stack: &Stack) {
     }
     for job in &jobs {
         let completed = || async { (stack.job(job).await["status"] == "completed").then_some(()) };
-        without_sweeps("the end of a job that waited for a slot", completed).await;
+        without_sweeps(TIMEOUT, "the end of a job that waited for a slot", completed).await;
     }
 }
 

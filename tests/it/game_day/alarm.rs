@@ -6,11 +6,10 @@ use serde_json::json;
 
 use super::runbook;
 use crate::stack::Stack;
+use crate::waiting::without_sweeps;
 
 /// The deadline of every wait; exceeding it fails the test.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// The interval at which conditions are polled.
-const POLL: Duration = Duration::from_millis(200);
 
 /// A page of the runbook with its alarm.
 pub struct Page {
@@ -89,16 +88,9 @@ impl Page {
     }
 }
 
-/// Waits for a condition. Unlike [`Stack::eventually`], this never sweeps: a drill may have broken the due sweep.
+/// Waits for a condition. A drill may have broken the due sweep, so this never sweeps.
 pub async fn waits_for<T, F: Future<Output = Option<T>>>(what: &str, check: impl Fn() -> F) -> T {
-    let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
-    loop {
-        poll.tick().await;
-        if let Some(found) = check().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not come about");
-    }
+    without_sweeps(TIMEOUT, what, check).await
 }
 
 /// The time between two faults, or the length of one.
