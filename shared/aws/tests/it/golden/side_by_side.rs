@@ -164,8 +164,11 @@ async fn without_the_text_form_an_older_function_reads_nothing_and_misreads_noth
             Ok(Record::Nothing) => assert!(job.outbox.is_empty()),
             other => panic!("version {} of a job: {other:?}", job.version),
         }
+        let mut packed = read(&item).await;
+        // Texts are written without what earlier versions were.
+        packed.history = None;
         let text = written(&job, StoredForm::Text).await;
-        assert_eq!(read(&item).await, read(&text).await, "and this version reads it as it reads a text");
+        assert_eq!(packed, read(&text).await, "and this version reads it as it reads a text");
     }
 }
 
