@@ -22,9 +22,12 @@ pub struct WorkPorts<'a> {
     pub clips: ClipLaunchPorts<'a>,
 }
 
-/// Processes hints in order. Equal ones, such as `start`, are processed once; each has a result. Those for which too little
-/// time is left are busy.
+/// Processes hints in order. Equal ones are processed once, and so are all that start jobs, whichever they name; each has a
+/// result. Those for which too little time is left are busy.
 pub async fn work_on_all(ports: &WorkPorts<'_>, messages: &[WorkMessage]) -> Vec<Result<(), ChangeError>> {
+    let start = WorkMessage::Start { jobs: messages.iter().flat_map(WorkMessage::named).cloned().collect() };
+    let messages: Vec<&WorkMessage> =
+        messages.iter().map(|message| if message.is_start() { &start } else { message }).collect();
     let mut results = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let is_repeated = messages[..index].contains(message);
@@ -44,7 +47,7 @@ pub async fn work_on_all(ports: &WorkPorts<'_>, messages: &[WorkMessage]) -> Vec
 pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(), ChangeError> {
     let StartPorts { http, clock, worker, .. } = ports.starts;
     match message {
-        WorkMessage::Start => start_some(&ports.starts).await.map(drop),
+        WorkMessage::Start { jobs } => start_some(&ports.starts, jobs).await.map(drop),
         WorkMessage::CheckRender { job_id, render, check } => {
             check_render(&ports.renders, http, ports.creatomate, job_id, render, *check).await.map(drop)
         }

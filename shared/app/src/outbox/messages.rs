@@ -17,7 +17,11 @@ use crate::store::StoreError;
 pub enum WorkMessage {
     /// Start waiting jobs, if slots are free.
     #[serde(rename = "start.v1")]
-    Start,
+    Start {
+        /// Jobs that the index of waiting jobs may not have yet. Versions up to 0.2 ignore them, and name none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        jobs: Vec<JobId>,
+    },
     /// Read the state of a render from the render service.
     #[serde(rename = "check_render.v1")]
     CheckRender {
@@ -85,6 +89,34 @@ pub enum WorkMessage {
         /// The submission's number.
         number: u32,
     },
+}
+
+impl WorkMessage {
+    /// A hint to start the jobs that wait.
+    pub fn start() -> Self {
+        Self::Start { jobs: Vec::new() }
+    }
+
+    /// Whether it is a hint to start jobs.
+    pub(crate) fn is_start(&self) -> bool {
+        matches!(self, Self::Start { .. })
+    }
+
+    /// The jobs that a hint to start jobs names.
+    pub(crate) fn named(&self) -> &[JobId] {
+        match self {
+            Self::Start { jobs } => jobs,
+            Self::CheckRender { .. }
+            | Self::ApplyParked { .. }
+            | Self::CancelWorker { .. }
+            | Self::StartScenes
+            | Self::Tasks { .. }
+            | Self::ApplyEarly { .. }
+            | Self::CancelTask { .. }
+            | Self::Clip { .. }
+            | Self::CancelClip { .. } => &[],
+        }
+    }
 }
 
 /// Hints for renderers.
@@ -285,7 +317,11 @@ mod tests {
         let cancel_worker =
             json!({ "kind": "cancel_worker.v1", "job_id": "job_1", "attempt": 2, "url": url.as_written() });
         let golden = [
-            (WorkMessage::Start, json!({ "kind": "start.v1" })),
+            (WorkMessage::start(), json!({ "kind": "start.v1" })),
+            (
+                WorkMessage::Start { jobs: vec![job_id.clone()] },
+                json!({ "kind": "start.v1", "jobs": ["job_1"] }),
+            ),
             (
                 WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 3 },
                 json!({ "kind": "check_render.v1", "job_id": "job_1", "render": "r-1", "check": 3 }),

@@ -196,7 +196,7 @@ async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreE
     if ready == 0 {
         return Ok(());
     }
-    send_all(ports.work, vec![Delayed::now(WorkMessage::Start); ready.div_ceil(STARTS)]).await
+    send_all(ports.work, vec![Delayed::now(WorkMessage::start()); ready.div_ceil(STARTS)]).await
 }
 
 impl Swept {

@@ -209,7 +209,7 @@ fn an_older_function_reads_messages_of_kinds_that_it_knows_and_gets_the_others_a
     let url = WebUrl::parse("https://worker.example/cancel").unwrap();
     let work = |message: &WorkMessage| serde_json::from_str::<older::WorkMessage>(&text(message));
     for known in [
-        WorkMessage::Start,
+        WorkMessage::start(),
         WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 2 },
         WorkMessage::ApplyParked { job_id: job_id.clone(), render: render.clone() },
         WorkMessage::CancelWorker { job_id: job_id.clone(), attempt: 3, url },
