@@ -318,10 +318,7 @@ mod tests {
             json!({ "kind": "cancel_worker.v1", "job_id": "job_1", "attempt": 2, "url": url.as_written() });
         let golden = [
             (WorkMessage::start(), json!({ "kind": "start.v1" })),
-            (
-                WorkMessage::Start { jobs: vec![job_id.clone()] },
-                json!({ "kind": "start.v1", "jobs": ["job_1"] }),
-            ),
+            (WorkMessage::Start { jobs: vec![job_id.clone()] }, json!({ "kind": "start.v1", "jobs": ["job_1"] })),
             (
                 WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 3 },
                 json!({ "kind": "check_render.v1", "job_id": "job_1", "render": "r-1", "check": 3 }),

@@ -3,6 +3,7 @@
 mod answers;
 mod crashes;
 mod fair;
+mod named;
 mod request;
 mod rows;
 mod slots;

@@ -216,6 +216,8 @@ fn an_older_function_reads_messages_of_kinds_that_it_knows_and_gets_the_others_a
     ] {
         assert!(work(&known).is_ok(), "{known:?}");
     }
+    let named = WorkMessage::Start { jobs: vec![job_id.clone()] };
+    assert_eq!(work(&named).unwrap(), older::WorkMessage::Start, "it looks for waiting jobs as without the name");
     // Messages of what it does not have: it fails, and the queue gives them to a newer function.
     for newer in [
         WorkMessage::StartScenes,
