@@ -41,7 +41,7 @@ impl Named {
         for (id, loaded) in ids.iter().zip(loaded) {
             match loaded {
                 Ok(Some(job)) if matches!(decide(&job, &Event::Claim, now, policy), Decision::Apply(_)) => {
-                    tracing::info!(job_id = %id, "the index of waiting jobs does not have a job yet that a hint names");
+                    tracing::info!(job_id = %id, "a hint names a waiting job that the index does not have yet");
                     waiting.push(waiting_job(job));
                 }
                 Ok(_) => {
