@@ -52,7 +52,11 @@ pub enum WorkMessage {
     },
     /// Give slots to scenes that wait for them, if slots are free.
     #[serde(rename = "start_scenes.v1")]
-    StartScenes,
+    StartScenes {
+        /// Projects that the index of waiting projects may not have yet.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        projects: Vec<ProjectId>,
+    },
     /// Submit, look up and poll what is due of a project's tasks.
     #[serde(rename = "tasks.v1")]
     Tasks {
@@ -97,25 +101,41 @@ impl WorkMessage {
         Self::Start { jobs: Vec::new() }
     }
 
-    /// Whether it is a hint to start jobs.
-    pub(crate) fn is_start(&self) -> bool {
-        matches!(self, Self::Start { .. })
+    /// A hint to give slots to the scenes that wait.
+    pub fn start_scenes() -> Self {
+        Self::StartScenes { projects: Vec::new() }
     }
 
-    /// The jobs that a hint to start jobs names.
-    pub(crate) fn named(&self) -> &[JobId] {
-        match self {
-            Self::Start { jobs } => jobs,
-            Self::CheckRender { .. }
-            | Self::ApplyParked { .. }
-            | Self::CancelWorker { .. }
-            | Self::StartScenes
-            | Self::Tasks { .. }
-            | Self::ApplyEarly { .. }
-            | Self::CancelTask { .. }
-            | Self::Clip { .. }
-            | Self::CancelClip { .. } => &[],
+    /// Whether it does all that another hint would: it is the same, or starts the same and the other one names nothing.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Start { .. }, Self::Start { jobs }) if jobs.is_empty() => true,
+            (Self::StartScenes { .. }, Self::StartScenes { projects }) if projects.is_empty() => true,
+            _ => self == other,
         }
+    }
+
+    /// The same hints, of which those that start the same are equal: each names what all of them name.
+    pub(crate) fn with_all_names(hints: &[Self]) -> Vec<Self> {
+        let (mut all_jobs, mut all_projects) = (Vec::new(), Vec::new());
+        for hint in hints {
+            if let Self::Start { jobs } = hint {
+                all_jobs.extend_from_slice(jobs);
+            }
+            if let Self::StartScenes { projects } = hint {
+                all_projects.extend_from_slice(projects);
+            }
+        }
+        let mut merged = hints.to_vec();
+        for hint in &mut merged {
+            if let Self::Start { jobs } = hint {
+                jobs.clone_from(&all_jobs);
+            }
+            if let Self::StartScenes { projects } = hint {
+                projects.clone_from(&all_projects);
+            }
+        }
+        merged
     }
 }
 
@@ -328,7 +348,11 @@ mod tests {
                 json!({ "kind": "apply_parked.v1", "job_id": "job_1", "render": "r-1" }),
             ),
             (WorkMessage::CancelWorker { job_id, attempt: 2, url }, cancel_worker),
-            (WorkMessage::StartScenes, json!({ "kind": "start_scenes.v1" })),
+            (WorkMessage::start_scenes(), json!({ "kind": "start_scenes.v1" })),
+            (
+                WorkMessage::StartScenes { projects: vec![project_id.clone()] },
+                json!({ "kind": "start_scenes.v1", "projects": ["proj_1"] }),
+            ),
             (
                 WorkMessage::Tasks { project_id: project_id.clone() },
                 json!({ "kind": "tasks.v1", "project_id": "proj_1" }),

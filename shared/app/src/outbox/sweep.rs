@@ -123,7 +123,7 @@ impl Sweepable for WaitingScenes<'_> {
     async fn sweep(&self, _: &dyn ClockAndRandom, swept: &mut Swept) {
         let hinted = match self.slots.waiting(1).await {
             Ok(waiting) if waiting.is_empty() => Ok(()),
-            Ok(_) => send_all(self.work, vec![Delayed::now(WorkMessage::StartScenes)]).await,
+            Ok(_) => send_all(self.work, vec![Delayed::now(WorkMessage::start_scenes())]).await,
             Err(error) => Err(error),
         };
         if let Err(error) = hinted {

@@ -223,7 +223,7 @@ async fn due_projects_are_changed_and_scenes_that_wait_get_a_hint() {
     projects.put(&draft);
     assert!(projects.apply(&draft.id, &ProjectEvent::Start, NOON, policy));
     assert_eq!(stack.sweep_of(&[&due, &waiting]).await, Swept::default());
-    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::StartScenes)], "the hint of its start may be lost");
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::start_scenes())], "the hint of its start may be lost");
 
     stack.world.set(projects.get(&draft.id).due_at.expect("a time"));
     let swept = stack.sweep_of(&[&due, &waiting]).await;

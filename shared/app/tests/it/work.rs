@@ -53,7 +53,7 @@ async fn hints_for_which_no_time_is_left_come_again() {
         Ok(response(200, "{}"))
     });
     stack.scenes.last_start = NOON.after(Duration::from_secs(10));
-    let messages = [cancellation(), WorkMessage::start(), cancellation(), WorkMessage::StartScenes];
+    let messages = [cancellation(), WorkMessage::start(), cancellation(), WorkMessage::start_scenes()];
     let results = work_on_all(&stack.work_ports(), &messages).await;
     let is_busy =
         |result: &Result<(), ChangeError>| matches!(result, Err(ChangeError::Store(error)) if error.is_busy());

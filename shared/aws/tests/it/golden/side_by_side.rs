@@ -220,7 +220,7 @@ fn an_older_function_reads_messages_of_kinds_that_it_knows_and_gets_the_others_a
     assert_eq!(work(&named).unwrap(), older::WorkMessage::Start, "it looks for waiting jobs as without the name");
     // Messages of what it does not have: it fails, and the queue gives them to a newer function.
     for newer in [
-        WorkMessage::StartScenes,
+        WorkMessage::start_scenes(),
         WorkMessage::Tasks { project_id: project_id.clone() },
         WorkMessage::ApplyEarly { project_id: project_id.clone() },
         WorkMessage::CancelTask { project_id: project_id.clone(), stage: Stage::Video, id: render },
