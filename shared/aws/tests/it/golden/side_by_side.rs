@@ -209,16 +209,18 @@ fn an_older_function_reads_messages_of_kinds_that_it_knows_and_gets_the_others_a
     let url = WebUrl::parse("https://worker.example/cancel").unwrap();
     let work = |message: &WorkMessage| serde_json::from_str::<older::WorkMessage>(&text(message));
     for known in [
-        WorkMessage::Start,
+        WorkMessage::start(),
         WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 2 },
         WorkMessage::ApplyParked { job_id: job_id.clone(), render: render.clone() },
         WorkMessage::CancelWorker { job_id: job_id.clone(), attempt: 3, url },
     ] {
         assert!(work(&known).is_ok(), "{known:?}");
     }
+    let named = WorkMessage::Start { jobs: vec![job_id.clone()] };
+    assert_eq!(work(&named).unwrap(), older::WorkMessage::Start, "it looks for waiting jobs as without the name");
     // Messages of what it does not have: it fails, and the queue gives them to a newer function.
     for newer in [
-        WorkMessage::StartScenes,
+        WorkMessage::start_scenes(),
         WorkMessage::Tasks { project_id: project_id.clone() },
         WorkMessage::ApplyEarly { project_id: project_id.clone() },
         WorkMessage::CancelTask { project_id: project_id.clone(), stage: Stage::Video, id: render },
