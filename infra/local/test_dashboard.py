@@ -201,6 +201,18 @@ class Dashboard(unittest.TestCase):
         for metric, dimension in dashboard.SEARCHED.items():
             self.assertEqual(listed()[metric][1], (dimension,))
 
+    def test_a_search_has_its_namespace_in_quotes(self):
+        expressions = [
+            one[0]["expression"]
+            for section in dashboard.sections()
+            for widget in section["widgets"]
+            for one in dashboard.properties(widget)["metrics"]
+            if isinstance(one[0], dict)
+        ]
+        self.assertEqual(len(expressions), len(dashboard.SEARCHED))
+        for expression in expressions:
+            self.assertTrue(expression.startswith("""SEARCH('{"Reelhook/${AWS::StackName}",service,"""), expression)
+
     def test_a_name_that_the_stack_does_not_have_is_a_problem(self):
         self.assertEqual(dashboard.resolved("a-${Work.QueueName}", {"Work.QueueName": "w"}), "a-w")
         with self.assertRaisesRegex(Problem, "names `Gone`"):

@@ -89,7 +89,8 @@ def properties(widget):
         dimensions = [part for pair in series.dimensions for part in pair]
         metrics.append([series.namespace, series.metric, *dimensions, {"stat": series.stat, "label": series.label}])
     for name in dict.fromkeys(given["metric"] for given in widget["series"] if given["metric"] in SEARCHED):
-        schema = f"{{Reelhook/${{AWS::StackName}},service,{SEARCHED[name]}}}"
+        # Quotes, since the namespace has other characters than letters and digits (CloudWatch, "Search expression syntax").
+        schema = f'{{"Reelhook/${{AWS::StackName}}",service,{SEARCHED[name]}}}'
         search = f"SEARCH('{schema} MetricName=\"{name}\"', 'Sum', {PERIOD})"
         metrics.append([{"expression": search, "label": ""}])
     shown = {"title": widget["title"], "region": "${AWS::Region}", "period": PERIOD, "view": "timeSeries"}
