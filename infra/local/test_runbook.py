@@ -2,9 +2,12 @@
 functions write."""
 
 import json
+import os
 import pathlib
 import re
 import shlex
+import subprocess
+import tempfile
 import unittest
 
 import aws
@@ -151,6 +154,43 @@ class Commands(unittest.TestCase):
         given, _ = aws.arguments(shlex.split("lambda update-event-source-mapping --uuid 1 --no-enabled"))
         self.assertEqual(given, {"UUID": "1", "Enabled": False})
         self.assertEqual(aws.shown({"A": [["x", 1], ["y", None]]}, {"query": "A", "output": "text"}), "x\t1\ny\tNone")
+
+
+class Saved(unittest.TestCase):
+    """The function of the index that runs a saved query."""
+
+    FUNCTIONS = dict(BLOCK.findall(INDEX))["shell"]
+    # `aws`, whose query is running at first and then has the state END.
+    AWS = """
+        sleep() { :; }
+        aws() {
+          case "$2 $*" in
+            get-query-results*status*) if [[ -e $RUN ]]; then echo "$END"; else touch "$RUN"; echo Running; fi ;;
+            get-query-results*) echo rows ;;
+            *) echo "$2" ;;
+          esac
+        }
+    """
+
+    def run_saved(self, end):
+        with tempfile.TemporaryDirectory() as folder:
+            script = f"{self.FUNCTIONS}\n{self.AWS}\nsaved 'which functions crashed'"
+            environment = {"PATH": os.environ["PATH"], "RUN": f"{folder}/run", "END": end}
+            return subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=30)
+
+    def test_a_query_that_completes_prints_its_rows(self):
+        ended = self.run_saved("Complete")
+        self.assertEqual((ended.returncode, ended.stdout), (0, "rows\n"), ended.stderr)
+
+    def test_a_query_that_fails_ends_and_is_told(self):
+        for end in ("Failed", "Timeout", "Cancelled", "Unknown"):
+            ended = self.run_saved(end)
+            self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (1, "", f"the query ended with {end}\n"))
+
+    def test_each_value_has_its_name_and_pointers_are_left_out(self):
+        query = re.search(r'--query "(results.*)"', self.FUNCTIONS)[1]
+        row = [{"field": "level", "value": "ERROR"}, {"field": "@ptr", "value": "CmEK"}, {"field": "error", "value": "no sound"}]
+        self.assertEqual(aws.shown({"results": [row, row[:1]]}, {"query": query, "output": "text"}), "level=ERROR\terror=no sound\nlevel=ERROR")
 
 
 class Definitions(unittest.TestCase):
