@@ -244,6 +244,18 @@ class Definitions(unittest.TestCase):
     def properties(self, name):
         return TEMPLATE.resources()[name]["Properties"]
 
+    def test_a_setting_that_is_missing_rings_for_each_function_that_no_caller_waits_for(self):
+        counted, behind = set(), set()
+        for name, resource in TEMPLATE.resources().items():
+            properties = resource.get("Properties", {})
+            if resource["Type"] == "AWS::Logs::MetricFilter" and "fault" in properties["FilterPattern"]:
+                counted.add(properties["LogGroupName"]["Ref"].removesuffix("Logs"))
+            events = properties.get("Events", {}) if resource["Type"] == "AWS::Serverless::Function" else {}
+            if {event["Type"] for event in events.values()} & {"SQS", "DynamoDB", "Schedule"}:
+                behind.add(name)
+        self.assertIn("InboxReader", behind)
+        self.assertEqual(counted, behind)
+
     def test_recursion_rings_at_the_first_dropped_call(self):
         alarm = self.properties("RecursionAlarm")
         self.assertEqual((alarm["Namespace"], alarm["MetricName"]), ("AWS/Lambda", "RecursiveInvocationsDropped"))
