@@ -65,6 +65,12 @@ fn is_throttled(response: &HttpResponse) -> bool {
     }
 }
 
+/// Counts that DynamoDB left a part of a batch for later, inside an answer that is a success. A batch of reads is also left
+/// in part where it has more than 16 MB, which ours do not reach.
+pub(crate) fn throttled_part() {
+    count(MetricName::SdkThrottles, ["dynamodb"]);
+}
+
 /// A service's name as a dimension.
 fn service(name: &str) -> &'static str {
     match name {
