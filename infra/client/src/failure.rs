@@ -62,6 +62,20 @@ impl Failure {
         }
     }
 
+    /// Whether the request may have been done although it failed.
+    pub fn leaves_open(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Refused(refusal) => refusal.status >= 500,
+            Self::Usage(_)
+            | Self::Ended(_)
+            | Self::Unfinished(_)
+            | Self::Local(_)
+            | Self::OutputClosed
+            | Self::Interrupted => false,
+        }
+    }
+
     /// The status of the API's answer, if there is one.
     pub fn status(&self) -> Option<u16> {
         match self {
