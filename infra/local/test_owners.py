@@ -235,6 +235,8 @@ class Delete(Of):
                 done = self.delete()
                 self.check_deleted()
                 self.assertEqual((done["audit"]["jobs"], done["audit"]["projects"]), (2, 1))
+                left = [key for key in self.aws.tables["Counters"] if key[0].startswith("erasure#")]
+                self.assertEqual(left, [], "no hash of the owner stays")
                 continue
             self.assertGreater(at, 5, "it was stopped at several points")
             return
