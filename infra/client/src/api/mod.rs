@@ -258,7 +258,7 @@ pub fn client(url: &Url) -> Result<Client, Failure> {
     built(builder(url).read_timeout(READ_TIMEOUT))
 }
 
-/// A client that sends large bodies: the time of reading begins with the request, and ends before a large body has gone.
+/// A client that sends large bodies: the time of reading begins with the request, and may end before a body has gone.
 fn sender(url: &Url) -> Result<Client, Failure> {
     built(builder(url))
 }
