@@ -280,9 +280,10 @@ class Definitions(unittest.TestCase):
 
     def test_the_times_of_quiet_hours_have_the_form_of_mute_rules(self):
         parameters = TEMPLATE.parameters()
-        good = {"QuietHours": ["", "cron(0 22 * * *)", "cron(30 18 * * MON-FRI)"], "QuietTime": ["PT8H", "P2DT12H", "PT90M"],
+        good = {"QuietHours": ["", "cron(0 22 * * *)", "cron(30 18 * * MON-FRI)"], "QuietTime": ["PT8H", "P2DT12H", "PT90M", "P1D", "PT8H30M"],
                 "QuietZone": ["UTC", "Europe/Paris", "Etc/GMT+2"]}
-        bad = {"QuietHours": ["22:00", "cron()", "rate(1 day)"], "QuietTime": ["8", "PT8S", "8H"], "QuietZone": ["", "Paris time"]}
+        bad = {"QuietHours": ["22:00", "cron()", "rate(1 day)", "cron(0 22)", "cron(0 22 * * * *)", "cron(a 22 * * *)"],
+               "QuietTime": ["8", "PT8S", "8H", "P", "PT", "P1DT", "PT0H", "P0D"], "QuietZone": ["", "Paris time"]}
         for name in good:
             pattern = re.compile(parameters[name]["AllowedPattern"])
             self.assertTrue(all(pattern.fullmatch(text) for text in good[name]), name)
