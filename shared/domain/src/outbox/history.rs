@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Effect, Live, LiveSnapshot, LogLevel, Timestamp};
+use crate::{Effect, Live, LiveSnapshot, LogLevel, Timestamp, json_bytes};
 
 /// The versions that a history has before it is packed.
 const VERSIONS: usize = 64;
@@ -90,7 +90,7 @@ impl Recorded {
 
     /// The size of its stored form in bytes.
     fn bytes(&self) -> usize {
-        serde_json::to_string(self).map_or(0, |text| text.len())
+        json_bytes(self)
     }
 }
 
