@@ -24,6 +24,8 @@ const DICTIONARIES: [(u8, &[u8]); 2] =
 pub(crate) const OF_AGGREGATES: usize = 0;
 /// The dictionary that events and deliveries are written with. It is short, since many of them are written in a batch.
 const OF_WEBHOOKS: usize = 1;
+/// Bytes of most stored forms before they are compressed.
+const TYPICAL: usize = 4 * 1024;
 /// Bytes of a stored form at most after it was decompressed.
 const LONGEST: usize = 64 * 1024 * 1024;
 /// The attribute `outbox` of an item that has effects, which are in its body: the stream's filter tests that it is there.
@@ -96,12 +98,11 @@ struct Kind {
 /// The item of an aggregate with this stored form, without the attributes of indexes; `write_id` identifies the write.
 pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &str) -> Item {
     let outbox = of.outbox();
-    let text = serde_json::to_vec(&Body { form, outbox }).expect("our own types are JSON");
     let mut item: Item = [
         ("id", s(of.id().to_string())),
         ("version", n(of.version())),
         ("write_id", s(write_id)),
-        ("body", b(deflate(OF_AGGREGATES, &text))),
+        ("body", body(OF_AGGREGATES, form, outbox)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -113,14 +114,19 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
 
 /// The attribute `body` of a row that is no aggregate.
 pub(crate) fn body_of_row<F: Serialize>(form: &F) -> AttributeValue {
-    let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");
-    b(deflate(OF_AGGREGATES, &text))
+    body(OF_AGGREGATES, form, &[])
 }
 
 /// The attribute `body` of an event or a delivery.
 pub(crate) fn body_of_webhook<F: Serialize>(form: &F) -> AttributeValue {
-    let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");
-    b(deflate(OF_WEBHOOKS, &text))
+    body(OF_WEBHOOKS, form, &[])
+}
+
+fn body<F: Serialize>(dictionary: usize, form: &F, outbox: &[Effect]) -> AttributeValue {
+    // Most texts fit, so that few grow while they are written.
+    let mut text = Vec::with_capacity(TYPICAL);
+    serde_json::to_writer(&mut text, &Body { form, outbox }).expect("our own types are JSON");
+    b(deflate(dictionary, &text))
 }
 
 /// An item of [`item_of`] in the form of [`StoredForm::Text`].
