@@ -36,7 +36,7 @@ impl Job {
     pub fn kept(&self) -> Vec<Recorded> {
         let Some(history) = self.history.as_ref().filter(|_| self.deleted_at.is_none()) else { return Vec::new() };
         let recorded = Some(self.recorded()).filter(|recorded| !recorded.is_empty());
-        history.versions().iter().cloned().chain(recorded).collect()
+        history.versions().iter().map(|version| Recorded::clone(version)).chain(recorded).collect()
     }
 
     /// The last version that the item has left out, since it is in rows; 0 for none.

@@ -1,6 +1,7 @@
 //! What versions of an aggregate logged and showed, as its item keeps it until it is packed into rows.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -105,9 +106,9 @@ pub struct History {
     /// The last version that was packed; 0 for none since the history began.
     #[serde(default, skip_serializing_if = "is_zero")]
     packed: u64,
-    /// The versions after `since`, the oldest first.
+    /// The versions after `since`, the oldest first. They never change, so that versions of the aggregate share them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    versions: Vec<Recorded>,
+    versions: Vec<Arc<Recorded>>,
     /// The size of the stored form of the versions that were not packed.
     #[serde(default, skip_serializing_if = "is_zero")]
     bytes: usize,
@@ -134,12 +135,12 @@ impl History {
     }
 
     /// The versions, the oldest first.
-    pub fn versions(&self) -> &[Recorded] {
+    pub fn versions(&self) -> &[Arc<Recorded>] {
         &self.versions
     }
 
     /// The versions that were not packed, the oldest first.
-    pub fn unpacked(&self) -> &[Recorded] {
+    pub fn unpacked(&self) -> &[Arc<Recorded>] {
         let packed = self.packed();
         &self.versions[self.versions.partition_point(|recorded| recorded.version <= packed)..]
     }
@@ -153,7 +154,7 @@ impl History {
     pub(crate) fn with(mut self, recorded: Recorded) -> Self {
         if !recorded.is_empty() {
             self.bytes += recorded.bytes();
-            self.versions.push(recorded);
+            self.versions.push(Arc::new(recorded));
         }
         self
     }
