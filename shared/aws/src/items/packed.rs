@@ -24,6 +24,9 @@ const DICTIONARIES: [(u8, &[u8]); 2] =
 pub(crate) const OF_AGGREGATES: usize = 0;
 /// The dictionary that events and deliveries are written with. It is short, since many of them are written in a batch.
 const OF_WEBHOOKS: usize = 1;
+/// How hard zlib looks for repetitions. Level 9 also looks for those of three bytes, which takes longer and makes bodies
+/// no shorter (ADR 60).
+const LEVEL: Compression = Compression::new(7);
 /// Bytes of most stored forms before they are compressed.
 const TYPICAL: usize = 4 * 1024;
 /// Bytes of a stored form at most after it was decompressed.
@@ -34,7 +37,7 @@ const IN_BODY: &str = r#"[{"kind":"body"}]"#;
 
 thread_local! {
     /// What deflates: to make it anew takes longer than to compress a row.
-    static STREAM: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), false));
+    static STREAM: RefCell<Compress> = RefCell::new(Compress::new(LEVEL, false));
     /// What inflates: its window has 32 KB.
     static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
 }
