@@ -63,22 +63,20 @@ impl Recorded {
     pub(crate) fn of(
         version: u64,
         at: Timestamp,
-        outbox: &[Effect],
+        outbox: Vec<Effect>,
         snapshot: impl FnOnce(&[Live]) -> LiveSnapshot,
     ) -> Self {
         let mut recorded = Self { version, at, lines: Vec::new(), live: None };
         let mut snapshot = Some(snapshot);
-        for (index, effect) in outbox.iter().enumerate() {
+        for (index, effect) in outbox.into_iter().enumerate() {
             if let Effect::Log { event, level, message, details } = effect {
-                let (message, details) = (message.clone(), details.clone());
                 let event = Cow::Borrowed(event.name());
-                recorded.lines.push(RecordedLine { index, event, level: *level, message, details });
-            }
-            if let Effect::Live { events, after } = effect
+                recorded.lines.push(RecordedLine { index, event, level, message, details });
+            } else if let Effect::Live { events, after } = effect
                 && let Some(snapshot) = snapshot.take()
             {
-                recorded.live =
-                    Some(RecordedLive { after: *after, events: events.clone(), snapshot: snapshot(events) });
+                let snapshot = snapshot(&events);
+                recorded.live = Some(RecordedLive { after, events, snapshot });
             }
         }
         recorded
