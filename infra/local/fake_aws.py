@@ -31,6 +31,7 @@ class Aws:
         self.objects, self.calls, self.rules, self.settings = {}, set(), {"Sweep": True}, set()
         # Called before each write of a batch: a test may stop it there.
         self.before_write = lambda: None
+        self.before_get = lambda key: None
 
     def __call__(self, service):
         return types.SimpleNamespace(**{
@@ -149,7 +150,11 @@ class Aws:
         self.s3_put(Key, Fileobj.read())
 
     def s3_get_object(self, Bucket, Key, VersionId=None):
-        found = [one for one in self.objects[Key] if VersionId in (None, one["id"])]
+        # A test may delete an object after it was listed.
+        self.before_get(Key)
+        found = [one for one in self.objects.get(Key, []) if VersionId in (None, one["id"])]
+        if not found:
+            raise ClientError({"Error": {"Code": "NoSuchVersion" if VersionId else "NoSuchKey", "Message": ""}}, "GetObject")
         return {"Body": io.BytesIO(found[0]["body"]), "ContentType": "video/mp4"}
 
     def s3_list_objects_v2(self, Bucket, Prefix="", MaxKeys=1000):

@@ -134,6 +134,14 @@ class Backup(unittest.TestCase):
         self.assertEqual(set(aws.tables), known, "the temporary tables are deleted")
         self.assertEqual(json.loads((self.directory / "backup.json").read_text())["tables"]["Deliveries"]["items"], 60)
 
+    def test_an_object_that_is_deleted_meanwhile_ends_no_backup(self):
+        for at, versions in ((None, False), (fake_aws.when(20), True)):
+            aws = stack(versions=versions)
+            aws.before_get = lambda key: key == "videos/a.mp4" and aws.objects.pop(key, None)
+            done = self.take(aws, at=at)
+            self.assertEqual(done["objects"], {"count": 1, "bytes": len(b"below a file")})
+            self.directory = self.directory.with_name("timed")
+
     def test_the_documented_permissions_are_those_that_are_used(self):
         old, new = stack(), stack(filled=False)
         self.take(old)

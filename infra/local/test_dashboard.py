@@ -3,6 +3,7 @@
 REELHOOK_UPDATE_DOCS=1 writes the dashboard of template.yaml, and the cost of metrics in docs/cost.md.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -95,6 +96,20 @@ def emitted():
             if "tests" not in file.parts and file.name not in ("name.rs", "tests.rs"):
                 found |= set(re.findall(r"MetricName::(\w+)", file.read_text(encoding="utf-8").split("#[cfg(test)]")[0]))
     return found
+
+
+def made(node, holding):
+    """What a text of the template is with these conditions; names of resources stay as they are."""
+    if isinstance(node, str):
+        return node
+    [(name, value)] = node.items()
+    if name == "Fn::If":
+        return made(value[1] if value[0] in holding else value[2], holding)
+    if name == "Fn::Join":
+        return value[0].join(made(one, holding) for one in value[1])
+    if name == "Fn::Sub":
+        return value
+    raise AssertionError(f"{name} is no text")
 
 
 class Metrics(unittest.TestCase):
@@ -200,6 +215,36 @@ class Dashboard(unittest.TestCase):
         self.assertEqual(set(re.findall(r"Self::(\w+)", code)), set(dashboard.SEARCHED))
         for metric, dimension in dashboard.SEARCHED.items():
             self.assertEqual(listed()[metric][1], (dimension,))
+
+    def test_it_shows_the_state_of_each_alarm_that_a_stack_has(self):
+        template = Template.load(ROOT / "template.yaml")
+        text, values = template.resources()["OperationsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+        existing = {name: one["Condition"] for name, one in template.resources().items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+        for holding in (
+            set(),
+            {"HasAlarms", "HasOneErrorAlarm"},
+            {"HasAlarms", "HasErrorAlarms", "HasCallbacksErrorAlarm", "HasInboxAlarms", "HasInboxErrorAlarm"},
+        ):
+            body = json.loads(text.replace("${Alarms}", made(values["Alarms"], holding)))
+            alarms = [one for one in body["widgets"] if one["type"] == "alarm"]
+            shown = [name for one in alarms for name in one["properties"]["alarms"]]
+            expected = [f"${{{name}.Arn}}" for name, condition in existing.items() if condition in holding]
+            self.assertEqual((sorted(shown), len(alarms)), (sorted(expected), bool(holding)), holding)
+            self.assertLessEqual(len(shown), 100, "a widget has no more")
+            tops = [one["y"] for one in body["widgets"] if one["type"] != "alarm"]
+            self.assertEqual(min(tops), dashboard.ALARMS_HEIGHT)
+
+    def test_a_search_has_its_namespace_in_quotes(self):
+        expressions = [
+            one[0]["expression"]
+            for section in dashboard.sections()
+            for widget in section["widgets"]
+            for one in dashboard.properties(widget)["metrics"]
+            if isinstance(one[0], dict)
+        ]
+        self.assertEqual(len(expressions), len(dashboard.SEARCHED))
+        for expression in expressions:
+            self.assertTrue(expression.startswith("""SEARCH('{"Reelhook/${AWS::StackName}",service,"""), expression)
 
     def test_a_name_that_the_stack_does_not_have_is_a_problem(self):
         self.assertEqual(dashboard.resolved("a-${Work.QueueName}", {"Work.QueueName": "w"}), "a-w")

@@ -79,6 +79,24 @@ class Queue(unittest.TestCase):
         by_source = sources["Fn::If"][1]["Condition"]
         self.assertEqual(by_source, {"ArnEquals": {"aws:SourceArn": {"Ref": "JobInboxSources"}}})
 
+    def test_the_parameters_take_whom_they_name_and_no_wildcard(self):
+        parameters = TEMPLATE.parameters()
+        iam = "arn:aws:iam::123456789012:"
+        good = {
+            "JobInboxSenders": ["", "123456789012", f"{iam}root", f"{iam}role/path/sender", f"{iam}user/ann", "arn:aws-cn:iam::123456789012:root"],
+            "JobInboxSources": ["", "arn:aws:events:eu-west-1:123456789012:rule/bus/film-added", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:films"],
+            "JobInboxOwners": ["", "shop=owner-7", "shop=owner-7,*=ann@shop.example", "a.b-c_d=auth0|x y"],
+        }
+        bad = {
+            "JobInboxSenders": ["*", "arn:aws:iam::*:root", f"{iam}role/*", "ann", "arn:aws:iam::12:root", "arn:aws:sqs:a:123456789012:q"],
+            "JobInboxSources": ["*", "arn:aws:events:*:123456789012:rule/a", "arn:aws:sns:eu-west-1:123456789012:*", "arn:aws:s3:::bucket"],
+            "JobInboxOwners": ["shop", "shop=", "=ann", "a b=ann", "shop=ann,", "shop=ann,,news=bob", "**=ann"],
+        }
+        for name in good:
+            pattern = re.compile(parameters[name]["AllowedPattern"])
+            self.assertEqual([text for text in good[name] if not pattern.fullmatch(text)], [], name)
+            self.assertEqual([text for text in bad[name] if pattern.fullmatch(text)], [], name)
+
     def test_the_document_names_each_parameter(self):
         text = (ROOT / "docs/inbox.md").read_text(encoding="utf-8")
         for name in TEMPLATE.parameters():

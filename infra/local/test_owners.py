@@ -132,11 +132,13 @@ class Export(Of):
 
     def test_everything_of_the_owner_is_in_it_and_nothing_of_another(self):
         counts, files = self.export("ann")
-        self.assertEqual(counts, {"jobs": 1, "projects": 1, "clips": 1, "logs": 2, "events": 4, "deliveries": 3, "attempts": 2,
+        self.assertEqual(counts, {"jobs": 2, "projects": 1, "clips": 1, "logs": 2, "events": 4, "deliveries": 3, "attempts": 2,
                                   "endpoints": 1, "errors": 2, "credits": 2, "files": 8})
         self.assertEqual(json.loads(files["about.json"])["lines"], counts)
         whole = "".join(files.values())
         self.assertIn("A film of ann", whole)
+        jobs = [json.loads(line)["id"] for line in files["jobs.jsonl"].splitlines()]
+        self.assertEqual(jobs, ["job_ann", "job_deleted_ann"], "what was deleted is stored until it expires")
         for theirs in ("bob", "job_operator", "s3cr3t", "the operator's"):
             self.assertNotIn(theirs, whole)
         found = [json.loads(line) for line in files["files.jsonl"].splitlines()]
@@ -148,6 +150,12 @@ class Export(Of):
         _, files = self.export("ann", with_files=True)
         self.assertEqual(files["files/clips/worker/1.mp4"], "ann")
         self.assertNotIn("link", json.loads(files["files.jsonl"].splitlines()[0]))
+
+    def test_a_file_that_is_deleted_meanwhile_ends_no_export(self):
+        self.aws.before_get = lambda key: key == "clips/worker/1.mp4" and self.aws.objects.pop(key, None)
+        counts, files = self.export("ann", with_files=True)
+        self.assertEqual(counts["files"], 8)
+        self.assertNotIn("files/clips/worker/1.mp4", files)
 
     def test_an_unknown_owner_has_nothing_and_an_impossible_one_is_refused(self):
         counts, _ = self.export("nobody")
@@ -227,6 +235,8 @@ class Delete(Of):
                 done = self.delete()
                 self.check_deleted()
                 self.assertEqual((done["audit"]["jobs"], done["audit"]["projects"]), (2, 1))
+                left = [key for key in self.aws.tables["Counters"] if key[0].startswith("erasure#")]
+                self.assertEqual(left, [], "no hash of the owner stays")
                 continue
             self.assertGreater(at, 5, "it was stopped at several points")
             return

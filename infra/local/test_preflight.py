@@ -143,7 +143,10 @@ class Preflight(unittest.TestCase):
         self.stops("RenderConcurrency=10, MaxViewers=100, MaxWaiters=20 .* `sam deploy --config-env small`, .*quota-increase")
         messages, _ = self.run_preflight(environment="small", RenderLayerArn=ARN)
         self.assertEqual((messages["stop"], len(messages["note"])), ([], 1))
-        self.assertRegex(messages["note"][0], "14 executions run concurrently, but of this account's 10 only 10 are free")
+        # Those that send live updates among them.
+        self.assertRegex(messages["note"][0], "16 executions run concurrently, but of this account's 10 only 10 are free")
+        messages, _ = self.run_preflight(environment="small", RenderLayerArn=ARN, JobInbox="on")
+        self.assertRegex(messages["note"][0], "18 executions run concurrently")
 
     def test_queues_without_limits_are_noted(self):
         messages, _ = self.run_preflight(QueueLimits="off", RenderLayerArn=ARN)

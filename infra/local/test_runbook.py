@@ -2,9 +2,12 @@
 functions write."""
 
 import json
+import os
 import pathlib
 import re
 import shlex
+import subprocess
+import tempfile
 import unittest
 
 import aws
@@ -153,11 +156,105 @@ class Commands(unittest.TestCase):
         self.assertEqual(aws.shown({"A": [["x", 1], ["y", None]]}, {"query": "A", "output": "text"}), "x\t1\ny\tNone")
 
 
+FUNCTIONS = dict(BLOCK.findall(INDEX))["shell"]
+
+
+def shell(commands, aws, **environment):
+    """Runs commands with the functions of the index, on an `aws` that is a function of the shell too; what it was called
+    with is in the file $CALLS, a line for each call."""
+    with tempfile.TemporaryDirectory() as folder:
+        calls = pathlib.Path(folder, "calls")
+        calls.touch()
+        script = f'{FUNCTIONS}\nsleep() {{ :; }}\naws() {{\n  echo "$*" >> "$CALLS"\n{aws}\n}}\n{commands}\n'
+        variables = {"PATH": os.environ["PATH"], "STACK": "r", "CALLS": str(calls), **environment}
+        ended = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, timeout=30)
+        return ended, calls.read_text(encoding="utf-8").splitlines()
+
+
+class Functions(unittest.TestCase):
+    """The functions of the index that change something, and what is different after a release that shifted gradually."""
+
+    AWS = """
+        case "$2" in
+          get-alias) [[ $LIVE == yes ]] ;;
+          get-function) echo '"Successful"' ;;
+          publish-version) echo 7 ;;
+          list-event-source-mappings) echo "id1 id2" ;;
+          get-function-configuration) echo arn ;;
+          list-rule-names-by-target) [[ $LIVE$4 == yesarn:live || $LIVE$4 == noarn ]] && echo rule1 ;;
+        esac
+    """
+
+    def calls(self, commands, live):
+        ended, calls = shell(commands, self.AWS, LIVE=live)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        return [call.split(" --query")[0] for call in calls]
+
+    def test_memory_goes_to_the_version_that_gets_the_events(self):
+        changed = "lambda update-function-configuration --function-name r-render --memory-size 5000"
+        asked = "lambda get-alias --function-name r-render --name live"
+        self.assertEqual(self.calls("memory render 5000", "no"), [changed, asked])
+        moved = "lambda update-alias --function-name r-render --name live --function-version 7"
+        self.assertEqual(self.calls("memory render 5000", "yes")[-1], moved)
+
+    def test_mappings_are_shown_and_changed(self):
+        self.assertEqual(self.calls("reading render", "no")[1:], [f"lambda get-event-source-mapping --uuid id{n}" for n in (1, 2)])
+        changed = [f"lambda update-event-source-mapping --uuid id{n} --enabled" for n in (1, 2)]
+        self.assertEqual(self.calls("reading render --enabled", "no")[1:], changed)
+
+    def test_a_schedule_is_enabled_whether_it_calls_an_alias_or_not(self):
+        heal = dict(BLOCK.findall(PAGES["sweep-missed"]))["heal"].replace("cargo xtask", ": cargo xtask")
+        for live in ("no", "yes"):
+            self.assertIn("events enable-rule --name rule1", self.calls(heal, live), live)
+
+
+class Saved(unittest.TestCase):
+    """The function of the index that runs a saved query."""
+
+    # The query is running at first, and then has the state END.
+    AWS = """
+        case "$2 $*" in
+          get-query-results*status*) [[ $(grep -c status "$CALLS") == 1 ]] && echo Running || echo "$END" ;;
+          get-query-results*) echo rows ;;
+          *) echo "$2" ;;
+        esac
+    """
+
+    def run_saved(self, end):
+        return shell("saved 'which functions crashed'", self.AWS, END=end)[0]
+
+    def test_a_query_that_completes_prints_its_rows(self):
+        ended = self.run_saved("Complete")
+        self.assertEqual((ended.returncode, ended.stdout), (0, "rows\n"), ended.stderr)
+
+    def test_a_query_that_fails_ends_and_is_told(self):
+        for end in ("Failed", "Timeout", "Cancelled", "Unknown"):
+            ended = self.run_saved(end)
+            self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (1, "", f"the query ended with {end}\n"))
+
+    def test_each_value_has_its_name_and_pointers_are_left_out(self):
+        query = re.search(r'--query "(results.*)"', FUNCTIONS)[1]
+        row = [{"field": "level", "value": "ERROR"}, {"field": "@ptr", "value": "CmEK"}, {"field": "error", "value": "no sound"}]
+        self.assertEqual(aws.shown({"results": [row, row[:1]]}, {"query": query, "output": "text"}), "level=ERROR\terror=no sound\nlevel=ERROR")
+
+
 class Definitions(unittest.TestCase):
     """What no local stack can provoke: the definitions themselves."""
 
     def properties(self, name):
         return TEMPLATE.resources()[name]["Properties"]
+
+    def test_a_setting_that_is_missing_rings_for_each_function_that_no_caller_waits_for(self):
+        counted, behind = set(), set()
+        for name, resource in TEMPLATE.resources().items():
+            properties = resource.get("Properties", {})
+            if resource["Type"] == "AWS::Logs::MetricFilter" and "fault" in properties["FilterPattern"]:
+                counted.add(properties["LogGroupName"]["Ref"].removesuffix("Logs"))
+            events = properties.get("Events", {}) if resource["Type"] == "AWS::Serverless::Function" else {}
+            if {event["Type"] for event in events.values()} & {"SQS", "DynamoDB", "Schedule"}:
+                behind.add(name)
+        self.assertIn("InboxReader", behind)
+        self.assertEqual(counted, behind)
 
     def test_recursion_rings_at_the_first_dropped_call(self):
         alarm = self.properties("RecursionAlarm")
@@ -183,9 +280,10 @@ class Definitions(unittest.TestCase):
 
     def test_the_times_of_quiet_hours_have_the_form_of_mute_rules(self):
         parameters = TEMPLATE.parameters()
-        good = {"QuietHours": ["", "cron(0 22 * * *)", "cron(30 18 * * MON-FRI)"], "QuietTime": ["PT8H", "P2DT12H", "PT90M"],
+        good = {"QuietHours": ["", "cron(0 22 * * *)", "cron(30 18 * * MON-FRI)"], "QuietTime": ["PT8H", "P2DT12H", "PT90M", "P1D", "PT8H30M"],
                 "QuietZone": ["UTC", "Europe/Paris", "Etc/GMT+2"]}
-        bad = {"QuietHours": ["22:00", "cron()", "rate(1 day)"], "QuietTime": ["8", "PT8S", "8H"], "QuietZone": ["", "Paris time"]}
+        bad = {"QuietHours": ["22:00", "cron()", "rate(1 day)", "cron(0 22)", "cron(0 22 * * * *)", "cron(a 22 * * *)"],
+               "QuietTime": ["8", "PT8S", "8H", "P", "PT", "P1DT", "PT0H", "P0D"], "QuietZone": ["", "Paris time"]}
         for name in good:
             pattern = re.compile(parameters[name]["AllowedPattern"])
             self.assertTrue(all(pattern.fullmatch(text) for text in good[name]), name)

@@ -311,6 +311,35 @@ class OfInsights(unittest.TestCase):
         self.assertEqual(first["logGroupNames"], ["/aws/api", "/aws/lambda/r-render"])
         self.assertIn(f'filter @message like "{JOB}" | sort', first["queryString"], "what is no id is not searched")
 
+    def test_a_subject_of_many_deliveries_is_searched_by_its_own_name_and_all_of_theirs(self):
+        ids = [JOB, TRACE, *(f"{number:08x}-77a4-5b0f-8f4e-0d8c7a2f4a11" for number in range(500))]
+        logs = Logs(
+            [
+                self.row(1, "/aws/lambda/r-render", "s1", [JOB], level="INFO", message="claimed a piece", job_id=JOB),
+                self.row(2, "/aws/lambda/r-render", "s1", [ids[-1]], level="INFO", message="sent", delivery_id=ids[-1]),
+            ]
+        )
+        with (
+            mock.patch.object(lines, "client", lambda service: logs),
+            mock.patch.object(lines, "POLL_SECONDS", 0),
+            mock.patch.dict(os.environ, clear=True),
+        ):
+            found = lines.read(Stack(), lines.About({JOB}, ids), NOON, NOON + 5000, None)
+        self.assertEqual([one["text"] for one in found.entries], ["claimed a piece", "sent"])
+        self.assertEqual(found.missing, [])
+        self.assertLess(max(len(one["queryString"]) for one in logs.queries), 10_000)
+        searched = " ".join(one["queryString"] for one in logs.queries)
+        self.assertEqual([one for one in ids if f'"{one}"' not in searched], [])
+
+    def test_ids_beyond_the_queries_of_a_story_are_missed(self):
+        search = lines.Insights({}, NOON, NOON)
+        ids = [f"{number:08x}-77a4-5b0f-8f4e-0d8c7a2f4a11" for number in range(5_000)]
+        parts = search.parts(ids, "ids")
+        left = 5_000 - sum(map(len, parts))
+        self.assertEqual(len(parts), lines.MOST_QUERIES)
+        self.assertEqual(search.missing, [f"it has 5000 ids, and the functions' lines about the last {left} were not searched"])
+        self.assertEqual(search.parts([], "ids"), [])
+
     def test_a_query_that_fails_is_told(self):
         logs = mock.Mock()
         logs.start_query.return_value = {"queryId": "1"}

@@ -100,9 +100,13 @@ class Origins(unittest.TestCase):
 
     def test_the_parameter_takes_one_origin_several_or_all(self):
         pattern = TEMPLATE.parameters()["CorsOrigins"]["AllowedPattern"]
-        for good in ("*", "https://a.example", "https://a.example,http://localhost:5173"):
+        for good in ("*", "https://*", "https://a.example", "https://a.example,http://localhost:5173", "http://[::1]:3000,https://a_b.c"):
             self.assertRegex(good, pattern)
-        for bad in ("", "*,https://a.example", "https://a.example,*", "https://a.example/", "https://a.example, https://b"):
+        # What no function could read would be deployed, and each of them would fail at its start.
+        for bad in ("", "*,https://a.example", "https://a.example,*", "https://a.example/", "https://a.example, https://b", "null",
+                    "https://*.a.example", "https://a.example,", ",https://a.example", "https://a.example,,https://b",
+                    "https://A.example", "https://a.example:", "https://a.example:x", "https://u:p@a.example",
+                    "https://a.examplehttps://b", "https://a.example?x", "https://a.example#x", "https://"):
             self.assertNotRegex(bad, pattern)
 
 

@@ -7,7 +7,7 @@
 mod alarm;
 mod functions;
 mod queries;
-mod queues;
+pub mod queues;
 mod runbook;
 mod settings;
 mod tables;

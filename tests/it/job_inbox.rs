@@ -112,12 +112,17 @@ async fn every_operation_is_taken() {
     for (operation, body) in [("generate-video-async", &video), ("projects", &project), ("clips", &clips)] {
         stack.aws.send("JobInboxUrl", &json!({ "operation": operation, "body": body })).await;
     }
-    job_of(&stack, &order).await;
     let listed = async |path: &str, list: &str| {
         let (status, answer) = stack.get(path).await;
         assert_eq!(status, 200, "{answer}");
         answer[list].as_array().expect("a list").iter().find(|one| one["metadata"]["order"] == order.as_str()).cloned()
     };
+    let video = async || {
+        let (status, answer) = stack.get(&format!("/api/videos?metadata.order={order}")).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["videos"].as_array().expect("a list").first().cloned()
+    };
+    stack.eventually("a video", || async { video().await }).await;
     stack.eventually("a project", || async { listed("/api/v1/projects?limit=50", "projects").await }).await;
     let job = stack.eventually("a clip job", || async { listed(JOBS, "jobs").await }).await;
     let path = format!("{JOBS}/{}", job["id"].as_str().expect("an id"));

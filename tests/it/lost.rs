@@ -10,6 +10,7 @@ use reelhook_domain::{Delivery, DeliveryStatus};
 use serde_json::{Value, json};
 
 use crate::aws::{DEAD_LETTERS, Item};
+use crate::game_day::queues::UNREADABLE;
 use crate::stack::Stack;
 
 /// The number of jobs in one burst.
@@ -120,9 +121,12 @@ async fn replay(stack: &Stack) {
     replay_stream_of(stack, "JobsTable").await;
 }
 
-/// Replays the whole stream of a table to fanout, from its start.
+/// Replays the whole stream of a table to fanout, from its start, apart from records that a game day made unreadable:
+/// they would be put aside again.
 pub(crate) async fn replay_stream_of(stack: &Stack, table: &str) {
-    let records = stack.aws.stream_records(table).await;
+    let mut records = stack.aws.stream_records(table).await;
+    records
+        .retain(|record| !record["dynamodb"]["Keys"]["id"]["S"].as_str().is_some_and(|id| id.starts_with(UNREADABLE)));
     assert!(!records.is_empty(), "the stream contains the events");
     for batch in records.chunks(100) {
         let (answer, error) = stack.aws.invoke("fanout", &json!({ "Records": batch })).await;

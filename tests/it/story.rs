@@ -15,6 +15,8 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// A receiver of this test alone.
 const DEAD: &str = "dead";
+/// What a job logs about a renderer that was killed.
+const LOST: (&str, &str, &str) = ("log", "warning", "lost");
 /// Scenes that can be made, before one that can't: more than renderers work at once.
 const SCENES: usize = 5;
 
@@ -36,18 +38,20 @@ async fn is_claimed(stack: &Stack, id: &str) -> bool {
     pieces.is_some_and(|pieces| pieces.list.iter().any(|piece| piece.claim.is_some()))
 }
 
-/// Kills the renderers while one of them works on a piece of a job.
+/// Kills the renderers while one of them works on a piece of a job, and lets others work when the job has noticed.
 async fn kill_renderer(stack: &Stack, id: &str) {
+    stack.eventually("a claimed piece", || async { is_claimed(stack, id).await.then_some(()) }).await;
+    stack.aws.set_mappings("render", false).await;
     stack
         .eventually("a renderer that is killed at its piece", || async {
-            if !is_claimed(stack, id).await {
-                return None;
-            }
             let killed = stack.aws.processes("render").into_iter().filter(|pid| kill(*pid)).count();
             // A piece may have been reported in between: what is claimed now has lost its renderer.
             (killed > 0 && is_claimed(stack, id).await).then_some(())
         })
         .await;
+    let noticed = || async { tells(&story(stack, &["--", id]).await, LOST).then_some(()) };
+    stack.eventually("the lost lease", noticed).await;
+    stack.aws.set_mappings("render", true).await;
 }
 
 /// The delivery of `video.failed` to the client, once it satisfies `condition`.
@@ -110,7 +114,7 @@ async fn a_failed_render_a_dead_receiver_and_a_killed_renderer_are_all_in_the_st
         ("version", "info", "neither logged nor shown"),
         ("Render", "info", "claimed a piece"),
         ("Render", "error", "The run ended with error"),
-        ("log", "warning", "lost"),
+        LOST,
         ("Render", "info", "reported a piece"),
         ("log", "error", "no.such.invalid"),
         ("live", "error", "failed"),

@@ -117,7 +117,8 @@ impl Intake<'_> {
 
     /// Makes what a message asks for, or finds what it made before.
     async fn submit(&self, message: &Message) -> Result<Subject, Problem> {
-        let (request, caller) = (&message.request, self.senders.caller(message.owner.as_deref())?);
+        let caller = self.senders.caller(message.owner.as_deref())?.keeping_keys(message.key_kept);
+        let request = &message.request;
         match message.operation {
             Operation::Generate => self.job(request, caller).await,
             Operation::GenerateVideoAsync => self.video(request, &caller).await,

@@ -232,7 +232,7 @@ mod tests {
             (WorkMessage::CancelClip { job_id: clip.clone(), number: 1 }, Some(CANCELLATIONS)),
             (WorkMessage::Clip { job_id: clip }, None),
             (WorkMessage::Tasks { project_id }, None),
-            (WorkMessage::StartScenes, None),
+            (WorkMessage::start_scenes(), None),
         ] {
             let busy = StoreError::Busy { operation: "test", source: "later".into() };
             let given = match verdict(&message, Err(busy.into())) {

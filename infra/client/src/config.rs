@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -19,13 +20,14 @@ const DEFAULT_PROFILE: &str = "default";
 const MAX_FILE: u64 = 64 * 1024;
 
 /// What the command line says about the API.
+// --help shows no address of the environment: one may have a password, which is refused later.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ApiOptions {
     /// Address of the API, such as `https://….execute-api.eu-central-1.amazonaws.com`. Its key is in `REELHOOK_KEY`
-    #[arg(long, global = true, value_name = "URL", env = "REELHOOK_URL")]
+    #[arg(long, global = true, value_name = "URL", env = "REELHOOK_URL", hide_env_values = true)]
     url: Option<String>,
     /// Address of the streams, where it differs: the stack's output `StreamUrl`
-    #[arg(long, global = true, value_name = "URL", env = "REELHOOK_STREAM_URL")]
+    #[arg(long, global = true, value_name = "URL", env = "REELHOOK_STREAM_URL", hide_env_values = true)]
     stream_url: Option<String>,
     /// Profile of the configuration file
     #[arg(long, global = true, value_name = "NAME", env = "REELHOOK_PROFILE")]
@@ -91,15 +93,19 @@ fn path(options: &ApiOptions) -> Result<Option<PathBuf>, Failure> {
 /// Reads the file. It may be missing unless it was named.
 fn read(path: &Path, named: bool) -> Result<File, Failure> {
     let failed = |reason: String| Failure::Usage(format!("{}: {reason}", path.display()));
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
+    let opened = match fs::File::open(path) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return Ok(File::default()),
         Err(error) => return Err(failed(error.to_string())),
     };
-    if metadata.len() > MAX_FILE {
+    // The file that is read is the one whose mode is checked.
+    let metadata = opened.metadata().map_err(|error| failed(error.to_string()))?;
+    let mut text = String::new();
+    // Devices and pipes say nothing about their length.
+    opened.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
+    if text.len() as u64 > MAX_FILE {
         return Err(failed("the file must not exceed 64 KiB".to_owned()));
     }
-    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let file: File = toml::from_str(&text).map_err(|error| failed(wrong(&text, &error)))?;
     let has_key = file.profiles.values().any(|profile| profile.key.is_some());
     match open_to_others(&metadata).filter(|_| has_key) {
@@ -156,13 +162,16 @@ fn resolve(options: &ApiOptions, key: Option<String>, file: &File, path: Option<
     };
     let url = address("url", url)?;
     let own_stream = profile.and_then(|profile| profile.stream_url.as_ref());
-    if named.is_none() && named_stream.is_some_and(|url| Some(url) != own_stream) {
+    let own_key = profile.and_then(|profile| profile.key.clone()).filter(|key| !key.is_empty());
+    // The profile's key would go there, too, even if the address of the API is named and is the profile's own.
+    let gets_own_key = key.is_none() && own_key.is_some();
+    if (named.is_none() || gets_own_key) && named_stream.is_some_and(|url| Some(url) != own_stream) {
         let sentence = "REELHOOK_STREAM_URL belongs to REELHOOK_URL; for a profile, set its `stream_url`";
         return Err(Failure::Usage(sentence.to_owned()));
     }
     let stream_url = named_stream.or(own_stream);
     let stream_url = stream_url.map(|url| address("stream_url", url)).transpose()?;
-    let key = key.or_else(|| profile?.key.clone().filter(|key| !key.is_empty()));
+    let key = key.or(own_key);
     let allow_http = profile.is_some_and(|profile| profile.allow_http);
     for url in [Some(&url), stream_url.as_ref()].into_iter().flatten() {
         if key.is_some() && url.scheme() == "http" && !is_this_machine(url) && !allow_http {
@@ -262,6 +271,11 @@ key = "rk_plain"
         assert!(resolved(&stream, None, FILE).unwrap_err().starts_with("REELHOOK_STREAM_URL belongs to"));
         let same = with(Some("https://api.example"), None);
         assert_eq!(resolved(&same, None, FILE), found("https://api.example/", Some("rk_prod")));
+        // The address of the profile is named beside a stream from elsewhere.
+        let url = Some("https://api.example".to_owned());
+        let both = ApiOptions { url, ..stream };
+        assert!(resolved(&both, None, FILE).unwrap_err().starts_with("REELHOOK_STREAM_URL belongs to"));
+        assert_eq!(resolved(&both, Some("rk_env"), FILE), found("https://api.example/", Some("rk_env")));
     }
 
     #[test]
@@ -318,5 +332,10 @@ key = "rk_plain"
         }
         fs::remove_file(&path).unwrap();
         assert!(read(&path, true).is_err() && read(&path, false).is_ok());
+        fs::write(&path, "#".repeat(64 * 1024 + 1)).unwrap();
+        let too_large = read(&path, true).err().map(|failure| failure.to_string());
+        assert!(too_large.is_some_and(|error| error.ends_with("must not exceed 64 KiB")));
+        let endless = read(Path::new("/dev/zero"), true).err().map(|failure| failure.to_string());
+        assert!(endless.is_some_and(|error| error.ends_with("must not exceed 64 KiB")));
     }
 }

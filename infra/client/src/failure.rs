@@ -62,6 +62,20 @@ impl Failure {
         }
     }
 
+    /// Whether the request may have been done although it failed.
+    pub fn leaves_open(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Refused(refusal) => refusal.status >= 500,
+            Self::Usage(_)
+            | Self::Ended(_)
+            | Self::Unfinished(_)
+            | Self::Local(_)
+            | Self::OutputClosed
+            | Self::Interrupted => false,
+        }
+    }
+
     /// The status of the API's answer, if there is one.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -93,13 +107,16 @@ pub struct Refusal {
     request_id: Option<String>,
 }
 
+/// Characters of a sentence that are shown.
+const SENTENCE_CHARS: usize = 1000;
 /// The code of a caller who has made as many jobs as it may make in a day. The next attempt may succeed after midnight.
 const DAILY_LIMIT: &str = "daily_limit";
 
 impl Refusal {
     /// Reads the body of an error, in the form of any family.
     pub fn read(status: u16, body: &Value) -> Self {
-        let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty()).map(visible::line);
+        let cut = |text: &str| visible::line(&text.chars().take(SENTENCE_CHARS).collect::<String>());
+        let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty()).map(cut);
         // Some families have a title in one member and the details in another; others have the same text in both.
         let mut sentences: Vec<String> = Vec::new();
         for sentence in ["error", "message", "hint"].into_iter().filter_map(text) {
@@ -160,6 +177,8 @@ mod tests {
     #[test]
     fn sentences_cannot_control_the_terminal() {
         check(400, &json!({ "error": "\u{1b}[2Jx\ny", "code": "\u{9b}1m" }), "\\u{1b}[2Jx\\ny (\\u{9b}1m)");
+        let endless = Refusal::read(400, &json!({ "error": "é".repeat(1_000_000) })).to_string();
+        assert_eq!(endless.chars().count(), 1000 + " (status 400)".len());
     }
 
     #[test]

@@ -4,18 +4,21 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 use reelhook_terminal::{ui, visible};
 use reqwest::Response;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_MATCH, LOCATION, RANGE};
+use reqwest::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, LOCATION, RANGE,
+};
 use serde_json::Value;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
 
-use crate::api::{Api, backoff, cause};
+use crate::api::{Api, backoff, cause, retry_after};
 use crate::failure::{Failure, Refusal};
 
 /// At most this many redirects are followed: the API redirects to the object store.
@@ -39,13 +42,13 @@ pub async fn download(api: &Api, link: &str, target: &Path, replace: bool) -> Re
                 return Ok(bytes);
             }
             Err(Broken::ForGood(failure)) => return Err(failure),
-            Err(Broken::Here(reason)) => {
+            Err(Broken::Here(reason, named)) => {
                 failures = if part.length() > before { 1 } else { failures + 1 };
                 if failures == MAX_FAILURES {
                     let sentence = format!("{reason}; the same command continues the download");
                     return Err(Failure::Unavailable(sentence));
                 }
-                let wait = backoff(failures);
+                let wait = named.unwrap_or_default().max(backoff(failures));
                 ui::say(format!("{reason}; the download continues in {}", ui::seconds(wait)));
                 tokio::time::sleep(wait).await;
             }
@@ -55,10 +58,14 @@ pub async fn download(api: &Api, link: &str, target: &Path, replace: bool) -> Re
 
 /// Why a transfer ended early.
 enum Broken {
-    /// Another attempt may continue.
-    Here(String),
+    /// Another attempt may continue, after the wait that the answer names.
+    Here(String, Option<Duration>),
     /// None will.
     ForGood(Failure),
+}
+
+fn here(reason: impl Into<String>) -> Broken {
+    Broken::Here(reason.into(), None)
 }
 
 impl From<anyhow::Error> for Broken {
@@ -144,24 +151,31 @@ async fn transfer(api: &Api, url: Url, part: &Part) -> Result<u64, Broken> {
     }
     let response = open(api, url, headers).await?;
     let (mut file, total) = match (response.status().as_u16(), known) {
+        // For example a network's sign-in, which answers for the server.
+        (200, _) if is_page(response.headers()) => {
+            let host = response.url().host_str().map(visible::line).unwrap_or_default();
+            let sentence = format!("{host} answered with an HTML page and not with the file");
+            return Err(Failure::Unavailable(sentence).into());
+        }
         (200, _) => (part.begin(response.headers().get(ETAG)).await?, length(response.headers())),
         (206, Some((length, _))) => match range(response.headers()) {
             Some((start, total)) if start == length => (part.go_on().await?, Some(total)),
             _ => {
                 part.clear()?;
-                return Err(Broken::Here("the answer has another range than the one that is missing".to_owned()));
+                return Err(here("the answer has another range than the one that is missing"));
             }
         },
         // The content has changed, or the part is longer than the file.
         (412 | 416, Some(_)) => {
             part.clear()?;
-            return Err(Broken::Here("the file has changed since its first part came".to_owned()));
+            return Err(here("the file has changed since its first part came"));
         }
         (status, _) => {
+            let named = retry_after(response.headers());
             let refusal = refusal(status, response).await;
             let is_temporary = refusal.is_ours();
             return Err(match is_temporary {
-                true => Broken::Here(refusal.to_string()),
+                true => Broken::Here(refusal.to_string(), named),
                 false => Broken::ForGood(Failure::Refused(refusal)),
             });
         }
@@ -175,7 +189,7 @@ async fn transfer(api: &Api, url: Url, part: &Part) -> Result<u64, Broken> {
             if length > total {
                 part.clear()?;
             }
-            Err(Broken::Here(format!("{length} of {total} bytes came")))
+            Err(here(format!("{length} of {total} bytes came")))
         }
         _ => Ok(length),
     }
@@ -185,7 +199,7 @@ async fn transfer(api: &Api, url: Url, part: &Part) -> Result<u64, Broken> {
 async fn open(api: &Api, mut url: Url, headers: HeaderMap) -> Result<Response, Broken> {
     for _ in 0..=MAX_REDIRECTS {
         let response = api.open_link(&url, headers.clone()).await;
-        let response = response.map_err(|error| Broken::Here(format!("the download failed: {}", cause(&error))))?;
+        let response = response.map_err(|error| here(format!("the download failed: {}", cause(&error))))?;
         if !response.status().is_redirection() || response.status().as_u16() == 304 {
             return Ok(response);
         }
@@ -210,7 +224,7 @@ async fn copy(mut response: Response, file: &mut File, before: u64, bar: &Progre
                 bar.set_position(length);
             }
             Ok(None) => break Ok(length),
-            Err(error) => break Err(Broken::Here(format!("the download broke off: {}", cause(&error)))),
+            Err(error) => break Err(here(format!("the download broke off: {}", cause(&error)))),
         }
     };
     // What has come stays, whatever ended the transfer.
@@ -230,6 +244,11 @@ async fn refusal(status: u16, mut response: Response) -> Refusal {
         true => Refusal::read(status, &body),
         false => Refusal::read(status, &serde_json::json!({ "error": format!("{host} does not have the file") })),
     }
+}
+
+/// Whether an answer is an HTML page. The types of files vary: object stores keep the one that they were given.
+fn is_page(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/html"))
 }
 
 /// `Content-Length`.

@@ -15,6 +15,7 @@ use crate::api::events::{Event, Parser};
 use crate::api::{Api, Call, backoff, cause, client};
 use crate::failure::Failure;
 use crate::families::family::{Family, Outcome, State};
+use crate::families::read;
 use crate::output::Output;
 
 /// How often a state is read where there is no stream.
@@ -71,7 +72,7 @@ pub async fn follow(
 
 /// How work ended, as the result of a command.
 pub fn verdict(state: &State) -> Result<(), Failure> {
-    let State { id, status, .. } = state;
+    let (id, status) = (&state.id, visible::line(&state.status));
     match state.outcome {
         Some(Outcome::Succeeded) => Ok(()),
         Some(Outcome::Failed | Outcome::Cancelled) => {
@@ -125,7 +126,7 @@ impl Viewer<'_> {
         let answer = self.api.send(Call::get(path).since(self.etag.clone())).await?;
         if answer.status != 304 {
             self.etag = answer.etag;
-            self.state = self.family.read(&self.state.id, &answer.body);
+            self.state = read(self.family, &self.state.id, &answer.body)?;
         }
         self.view.show(&self.state)
     }
@@ -288,7 +289,8 @@ impl<'a> View<'a> {
         if self.output.is_json() {
             self.output.result(&value, Vec::new)?;
         } else if self.bar.is_hidden() {
-            self.output.say(format!("  {:>3} %  {:<10}  {}", state.progress, state.status, visible::line(what)));
+            let status = visible::line(&state.status);
+            self.output.say(format!("  {:>3} %  {status:<10}  {}", state.progress, visible::line(what)));
         }
         self.shown = value;
         Ok(())

@@ -16,8 +16,10 @@ import pathlib
 import secrets
 import time
 
+from botocore.exceptions import ClientError
+
 from commands import tables
-from commands.cloud import Problem, client, say
+from commands.cloud import Problem, client, error_code, say
 from commands.retained import retained_types
 from commands.settings import NAMES
 
@@ -32,6 +34,8 @@ EMPTY = ["Clips", "Credits", "Deliveries", "JobEvents", "Jobs", "Projects"]
 HEADERS = ["CacheControl", "ContentDisposition", "ContentEncoding", "ContentType", "Metadata"]
 # Where the target notes what was restored, until everything is there.
 NOTE = {"pk": {"S": "restore"}, "sk": {"S": "-"}}
+# What S3 says about an object that was deleted or has expired since it was listed.
+GONE = ("NoSuchKey", "NoSuchVersion")
 PROGRESS = 10_000
 AT_ONCE = 8
 # How long DynamoDB may take to restore a table, and how often it is asked.
@@ -157,11 +161,17 @@ def write_table(path, name, table):
 
 
 def write_objects(directory, bucket, at):
-    count, size = 0, 0
+    count, size, gone = 0, 0, 0
     (directory / "objects").mkdir()
     with private(directory / "objects.jsonl.gz") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as file:
         for key, version in versions(bucket, at):
-            response = client("s3").get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+            try:
+                response = client("s3").get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+            except ClientError as error:
+                if error_code(error) not in GONE:
+                    raise
+                gone += 1
+                continue
             path = directory / "objects" / file_name(key)
             digest, length = hashlib.sha256(), 0
             with private(path) as body:
@@ -174,6 +184,8 @@ def write_objects(directory, bucket, at):
             count, size = count + 1, size + length
             if count % (PROGRESS // 10) == 0:
                 say(f"{count} objects, {size >> 20} MiB")
+    if gone:
+        say(f"{gone} objects were deleted or expired after they were listed: they are not in the backup")
     say(f"{count} objects, {size} bytes in all")
     return {"count": count, "bytes": size}
 

@@ -8,7 +8,9 @@ RESERVED = ("StreamReserved", "WaitReserved", "VideosWaitReserved", "CallbacksRe
 # Parameters whose work occupies an execution for minutes.
 HOLDING = ("RenderConcurrency", "MaxViewers", "MaxWaiters")
 # Parameters whose work takes seconds, and waits in its queue if no execution is free.
-PASSING = ("WorkConcurrency", "DeliveryConcurrency")
+PASSING = ("WorkConcurrency", "DeliveryConcurrency", "LiveConcurrency")
+# Executions of the reader of the job inbox (`MaximumConcurrency` of InboxReader in template.yaml).
+INBOX = 2
 # Executions for `fanout`, `cleanup` and some requests of the API.
 REST = 5
 # Below this limit, the profile `small` is suggested.
@@ -39,7 +41,8 @@ def concurrency(deployment):
     both = deployment.number("StreamReserved") and deployment.number("WaitReserved")
     holding = [name for name in HOLDING if not (name == "MaxViewers" and both)]
     held = sum(deployment.number(name) for name in holding)
-    at_once = held + REST + sum(deployment.number(name) for name in PASSING)
+    inbox = INBOX if deployment.parameters.get("JobInbox") == "on" else 0
+    at_once = held + REST + inbox + sum(deployment.number(name) for name in PASSING)
     unlimited = deployment.parameters.get("QueueLimits") == "off"
     if held + REST > free:
         named = ", ".join(f"{name}={deployment.number(name)}" for name in holding)

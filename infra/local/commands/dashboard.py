@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 
 from commands.cloud import Problem, client
+from commands.template import Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "shared/app/src/metrics/dashboard.json"
@@ -22,6 +23,9 @@ SEARCHED = {"ApiErrors": "code", "ErrorsRaised": "code"}
 PERIOD = 300
 BEGIN = "  # The dashboard: infra/local/test_dashboard.py writes it (REELHOOK_UPDATE_DOCS=1).\n"
 END = "  # The end of the dashboard.\n"
+# The condition of the alarms that each stack with alarms has, and the rows of the widget that shows their states.
+WITH_ALARMS = "HasAlarms"
+ALARMS_HEIGHT = 4
 # Queries of one call of GetMetricData at most.
 QUERIES = 500
 
@@ -66,8 +70,9 @@ def short(value):
 
 
 def body():
-    """The body for CloudWatch, a widget in each line; names of resources stand as Fn::Sub has them."""
-    widgets, y = [], 0
+    """The body for CloudWatch, a widget in each line; names of resources stand as Fn::Sub has them, and ${Alarms} for the
+    widget with the states of alarms."""
+    widgets, y = [], ALARMS_HEIGHT
     for section in sections():
         widgets.append(at(0, y, 24, 1, {"type": "text", "properties": {"markdown": f"## {section['title']}"}}))
         y += 1
@@ -76,7 +81,20 @@ def body():
             widgets.append(at(6 * column, y + 6 * row, 6, 6, {"type": "metric", "properties": properties(widget)}))
         y += 6 * -(-len(section["widgets"]) // 4)
     lines = [json.dumps(widget, separators=(",", ":")) for widget in widgets]
-    return '{"widgets":[\n' + ",\n".join(lines) + "\n]}"
+    return '{"widgets":[${Alarms}\n' + ",\n".join(lines) + "\n]}"
+
+
+def alarms(template):
+    """The values that make the widget with the alarms of a stack, as YAML; those that each stack with alarms has are last."""
+    by_condition = {}
+    for logical, resource in template.resources().items():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            by_condition.setdefault(resource["Condition"], []).append(f'"${{{logical}.Arn}}"')
+    always = ",".join(by_condition.pop(WITH_ALARMS))
+    head = json.dumps(at(0, 0, 24, ALARMS_HEIGHT, {"type": "alarm", "properties": {"title": "Alarms", "alarms": []}}), separators=(",", ":"))
+    begin, end = head.split("]")
+    others = [f"!If [{condition}, !Sub '{','.join(arns)},', '']" for condition, arns in sorted(by_condition.items())]
+    return [f"'{begin}'", *others, f"!Sub '{always}'", f"']{end},'"]
 
 
 def at(x, y, width, height, widget):
@@ -89,7 +107,8 @@ def properties(widget):
         dimensions = [part for pair in series.dimensions for part in pair]
         metrics.append([series.namespace, series.metric, *dimensions, {"stat": series.stat, "label": series.label}])
     for name in dict.fromkeys(given["metric"] for given in widget["series"] if given["metric"] in SEARCHED):
-        schema = f"{{Reelhook/${{AWS::StackName}},service,{SEARCHED[name]}}}"
+        # Quotes, since the namespace has other characters than letters and digits (CloudWatch, "Search expression syntax").
+        schema = f'{{"Reelhook/${{AWS::StackName}}",service,{SEARCHED[name]}}}'
         search = f"SEARCH('{schema} MetricName=\"{name}\"', 'Sum', {PERIOD})"
         metrics.append([{"expression": search, "label": ""}])
     shown = {"title": widget["title"], "region": "${AWS::Region}", "period": PERIOD, "view": "timeSeries"}
@@ -108,10 +127,13 @@ def in_template(text):
         "    Condition: HasDashboard\n"
         "    Properties:\n"
         "      DashboardName: !Ref AWS::StackName\n"
-        "      DashboardBody: !Sub |\n"
+        "      DashboardBody: !Sub\n"
+        "        - |\n"
     )
-    lines = "".join(f"        {line}\n" for line in body().splitlines())
-    return before + BEGIN + "\n" + resource + lines + "\n" + END + after
+    lines = "".join(f"          {line}\n" for line in body().splitlines())
+    parts = "".join(f"                - {part}\n" for part in alarms(Template.parse(text)))
+    widget = f"        - Alarms: !If\n            - {WITH_ALARMS}\n            - !Join\n              - ''\n              -\n{parts}            - ''\n"
+    return before + BEGIN + "\n" + resource + lines + widget + "\n" + END + after
 
 
 def resolved(text, names):

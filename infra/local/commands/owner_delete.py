@@ -45,7 +45,7 @@ def delete(stack, owner, confirmed, quiet_s):
             f"{len(under_way)} of the owner's jobs, projects or clip jobs are under way, or changed less than {quiet_s} s ago: "
             f"{', '.join(under_way[:SHOWN])}. Cancel them, wait, and call this again"
         )
-    if not any(counts.values()) and not deletion.noted():
+    if not any(counts.values()) and not deletion.rows():
         raise Problem("nothing is stored about this owner")
     deletion.remove_subjects()
     deletion.remove_rest()
@@ -107,10 +107,14 @@ class Deletion:
             counts["objects"] += 1
             counts["bytes"] += size
 
+    def rows(self):
+        """The notes of a deletion that has begun, and its state."""
+        return list(tables.query(self.tables["Counters"], "pk = :pk", values={":pk": self.notes}))
+
     def noted(self):
         """What is to be deleted, by id."""
-        rows = tables.query(self.tables["Counters"], "pk = :pk", values={":pk": self.notes})
-        return {tables.text(row, "sk"): json.loads(tables.text(row, "body")) for row in rows if tables.text(row, "sk") != STATE}
+        rows = [row for row in self.rows() if tables.text(row, "sk") != STATE]
+        return {tables.text(row, "sk"): json.loads(tables.text(row, "body")) for row in rows}
 
     def begin(self):
         """The state of this deletion: its id is random, so that it does not name the owner."""
@@ -201,11 +205,14 @@ class Deletion:
         raise Problem("something still writes about the owner: is `fanout` behind? Call this again when it is not")
 
     def end(self, late):
-        """Writes the audit row, and removes the notes."""
+        """Writes the audit row, and removes the notes. The state goes last: it has the id of the audit row."""
         audit = {"at": backup.now(), "began_at": self.state["began_at"], "late": late, **self.numbers()}
-        row = {"pk": {"S": f"erased:{self.state['id']}"}, "sk": {"S": "erasure"}, "body": {"S": json.dumps(audit)}}
-        client("dynamodb").put_item(TableName=self.tables["Credits"], Item=row)
-        self.delete_rows("Counters", ({"pk": {"S": self.notes}, "sk": {"S": one}} for one in [*self.noted(), STATE]))
+        key = {"pk": {"S": f"erased:{self.state['id']}"}, "sk": {"S": "erasure"}}
+        if not tables.put_new(self.tables["Credits"], {**key, "body": {"S": json.dumps(audit)}}, "pk"):
+            # An earlier call wrote it, and was stopped when it had removed some of the notes that were counted.
+            audit = json.loads(tables.text(tables.get(self.tables["Credits"], key), "body"))
+        for names in (list(self.noted()), [STATE]):
+            self.delete_rows("Counters", ({"pk": {"S": self.notes}, "sk": {"S": one}} for one in names))
         return {"id": f"erased:{self.state['id']}", **audit}
 
     def numbers(self):

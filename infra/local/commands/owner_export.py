@@ -1,5 +1,6 @@
 """Everything that a stack has stored about one owner, as a zip of JSON Lines (docs/backup.md)."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -7,8 +8,10 @@ import shutil
 import tempfile
 import zipfile
 
+from botocore.exceptions import ClientError
+
 from commands import backup, items, owners, tables
-from commands.cloud import Problem, client, say
+from commands.cloud import Problem, client, error_code, say
 from commands.show import hidden
 
 # How long a link to a file is valid, in seconds. One that temporary credentials sign ends with these.
@@ -30,7 +33,7 @@ def export(stack, owner, path, with_files=False):
     try:
         with Lines(directory) as lines:
             names, endpoints, media = set(), set(), []
-            for number, subject in enumerate(owners.subjects(tables_of, owner), start=1):
+            for number, subject in enumerate(stored(tables_of, owner), start=1):
                 names |= subject.names
                 write_subject(lines, tables_of, subject, endpoints)
                 for key, size in owners.objects(bucket, owners.files(subject, bucket)):
@@ -53,6 +56,15 @@ def export(stack, owner, path, with_files=False):
     finally:
         shutil.rmtree(directory)
     return lines.counts
+
+
+def stored(tables_of, owner):
+    """Everything of an owner, and what was deleted and is stored until it expires. What is deleted meanwhile comes once."""
+    seen = set()
+    for subject in itertools.chain(owners.subjects(tables_of, owner), owners.tombstones(tables_of, owner)):
+        if subject.id not in seen:
+            seen.add(subject.id)
+            yield subject
 
 
 class Lines:
@@ -114,7 +126,13 @@ def link_to(bucket, key):
 
 
 def add_file(archive, bucket, key):
-    body = client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+    try:
+        body = client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+    except ClientError as error:
+        if error_code(error) not in backup.GONE:
+            raise
+        say(f"{key} was deleted or expired meanwhile: it is only in files.jsonl")
+        return
     # Names of entries are paths for programs that unpack: none of them leaves its folder.
     parts = [part for part in key.split("/") if part not in ("", ".", "..")]
     with archive.open(zipfile.ZipInfo("files/" + "/".join(parts)), "w", force_zip64=True) as entry:

@@ -71,8 +71,10 @@ def attributes(message, keep):
     """The attributes with which a message is sent again."""
     given = message.get("MessageAttributes", {})
     kept = given if keep is None else {name: value for name, value in given.items() if name in keep}
-    if FIRST_ID in kept or len(kept) >= MOST_ATTRIBUTES:
+    if FIRST_ID in kept:
         return kept
+    # No function reads another attribute, and without the first id an order would be carried out twice.
+    kept = dict(list(kept.items())[: MOST_ATTRIBUTES - 1])
     return kept | {FIRST_ID: {"DataType": "String", "StringValue": message["MessageId"]}}
 
 

@@ -23,8 +23,12 @@ class Template:
     @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as file:
-            # Converted through JSON, so that YAML aliases share no objects and dates are strings.
-            return cls(json.loads(json.dumps(yaml_parse(file.read()), default=str)))
+            return cls.parse(file.read())
+
+    @classmethod
+    def parse(cls, text):
+        # Converted through JSON, so that YAML aliases share no objects and dates are strings.
+        return cls(json.loads(json.dumps(yaml_parse(text), default=str)))
 
     def resources(self):
         """The resources by logical id, including those of loops."""

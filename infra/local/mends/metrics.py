@@ -8,7 +8,7 @@ import threading
 import time
 from datetime import datetime, timezone
 
-from mends.ministack import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, scope_of, sqs
+from mends.ministack import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, records_of, scope_of, sqs
 
 # Time in metrics passes this many times as fast as the clock: periods of alarms are shorter, and ages and durations
 # longer. Tests of alarms need not wait for minutes.
@@ -44,8 +44,8 @@ def metrics_of_functions():
             cloudwatch.record_metric("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": function_name})
 
     def execute_function(func, event):
-        records = event.get("Records") if isinstance(event, dict) else None
-        if records and records[-1].get("eventSource") == "aws:dynamodb":
+        records = records_of(event, "aws:dynamodb")
+        if records:
             created = float(records[-1]["dynamodb"]["ApproximateCreationDateTime"])
             function = {"FunctionName": (func.get("config") or func).get("FunctionName", "unknown")}
             age = max(0, time.time() - created) * 1000 * SPEED

@@ -102,3 +102,10 @@ def on_deploy(resource_type, done, prepare=lambda props: props):
         return made
 
     handlers["create"], handlers["update"] = created, updated
+
+
+def records_of(event, source):
+    """The records of an event if they are of this service. A caller may send any event."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    records = records if isinstance(records, list) else []
+    return records if all(isinstance(one, dict) and one.get("eventSource") == source for one in records) else []

@@ -3,7 +3,7 @@
 import contextvars
 import zlib
 
-from mends.ministack import cloudwatch, lambda_svc, ministack_app, on_deploy, sqs
+from mends.ministack import cloudwatch, lambda_svc, ministack_app, on_deploy, records_of, sqs
 
 
 def lineage_through_queues():
@@ -33,8 +33,8 @@ def lineage_through_queues():
         return made
 
     def execute_function(func, event):
-        records = event.get("Records") if isinstance(event, dict) else None
-        if not records or records[0].get("eventSource") != "aws:sqs":
+        records = records_of(event, "aws:sqs")
+        if not records:
             return execute(func, event)
         name = (func.get("config") or func).get("FunctionName", "unknown")
         key, counts = f"{zlib.crc32(name.encode()):08x}", lineage(records)

@@ -1,6 +1,6 @@
 //! Progress on standard error, a spinner on a terminal and plain lines elsewhere; and the colours of standard output.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,9 +12,9 @@ pub fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Prints one or more lines.
+/// Prints one or more lines. A reader of standard error that has gone, such as `head`, ends nothing.
 pub fn say(sentence: impl AsRef<str>) {
-    eprintln!("{}", visible::lines(sentence.as_ref()));
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible::lines(sentence.as_ref()));
 }
 
 /// Runs quiet work behind a spinner, and prints how long it took.

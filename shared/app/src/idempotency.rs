@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::store::StoreError;
 
-/// How long a record is kept (docs/contract/requests.md, Idempotency).
+/// How long a record is kept unless its key says otherwise (docs/contract/requests.md, Idempotency).
 const RECORD_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Computes the former form of a value.
@@ -29,6 +29,7 @@ pub struct IdempotencyKey {
     pub key: String,
     /// SHA-256 of the body's value, as hex; the same however that value is written.
     pub body_hash: String,
+    kept: Duration,
     former_callers: Option<Former<Vec<String>>>,
     former_hash: Option<Former<String>>,
 }
@@ -43,7 +44,13 @@ impl IdempotencyKey {
     /// A key without former forms.
     pub fn new(caller: impl Into<String>, key: impl Into<String>, body_hash: impl Into<String>) -> Self {
         let (caller, key, body_hash) = (caller.into(), key.into(), body_hash.into());
-        Self { caller, key, body_hash, former_callers: None, former_hash: None }
+        Self { caller, key, body_hash, kept: RECORD_LIFE, former_callers: None, former_hash: None }
+    }
+
+    /// Keeps the record of this key for another time.
+    #[must_use]
+    pub fn kept_for(self, kept: Duration) -> Self {
+        Self { kept, ..self }
     }
 
     /// Adds the fingerprints of the caller under older secrets and in version 0.1. They are computed only if nothing is
@@ -90,7 +97,7 @@ impl IdempotencyKey {
             key: self.key.clone(),
             body_hash: self.body_hash.clone(),
             answer,
-            expires_at: now.after(RECORD_LIFE),
+            expires_at: now.after(self.kept),
         }
     }
 
@@ -233,6 +240,14 @@ mod tests {
         assert_eq!(key.callers().collect::<Vec<_>>(), ["ann", "older"]);
         assert_eq!(check(Some(&key), Some("of bytes")), Ok(()));
         assert_eq!(computed.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_record_is_kept_for_a_day_unless_its_key_says_otherwise() {
+        let key = IdempotencyKey::new("ann", "k", "h");
+        let expires = |key: &IdempotencyKey| key.record(String::new(), Timestamp(1000)).expires_at;
+        assert_eq!(expires(&key), Timestamp(1000 + 24 * 3_600_000));
+        assert_eq!(expires(&key.kept_for(Duration::from_secs(7))), Timestamp(8000));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::items::shards::EndedShards;
 use crate::items::{Item, OUTBOX, is_expired, n, s, text};
 use crate::jobs::active::shards::ActiveShards;
 use crate::jobs::counters::CounterTable;
+use crate::metrics::throttled_part;
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled, contended};
 
@@ -179,6 +180,9 @@ impl<A: Stored> AggregateTable<A> {
                     }
                 }
                 wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
+                if wanted.is_some() {
+                    throttled_part();
+                }
             }
         }
         Ok(found)

@@ -13,6 +13,7 @@ use reelhook_app::store::{Saved, StoreError};
 
 use crate::errors::store_error;
 use crate::items::{Item, text};
+use crate::metrics::throttled_part;
 use crate::retry::RetryClock;
 
 /// Keys per BatchGetItem.
@@ -83,6 +84,9 @@ pub(crate) async fn get_from(
                 found.entry(table).or_default().extend(items);
             }
             wanted = answer.unprocessed_keys.unwrap_or_default();
+            if !wanted.is_empty() {
+                throttled_part();
+            }
         }
     }
     Ok(found)
@@ -142,6 +146,7 @@ pub(crate) async fn write_all(
         if left.is_empty() {
             return Ok(());
         }
+        throttled_part();
     }
     Err(StoreError::Busy { operation, source: format!("{} rows stayed unprocessed", left.len()).into() })
 }
@@ -206,6 +211,9 @@ pub(crate) async fn update_all<C, T>(
                 return results;
             }
         };
+        if answer.responses().iter().any(|answer| answer.error().is_some_and(is_throttled)) {
+            throttled_part();
+        }
         for (index, answer) in left.iter().zip(answer.responses.unwrap_or_default()) {
             results[*index] = match answer.error {
                 None => Ok(Saved::Done),
@@ -218,6 +226,15 @@ pub(crate) async fn update_all<C, T>(
         }
     }
     results
+}
+
+/// Whether DynamoDB takes no more for the moment.
+fn is_throttled(error: &BatchStatementError) -> bool {
+    use BatchStatementErrorCodeEnum as Code;
+    matches!(
+        error.code(),
+        Some(Code::ProvisionedThroughputExceeded | Code::RequestLimitExceeded | Code::ThrottlingError)
+    )
 }
 
 fn failed<T>(

@@ -1,19 +1,24 @@
-//! Logs the AWS operations that a function calls, under the target `aws_calls`; tests count them.
+//! Observes the AWS operations that a function calls: logs them under the target `aws_calls`, by which tests count them, and
+//! counts retries and throttles (`crate::metrics`).
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::{Value, json};
 use tracing::{Level, debug, enabled};
 
+use crate::metrics::count_attempt;
+
 /// Longer texts are logged as their length: keys are shorter, and contents do not belong in a log.
 const LONGEST: usize = 100;
 
 /// Writes one line for each attempt of a call: service, operation, for DynamoDB keys and sizes of the request, and for SQS
-/// the queue.
+/// the queue. It counts attempts, too: the SDK asks each interceptor some twenty times in a call, so there is one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Calls;
 
@@ -41,6 +46,16 @@ impl Intercept for Calls {
         };
         let request = request.map(|request| request.to_string());
         debug!(target: "aws_calls", service, operation, request, "AWS call");
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        count_attempt(context, config);
         Ok(())
     }
 }

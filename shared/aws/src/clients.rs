@@ -14,7 +14,6 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::calls::Calls;
-use crate::metrics::Attempts;
 
 /// The HTTP client that all SDK clients share. It uses ring, which collects no entropy at start; the guarded client uses
 /// ring too.
@@ -62,8 +61,7 @@ impl Clients {
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config =
-            aws_sdk_dynamodb::config::Builder::from(&self.config).interceptor(Calls).interceptor(Attempts).build();
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config).interceptor(Calls).build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 
@@ -78,32 +76,31 @@ impl Clients {
             .endpoint_url(endpoint)
             .timeout_config(timeouts)
             .retry_config(RetryConfig::disabled());
-        aws_sdk_apigatewaymanagement::Client::from_conf(config.interceptor(Calls).interceptor(Attempts).build())
+        aws_sdk_apigatewaymanagement::Client::from_conf(config.interceptor(Calls).build())
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        let config = aws_sdk_sqs::config::Builder::from(&self.config).interceptor(Calls).interceptor(Attempts).build();
+        let config = aws_sdk_sqs::config::Builder::from(&self.config).interceptor(Calls).build();
         aws_sdk_sqs::Client::from_conf(config)
     }
 
     /// CloudWatch.
     pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
-        let config = aws_sdk_cloudwatch::config::Builder::from(&self.config).interceptor(Calls).interceptor(Attempts);
+        let config = aws_sdk_cloudwatch::config::Builder::from(&self.config).interceptor(Calls);
         aws_sdk_cloudwatch::Client::from_conf(config.build())
     }
 
     /// EventBridge.
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
-        let config =
-            aws_sdk_eventbridge::config::Builder::from(&self.config).interceptor(Calls).interceptor(Attempts).build();
+        let config = aws_sdk_eventbridge::config::Builder::from(&self.config).interceptor(Calls).build();
         aws_sdk_eventbridge::Client::from_conf(config)
     }
 
     /// S3; with path-style addresses if the endpoint is local.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = self.s3_config();
-        aws_sdk_s3::Client::from_conf(config.interceptor(Calls).interceptor(Attempts).build())
+        aws_sdk_s3::Client::from_conf(config.interceptor(Calls).build())
     }
 
     /// S3 for files, with longer timeouts. Presigned links must not require checksums that their users do not send.
@@ -118,7 +115,7 @@ impl Clients {
             .timeout_config(timeouts)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        aws_sdk_s3::Client::from_conf(config.interceptor(Calls).interceptor(Attempts).build())
+        aws_sdk_s3::Client::from_conf(config.interceptor(Calls).build())
     }
 
     /// The configuration of S3, whose bodies are streamed.
@@ -138,7 +135,7 @@ impl Clients {
             .operation_timeout(Duration::from_secs(9))
             .build();
         let config = aws_sdk_ssm::config::Builder::from(&self.config).retry_config(retries).timeout_config(timeouts);
-        aws_sdk_ssm::Client::from_conf(config.interceptor(Calls).interceptor(Attempts).build())
+        aws_sdk_ssm::Client::from_conf(config.interceptor(Calls).build())
     }
 }
 

@@ -24,14 +24,14 @@ pub struct CallerLimits {
 pub struct KeyLimits {
     owners: BTreeMap<String, CallerLimits>,
     keys: BTreeMap<String, CallerLimits>,
-    others: CallerLimits,
+    others: Option<CallerLimits>,
 }
 
 /// The setting of limits is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "KEY_LIMITS has at most 100 entries such as `key:1f2e=1000/500`, `owner:acme=50`, `*=/200`: calls a minute, and behind a \
-     slash jobs a day, each from 1 to 1000000; not `{0}`"
+     slash jobs a day, each from 1 to 1000000, and each name once; not `{0}`"
 )]
 pub struct KeyLimitsError(String);
 
@@ -51,7 +51,7 @@ impl KeyLimits {
         Ok(limits)
     }
 
-    /// Adds an entry, if it is one.
+    /// Adds an entry, if it is one and no other has its name.
     fn add(&mut self, entry: &str) -> Option<()> {
         let (name, numbers) = entry.rsplit_once('=')?;
         let (calls, jobs) = numbers.split_once('/').unwrap_or((numbers, ""));
@@ -59,17 +59,13 @@ impl KeyLimits {
         if limits == CallerLimits::default() {
             return None;
         }
-        match name.trim().split_once(':') {
-            Some(("owner", owner)) => {
-                self.owners.insert(OwnerId::parse(owner)?.as_str().to_owned(), limits);
-            }
-            Some(("key", key)) if !key.is_empty() => {
-                self.keys.insert(key.to_owned(), limits);
-            }
-            None if name.trim() == "*" => self.others = limits,
+        let before = match name.trim().split_once(':') {
+            Some(("owner", owner)) => self.owners.insert(OwnerId::parse(owner)?.as_str().to_owned(), limits),
+            Some(("key", key)) if !key.is_empty() => self.keys.insert(key.to_owned(), limits),
+            None if name.trim() == "*" => self.others.replace(limits),
             Some(_) | None => return None,
-        }
-        Some(())
+        };
+        before.is_none().then_some(())
     }
 
     /// Whether keys have limits of their own.
@@ -84,8 +80,8 @@ impl KeyLimits {
             Some(owner) => self.owners.get(owner.as_str()),
             None => fingerprints.find_map(|fingerprint| self.keys.get(fingerprint)),
         };
-        let own = own.copied().unwrap_or_default();
-        CallerLimits { calls: own.calls.or(self.others.calls), jobs: own.jobs.or(self.others.jobs) }
+        let (own, others) = (own.copied().unwrap_or_default(), self.others.unwrap_or_default());
+        CallerLimits { calls: own.calls.or(others.calls), jobs: own.jobs.or(others.jobs) }
     }
 }
 
@@ -148,10 +144,12 @@ mod tests {
             "key:1=1000001",
             "*=a",
             "x:1=2",
+            "owner:fine=2",
         ] {
             let error = KeyLimits::parse(&format!("owner:fine=1,{bad}")).unwrap_err().to_string();
             assert!(error.ends_with(&format!("not `{bad}`")), "{error}");
         }
+        assert!(KeyLimits::parse("*=1,*=/2").is_err() && KeyLimits::parse("key:1f=1,key:1f=2").is_err());
         let many: Vec<String> = (0..=MOST_CALLERS).map(|n| format!("key:{n}=1")).collect();
         assert!(KeyLimits::parse(&many.join(",")).is_err());
         assert!(KeyLimits::parse(&many[1..].join(",")).is_ok());

@@ -9,6 +9,7 @@ pub mod session;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,6 +58,7 @@ pub struct Caller {
     pub fingerprint: String,
     /// The owner who calls; none for an operator, who sees and changes all.
     pub owner: Option<OwnerId>,
+    keys_kept: Option<Duration>,
     former: Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>,
 }
 
@@ -78,13 +80,19 @@ impl Eq for Caller {}
 impl Caller {
     /// A caller with a fixed name, independent of secrets.
     pub fn known_as(fingerprint: impl Into<String>) -> Self {
-        Self { fingerprint: fingerprint.into(), owner: None, former: None }
+        Self { fingerprint: fingerprint.into(), owner: None, keys_kept: None, former: None }
     }
 
     /// The same caller as an owner.
     #[must_use]
     pub fn owned_by(self, owner: OwnerId) -> Self {
         Self { owner: Some(owner), ..self }
+    }
+
+    /// The same caller, whose Idempotency-Keys are known for another time than those of requests, if there is one.
+    #[must_use]
+    pub fn keeping_keys(self, keys_kept: Option<Duration>) -> Self {
+        Self { keys_kept, ..self }
     }
 
     /// Whether the caller sees and may change what came from this origin: an operator all, an owner their own. What a
@@ -117,6 +125,10 @@ impl Caller {
     /// An Idempotency-Key of this caller.
     pub(crate) fn key(&self, key: String, body_hash: String) -> IdempotencyKey {
         let key = IdempotencyKey::new(self.fingerprint.as_str(), key, body_hash);
+        let key = match self.keys_kept {
+            Some(kept) => key.kept_for(kept),
+            None => key,
+        };
         match self.former.clone() {
             Some(former) => key.formerly_of(move || former()),
             None => key,

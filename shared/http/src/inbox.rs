@@ -1,6 +1,8 @@
 //! Messages of the job inbox: an envelope that names an operation, and the body of its route (docs/inbox.md). A message
 //! becomes a request as the gateway would hand it on, so that each route has one reader.
 
+use std::time::Duration;
+
 use lambda_http::http::{HeaderValue, Method};
 use lambda_http::{Body, Request, RequestExt};
 use reelhook_domain::TraceParent;
@@ -15,6 +17,10 @@ use crate::typed::fields::{Text, blank_is_absent};
 
 /// The longest `idempotencyKey`, in characters: with its prefix it is an Idempotency-Key.
 const KEY: usize = 200;
+
+/// How long the id of a message or of an event is known. SQS keeps a message for 14 days, also as a dead letter, and
+/// `cargo xtask redrive` sends it anew with its first id: whenever it comes for a second time, it makes nothing.
+const ID_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The longest `traceparent`, in characters: later versions of W3C Trace Context may add to the 55 of this one.
 const TRACE: usize = 512;
@@ -68,7 +74,7 @@ impl Operation {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Envelope {
     operation: Operation,
-    #[serde(default, deserialize_with = "blank_is_absent")]
+    #[serde(default)]
     owner: Option<Text<64>>,
     #[serde(default, deserialize_with = "blank_is_absent")]
     idempotency_key: Option<Text<KEY>>,
@@ -99,6 +105,8 @@ pub struct Message {
     pub operation: Operation,
     /// The name of an owner, which only the stack's own list makes one.
     pub owner: Option<String>,
+    /// How long its key is known, if not as long as that of a request.
+    pub key_kept: Option<Duration>,
     /// The request.
     pub request: ApiRequest,
 }
@@ -133,17 +141,21 @@ pub fn read(id: &str, text: &str) -> Result<Message, Problem> {
         Some(_) | None => body.get().to_owned(),
     };
     let event_id = if is_event { value["id"].as_str() } else { None };
-    let key = match (envelope.idempotency_key.and_then(Text::filled), event_id) {
-        (Some(given), _) => format!("given.{given}"),
+    let (key, key_kept) = match (envelope.idempotency_key.and_then(Text::filled), event_id) {
+        (Some(given), _) => (format!("given.{given}"), None),
         // One event may come in two messages.
-        (None, Some(event)) if (1..=KEY).contains(&event.len()) => format!("event.{event}"),
-        (None, Some(_) | None) => format!("message.{id}"),
+        (None, Some(event)) if (1..=KEY).contains(&event.len()) => (format!("event.{event}"), Some(ID_KEPT)),
+        (None, Some(_) | None) => (format!("message.{id}"), Some(ID_KEPT)),
     };
+    // A rule's template fills a field that the event lacks with nothing, which must not order for the default owner.
+    let blank = || bad("owner", "a name in JobInboxOwners, or absent");
+    let owner = envelope.owner.map(|name| name.filled().ok_or_else(blank)).transpose()?;
     // As in a request, what is no trace refuses nothing.
     let trace = envelope.traceparent.and_then(|text| TraceParent::parse(&text));
     Ok(Message {
         operation: envelope.operation,
-        owner: envelope.owner.and_then(Text::filled),
+        owner,
+        key_kept,
         request: request(id, envelope.operation.path(), body, &key, trace.as_ref())?,
     })
 }
@@ -287,8 +299,17 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_names_no_owner_has_none() {
+        for envelope in
+            [json!({ "operation": "clips", "body": {} }), json!({ "operation": "clips", "owner": null, "body": {} })]
+        {
+            assert_eq!(read_json(&envelope).unwrap().owner, None);
+        }
+    }
+
+    #[test]
     fn the_owner_of_an_envelope_is_a_name_and_nothing_else() {
-        for wrong in [json!(["shop"]), json!({ "id": "shop" }), json!("x".repeat(65))] {
+        for wrong in [json!(["shop"]), json!({ "id": "shop" }), json!("x".repeat(65)), json!(""), json!(" \n")] {
             let envelope = json!({ "operation": "clips", "owner": wrong, "body": {} });
             assert_eq!(
                 read_json(&envelope).err().and_then(|problem| problem.path().map(str::to_owned)).as_deref(),

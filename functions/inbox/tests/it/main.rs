@@ -168,6 +168,22 @@ async fn a_message_that_comes_twice_makes_one_of_each_kind() {
 }
 
 #[tokio::test]
+async fn a_message_that_comes_again_after_days_makes_nothing_and_a_given_key_is_known_for_one() {
+    let inbox = Inbox::default();
+    let project = json!({ "operation": "projects", "body": { "name": "A", "scenes": [{ "prompt": "x" }] } });
+    let mut given = generate();
+    given["idempotencyKey"] = json!("order-7");
+    for (days, jobs) in [(0, 2), (14, 3), (28, 4)] {
+        for (id, message) in [("m-1", generate()), ("m-2", project.clone()), ("m-3", clips()), ("m-4", given.clone())] {
+            assert_eq!(inbox.take(id, &message).await, Ok(()), "after {days} days");
+        }
+        let made = (inbox.stack.jobs.all().len(), inbox.projects.all().len(), inbox.clips.all().len());
+        assert_eq!((made, inbox.kept()), ((jobs, 1, 1), Vec::new()), "after {days} days");
+        inbox.stack.world.advance_s(14 * 24 * 3600);
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_comes_in_two_messages_makes_one_job() {
     let inbox = Inbox::default();
     let event = json!({ "id": "e-1", "detail-type": "Video wanted", "source": "shop", "detail": generate() });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reelhook_terminal::{ui, visible};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
@@ -22,6 +22,8 @@ pub mod upload;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long nothing may arrive: a stream has a heartbeat every 15 s, and a request for a video waits for 25 s.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an answer may take until its last byte: one that comes byte by byte never ends by the time between them.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often a request is sent at most.
 const ATTEMPTS: u32 = 4;
 /// The longest wait between two attempts.
@@ -136,15 +138,17 @@ impl Api {
     pub async fn send(&self, call: Call) -> Result<Answer, Failure> {
         let mut attempt = 1;
         loop {
-            let (failure, wait) = match self.request(&call)?.send().await {
+            let (failure, wait) = match self.request(&call)?.timeout(ANSWER_TIMEOUT).send().await {
                 Ok(response) => {
                     let status = response.status().as_u16();
                     let named = retry_after(response.headers());
                     let etag = response.headers().get(ETAG).cloned();
                     match read(response).await {
-                        Ok(body) if status < 300 || status == 304 => return Ok(Answer { status, etag, body }),
+                        Ok(Some(body)) if status < 300 || status == 304 => return Ok(Answer { status, etag, body }),
+                        // A page, for example of a network that wants a sign-in: nothing is known of the request.
+                        Ok(None) if status < 300 => return Err(self.no_json()),
                         Ok(body) => {
-                            let refusal = Refusal::read(status, &body);
+                            let refusal = Refusal::read(status, &body.unwrap_or_default());
                             // The limits of calls are checked before anything happens.
                             let may_repeat = refusal.is_ours() && (status == 429 || call.is_repeatable);
                             match may_repeat {
@@ -228,23 +232,40 @@ impl Api {
         Ok(request)
     }
 
+    fn no_json(&self) -> Failure {
+        Failure::Unavailable(format!("{} answered with something else than JSON: is the API there?", self.address()))
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         Failure::Unavailable(format!("{} can't be reached: {}", self.address(), cause(error)))
     }
 }
 
-/// A client for an address. A proxy cannot reach this machine's loopback.
+/// A client for an address.
 pub fn client(url: &Url) -> Result<Client, Failure> {
+    built(builder(url).read_timeout(READ_TIMEOUT))
+}
+
+/// A client that sends large bodies: the time of reading begins with the request, and may end before a body has gone.
+fn sender(url: &Url) -> Result<Client, Failure> {
+    built(builder(url))
+}
+
+/// A proxy cannot reach this machine's loopback.
+fn builder(url: &Url) -> ClientBuilder {
     // An error means that there is a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .user_agent(concat!("reelhook/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT);
+        .connect_timeout(CONNECT_TIMEOUT);
     if is_this_machine(url) {
         builder = builder.no_proxy();
     }
+    builder
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, Failure> {
     // It reads the certificates of the system.
     builder.build().map_err(|error| Failure::Usage(format!("HTTPS can't be used here: {}", cause(&error))))
 }
@@ -264,14 +285,15 @@ fn joined(url: &Url, path: &str) -> Url {
     joined
 }
 
-/// The JSON of an answer; null for anything else.
-async fn read(mut response: Response) -> Result<Value, Failure> {
+/// The JSON of an answer: null if it is empty, none if it is something else.
+async fn read(mut response: Response) -> Result<Option<Value>, Failure> {
     let mut bytes = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_ANSWER => bytes.extend_from_slice(&chunk),
             Ok(Some(_)) => return Err(Failure::Unavailable("an answer has more than 64 MiB".to_owned())),
-            Ok(None) => return Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null)),
+            Ok(None) if bytes.is_empty() => return Ok(Some(Value::Null)),
+            Ok(None) => return Ok(serde_json::from_slice(&bytes).ok()),
             Err(error) => return Err(Failure::Unavailable(format!("an answer ended early: {}", cause(&error)))),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use indicatif::ProgressBar;
 use reelhook_terminal::ui;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio::io::{AsyncRead as _, ReadBuf};
@@ -17,6 +19,8 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use super::{Api, Call, cause};
 use crate::failure::{Failure, Refusal};
 
+/// How long no byte of the file may go, and how long the answer may take afterwards.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes that are read at a time.
 const PART: usize = 256 * 1024;
 
@@ -55,15 +59,31 @@ pub async fn upload(api: &Api, path: &Path) -> Result<Value, Failure> {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
     let bar = ui::byte_bar(Some(size));
     let body = FileBody { file, left: size, bar: bar.clone() };
-    let sent = super::client(&link)?.put(link).headers(headers).body(reqwest::Body::wrap(body)).send().await;
+    let request = super::sender(&link)?.put(link).headers(headers).body(reqwest::Body::wrap(body));
+    let sent = send(request, &bar, STALL_TIMEOUT).await;
     bar.finish_and_clear();
-    let response = sent.map_err(|error| Failure::Unavailable(format!("the upload failed: {}", cause(&error))))?;
-    match response.status().as_u16() {
+    match sent?.status().as_u16() {
         200..300 => Ok(answer),
         // The object store answers in XML.
         status => {
             Err(Failure::Refused(Refusal::read(status, &json!({ "error": "the object store refused the upload" }))))
         }
+    }
+}
+
+/// Sends a file for as long as it goes on: how long all of it takes depends on its size and on the network.
+async fn send(request: RequestBuilder, bar: &ProgressBar, stall: Duration) -> Result<Response, Failure> {
+    let stalled = async {
+        let mut before = None;
+        while before != Some(bar.position()) {
+            before = Some(bar.position());
+            tokio::time::sleep(stall).await;
+        }
+    };
+    let failed = |reason: String| Failure::Unavailable(format!("the upload failed: {reason}"));
+    tokio::select! {
+        sent = request.send() => sent.map_err(|error| failed(cause(&error))),
+        () = stalled => Err(failed("it did not go on".to_owned())),
     }
 }
 
@@ -127,6 +147,7 @@ impl Body for FileBody {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt as _;
+    use tokio::io::AsyncWriteExt as _;
 
     use super::*;
 
@@ -135,6 +156,34 @@ mod tests {
         assert_eq!(content_type(Path::new("a/Talk.MP4")).unwrap(), "video/mp4");
         for name in ["talk", "talk.avi", ".mp4"] {
             assert!(matches!(content_type(Path::new(name)), Err(Failure::Usage(_))), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_upload_lasts_as_long_as_it_goes_on() {
+        // A server that answers once the file has had time to go on several times, or never.
+        for (answers, is_sent) in [(true, true), (false, false)] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = url::Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+            let (bar, stall) = (ProgressBar::hidden(), Duration::from_millis(300));
+            let serves = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let steps = if answers { 20 } else { 0 };
+                for _ in 0..steps {
+                    bar.inc(1);
+                    tokio::time::sleep(stall / 10).await;
+                }
+                if answers {
+                    stream.write_all(b"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                }
+                std::future::pending::<()>().await;
+            };
+            let request = super::super::sender(&url).unwrap().put(url).body("x");
+            let sent = tokio::select! {
+                sent = send(request, &bar, stall) => sent,
+                () = serves => unreachable!("it waits for the end of the test"),
+            };
+            assert_eq!(sent.is_ok(), is_sent, "{sent:?}");
         }
     }
 

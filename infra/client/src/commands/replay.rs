@@ -69,7 +69,11 @@ pub async fn run(api: &Api, output: &Output, options: &Options) -> Result<(), Fa
         true => answer,
         false => until_ended(api, output, answer).await?,
     };
-    output.result(&ended, || described(&ended["recovery"]))
+    output.result(&ended, || described(&ended["recovery"]))?;
+    match ended["recovery"]["status"] == "cancelled" {
+        true => Err(Failure::Ended(format!("the recovery {} was cancelled", text(&ended["recovery"]["id"])))),
+        false => Ok(()),
+    }
 }
 
 impl Options {

@@ -66,15 +66,31 @@ pub async fn run(api: &Api, output: &Output, options: &Options) -> Result<(), Fa
     let key = common.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let creation = what.creation(api).await?.with_metadata(object(&common.metadata));
     let Creation { path, body, id_member } = creation;
-    let answer = api.send(Call::create(path, body, &key)).await?.body;
+    let again = format!("It may have been submitted: the same command with `--idempotency-key {key}` finds it.");
+    output.when_interrupted(format!("Interrupted. {again}"));
+    let answer = match api.send(Call::create(path, body, &key)).await {
+        Ok(answer) => answer.body,
+        Err(failure) => {
+            if failure.leaves_open() {
+                output.say(again);
+            }
+            return Err(failure);
+        }
+    };
     let id = answer[id_member].as_str().and_then(|id| id.parse::<Id>().ok());
     let id = id.ok_or_else(|| Failure::Unavailable(format!("the answer has no id in `{id_member}`")))?;
     for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         output.say(format!("warning: {warning}"));
     }
     if let What::Project(_) = what {
-        api.send(project::start(id.as_str())).await?;
+        let id = id.as_str();
+        output.when_interrupted(format!("Interrupted. {id} was created, and may not have been started."));
+        if let Err(failure) = api.send(project::start(id)).await {
+            output.say(format!("{id} was created, and is not known to be started: `reelhook show {id}`"));
+            return Err(failure);
+        }
     }
+    output.when_interrupted(format!("Interrupted. {} was submitted.", id.as_str()));
     let then = Then::new(common.download);
     if !common.watch && !then.is_wanted() {
         return output.result(&json!({ "id": id.as_str(), "answer": answer }), || vec![id.as_str().to_owned()]);

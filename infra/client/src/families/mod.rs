@@ -1,5 +1,7 @@
 //! What the API makes, by family. Each family is a file; [`family`] is what they have in common.
 
+use serde_json::Value;
+
 use crate::api::Api;
 use crate::failure::Failure;
 use crate::input::Id;
@@ -24,7 +26,7 @@ pub async fn find(api: &Api, id: &Id) -> Result<(&'static dyn Family, State), Fa
     let mut refused = None;
     for family in ALL.into_iter().filter(|family| family.may_have(id)) {
         match api.get(family.paths(id).state).await {
-            Ok(body) => return Ok((family, family.read(id, &body))),
+            Ok(body) => return Ok((family, read(family, id, &body)?)),
             // Another family may have it: an owner may read the routes of some families only.
             Err(failure) if matches!(failure.status(), Some(403 | 404)) => refused = Some(failure),
             Err(failure) => return Err(failure),
@@ -33,9 +35,30 @@ pub async fn find(api: &Api, id: &Id) -> Result<(&'static dyn Family, State), Fa
     Err(refused.unwrap_or_else(|| Failure::Usage(format!("`{id}` is no id of a job, video, project or clip job"))))
 }
 
+/// How one stands, by the body of its state.
+///
+/// # Errors
+/// If it has no status: that is no answer of the API, and nothing would ever end.
+pub fn read(family: &dyn Family, id: &str, body: &Value) -> Result<State, Failure> {
+    let state = family.read(id, body);
+    match state.status.is_empty() {
+        true => Err(Failure::Unavailable(format!("the answer about {id} has no status: is the API there?"))),
+        false => Ok(state),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn an_answer_without_a_status_is_none_of_the_api() {
+        for family in ALL {
+            assert_eq!(read(family, "x", &json!({ "ok": true })).unwrap_err().code(), 4, "{}", family.name());
+        }
+    }
 
     #[test]
     fn ids_lead_to_the_families_that_may_have_them() {

@@ -1,13 +1,13 @@
 //! The endpoint of a receiver: it is registered with a secret of its own, and deleted at the end.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use reelhook_terminal::ui;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use url::Url;
 use uuid::Uuid;
@@ -47,6 +47,10 @@ pub struct Registration {
     api: Api,
     options: RegisterOptions,
     secret: String,
+    /// It makes a repeat find the endpoint that the first request made.
+    key: String,
+    /// The request whose answer has not come.
+    asked: Mutex<Option<Value>>,
     id: OnceLock<Id>,
 }
 
@@ -55,7 +59,8 @@ impl Registration {
     pub fn new(api: Api, options: &RegisterOptions) -> Self {
         let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
         let secret = format!("whsec_{}", STANDARD.encode(random));
-        Self { api, options: options.clone(), secret, id: OnceLock::new() }
+        let key = Uuid::new_v4().to_string();
+        Self { api, options: options.clone(), secret, key, asked: Mutex::default(), id: OnceLock::new() }
     }
 
     /// The secret that signs.
@@ -70,22 +75,47 @@ impl Registration {
         if !self.options.events.is_empty() {
             body["events"] = json!(self.options.events);
         }
-        let key = Uuid::new_v4().to_string();
-        let answer = self.api.send(Call::create(ENDPOINTS, body, &key)).await?.body;
+        self.ask(Some(body.clone()));
+        self.send(body).await
+    }
+
+    /// Notes what is asked for; returns what was before.
+    fn ask(&self, body: Option<Value>) -> Option<Value> {
+        std::mem::replace(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner), body)
+    }
+
+    async fn send(&self, body: Value) -> Result<&str, Failure> {
+        let answer = self.api.send(Call::create(ENDPOINTS, body, &self.key)).await;
+        if answer.as_ref().err().is_none_or(|failure| !failure.leaves_open()) {
+            self.ask(None);
+        }
+        let answer = answer?.body;
         let id = answer["endpoint"]["id"].as_str().and_then(|id| id.parse::<Id>().ok());
         let id = id.ok_or_else(|| Failure::Unavailable("the answer has no endpoint".to_owned()))?;
         Ok(self.id.get_or_init(|| id).as_str())
     }
 
-    /// Deletes the endpoint if it was registered.
+    /// Deletes the endpoint if it was registered. One whose answer has not come is asked for again, under the same key.
     pub async fn remove(&self) {
-        let Some(id) = self.id.get().map(Id::as_str) else { return };
-        let deleted = timeout(REMOVE_TIMEOUT, self.api.send(Call::delete(format!("{ENDPOINTS}/{id}")))).await;
-        let problem = match deleted {
-            Ok(Ok(_)) => return,
+        let removed = async {
+            if let Some(body) = self.ask(None) {
+                self.send(body).await?;
+            }
+            match self.id.get().map(Id::as_str) {
+                Some(id) => self.api.send(Call::delete(format!("{ENDPOINTS}/{id}"))).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let problem = match timeout(REMOVE_TIMEOUT, removed).await {
+            Ok(Ok(())) => return,
             Ok(Err(failure)) => failure.to_string(),
             Err(_) => "there was no answer in time".to_owned(),
         };
-        ui::say(format!("The endpoint {id} was not deleted ({problem}): `reelhook endpoints remove {id}` does it."));
+        ui::say(match self.id.get().map(Id::as_str) {
+            Some(id) => {
+                format!("The endpoint {id} was not deleted ({problem}): `reelhook endpoints remove {id}` does it.")
+            }
+            None => format!("An endpoint may have been registered ({problem}): `reelhook endpoints list` shows it."),
+        });
     }
 }

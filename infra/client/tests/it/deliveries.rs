@@ -141,6 +141,13 @@ fn one_delivery_or_a_range_is_sent_again() {
     assert_eq!((all.code, all.out.as_str()), (0, "rec_1 done: 120 examined, 14 matched, 12 sent again\n"), "{all:?}");
     let body = json!({ "from": "2026-11-22T04:00:00Z", "endpoint": "webhook_1" });
     assert_eq!(server.only("POST /api/webhooks/recover").json(), body);
+    let cancelled = Server::scripted(vec![
+        ("POST /api/webhooks/recover", vec![Reply::json(202, &recovery("running", 10))]),
+        ("GET /api/webhooks/recover/rec_1", vec![Reply::json(200, &recovery("cancelled", 40))]),
+    ]);
+    let stopped = place.run(&cancelled.url, &["replay", "--from", "2h"]);
+    assert_eq!(stopped.code, 5, "{stopped:?}");
+    assert!(stopped.err.ends_with("error: the recovery rec_1 was cancelled\n"), "{}", stopped.err);
     for wrong in [&["replay"][..], &["replay", "d-1", "--from", "2h"], &["replay", "--endpoint", "webhook_1"]] {
         assert_eq!(place.run(&server.url, wrong).code, 2, "{wrong:?}");
     }

@@ -1,6 +1,7 @@
 //! `download`: continued, checked, named at the end, and without the key for other servers.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -79,6 +80,33 @@ fn a_file_that_has_changed_is_downloaded_anew() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.err.contains("the file has changed since its first part came"), "{}", ended.err);
     assert_eq!(fs::read(place.path().join("film.mp4")).unwrap(), FILM);
+}
+
+#[test]
+fn a_page_is_no_video() {
+    let page = Reply::bytes(200, b"<html>Sign in</html>").with("Content-Type", "text/HTML; charset=utf-8");
+    let store = Server::scripted(vec![(OBJECT, vec![page])]);
+    let (api, place) = (api(&store), Place::new());
+    let ended = place.run(&api.url, &["download", UUID, "--to", "film.mp4"]);
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert!(
+        ended.err.ends_with("error: 127.0.0.1 answered with an HTML page and not with the file\n"),
+        "{}",
+        ended.err
+    );
+    assert!(names(&place).is_empty(), "{:?}", names(&place));
+}
+
+#[test]
+fn a_download_waits_as_its_server_says() {
+    let busy = Reply::json(429, &json!({ "message": "Slow down" })).with("Retry-After", "2");
+    let store = Server::scripted(vec![(OBJECT, vec![busy, whole("\"v1\"")])]);
+    let (api, place) = (api(&store), Place::new());
+    let began = Instant::now();
+    let ended = place.run(&api.url, &["download", UUID, "--to", "film.mp4"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(began.elapsed() >= Duration::from_secs(2), "{ended:?}");
+    assert!(ended.err.contains("the download continues in 2.0 s"), "{}", ended.err);
 }
 
 #[test]

@@ -126,6 +126,36 @@ fn ctrl_c_leaves_the_job_running_and_says_so() {
 }
 
 #[test]
+fn what_is_no_answer_of_the_api_ends_the_command() {
+    let page = || Reply::bytes(200, b"<html>Sign in</html>");
+    let server = Server::scripted(vec![
+        (STATE, vec![page()]),
+        ("DELETE /api/webhooks/endpoints/ep_1", vec![page()]),
+        ("GET /api/job/job_2", vec![Reply::json(200, &json!({ "job": {} }))]),
+    ]);
+    for (arguments, sentence) in [
+        (&["watch", "job_1"][..], "answered with something else than JSON"),
+        (&["cancel", "job_1"][..], "answered with something else than JSON"),
+        (&["endpoints", "remove", "ep_1"][..], "answered with something else than JSON"),
+        (&["watch", "job_2"][..], "the answer about job_2 has no status"),
+    ] {
+        let ended = Place::new().run(&server.url, arguments);
+        assert_eq!((ended.code, ended.out.as_str()), (4, ""), "{arguments:?}: {ended:?}");
+        assert!(ended.err.contains(sentence), "{arguments:?}: {}", ended.err);
+    }
+}
+
+#[test]
+fn messages_that_nobody_reads_end_nothing() {
+    let server = Server::scripted(vec![(STATE, vec![job("processing", 20), job("completed", 100)])]);
+    let place = Place::new();
+    let mut process = place.command(&server.url, &["watch", "job_1", "--poll"]).spawn().unwrap();
+    drop(process.stderr.take());
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    assert_eq!(server.lines(), [STATE, STATE]);
+}
+
+#[test]
 fn a_job_is_cancelled() {
     let server = Server::scripted(vec![
         (STATE, vec![job("processing", 20)]),

@@ -1,6 +1,8 @@
 //! `listen --register`: an endpoint that exists as long as its receiver.
 
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -37,6 +39,30 @@ fn the_endpoint_is_deleted_at_the_end() {
     assert!(ended.err.ends_with("Received 0 webhooks, 0 of them verified.\n"), "{}", ended.err);
     assert!(!ended.err.contains(secret) && !ended.out.contains(secret));
     server.only("DELETE /api/webhooks/endpoints/ep_1");
+}
+
+#[test]
+fn an_endpoint_is_deleted_though_its_answer_has_not_come() {
+    const CREATE: &str = "POST /api/webhooks/endpoints";
+    let server = Server::start(|request, before| match (request.line.as_str(), before) {
+        (CREATE, 0) => loop {
+            thread::park();
+        },
+        (CREATE, _) => Reply::json(201, &json!({ "success": true, "endpoint": { "id": "ep_1" } })),
+        (_, _) => Reply::json(200, &json!({ "success": true, "id": "ep_1" })),
+    });
+    let place = Place::new();
+    let running = start(&place, &server, &[]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.lines().is_empty() {
+        assert!(Instant::now() < deadline, "nothing was registered");
+        thread::yield_now();
+    }
+    let ended = running.interrupt();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(server.lines(), [CREATE, CREATE, "DELETE /api/webhooks/endpoints/ep_1"]);
+    let keys: Vec<String> = server.requests().iter().map(|one| one.header("idempotency-key").to_owned()).collect();
+    assert!(!keys[0].is_empty() && keys[0] == keys[1], "{keys:?}");
 }
 
 #[test]

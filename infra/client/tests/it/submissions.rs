@@ -104,6 +104,29 @@ fn an_answer_that_may_be_lost_is_asked_for_again_with_the_same_key() {
 }
 
 #[test]
+fn a_submission_whose_answer_is_lost_can_be_found() {
+    let page = Reply::bytes(200, b"<html>Sign in</html>");
+    let server = Server::scripted(vec![("POST /api/generate", vec![page])]);
+    let arguments = ["submit", "job", "--country", "US", "--platform", "netflix", "--genre", "Horror"];
+    let ended = Place::new().run(&server.url, &arguments);
+    assert_eq!((ended.code, ended.out.as_str()), (4, ""), "{ended:?}");
+    let key = server.only("POST /api/generate").header("idempotency-key").to_owned();
+    assert!(ended.err.contains(&format!("the same command with `--idempotency-key {key}` finds it")), "{}", ended.err);
+}
+
+#[test]
+fn a_project_that_does_not_start_is_named() {
+    let full = json!({ "error": "The budget is spent", "code": "budget_spent" });
+    let server = Server::scripted(vec![
+        ("POST /api/v1/projects", vec![Reply::json(201, &json!({ "id": "proj_1", "status": "draft" }))]),
+        ("POST /api/v1/projects/proj_1/start", vec![Reply::json(409, &full)]),
+    ]);
+    let ended = Place::new().run(&server.url, &["submit", "project", "--prompt", "A fox"]);
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{ended:?}");
+    assert!(ended.err.contains("proj_1 was created, and is not known to be started"), "{}", ended.err);
+}
+
+#[test]
 fn a_limit_that_lasts_until_midnight_is_said_at_once() {
     let sentence = "This key or owner may make 5 jobs a day, and has made them; more may be made after midnight UTC";
     let full = json!({ "error": sentence, "code": "daily_limit", "retryAfter": 43_200 });

@@ -11,8 +11,11 @@ from commands.story.entries import entry, millis
 MOST_LINES = 10_000
 # Log groups of one query (CloudWatch Logs API Reference, "StartQuery").
 GROUPS = 50
-# Ids in one query, which may have 10,000 characters.
-MOST_IDS = 100
+# Characters of the condition of a query, which may have 10,000 in all; and what each text adds to them beside itself.
+MOST_CHARACTERS = 9_000
+AROUND = len('@message like "" or ')
+# Queries about texts of one kind: each reads the logs of the whole time.
+MOST_QUERIES = 20
 QUERY_SECONDS = 60
 POLL_SECONDS = 0.5
 # The longest run of a function (AWS Lambda Developer Guide, "Lambda quotas").
@@ -29,8 +32,8 @@ class About:
 
     def __init__(self, names, ids):
         self.names = names
-        # Others choose some of these: what is no id is no part of a query.
-        self.ids = sorted({one for one in ids if re.fullmatch(r"[A-Za-z0-9_.-]{8,160}", one)})
+        # Others choose some of these: what is no id is no part of a query. The order stays, with the subject's own names first.
+        self.ids = list(dict.fromkeys(one for one in ids if re.fullmatch(r"[A-Za-z0-9_.-]{8,160}", one)))
 
     def has(self, line):
         return any(one in line.text for one in self.ids) and not self.names_another(line)
@@ -135,17 +138,11 @@ def of_insights(stack, about, began_ms, ended_ms):
     # `GenerateLogs` is the log group of the function Generate.
     names = {physical: logical.removesuffix("Logs") for logical, physical in groups.items()}
     search = Insights(names, began_ms, ended_ms)
-    named = search.lines(" or ".join(f'@message like "{one}"' for one in about.ids[:MOST_IDS]))
-    named = [line for line in named if about.has(line)]
+    named = [line for line in search.naming(about.ids, "ids") if about.has(line)]
     requests = sorted({line.request_id for line in named if isinstance(line.request_id, str) and re.fullmatch(r"[\w=-]{8,128}", line.request_id)})
-    more = []
-    if requests:
-        more += search.lines(" or ".join(f'@message like "{one}"' for one in requests[:MOST_IDS]))
+    # A run that failed has only its request's id: its environment writes into one stream.
     runs = sorted({line.run for line in named if line.run})
-    if runs:
-        # A run that failed has only its request's id: its environment writes into one stream.
-        streams = ", ".join(json.dumps(run) for run in runs[:MOST_IDS])
-        more += search.lines(f'@logStream in [{streams}] and @message like "platform.report"')
+    more = search.naming(requests, "requests") + search.failures(runs)
     together = {(line.ms, line.function, line.text): line for line in [*named, *more]}
     found = chosen(about, sorted(together.values(), key=lambda line: line.ms))
     return Found(found.entries, found.missing + search.missing)
@@ -156,6 +153,30 @@ class Insights:
 
     def __init__(self, names, began_ms, ended_ms):
         self.names, self.began_ms, self.ended_ms, self.missing = names, began_ms, ended_ms, []
+
+    def naming(self, texts, what):
+        """The lines that name one of these texts."""
+        parts = self.parts(texts, what)
+        return [line for some in parts for line in self.lines(" or ".join(f'@message like "{one}"' for one in some))]
+
+    def failures(self, streams):
+        """The lines about runs in these streams."""
+        listed = [", ".join(json.dumps(one) for one in some) for some in self.parts(streams, "log streams")]
+        return [line for some in listed for line in self.lines(f'@logStream in [{some}] and @message like "platform.report"')]
+
+    def parts(self, texts, what):
+        """The texts in parts, each of which has room in one query."""
+        parts, room = [], 0
+        for number, text in enumerate(texts):
+            room -= len(text) + AROUND
+            if room < 0:
+                if len(parts) == MOST_QUERIES:
+                    self.missing.append(f"it has {len(texts)} {what}, and the functions' lines about the last {len(texts) - number} were not searched")
+                    break
+                parts.append([])
+                room = MOST_CHARACTERS - len(text) - AROUND
+            parts[-1].append(text)
+        return parts
 
     def lines(self, condition):
         groups, found = sorted(self.names), []

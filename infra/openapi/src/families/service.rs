@@ -59,7 +59,12 @@ impl JsonSchema for Document {
             "properties": {
                 "openapi": { "type": "string" },
                 "info": { "type": "object" },
+                "servers": { "type": "array", "items": { "type": "object" } },
+                "security": { "type": "array", "items": { "type": "object" } },
+                "tags": { "type": "array", "items": { "type": "object" } },
                 "paths": { "type": "object" },
+                "webhooks": { "type": "object" },
+                "components": { "type": "object" },
             },
         })
     }

@@ -12,6 +12,7 @@ use reelhook_domain::{Decision, Event, FairShares, Job, JobId, Lane, Policy, Slo
 use crate::change::{ChangeError, change_loaded};
 use crate::clock::ClockAndRandom;
 use crate::jobs::admission::{AdmissionStore, followed};
+use crate::jobs::named::Named;
 use crate::jobs::store::JobStore;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
@@ -60,6 +61,8 @@ pub struct Ready {
     pub jobs: Vec<Waiting<JobId>>,
     /// Whether all lanes were read.
     pub all: bool,
+    /// Whether a lane that was read may have other jobs that may start, behind those that are enough of it.
+    pub is_cut: bool,
 }
 
 /// The queue of waiting jobs, and claims of them.
@@ -114,14 +117,17 @@ pub(super) struct Search {
     each: usize,
     /// A random number after a conflict, so that it prefers other jobs.
     draw: Option<u64>,
-    /// Jobs that were claimed when it loaded them, though no row remembers that they hold a slot.
-    claimed: BTreeSet<JobId>,
+    /// Jobs that could not be claimed when it loaded them, though the index has them: claimed ones of which no row remembers
+    /// that they hold a slot, and those that the index shows as they were a moment ago.
+    passed: BTreeSet<JobId>,
+    /// Jobs that its hints name, which the index may not have yet.
+    named: Named,
 }
 
 impl Search {
-    /// The search of a launcher that has met nothing.
-    pub fn new() -> Self {
-        Self { each: LOOK, draw: None, claimed: BTreeSet::new() }
+    /// The search of a launcher that has met nothing, and whose hints name these jobs.
+    pub fn new(named: &[JobId]) -> Self {
+        Self { each: LOOK, draw: None, passed: BTreeSet::new(), named: Named::new(named) }
     }
 }
 
@@ -167,7 +173,10 @@ pub(super) async fn claim_some(
             attempt = try_claim(ports, search, &mut claiming).await?;
         }
         match attempt {
-            Attempt::Claimed(jobs) => return Ok(jobs),
+            Attempt::Claimed(jobs) => {
+                search.named.forget(&jobs);
+                return Ok(jobs);
+            }
             Attempt::Nothing => return Ok(Vec::new()),
             Attempt::Removed => break,
             Attempt::Again => {}
@@ -225,7 +234,7 @@ async fn try_claim(
     };
     let random = number(ports.clock);
     let found = look(ports, &slots, now, Lane::at(random), search).await?;
-    let (waiting, all, hides, is_cut) = (found.open.len(), found.all, found.hides, found.is_cut);
+    let (waiting, all, is_cut) = (found.open.len(), found.all, found.is_cut);
     // Where there are many rows and many wait, many launchers look for the oldest jobs at the same time.
     let is_busy = slots.rows() > 1 && waiting >= LOOK;
     let draw = search.draw.or(is_busy.then_some(random));
@@ -234,15 +243,15 @@ async fn try_claim(
     let queue = Queue::of(turns, found.held, all);
     let chosen = choose(ports, &slots, now, &queue, claiming.most.min(free)).await?;
     if chosen.jobs.is_empty() {
-        let known = search.claimed.len();
-        search.claimed.extend(chosen.claimed);
+        let known = search.passed.len();
+        search.passed.extend(chosen.passed);
         return match (chosen.removed, all) {
             (true, _) => Ok(Attempt::Removed),
             (false, false) => Ok(Attempt::Again),
-            // Others may wait behind those that turned out to be claimed.
-            (false, true) if is_cut && search.claimed.len() > known => Ok(Attempt::Again),
-            (false, true) if all_have_room && !hides => Ok(Attempt::Nothing),
-            // Their lanes hold as many slots as one lane may, or others wait behind very many claimed ones.
+            // Others may wait behind those that can't be claimed.
+            (false, true) if is_cut && search.passed.len() > known => Ok(Attempt::Again),
+            (false, true) if all_have_room && !is_cut => Ok(Attempt::Nothing),
+            // Their lanes hold as many slots as one lane may, or others wait behind very many that can't be claimed.
             (false, true) => note(ports, &slots, now, claiming).await,
         };
     }
@@ -302,14 +311,15 @@ struct Found {
     held: Vec<JobId>,
     /// Whether all lanes were read.
     all: bool,
-    /// Whether all jobs that were read of a lane hold slots, so that others may wait behind them.
-    hides: bool,
-    /// Whether as many jobs of a lane were read as at most are, so that there may be others.
+    /// Whether others may wait in a lane, behind those that were read.
     is_cut: bool,
 }
 
 /// Reads waiting jobs. More of each lane are read if those of one are all claimed, or half of those of all: then one shard of
 /// the index may show claimed jobs only.
+///
+/// Jobs that hints name are among them, also if the index does not have them yet. They are read where all was read that the
+/// index has: else they may be behind others that were not, and would get a turn before them.
 async fn look(
     ports: &ClaimPorts<'_>,
     slots: &Slots,
@@ -325,18 +335,21 @@ async fn look(
         let mut seen = BTreeSet::new();
         let jobs: Vec<Waiting<JobId>> =
             ready.jobs.into_iter().filter(|waiting| seen.insert(waiting.job.clone())).collect();
-        let is_cut = of_lanes(&jobs).into_values().any(|count| count >= each);
-        let is_held = |job: &JobId| holders.contains(job) || search.claimed.contains(job);
-        let (mut held, open): (Vec<Waiting<JobId>>, Vec<Waiting<JobId>>) =
+        let is_held = |job: &JobId| holders.contains(job) || search.passed.contains(job);
+        let (mut held, mut open): (Vec<Waiting<JobId>>, Vec<Waiting<JobId>>) =
             jobs.into_iter().partition(|waiting| is_held(&waiting.job));
         let hides = hide_others(&held, &open, each);
-        if each < FURTHER && (hides || (is_cut && held.len() >= open.len())) {
+        if each < FURTHER && (hides || (ready.is_cut && held.len() >= open.len())) {
             search.each = FURTHER;
             continue;
         }
+        if ready.all && !ready.is_cut {
+            let missing = search.named.unknown(|job| seen.contains(job) || is_held(job));
+            open.extend(search.named.read(ports.jobs, &missing, now, ports.policy).await?);
+        }
         held.sort_by(|a, b| (a.ready_at, &a.job).cmp(&(b.ready_at, &b.job)));
         let held = held.into_iter().map(|waiting| waiting.job).collect();
-        return Ok(Found { open, held, all: ready.all, hides, is_cut });
+        return Ok(Found { open, held, all: ready.all, is_cut: ready.is_cut });
     }
 }
 
@@ -394,10 +407,19 @@ impl Queue {
 struct Chosen {
     jobs: Vec<Job>,
     slots: Vec<String>,
-    /// Jobs that are claimed, of those that seemed to hold no slot.
-    claimed: Vec<JobId>,
+    /// Jobs that can't be claimed, of those that seemed to wait.
+    passed: Vec<JobId>,
     /// Whether jobs that a clear had hidden were cancelled.
     removed: bool,
+}
+
+impl Chosen {
+    /// Notes that the job at a place in the queue can't be claimed.
+    fn pass(&mut self, queue: &Queue, place: usize, id: &JobId) {
+        if place < queue.open {
+            self.passed.push(id.clone());
+        }
+    }
 }
 
 /// The first `most` jobs that can be claimed, in their turns. Where some lanes were not read, those whose turn may come
@@ -424,14 +446,17 @@ async fn choose(
                 break;
             }
             let job = match loaded {
-                Ok(Some(job)) => job,
-                Ok(None) => continue,
+                Ok(job) => job,
                 // An unreadable job must not block the jobs behind it.
                 Err(error @ StoreError::Unreadable { .. }) => {
                     tracing::error!(job_id = %id, %error, "failed to read a waiting job, skipped it");
-                    continue;
+                    None
                 }
                 Err(error) => return Err(error.into()),
+            };
+            let Some(job) = job else {
+                chosen.pass(queue, place, id);
+                continue;
             };
             if let Some(until) = cleared.all.filter(|_| cleared.hides(&job)) {
                 // The due sweep cancels hidden jobs too, but here they would block the jobs behind them.
@@ -440,9 +465,7 @@ async fn choose(
                 continue;
             }
             let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else {
-                if place < queue.open && job.run.start.claim.is_some() {
-                    chosen.claimed.push(job.id);
-                }
+                chosen.pass(queue, place, id);
                 continue;
             };
             chosen.slots.push(job.next_slot());

@@ -5,6 +5,7 @@ pub mod claims;
 pub mod effects;
 pub(crate) mod examples;
 pub mod logs;
+mod named;
 pub mod queue;
 pub mod reconcile;
 pub mod renders;

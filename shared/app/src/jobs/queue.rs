@@ -309,7 +309,7 @@ pub async fn toggle(
     .await?;
     if is {
         // If this hint is lost, the due sweep sends hints for waiting jobs.
-        send_all(work, vec![Delayed::now(WorkMessage::Start)]).await?;
+        send_all(work, vec![Delayed::now(WorkMessage::start())]).await?;
     }
     Ok((was, is))
 }

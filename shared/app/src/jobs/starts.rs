@@ -81,14 +81,15 @@ enum StartResponse {
     Refused { error: String },
 }
 
-/// Starts waiting jobs, up to a maximum; returns the number of runs that started.
+/// Starts waiting jobs, up to a maximum; returns the number of runs that started. The index of waiting jobs may not have
+/// those yet that hints name; they take their turns among the others.
 ///
 /// It begins with one job and doubles the number as long as the worker accepts them, so that a busy worker gets few requests
 /// and a free one many at once. It ends when little time is left, as after the last round: jobs that wait are noted.
 ///
 /// # Errors
 /// [`ChangeError`]; the lease of a claim that was made then expires.
-pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
+pub async fn start_some(ports: &StartPorts<'_>, named: &[JobId]) -> Result<usize, ChangeError> {
     let claims = ClaimPorts {
         jobs: ports.jobs,
         starts: ports.starts,
@@ -97,7 +98,7 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
         max: ports.worker.max,
         shares: &ports.worker.shares,
     };
-    let (mut search, mut started, mut most) = (Search::new(), 0, 1);
+    let (mut search, mut started, mut most) = (Search::new(named), 0, 1);
     while started < STARTS && ports.clock.now() <= ports.last_start {
         let claimed = claim_some(&claims, &mut search, most.min(STARTS - started)).await?;
         let count = claimed.len();

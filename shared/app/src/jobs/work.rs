@@ -22,9 +22,10 @@ pub struct WorkPorts<'a> {
     pub clips: ClipLaunchPorts<'a>,
 }
 
-/// Processes hints in order. Equal ones, such as `start`, are processed once; each has a result. Those for which too little
-/// time is left are busy.
+/// Processes hints in order. Equal ones are processed once, and so are those that start jobs or scenes, whichever they name;
+/// each has a result. Those for which too little time is left are busy.
 pub async fn work_on_all(ports: &WorkPorts<'_>, messages: &[WorkMessage]) -> Vec<Result<(), ChangeError>> {
+    let messages = WorkMessage::with_all_names(messages);
     let mut results = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let is_repeated = messages[..index].contains(message);
@@ -44,7 +45,7 @@ pub async fn work_on_all(ports: &WorkPorts<'_>, messages: &[WorkMessage]) -> Vec
 pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(), ChangeError> {
     let StartPorts { http, clock, worker, .. } = ports.starts;
     match message {
-        WorkMessage::Start => start_some(&ports.starts).await.map(drop),
+        WorkMessage::Start { jobs } => start_some(&ports.starts, jobs).await.map(drop),
         WorkMessage::CheckRender { job_id, render, check } => {
             check_render(&ports.renders, http, ports.creatomate, job_id, render, *check).await.map(drop)
         }
@@ -56,7 +57,7 @@ pub async fn work_on(ports: &WorkPorts<'_>, message: &WorkMessage) -> Result<(),
             let source = format!("the worker did not confirm the cancellation of run {attempt} of `{job_id}`").into();
             Err(StoreError::Busy { operation: "cancel run", source }.into())
         }
-        WorkMessage::StartScenes => start_scenes(&ports.launch).await.map(drop),
+        WorkMessage::StartScenes { projects } => start_scenes(&ports.launch, projects).await.map(drop),
         WorkMessage::Tasks { project_id } => tasks(&ports.launch, project_id).await,
         WorkMessage::ApplyEarly { project_id } => apply_early(&ports.launch, project_id).await,
         WorkMessage::CancelTask { project_id, stage, id } => cancel_task(&ports.launch, project_id, *stage, id).await,

@@ -17,7 +17,11 @@ use crate::store::StoreError;
 pub enum WorkMessage {
     /// Start waiting jobs, if slots are free.
     #[serde(rename = "start.v1")]
-    Start,
+    Start {
+        /// Jobs that the index of waiting jobs may not have yet. Versions up to 0.2 ignore them, and name none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        jobs: Vec<JobId>,
+    },
     /// Read the state of a render from the render service.
     #[serde(rename = "check_render.v1")]
     CheckRender {
@@ -48,7 +52,11 @@ pub enum WorkMessage {
     },
     /// Give slots to scenes that wait for them, if slots are free.
     #[serde(rename = "start_scenes.v1")]
-    StartScenes,
+    StartScenes {
+        /// Projects that the index of waiting projects may not have yet.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        projects: Vec<ProjectId>,
+    },
     /// Submit, look up and poll what is due of a project's tasks.
     #[serde(rename = "tasks.v1")]
     Tasks {
@@ -85,6 +93,50 @@ pub enum WorkMessage {
         /// The submission's number.
         number: u32,
     },
+}
+
+impl WorkMessage {
+    /// A hint to start the jobs that wait.
+    pub fn start() -> Self {
+        Self::Start { jobs: Vec::new() }
+    }
+
+    /// A hint to give slots to the scenes that wait.
+    pub fn start_scenes() -> Self {
+        Self::StartScenes { projects: Vec::new() }
+    }
+
+    /// Whether it does all that another hint would: it is the same, or starts the same and the other one names nothing.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Start { .. }, Self::Start { jobs }) if jobs.is_empty() => true,
+            (Self::StartScenes { .. }, Self::StartScenes { projects }) if projects.is_empty() => true,
+            _ => self == other,
+        }
+    }
+
+    /// The same hints, of which those that start the same are equal: each names what all of them name.
+    pub(crate) fn with_all_names(hints: &[Self]) -> Vec<Self> {
+        let (mut all_jobs, mut all_projects) = (Vec::new(), Vec::new());
+        for hint in hints {
+            if let Self::Start { jobs } = hint {
+                all_jobs.extend_from_slice(jobs);
+            }
+            if let Self::StartScenes { projects } = hint {
+                all_projects.extend_from_slice(projects);
+            }
+        }
+        let mut merged = hints.to_vec();
+        for hint in &mut merged {
+            if let Self::Start { jobs } = hint {
+                jobs.clone_from(&all_jobs);
+            }
+            if let Self::StartScenes { projects } = hint {
+                projects.clone_from(&all_projects);
+            }
+        }
+        merged
+    }
 }
 
 /// Hints for renderers.
@@ -285,7 +337,8 @@ mod tests {
         let cancel_worker =
             json!({ "kind": "cancel_worker.v1", "job_id": "job_1", "attempt": 2, "url": url.as_written() });
         let golden = [
-            (WorkMessage::Start, json!({ "kind": "start.v1" })),
+            (WorkMessage::start(), json!({ "kind": "start.v1" })),
+            (WorkMessage::Start { jobs: vec![job_id.clone()] }, json!({ "kind": "start.v1", "jobs": ["job_1"] })),
             (
                 WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 3 },
                 json!({ "kind": "check_render.v1", "job_id": "job_1", "render": "r-1", "check": 3 }),
@@ -295,7 +348,11 @@ mod tests {
                 json!({ "kind": "apply_parked.v1", "job_id": "job_1", "render": "r-1" }),
             ),
             (WorkMessage::CancelWorker { job_id, attempt: 2, url }, cancel_worker),
-            (WorkMessage::StartScenes, json!({ "kind": "start_scenes.v1" })),
+            (WorkMessage::start_scenes(), json!({ "kind": "start_scenes.v1" })),
+            (
+                WorkMessage::StartScenes { projects: vec![project_id.clone()] },
+                json!({ "kind": "start_scenes.v1", "projects": ["proj_1"] }),
+            ),
             (
                 WorkMessage::Tasks { project_id: project_id.clone() },
                 json!({ "kind": "tasks.v1", "project_id": "proj_1" }),

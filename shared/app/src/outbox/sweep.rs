@@ -123,7 +123,7 @@ impl Sweepable for WaitingScenes<'_> {
     async fn sweep(&self, _: &dyn ClockAndRandom, swept: &mut Swept) {
         let hinted = match self.slots.waiting(1).await {
             Ok(waiting) if waiting.is_empty() => Ok(()),
-            Ok(_) => send_all(self.work, vec![Delayed::now(WorkMessage::StartScenes)]).await,
+            Ok(_) => send_all(self.work, vec![Delayed::now(WorkMessage::start_scenes())]).await,
             Err(error) => Err(error),
         };
         if let Err(error) = hinted {
@@ -196,7 +196,7 @@ async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreE
     if ready == 0 {
         return Ok(());
     }
-    send_all(ports.work, vec![Delayed::now(WorkMessage::Start); ready.div_ceil(STARTS)]).await
+    send_all(ports.work, vec![Delayed::now(WorkMessage::start()); ready.div_ceil(STARTS)]).await
 }
 
 impl Swept {

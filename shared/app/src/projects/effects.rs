@@ -122,11 +122,12 @@ pub fn plan(project: &ProjectId, effect: &ProjectEffect, plan: &mut Plan) {
             plan.work.push(Delayed { message: WorkMessage::Tasks { project_id }, delay_s: *delay_s });
         }
         ProjectEffect::StartScenes { delay_s } => {
-            plan.work.push(Delayed { message: WorkMessage::StartScenes, delay_s: *delay_s });
+            let message = WorkMessage::StartScenes { projects: vec![project_id] };
+            plan.work.push(Delayed { message, delay_s: *delay_s });
         }
         ProjectEffect::FreeSlot { slot } => {
             plan.scene_slots.push(slot.clone());
-            plan.work.push(Delayed::now(WorkMessage::StartScenes));
+            plan.work.push(Delayed::now(WorkMessage::start_scenes()));
         }
         ProjectEffect::IndexScenes { scenes } => {
             let scenes = scenes.iter().filter_map(|scene| SceneId::parse(scene).ok());

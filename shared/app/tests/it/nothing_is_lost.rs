@@ -277,7 +277,7 @@ async fn fifty_jobs_end_although_the_stream_is_lost_and_then_repaired() {
         stack.drop_stream();
         stack.sweep().await;
         stack.drop_stream();
-        let _lost = stack.work_on(&reelhook_app::outbox::messages::WorkMessage::Start).await;
+        let _lost = stack.work_on(&reelhook_app::outbox::messages::WorkMessage::start()).await;
         for job in stack.jobs.all() {
             check_renders(&stack, &job).await;
         }

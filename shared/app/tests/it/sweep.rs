@@ -162,7 +162,7 @@ async fn a_lost_start_hint_is_sent_again_by_each_sweep_which_writes_nothing() {
     for minute in 1..=90 {
         stack.world.advance_s(60);
         assert_eq!(stack.sweep().await, Swept::default(), "it is in no due index");
-        assert_eq!(stack.work.sent(), vec![Delayed::now(WorkMessage::Start); minute]);
+        assert_eq!(stack.work.sent(), vec![Delayed::now(WorkMessage::start()); minute]);
     }
     let job = stack.jobs.get(&id);
     assert_eq!((job.status, job.version), (Status::Pending, 1));
@@ -178,7 +178,7 @@ async fn of_waiting_jobs_those_that_hold_a_slot_are_changed_and_the_others_get_a
     let swept = stack.sweep().await;
     assert_eq!(swept, Swept { jobs_due: 1, jobs_changed: 1, ..Swept::default() });
     assert_eq!((stack.jobs.get(&waiting).version, stack.jobs.get(&claimed).version), (1, 3));
-    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::Start)]);
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::start())]);
     stack.settle().await;
     for id in [&waiting, &claimed] {
         assert_eq!(stack.jobs.get(id).status, Status::Processing, "{id}");
@@ -223,7 +223,7 @@ async fn due_projects_are_changed_and_scenes_that_wait_get_a_hint() {
     projects.put(&draft);
     assert!(projects.apply(&draft.id, &ProjectEvent::Start, NOON, policy));
     assert_eq!(stack.sweep_of(&[&due, &waiting]).await, Swept::default());
-    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::StartScenes)], "the hint of its start may be lost");
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::start_scenes())], "the hint of its start may be lost");
 
     stack.world.set(projects.get(&draft.id).due_at.expect("a time"));
     let swept = stack.sweep_of(&[&due, &waiting]).await;
@@ -244,6 +244,6 @@ async fn jobs_that_wait_get_as_many_hints_as_they_take() {
         }
         stack.drop_stream();
         stack.sweep().await;
-        assert_eq!(stack.work.sent(), vec![Delayed::now(WorkMessage::Start); hints], "{jobs} jobs");
+        assert_eq!(stack.work.sent(), vec![Delayed::now(WorkMessage::start()); hints], "{jobs} jobs");
     }
 }

@@ -27,12 +27,12 @@ fn cancellation() -> WorkMessage {
 async fn equal_hints_of_a_batch_are_processed_once() {
     let stack = Stack::default();
     let parked = WorkMessage::ApplyParked { job_id: job(), render: RenderId::parse("render_1").unwrap() };
-    let messages = [WorkMessage::Start, parked.clone(), WorkMessage::Start, parked, WorkMessage::Start];
+    let messages = [WorkMessage::start(), parked.clone(), WorkMessage::start(), parked, WorkMessage::start()];
     let results = work_on_all(&stack.work_ports(), &messages).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), messages.len());
     assert_eq!(stack.jobs.faults.calls("parked"), 1);
     let alone = Stack::default();
-    work_on(&alone.work_ports(), &WorkMessage::Start).await.unwrap();
+    work_on(&alone.work_ports(), &WorkMessage::start()).await.unwrap();
     assert_eq!(stack.jobs.faults.calls("admission"), alone.jobs.faults.calls("admission"));
 }
 
@@ -40,7 +40,7 @@ async fn equal_hints_of_a_batch_are_processed_once() {
 async fn a_failed_hint_does_not_keep_the_next_one_from_being_processed() {
     let stack = Stack::default();
     stack.http.script(|_| Err(OutboundError::Refused));
-    let results = work_on_all(&stack.work_ports(), &[cancellation(), WorkMessage::Start]).await;
+    let results = work_on_all(&stack.work_ports(), &[cancellation(), WorkMessage::start()]).await;
     assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true]);
 }
 
@@ -53,7 +53,7 @@ async fn hints_for_which_no_time_is_left_come_again() {
         Ok(response(200, "{}"))
     });
     stack.scenes.last_start = NOON.after(Duration::from_secs(10));
-    let messages = [cancellation(), WorkMessage::Start, cancellation(), WorkMessage::StartScenes];
+    let messages = [cancellation(), WorkMessage::start(), cancellation(), WorkMessage::start_scenes()];
     let results = work_on_all(&stack.work_ports(), &messages).await;
     let is_busy =
         |result: &Result<(), ChangeError>| matches!(result, Err(ChangeError::Store(error)) if error.is_busy());

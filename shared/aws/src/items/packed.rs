@@ -6,8 +6,8 @@ use std::io::Read;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use flate2::bufread::{GzDecoder, ZlibDecoder};
-use flate2::{Compress, Compression, Decompress, FlushCompress, Status};
+use flate2::bufread::GzDecoder;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -24,15 +24,22 @@ const DICTIONARIES: [(u8, &[u8]); 2] =
 pub(crate) const OF_AGGREGATES: usize = 0;
 /// The dictionary that events and deliveries are written with. It is short, since many of them are written in a batch.
 const OF_WEBHOOKS: usize = 1;
+/// How hard zlib looks for repetitions. Level 9 also looks for those of three bytes, which takes longer and makes bodies
+/// no shorter (ADR 60).
+const LEVEL: Compression = Compression::new(7);
+/// Bytes of most stored forms before they are compressed.
+const TYPICAL: usize = 4 * 1024;
 /// Bytes of a stored form at most after it was decompressed.
-const LONGEST: u64 = 64 * 1024 * 1024;
+const LONGEST: usize = 64 * 1024 * 1024;
 /// The attribute `outbox` of an item that has effects, which are in its body: the stream's filter tests that it is there.
 /// Before version 0.3 `fanout` takes it for an effect that it does not know yet, and waits until it is replaced.
 const IN_BODY: &str = r#"[{"kind":"body"}]"#;
 
 thread_local! {
     /// What deflates: to make it anew takes longer than to compress a row.
-    static STREAM: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), false));
+    static STREAM: RefCell<Compress> = RefCell::new(Compress::new(LEVEL, false));
+    /// What inflates: its window has 32 KB.
+    static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
 }
 
 /// How bodies are written; each form is read.
@@ -94,12 +101,11 @@ struct Kind {
 /// The item of an aggregate with this stored form, without the attributes of indexes; `write_id` identifies the write.
 pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &str) -> Item {
     let outbox = of.outbox();
-    let text = serde_json::to_vec(&Body { form, outbox }).expect("our own types are JSON");
     let mut item: Item = [
         ("id", s(of.id().to_string())),
         ("version", n(of.version())),
         ("write_id", s(write_id)),
-        ("body", b(deflate(OF_AGGREGATES, &text))),
+        ("body", body(OF_AGGREGATES, form, outbox)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -111,14 +117,19 @@ pub(crate) fn item_of<A: Aggregate, F: Serialize>(of: &A, form: &F, write_id: &s
 
 /// The attribute `body` of a row that is no aggregate.
 pub(crate) fn body_of_row<F: Serialize>(form: &F) -> AttributeValue {
-    let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");
-    b(deflate(OF_AGGREGATES, &text))
+    body(OF_AGGREGATES, form, &[])
 }
 
 /// The attribute `body` of an event or a delivery.
 pub(crate) fn body_of_webhook<F: Serialize>(form: &F) -> AttributeValue {
-    let text = serde_json::to_vec(&Body { form, outbox: &[] }).expect("our own types are JSON");
-    b(deflate(OF_WEBHOOKS, &text))
+    body(OF_WEBHOOKS, form, &[])
+}
+
+fn body<F: Serialize>(dictionary: usize, form: &F, outbox: &[Effect]) -> AttributeValue {
+    // Most texts fit, so that few grow while they are written.
+    let mut text = Vec::with_capacity(TYPICAL);
+    serde_json::to_writer(&mut text, &Body { form, outbox }).expect("our own types are JSON");
+    b(deflate(dictionary, &text))
 }
 
 /// An item of [`item_of`] in the form of [`StoredForm::Text`].
@@ -208,19 +219,30 @@ fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {
     let Some((name, rest)) = body.split_first() else { return Err("it is empty".to_owned()) };
     let dictionary = DICTIONARIES.iter().find(|(number, _)| number == name);
     let Some((_, dictionary)) = dictionary else { return Err(format!("it names the unknown dictionary {name}")) };
-    let mut stream = Decompress::new(false);
-    stream.set_dictionary(dictionary).map_err(|error| error.to_string())?;
-    let mut text = Vec::with_capacity(6 * rest.len());
-    let plain = ZlibDecoder::new_with_decompress(rest, stream);
-    plain.take(LONGEST).read_to_end(&mut text).map_err(|error| error.to_string())?;
-    Ok(text)
+    let mut text = Vec::with_capacity(64 + 6 * rest.len());
+    INFLATE.with_borrow_mut(|stream| {
+        stream.reset(false);
+        stream.set_dictionary(dictionary).map_err(|error| error.to_string())?;
+        loop {
+            let read = usize::try_from(stream.total_in()).expect("it was in memory");
+            let status = stream.decompress_vec(&rest[read..], &mut text, FlushDecompress::Finish);
+            match status.map_err(|error| error.to_string())? {
+                Status::StreamEnd => return Ok(text),
+                Status::Ok | Status::BufError if text.len() < text.capacity() => return Err("it is cut off".to_owned()),
+                Status::Ok | Status::BufError if text.len() >= LONGEST => {
+                    return Err(format!("it has more than {LONGEST} bytes"));
+                }
+                Status::Ok | Status::BufError => text.reserve_exact(text.len().min(LONGEST - text.len())),
+            }
+        }
+    })
 }
 
 /// Reads a stored form that gzip compressed, as development versions of 0.3 wrote long ones.
 fn unzipped<T: DeserializeOwned>(packed: &AttributeValue) -> Result<T, String> {
     let packed: &[u8] = packed.as_b().map_err(|_| "it is not binary".to_owned())?.as_ref();
     let mut text = String::new();
-    GzDecoder::new(packed).take(LONGEST).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    GzDecoder::new(packed).take(LONGEST as u64).read_to_string(&mut text).map_err(|error| error.to_string())?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
@@ -261,6 +283,11 @@ mod tests {
         check(&[3, 3, 0], "it names the unknown dictionary 3");
         for broken in [&whole[..whole.len() - 1], &[1], &[1, 0xff]] {
             assert!(inflate(broken).is_err(), "{broken:?}");
+            assert_eq!(
+                inflate(&whole),
+                Ok(br#"{"b":{"number":1795900137865}}"#.to_vec()),
+                "nothing is left of {broken:?}"
+            );
         }
     }
 

@@ -131,7 +131,7 @@ pub(crate) fn status_month(family: JobKind, status: Status, day: &str) -> String
 /// # Errors
 /// [`StoreError::Unreadable`] names the unreadable attribute.
 pub fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError> {
-    let (form, outbox) = read_item::<StoredJob>(operation, item)?;
+    let (form, outbox) = read_item::<StoredJob<'_>>(operation, item)?;
     let mut job = Job { outbox, ..form.into() };
     if item.contains_key(billing::ATTRIBUTE) {
         let usage = read::<Usage>(operation, item, billing::ATTRIBUTE)?;

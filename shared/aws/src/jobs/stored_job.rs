@@ -1,5 +1,6 @@
 //! The stored form of a job: one flat object, as in version 0.1.0, so that all versions can read each other's jobs.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
@@ -21,19 +22,19 @@ enum StoredKind {
     VidBuilder,
 }
 
-/// The stored form of a job without its outbox.
+/// The stored form of a job without its outbox. It borrows what may be long.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredJob {
+pub(super) struct StoredJob<'a> {
     id: JobId,
     dialect: StoredKind,
     version: u64,
     attempt: u32,
     status: Status,
-    input: Value,
+    input: Cow<'a, Value>,
     #[serde(default)]
     pause_after_extraction: bool,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
-    metadata: Metadata,
+    metadata: Cow<'a, Metadata>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
     created_at: Timestamp,
@@ -62,9 +63,9 @@ pub(super) struct StoredJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_sequence: Option<i64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    steps: BTreeMap<u8, StepRecord>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    seen: Vec<String>,
+    steps: Cow<'a, BTreeMap<u8, StepRecord>>,
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    seen: Cow<'a, [String]>,
     #[serde(default)]
     worker_done: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,11 +78,11 @@ pub(super) struct StoredJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     render_status: Option<RenderStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    film: Option<RenderPlan>,
+    film: Option<Cow<'a, RenderPlan>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drawing: Option<StoredPieces>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    videos: Vec<StoredVideo>,
+    #[serde(default, skip_serializing_if = "<[StoredVideo]>::is_empty")]
+    videos: Cow<'a, [StoredVideo]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     callback: Option<String>,
     #[serde(default)]
@@ -116,10 +117,10 @@ pub(super) struct StoredJob {
     log: LogTally,
     #[serde(default, skip_serializing_if = "LogTally::is_empty")]
     log_counted: LogTally,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    emitted: Vec<Emitted>,
+    #[serde(default, skip_serializing_if = "<[Emitted]>::is_empty")]
+    emitted: Cow<'a, [Emitted]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    history: Option<History>,
+    history: Option<Cow<'a, History>>,
 }
 
 /// A stored URL. A text that is not a URL must not make its job unreadable.
@@ -131,8 +132,8 @@ fn web_url(job: &JobId, field: &'static str, text: Option<String>) -> Option<Web
     url.ok()
 }
 
-impl From<&Job> for StoredJob {
-    fn from(job: &Job) -> Self {
+impl<'a> From<&'a Job> for StoredJob<'a> {
+    fn from(job: &'a Job) -> Self {
         let run = &job.run;
         let is = |why: Incomplete| run.incomplete == Some(why);
         let (external, pieces) = (run.engine.external(), run.engine.pieces());
@@ -147,9 +148,9 @@ impl From<&Job> for StoredJob {
             version: job.version,
             attempt: run.attempt,
             status: job.status,
-            input: job.request.input.clone(),
+            input: Cow::Borrowed(&job.request.input),
             pause_after_extraction: job.request.pause_after_extraction,
-            metadata: job.request.metadata.clone(),
+            metadata: Cow::Borrowed(&job.request.metadata),
             priority: Some(job.request.priority).filter(|priority| !priority.is_default()).map(Priority::get),
             created_at: job.created_at,
             started_at: run.times.started_at,
@@ -167,17 +168,17 @@ impl From<&Job> for StoredJob {
             current_step: run.caption.clone(),
             current_step_number: steps.map_or(0, |steps| steps.current),
             last_sequence: steps.and_then(|steps| steps.last_sequence),
-            steps: steps.map(|steps| steps.records.clone()).unwrap_or_default(),
-            seen: steps.map(|steps| steps.seen.clone()).unwrap_or_default(),
+            steps: steps.map_or_else(Cow::default, |steps| Cow::Borrowed(&steps.records)),
+            seen: steps.map_or_else(Cow::default, |steps| Cow::Borrowed(&steps.seen[..])),
             worker_done: external.is_some_and(|external| external.worker.done),
             worker_id: external.and_then(|external| external.worker.id.clone()),
             cancel_url: external.and_then(|external| external.worker.cancel_url.clone()).map(String::from),
             start: run.start.clone(),
             render: render.and_then(|task| task.polls.clone()),
             render_status: render.and_then(|task| task.status.clone()),
-            film: pieces.and_then(|run| run.plan.clone()),
+            film: pieces.and_then(|run| run.plan.as_ref()).map(Cow::Borrowed),
             drawing: pieces.and_then(|run| Some(StoredPieces::of(run.pieces.as_ref()?, run))),
-            videos: pieces.map(|run| run.videos.clone()).unwrap_or_default(),
+            videos: pieces.map_or_else(Cow::default, |run| Cow::Borrowed(&run.videos[..])),
             callback: job.request.callback.clone().map(String::from),
             paused_after_extraction: is(Incomplete::PausedAfterExtraction),
             extracted: steps.and_then(|steps| steps.extracted.clone()),
@@ -195,14 +196,14 @@ impl From<&Job> for StoredJob {
             live_version: job.ledger.live_version,
             log: job.ledger.log,
             log_counted: job.ledger.counted,
-            emitted: job.emitted.clone(),
-            history: job.history.clone(),
+            emitted: Cow::Borrowed(&job.emitted[..]),
+            history: job.history.as_ref().map(Cow::Borrowed),
         }
     }
 }
 
-impl From<StoredJob> for Job {
-    fn from(stored: StoredJob) -> Self {
+impl From<StoredJob<'_>> for Job {
+    fn from(stored: StoredJob<'_>) -> Self {
         let callback = web_url(&stored.id, "callback", stored.callback);
         let cancel_url = web_url(&stored.id, "cancel_url", stored.cancel_url);
         let no_retry = stored
@@ -216,15 +217,21 @@ impl From<StoredJob> for Job {
         let steps = Steps {
             current: stored.current_step_number,
             last_sequence: stored.last_sequence,
-            records: stored.steps,
-            seen: stored.seen,
+            records: stored.steps.into_owned(),
+            seen: stored.seen.into_owned(),
             extracted: stored.extracted,
         };
         let in_pieces = stored.film.is_some() || stored.drawing.is_some() || !stored.videos.is_empty();
         let pieces = |steps| {
             let renderer = stored.drawing.as_ref().map(|drawing| drawing.renderer).unwrap_or_default();
             let pieces = stored.drawing.map(StoredPieces::into_pieces);
-            Engine::Pieces(PiecesRun { steps, plan: stored.film, renderer, pieces, videos: stored.videos })
+            Engine::Pieces(PiecesRun {
+                steps,
+                plan: stored.film.map(Cow::into_owned),
+                renderer,
+                pieces,
+                videos: stored.videos.into_owned(),
+            })
         };
         let (kind, engine) = match stored.dialect {
             StoredKind::VidBuilder => (JobKind::Video, pieces(None)),
@@ -246,10 +253,10 @@ impl From<StoredJob> for Job {
             version: stored.version,
             status: stored.status,
             request: Request {
-                input: stored.input,
+                input: stored.input.into_owned(),
                 pause_after_extraction: stored.pause_after_extraction,
                 callback,
-                metadata: stored.metadata,
+                metadata: stored.metadata.into_owned(),
                 priority: stored.priority.and_then(Priority::new).unwrap_or_default(),
             },
             origin: Origin { caller: stored.caller, traceparent: stored.traceparent, owner: stored.owner },
@@ -264,8 +271,8 @@ impl From<StoredJob> for Job {
                 counted: stored.log_counted,
                 usage: None,
             },
-            history: stored.history,
-            emitted: stored.emitted,
+            history: stored.history.map(Cow::into_owned),
+            emitted: stored.emitted.into_owned(),
             outbox: Vec::new(),
             run: Run {
                 attempt: stored.attempt,

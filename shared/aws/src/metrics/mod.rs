@@ -13,7 +13,7 @@ use reelhook_app::clock::ClockAndRandom as _;
 use reelhook_app::metrics::{self, Metric, MetricName, Recorder};
 use reelhook_domain::Timestamp;
 
-pub(crate) use sdk::Attempts;
+pub(crate) use sdk::{count_attempt, throttled_part};
 
 use crate::start::SystemClock;
 

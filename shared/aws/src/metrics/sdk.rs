@@ -1,12 +1,9 @@
 //! Retries and throttles of the SDK, as its attempts show them. Retries of our own are not among them: they are decisions
 //! about conflicts (`crate::retry`).
 
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use reelhook_app::metrics::{MetricName, count, is_on};
 
@@ -21,36 +18,21 @@ const THROTTLED: [&str; 6] = [
     "SlowDown",
 ];
 
-/// Counts attempts after the first, and attempts that were throttled.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Attempts;
-
-impl Intercept for Attempts {
-    fn name(&self) -> &'static str {
-        "Attempts"
+/// Counts an attempt that was not the first of its call, or that was throttled.
+pub(crate) fn count_attempt(context: &FinalizerInterceptorContextRef<'_>, config: &ConfigBag) {
+    if !is_on() {
+        return;
     }
-
-    fn read_after_attempt(
-        &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if !is_on() {
-            return Ok(());
+    let is_retry = config.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1);
+    let is_throttled = context.response().is_some_and(is_throttled);
+    if is_retry || is_throttled {
+        let service = config.load::<Metadata>().map_or("other", |call| service(call.service()));
+        if is_retry {
+            count(MetricName::SdkRetries, [service]);
         }
-        let is_retry = config.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1);
-        let is_throttled = context.response().is_some_and(is_throttled);
-        if is_retry || is_throttled {
-            let service = config.load::<Metadata>().map_or("other", |call| service(call.service()));
-            if is_retry {
-                count(MetricName::SdkRetries, [service]);
-            }
-            if is_throttled {
-                count(MetricName::SdkThrottles, [service]);
-            }
+        if is_throttled {
+            count(MetricName::SdkThrottles, [service]);
         }
-        Ok(())
     }
 }
 
@@ -63,6 +45,12 @@ fn is_throttled(response: &HttpResponse) -> bool {
         }
         _ => false,
     }
+}
+
+/// Counts that DynamoDB left a part of a batch for later, inside an answer that is a success. A batch of reads is also left
+/// in part where it has more than 16 MB, which ours do not reach.
+pub(crate) fn throttled_part() {
+    count(MetricName::SdkThrottles, ["dynamodb"]);
 }
 
 /// A service's name as a dimension.

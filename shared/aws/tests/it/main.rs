@@ -26,3 +26,4 @@ mod settings;
 mod slots;
 mod start;
 mod stream;
+mod throttles;

@@ -28,7 +28,7 @@ fn all_but(call: &Call, failed: &[(&str, &str, bool)]) -> Answer {
 }
 
 fn starts(count: usize) -> Vec<Delayed<WorkMessage>> {
-    vec![Delayed::now(WorkMessage::Start); count]
+    vec![Delayed::now(WorkMessage::start()); count]
 }
 
 fn kinds(results: &[Result<(), StoreError>]) -> Vec<&'static str> {
@@ -54,7 +54,7 @@ async fn bodies_are_tagged_and_delays_are_what_sqs_takes() {
         check: 2,
     };
     let delayed = |delay_s| Delayed { message: check.clone(), delay_s };
-    queue.send(vec![Delayed::now(WorkMessage::Start), delayed(7), delayed(900), delayed(100_000)]).await;
+    queue.send(vec![Delayed::now(WorkMessage::start()), delayed(7), delayed(900), delayed(100_000)]).await;
     let call = calls.only();
     assert_eq!(call.at("/Entries/0/MessageBody"), r#"{"kind":"start.v1"}"#);
     let body = r#"{"kind":"check_render.v1","job_id":"job_1","render":"render_1","check":2}"#;

@@ -21,7 +21,7 @@ async fn only_failed_messages_are_redelivered() {
     let start = r#"{"kind":"start.v1"}"#;
     let event = event(&[("a", start), ("b", start), ("c", start)]);
     let response = batch(event, async |messages: Vec<WorkMessage>| {
-        assert_eq!(messages, vec![WorkMessage::Start; 3]);
+        assert_eq!(messages, vec![WorkMessage::start(); 3]);
         vec![Verdict::Done, Verdict::Retry(busy()), Verdict::Done]
     });
     let failed: Vec<String> =

@@ -36,7 +36,7 @@ impl Job {
     pub fn kept(&self) -> Vec<Recorded> {
         let Some(history) = self.history.as_ref().filter(|_| self.deleted_at.is_none()) else { return Vec::new() };
         let recorded = Some(self.recorded()).filter(|recorded| !recorded.is_empty());
-        history.versions().iter().cloned().chain(recorded).collect()
+        history.versions().iter().map(|version| Recorded::clone(version)).chain(recorded).collect()
     }
 
     /// The last version that the item has left out, since it is in rows; 0 for none.
@@ -47,7 +47,12 @@ impl Job {
 
     /// What this version logged and showed.
     fn recorded(&self) -> Recorded {
-        Recorded::of(self.version, self.updated_at, &self.outbox, |events| self.live_snapshot(events))
+        self.recorded_of(self.outbox.clone())
+    }
+
+    /// What this version logged and showed, of its outbox.
+    fn recorded_of(&self, outbox: Vec<Effect>) -> Recorded {
+        Recorded::of(self.version, self.updated_at, outbox, |events| self.live_snapshot(events))
     }
 
     /// Whether what it keeps is to be packed with this version: when it has ended, or keeps as much as it may.
@@ -58,12 +63,13 @@ impl Job {
         keeps && (self.status.is_final() || history.is_full_with(&recorded))
     }
 
-    /// Makes the history that of the next version.
+    /// Makes the history that of the next version, which has an outbox of its own: what is recorded of this one moves.
     pub(super) fn advance_history(&mut self) {
-        let packs = self.outbox.contains(&Effect::PackHistory);
+        let outbox = std::mem::take(&mut self.outbox);
+        let packs = outbox.contains(&Effect::PackHistory);
         self.history = Some(match self.history.take() {
-            Some(history) if packs => history.packed_with(self.recorded()),
-            Some(history) => history.with(self.recorded()),
+            Some(history) if packs => history.packed_with(self.recorded_of(outbox)),
+            Some(history) => history.with(self.recorded_of(outbox)),
             None => History::after(self.version),
         });
     }

@@ -1,11 +1,12 @@
 //! What versions of an aggregate logged and showed, as its item keeps it until it is packed into rows.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Effect, Live, LiveSnapshot, LogLevel, Timestamp};
+use crate::{Effect, Live, LiveSnapshot, LogLevel, Timestamp, json_bytes};
 
 /// The versions that a history has before it is packed.
 const VERSIONS: usize = 64;
@@ -62,22 +63,20 @@ impl Recorded {
     pub(crate) fn of(
         version: u64,
         at: Timestamp,
-        outbox: &[Effect],
+        outbox: Vec<Effect>,
         snapshot: impl FnOnce(&[Live]) -> LiveSnapshot,
     ) -> Self {
         let mut recorded = Self { version, at, lines: Vec::new(), live: None };
         let mut snapshot = Some(snapshot);
-        for (index, effect) in outbox.iter().enumerate() {
+        for (index, effect) in outbox.into_iter().enumerate() {
             if let Effect::Log { event, level, message, details } = effect {
-                let (message, details) = (message.clone(), details.clone());
                 let event = Cow::Borrowed(event.name());
-                recorded.lines.push(RecordedLine { index, event, level: *level, message, details });
-            }
-            if let Effect::Live { events, after } = effect
+                recorded.lines.push(RecordedLine { index, event, level, message, details });
+            } else if let Effect::Live { events, after } = effect
                 && let Some(snapshot) = snapshot.take()
             {
-                recorded.live =
-                    Some(RecordedLive { after: *after, events: events.clone(), snapshot: snapshot(events) });
+                let snapshot = snapshot(&events);
+                recorded.live = Some(RecordedLive { after, events, snapshot });
             }
         }
         recorded
@@ -90,7 +89,7 @@ impl Recorded {
 
     /// The size of its stored form in bytes.
     fn bytes(&self) -> usize {
-        serde_json::to_string(self).map_or(0, |text| text.len())
+        json_bytes(self)
     }
 }
 
@@ -105,9 +104,9 @@ pub struct History {
     /// The last version that was packed; 0 for none since the history began.
     #[serde(default, skip_serializing_if = "is_zero")]
     packed: u64,
-    /// The versions after `since`, the oldest first.
+    /// The versions after `since`, the oldest first. They never change, so that versions of the aggregate share them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    versions: Vec<Recorded>,
+    versions: Vec<Arc<Recorded>>,
     /// The size of the stored form of the versions that were not packed.
     #[serde(default, skip_serializing_if = "is_zero")]
     bytes: usize,
@@ -134,12 +133,12 @@ impl History {
     }
 
     /// The versions, the oldest first.
-    pub fn versions(&self) -> &[Recorded] {
+    pub fn versions(&self) -> &[Arc<Recorded>] {
         &self.versions
     }
 
     /// The versions that were not packed, the oldest first.
-    pub fn unpacked(&self) -> &[Recorded] {
+    pub fn unpacked(&self) -> &[Arc<Recorded>] {
         let packed = self.packed();
         &self.versions[self.versions.partition_point(|recorded| recorded.version <= packed)..]
     }
@@ -153,7 +152,7 @@ impl History {
     pub(crate) fn with(mut self, recorded: Recorded) -> Self {
         if !recorded.is_empty() {
             self.bytes += recorded.bytes();
-            self.versions.push(recorded);
+            self.versions.push(Arc::new(recorded));
         }
         self
     }

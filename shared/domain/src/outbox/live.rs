@@ -74,7 +74,7 @@ impl Live {
 
 /// The state of an aggregate in one version, as far as the version's live events show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, try_from = "Value")]
+#[serde(untagged, try_from = "StoredSnapshot")]
 pub enum LiveSnapshot {
     /// Of a project.
     Project(ProjectSnapshot),
@@ -84,18 +84,60 @@ pub enum LiveSnapshot {
     Job(JobSnapshot),
 }
 
-impl TryFrom<Value> for LiveSnapshot {
-    type Error = serde_json::Error;
+/// The members of snapshots of all kinds. They are read in one go: an item has many.
+#[derive(Deserialize)]
+struct StoredSnapshot {
+    project_status: Option<ProjectStatus>,
+    project_progress: Option<u8>,
+    #[serde(default)]
+    scenes: BTreeMap<SceneId, SceneSnapshot>,
+    clips_status: Option<ClipStatus>,
+    clips_progress: Option<u8>,
+    stage: Option<String>,
+    completed: Option<u32>,
+    total: Option<u32>,
+    status: Option<Status>,
+    progress: Option<u8>,
+    current_step: Option<String>,
+    video_url: Option<String>,
+    render_id: Option<RenderId>,
+    #[serde(default)]
+    step_details: BTreeMap<u8, Value>,
+    error: Option<String>,
+}
 
-    /// Reads the stored form: the name of the status shows what it is of.
-    fn try_from(stored: Value) -> Result<Self, Self::Error> {
-        if stored.get("project_status").is_some() {
-            return serde_json::from_value(stored).map(Self::Project);
+impl TryFrom<StoredSnapshot> for LiveSnapshot {
+    type Error = &'static str;
+
+    /// The name of the status shows what it is of.
+    fn try_from(stored: StoredSnapshot) -> Result<Self, Self::Error> {
+        if let Some(project_status) = stored.project_status {
+            return Ok(Self::Project(ProjectSnapshot {
+                project_status,
+                project_progress: stored.project_progress.ok_or("`project_progress` is missing")?,
+                error: stored.error,
+                scenes: stored.scenes,
+            }));
         }
-        if stored.get("clips_status").is_some() {
-            return serde_json::from_value(stored).map(Self::Clips);
+        if let Some(clips_status) = stored.clips_status {
+            return Ok(Self::Clips(ClipsSnapshot {
+                clips_status,
+                clips_progress: stored.clips_progress.ok_or("`clips_progress` is missing")?,
+                stage: stored.stage.ok_or("`stage` is missing")?,
+                completed: stored.completed.ok_or("`completed` is missing")?,
+                total: stored.total,
+                error: stored.error,
+            }));
         }
-        serde_json::from_value(stored).map(Self::Job)
+        Ok(Self::Job(JobSnapshot {
+            status: stored.status.ok_or("`status` is missing")?,
+            progress: stored.progress.ok_or("`progress` is missing")?,
+            current_step: stored.current_step.ok_or("`current_step` is missing")?,
+            video_url: stored.video_url,
+            error: stored.error,
+            render_id: stored.render_id,
+            step_details: stored.step_details,
+        }))
     }
 }
 
@@ -231,6 +273,38 @@ mod tests {
             assert!(Live::RenderCompleted.ends(&snapshot) && Live::RenderFailed.ends(&snapshot), "{status:?}");
             assert_eq!(Live::Job.ends(&snapshot), status.is_final(), "{status:?}");
             assert!(!render.ends(&snapshot) && !step.ends(&snapshot), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_stored_form_of_a_snapshot_of_each_kind_stays_as_it_is() {
+        for (stored, kind) in [
+            (r#"{"status":"processing","progress":5,"current_step":"Processing"}"#, "job"),
+            (
+                r#"{"status":"failed","progress":5,"current_step":"s","video_url":"https://v.example","error":"e","render_id":"r-1","step_details":{"1":{"movies_count":3},"7":null}}"#,
+                "job",
+            ),
+            (r#"{"project_status":"draft","project_progress":0}"#, "project"),
+            (
+                r#"{"project_status":"failed","project_progress":50,"error":"e","scenes":{"scene_a":{"status":"verified","attempt":1,"progress":100}}}"#,
+                "project",
+            ),
+            (
+                r#"{"clips_status":"failed","clips_progress":9,"stage":"s","completed":1,"total":2,"error":"e"}"#,
+                "clips",
+            ),
+        ] {
+            let snapshot: LiveSnapshot = serde_json::from_str(stored).unwrap();
+            assert_eq!(serde_json::to_string(&snapshot).unwrap(), stored);
+            let found = (snapshot.job().is_some(), snapshot.project().is_some(), snapshot.clips().is_some());
+            assert_eq!(found, (kind == "job", kind == "project", kind == "clips"), "{stored}");
+            // As a viewer's row has it, among other values.
+            let value: Value = serde_json::from_str(stored).unwrap();
+            assert_eq!(serde_json::from_value::<LiveSnapshot>(value).unwrap(), snapshot);
+        }
+        for lacking in ["{}", r#"{"status":"failed"}"#, r#"{"project_status":"draft"}"#, r#"{"clips_status":"failed"}"#]
+        {
+            assert!(serde_json::from_str::<LiveSnapshot>(lacking).is_err(), "{lacking}");
         }
     }
 

@@ -34,6 +34,8 @@ pub struct MemoryJobs {
 
 struct State {
     jobs: BTreeMap<JobId, Job>,
+    /// The jobs as the index of waiting jobs has them, while it lags.
+    indexed: Option<BTreeMap<JobId, Job>>,
     stream: Vec<Job>,
     records: BTreeMap<(String, String), IdempotencyRecord>,
     /// The rows of slots; never none.
@@ -47,6 +49,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             jobs: BTreeMap::new(),
+            indexed: None,
             stream: Vec::new(),
             records: BTreeMap::new(),
             rows: vec![Admission::default()],
@@ -125,6 +128,12 @@ impl MemoryJobs {
     /// Sets whether conflicts lack the other writer's item, as after a failed read.
     pub fn hide_conflicts(&self, hide: bool) {
         self.state().hide_conflicts = hide;
+    }
+
+    /// Lets the index of waiting jobs lag: it has the jobs as they are now, until it does not lag any more.
+    pub fn let_index_lag(&self, lags: bool) {
+        let mut state = self.state();
+        state.indexed = lags.then(|| state.jobs.clone());
     }
 
     /// Stores a job as it is and appends its version to the stream.

@@ -143,16 +143,18 @@ impl StartStore for MemoryJobs {
             priority: job.request.priority,
             ready_at: job.run.start.ready_at,
         };
-        let mut jobs: Vec<Waiting<JobId>> = state.jobs.values().filter(waits).map(waiting).collect();
+        let indexed = state.indexed.as_ref().unwrap_or(&state.jobs);
+        let mut jobs: Vec<Waiting<JobId>> = indexed.values().filter(waits).map(waiting).collect();
         jobs.sort_by_key(|job| (job.lane, std::cmp::Reverse(job.priority), job.ready_at));
         // As the index does: the first jobs of each lane.
-        let mut of_lane = BTreeMap::new();
+        let (found, mut of_lane) = (jobs.len(), BTreeMap::new());
         jobs.retain(|job| {
             let taken: &mut usize = of_lane.entry(job.lane).or_default();
             *taken += 1;
             *taken <= look.each
         });
-        done.answer(Ready { jobs, all: true })
+        let is_cut = jobs.len() < found;
+        done.answer(Ready { jobs, all: true, is_cut })
     }
 
     async fn claim(&self, jobs: &[Job], rows: &[SlotRow]) -> Result<Claimed, StoreError> {

@@ -188,12 +188,17 @@ fn owned<T>(plans: &[Plan], part: impl Fn(&Plan) -> Vec<T>) -> (Vec<usize>, Vec<
     plans.iter().enumerate().flat_map(|(index, plan)| part(plan).into_iter().map(move |item| (index, item))).unzip()
 }
 
-/// The hints of one plan for the launcher, without duplicates. A freed slot causes one only if jobs may wait for it.
+/// The hints of one plan for the launcher, without those that others cover. A freed slot causes one only if jobs may wait for
+/// it.
 fn work_hints(plan: &Plan, jobs_wait: bool) -> Vec<Delayed<WorkMessage>> {
-    let freed = (jobs_wait && !plan.slots.is_empty()).then(|| Delayed::now(WorkMessage::Start));
+    let freed = (jobs_wait && !plan.slots.is_empty()).then(|| Delayed::now(WorkMessage::start()));
+    let covers = |one: &Delayed<WorkMessage>, other: &Delayed<WorkMessage>| {
+        one.delay_s == other.delay_s && one.message.covers(&other.message)
+    };
     let mut hints: Vec<Delayed<WorkMessage>> = Vec::with_capacity(plan.work.len() + 1);
     for message in freed.iter().chain(&plan.work) {
-        if !hints.contains(message) {
+        if !hints.iter().any(|known| covers(known, message)) {
+            hints.retain(|known| !covers(message, known));
             hints.push(message.clone());
         }
     }

@@ -100,7 +100,8 @@ impl<A: FanoutSource> Planner<'_, A> {
     fn effect(&mut self, index: usize, effect: &Effect) {
         match effect {
             Effect::Start { delay_s } => {
-                self.plan.work.push(Delayed { message: WorkMessage::Start, delay_s: *delay_s });
+                let jobs = self.of.subject().job().cloned().into_iter().collect();
+                self.plan.work.push(Delayed { message: WorkMessage::Start { jobs }, delay_s: *delay_s });
             }
             // Whether a hint follows depends on the admission item.
             Effect::FreeSlot { slot } => self.plan.slots.push(slot.clone()),

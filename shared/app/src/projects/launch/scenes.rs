@@ -1,7 +1,7 @@
 //! Starts of scenes: each claim takes a slot for one scene of the project that was served longest ago, so that slots
 //! rotate between projects.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -27,12 +27,13 @@ const ATTEMPTS: u32 = 20;
 /// How long after the deadline of a video the lease of its slot expires.
 const SLOT_MARGIN: Duration = Duration::from_secs(300);
 
-/// Starts scenes that wait for slots, up to a maximum; returns how many were submitted.
+/// Starts scenes that wait for slots, up to a maximum; returns how many were submitted. The index of waiting projects may not
+/// have those yet that hints name.
 ///
 /// # Errors
 /// [`ChangeError`]; what was claimed before is submitted nevertheless. Busy if there is no time for further starts.
-pub async fn start_scenes(ports: &LaunchPorts<'_>) -> Result<usize, ChangeError> {
-    let mut rotation = Rotation::default();
+pub async fn start_scenes(ports: &LaunchPorts<'_>, named: &[ProjectId]) -> Result<usize, ChangeError> {
+    let mut rotation = Rotation { named: named.iter().cloned().collect(), ..Rotation::default() };
     let mut started = 0;
     while started < STARTS {
         ports.in_time()?;
@@ -61,6 +62,8 @@ pub async fn start_scenes(ports: &LaunchPorts<'_>) -> Result<usize, ChangeError>
 #[derive(Default)]
 struct Rotation {
     next: VecDeque<ProjectId>,
+    /// The projects that hints name, until they are listed, or have no scene that waits.
+    named: BTreeSet<ProjectId>,
     /// The scenes that each project got from this hint. The list of waiting projects may not show this yet.
     served: BTreeMap<ProjectId, usize>,
     /// When the next claim is made at the earliest, so that no two are made in one millisecond and their order is kept.
@@ -102,7 +105,9 @@ impl Rotation {
                         *self.served.entry(id).or_default() += 1;
                         return Ok(Some(task));
                     }
-                    Attempt::NoScene => {}
+                    Attempt::NoScene => {
+                        self.named.remove(&id);
+                    }
                     Attempt::NoSlot => return Ok(None),
                 }
             }
@@ -111,8 +116,18 @@ impl Rotation {
             }
             is_listed = true;
             let mut waiting = ports.slots.waiting(WAITING).await?;
+            self.add_named(&mut waiting);
             waiting.sort_by_key(|id| self.served.get(id).copied().unwrap_or_default());
             self.next = waiting.into();
+        }
+    }
+
+    /// Adds the projects that hints name and the list does not have yet, behind those that it has: most of these wait for
+    /// longer. If the list is full, others wait that it does not have.
+    fn add_named(&mut self, waiting: &mut Vec<ProjectId>) {
+        self.named.retain(|named| !waiting.contains(named));
+        if waiting.len() < WAITING {
+            waiting.extend(self.named.iter().cloned());
         }
     }
 }

@@ -87,7 +87,7 @@ fn each_kind_of_effect_is_planned() {
     assert_eq!(
         plan.work,
         [
-            Delayed { message: WorkMessage::Start, delay_s: 30 },
+            Delayed { message: WorkMessage::Start { jobs: vec![id.clone()] }, delay_s: 30 },
             Delayed {
                 message: WorkMessage::CheckRender { job_id: id.clone(), render: render(), check: 2 },
                 delay_s: 4,
@@ -225,8 +225,9 @@ fn a_version_without_effects_plans_nothing() {
 
 #[test]
 fn a_new_job_is_a_start_and_a_line_of_its_log() {
-    let planned = plan(&make_job(1, NOON, &policy()), &subscriptions(&settings()), GRACE);
-    assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
+    let job = make_job(1, NOON, &policy());
+    let planned = plan(&job, &subscriptions(&settings()), GRACE);
+    assert_eq!(planned.work, [Delayed::now(WorkMessage::Start { jobs: vec![job.id] })]);
     assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (0, 0, 0));
     let (_, line) = kept_lines(&make_job(1, NOON, &policy())).remove(0);
     assert_eq!(line.entry.event_type, "job_queued", "the item keeps it");

@@ -1,7 +1,9 @@
 //! Webhooks about projects: their links to files, and the notification that a project is completed.
 
 use reelhook_app::outbox::fanout::plan;
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_app::webhooks::previews::preview;
+use reelhook_domain::projects::effect::ProjectEffect;
 use reelhook_domain::projects::media::{File, Video};
 use reelhook_domain::projects::project::{FinalVideo, Phase, Project};
 use reelhook_domain::{Effect, OutboundEvent, Recipients};
@@ -33,6 +35,17 @@ async fn a_notification_has_a_link_to_the_video_and_a_replay_plans_the_same() {
     assert_eq!(body_of(&stack.http.only_request())["video_url"], url);
     stack.world.advance_s(3600);
     assert_eq!(plan(), planned);
+}
+
+#[tokio::test]
+async fn a_hint_that_names_what_it_starts_is_enough_if_a_slot_is_freed_too() {
+    let stack = Stack::default();
+    let slot = "proj_1.video.1.1.scene_1".to_owned();
+    let starts = [ProjectEffect::FreeSlot { slot }, ProjectEffect::StartScenes { delay_s: 0 }];
+    let version = Project { outbox: starts.map(Effect::from).into(), ..a_running_project("1", Vec::new()) };
+    stack.fan_out(std::slice::from_ref(&version)).await.unwrap();
+    let projects = vec![version.id];
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::StartScenes { projects })]);
 }
 
 #[test]

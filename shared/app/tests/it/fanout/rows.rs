@@ -45,7 +45,7 @@ fn ended() -> Plan {
             Lookup::Task { stage: Stage::Video, id, project: project(), task: task() },
         ],
         errors: vec![step(0, ErrorChange::Raise(raise)), step(1, ErrorChange::Resolve(resolve))],
-        work: vec![Delayed::now(WorkMessage::StartScenes)],
+        work: vec![Delayed::now(WorkMessage::start_scenes())],
         ..Plan::default()
     }
 }

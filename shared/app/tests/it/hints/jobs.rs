@@ -99,6 +99,19 @@ async fn without_its_hint_a_retry_waits_for_the_sweep() {
     failed_run(Hint::IsLost).await;
 }
 
+#[tokio::test]
+async fn while_the_index_of_waiting_jobs_lags_no_job_waits_for_the_sweep() {
+    let stack = Stack::default();
+    stack.jobs.let_index_lag(true);
+    let id = processing(&stack).await;
+    report(&stack, &id, &[Event::RunFailed { attempt: 1, error: "browser crashed".to_owned() }]);
+    run_on_hints(&stack).await;
+    let retried = stack.jobs.get(&id);
+    assert_eq!((retried.status, retried.run.attempt), (Status::Processing, 2));
+    complete(&stack, &id, 2).await;
+    Hint::Arrives.check_end(&stack);
+}
+
 async fn freed_slot(hint: Hint) {
     let stack = Stack::with(&[QUIET], 1);
     let first = stack.submit(1);

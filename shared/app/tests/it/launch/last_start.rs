@@ -44,7 +44,7 @@ async fn scenes_for_which_no_time_is_left_are_not_claimed() {
     let mut stack = slow();
     let ids: Vec<_> = (1..=12).map(|n| add(&stack, n, 1, false)).collect();
     stack.scenes.last_start = NOON.after(Duration::from_secs(60));
-    let busy = start_scenes(&stack.launch_ports()).await.unwrap_err();
+    let busy = start_scenes(&stack.launch_ports(), &[]).await.unwrap_err();
     assert!(is_busy(&busy), "{busy}: the hint comes again");
     assert_eq!(posts(&stack).len(), 10, "the second five start after 50 s, and nothing after 100 s");
     let waits = |n: usize| matches!(state(&stack, &ids[n], &video(n as u32 + 1, 1)), TaskState::Waiting { .. });

@@ -38,7 +38,7 @@ fn project(stack: &Stack, id: &ProjectId) -> Project {
 
 /// The worker function takes a hint to start scenes; the number of those that it submitted.
 async fn start(stack: &Stack) -> usize {
-    start_scenes(&stack.launch_ports()).await.unwrap()
+    start_scenes(&stack.launch_ports(), &[]).await.unwrap()
 }
 
 /// The worker function takes a hint about the tasks of a project.

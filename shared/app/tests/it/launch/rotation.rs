@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reelhook_app::projects::launch::start_scenes;
 use reelhook_domain::ProjectId;
 use reelhook_domain::projects::task::Stage;
 use reelhook_testkit::{Fault, Stack, body_of, response};
@@ -70,6 +71,44 @@ async fn a_list_of_waiting_projects_that_lags_behind_changes_no_turn() {
     assert_eq!((served.len(), served.values().min(), served.values().max()), (8, Some(&2), Some(&3)));
 }
 
+/// The worker function takes a hint to start scenes that names a project; the number of those that it submitted.
+async fn start_named(stack: &Stack, named: &ProjectId) -> usize {
+    start_scenes(&stack.launch_ports(), std::slice::from_ref(named)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_project_that_the_list_does_not_have_yet_is_started_by_its_hint() {
+    let stack = stack(20);
+    stack.scenes.projects.freeze_waiting(true);
+    let id = add(&stack, 1, 3, true);
+    assert_eq!(start(&stack).await, 0, "a hint that names no project finds none");
+    assert_eq!(start_named(&stack, &id).await, 3);
+    assert_eq!(start_named(&stack, &id).await, 0, "no other scene of it waits");
+}
+
+#[tokio::test]
+async fn a_named_project_passes_none_that_the_list_has() {
+    let stack = stack(1);
+    let listed = add(&stack, 1, 2, true);
+    stack.scenes.projects.freeze_waiting(true);
+    stack.world.advance_s(1);
+    let named = add(&stack, 2, 2, true);
+    assert_eq!(start_named(&stack, &named).await, 1);
+    assert_eq!(served(&stack), [(listed.to_string(), 1)].into());
+}
+
+#[tokio::test]
+async fn a_project_that_the_list_has_is_not_read_again_for_its_name() {
+    let stack = stack(20);
+    let id = add(&stack, 1, 3, true);
+    let loads = || stack.scenes.projects.faults.calls("load");
+    assert_eq!(start(&stack).await, 3);
+    let unnamed = loads();
+    let id_of_other = add(&stack, 2, 3, true);
+    assert_eq!((start_named(&stack, &id_of_other).await, loads() - unnamed), (3, unnamed));
+    assert_eq!(served(&stack), [(id.to_string(), 3), (id_of_other.to_string(), 3)].into());
+}
+
 #[tokio::test]
 async fn many_launchers_submit_each_scene_once_within_the_slots() {
     let stack = stack(7);
@@ -93,7 +132,7 @@ async fn what_was_claimed_before_a_fault_is_submitted() {
     }
     stack.scenes.projects.faults.inject("claim", [Fault::Pass, Fault::Pass, Fault::Busy]);
     let ports = stack.launch_ports();
-    reelhook_app::projects::launch::start_scenes(&ports).await.unwrap_err();
+    start_scenes(&ports, &[]).await.unwrap_err();
     assert_eq!(posts(&stack).len(), 2);
     assert_eq!(start(&stack).await, 2, "the others are next");
 }

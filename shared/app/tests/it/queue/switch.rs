@@ -45,7 +45,7 @@ async fn a_toggle_inverts_or_sets_the_switch_and_returns_the_old_and_new_state()
         assert_eq!(answer, (was, is), "{paused} {requested:?}");
         let after = stack.jobs.admission_item();
         assert_eq!((after.paused, after.version), (!is, if was == is { 1 } else { 2 }), "{paused} {requested:?}");
-        let hints = if is { vec![Delayed::now(WorkMessage::Start)] } else { vec![] };
+        let hints = if is { vec![Delayed::now(WorkMessage::start())] } else { vec![] };
         assert_eq!(stack.work.sent(), hints, "{paused} {requested:?}");
     };
     check(false, None, (true, false)).await;

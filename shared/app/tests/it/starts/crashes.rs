@@ -14,7 +14,7 @@ use super::start;
 /// Runs the worker function until `so_far` holds; then its process ends.
 fn crash_when(stack: &Stack, so_far: impl Fn() -> bool) {
     let ports = stack.start_ports();
-    let mut running = pin!(start_some(&ports));
+    let mut running = pin!(start_some(&ports, &[]));
     let mut context = Context::from_waker(Waker::noop());
     while !so_far() {
         assert!(running.as_mut().poll(&mut context).is_pending(), "it ended before it could crash");
@@ -71,7 +71,7 @@ async fn a_confirmation_that_can_t_be_saved_posts_again_under_the_same_key() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.jobs.faults.busy("save", 1);
-    start_some(&stack.start_ports()).await.unwrap_err();
+    start_some(&stack.start_ports(), &[]).await.unwrap_err();
     is_posted_again(&stack, &id, 1).await;
 }
 

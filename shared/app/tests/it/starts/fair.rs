@@ -6,7 +6,7 @@ use reelhook_testkit::{Stack, make_job};
 use super::{requested_jobs, start};
 
 /// Submits a job of an owner.
-fn submit(stack: &Stack, n: u32, owner: &str, priority: u8) -> JobId {
+pub(super) fn submit(stack: &Stack, n: u32, owner: &str, priority: u8) -> JobId {
     let mut job: Job = make_job(n, reelhook_app::clock::ClockAndRandom::now(&*stack.world), &stack.policy);
     job.origin = Origin { owner: OwnerId::parse(owner), ..job.origin };
     job.request.priority = Priority::new(priority).unwrap();

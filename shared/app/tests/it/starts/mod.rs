@@ -3,6 +3,7 @@
 mod answers;
 mod crashes;
 mod fair;
+mod named;
 mod request;
 mod rows;
 mod slots;
@@ -13,7 +14,7 @@ use reelhook_testkit::{Stack, body_of};
 
 /// The worker function takes one hint; the number of runs that began.
 async fn start(stack: &Stack) -> usize {
-    start_some(&stack.start_ports()).await.unwrap()
+    start_some(&stack.start_ports(), &[]).await.unwrap()
 }
 
 /// The jobs whose starts the worker was sent, in order.

@@ -225,5 +225,5 @@ async fn a_slot_of_another_row_causes_a_hint_if_a_launcher_notes_meanwhile_that_
     stack.jobs.before("save_admission", |jobs| jobs.change_admission(|row| row.left_at = Some(NOON)));
     stack.follow_stream().await.unwrap();
     let sent = stack.work.sent();
-    assert!(sent[hints..].contains(&Delayed::now(WorkMessage::Start)), "{sent:?}");
+    assert!(sent[hints..].contains(&Delayed::now(WorkMessage::start())), "{sent:?}");
 }

@@ -324,7 +324,7 @@ async fn a_busy_store_redelivers_the_message() {
         let stack = Stack::with(&[], 3);
         let id = stack.submit(1);
         stack.jobs.faults.busy(operation, 1);
-        let error = reelhook_app::jobs::starts::start_some(&stack.start_ports()).await.unwrap_err();
+        let error = reelhook_app::jobs::starts::start_some(&stack.start_ports(), &[]).await.unwrap_err();
         assert!(error.to_string().contains(operation), "{error}");
         // Claimed or not, in the end it runs.
         stack.world.advance_s(60);
@@ -367,7 +367,7 @@ async fn a_launcher_that_gives_up_after_conflicts_notes_that_jobs_wait() {
     assert!(stack.jobs.slots().may_wait(stack.world.now()));
     assert!(stack.jobs.apply(&first, &Event::Cancel, stack.world.now(), &stack.policy));
     stack.follow_stream().await.unwrap();
-    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::Start)], "the freed slot starts the job that was left");
+    assert_eq!(stack.work.sent(), [Delayed::now(WorkMessage::start())], "the freed slot starts the job that was left");
 }
 
 #[tokio::test]
@@ -376,7 +376,7 @@ async fn a_hint_comes_again_if_not_even_a_note_that_jobs_wait_can_be_written() {
     let id = stack.submit(1);
     conflict(&stack, "claim");
     conflict(&stack, "save_admission");
-    let error = reelhook_app::jobs::starts::start_some(&stack.start_ports()).await.unwrap_err();
+    let error = reelhook_app::jobs::starts::start_some(&stack.start_ports(), &[]).await.unwrap_err();
     assert!(error.to_string().contains("note that jobs wait"), "{error}");
     assert_eq!((start(&stack).await, stack.jobs.get(&id).status), (1, Status::Processing));
 }

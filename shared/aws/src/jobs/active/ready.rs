@@ -27,12 +27,12 @@ const QUERIES: usize = 64;
 pub(crate) async fn ready(items: &AggregateTable<Job>, look: &Look) -> Result<Ready, StoreError> {
     let lanes = (LANES / items.shards.read()).max(LEAST_LANES);
     let shards = items.shards.partitions().map(|partition| {
-        let scan = Scan { items, partition, look, found: Ready { jobs: Vec::new(), all: true } };
+        let scan = Scan { items, partition, look, found: Ready { jobs: Vec::new(), all: true, is_cut: false } };
         scan.run(lanes)
     });
     let found = try_join_all(shards).await?;
-    let all = found.iter().all(|ready| ready.all);
-    Ok(Ready { jobs: found.into_iter().flat_map(|ready| ready.jobs).collect(), all })
+    let (all, is_cut) = (found.iter().all(|ready| ready.all), found.iter().any(|ready| ready.is_cut));
+    Ok(Ready { jobs: found.into_iter().flat_map(|ready| ready.jobs).collect(), all, is_cut })
 }
 
 /// A look into one shard.
@@ -54,6 +54,7 @@ impl Scan<'_> {
             return Ok(self.found);
         }
         self.found.jobs.clear();
+        self.found.is_cut = false;
         let middle = active::lane_begin(self.look.from);
         let mut budget = (lanes, QUERIES);
         for (first, last) in [(middle.clone(), last), (first, middle)] {
@@ -80,10 +81,12 @@ impl Scan<'_> {
                 first = if whole > 0 {
                     found.truncate(whole);
                     cut.lane_begin()
-                } else if let Some(ready) = found.iter().rfind(|entry| entry.at <= self.look.now) {
+                } else if found.last().is_some_and(|entry| entry.at <= self.look.now) {
                     // Behind jobs that may start, a lane has only jobs of lower priority, and younger ones.
-                    ready.class.lane_end()
+                    self.found.is_cut = true;
+                    cut.lane_end()
                 } else {
+                    // The other jobs of this priority may start later, too.
                     cut.end()
                 };
             } else if !is_last {

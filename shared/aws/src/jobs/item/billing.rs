@@ -148,7 +148,7 @@ mod tests {
         let (job, units) = stored(&lived(job, &[step(1, 10)], NOON, &policy()), 1)?;
         assert_eq!(units, [1, 2], "no entry moves");
         // More than five KB, of which the next write needs two read units.
-        let (job, units) = stored(&lived(job, &[step(2, 8000)], NOON, &policy()), 1)?;
+        let (job, units) = stored(&lived(job, &[step(2, 9000)], NOON, &policy()), 1)?;
         assert_eq!(units, [6, 2]);
         let (_, units) = stored(&lived(job, &[Event::Cancel], NOON, &policy()), 1)?;
         assert_eq!(units, [6 + 1 + 1, 4], "it leaves those under way, and has an entry by status");

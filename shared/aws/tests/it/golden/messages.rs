@@ -35,6 +35,9 @@ fn recorded_messages_are_written_as_they_were_sent() {
 fn messages_of_the_work_queue_stay_as_they_are() {
     for text in [
         r#"{"kind":"start.v1"}"#,
+        r#"{"kind":"start.v1","jobs":["job_1_a"]}"#,
+        r#"{"kind":"start_scenes.v1"}"#,
+        r#"{"kind":"start_scenes.v1","projects":["proj_1"]}"#,
         r#"{"kind":"check_render.v1","job_id":"job_1_a","render":"render_1","check":2}"#,
         r#"{"kind":"apply_parked.v1","job_id":"job_1_a","render":"render_1"}"#,
         r#"{"kind":"cancel_worker.v1","job_id":"job_1_a","attempt":3,"url":"https://worker.example/cancel"}"#,

@@ -37,8 +37,17 @@ async fn recorded_events_and_deliveries_are_written_as_they_were_stored() {
             table.put_delivery(&delivery, DueBy::Itself).await.unwrap();
             table.put_event(&event.expect("its event"), &[delivery.id]).await.unwrap();
         }
+        let deliveries: Vec<Value> = deliveries.into_iter().map(named_while_due).collect();
         assert_unchanged(&written(&calls), &[deliveries, rows_of(version, "Deliveries", "event")].concat());
     }
+}
+
+/// A recorded delivery as it is written now: only one that is due has the id of its event, for the index.
+fn named_while_due(mut delivery: Value) -> Value {
+    if delivery.get("due_at").is_none() {
+        delivery.as_object_mut().expect("an item").remove("event_id");
+    }
+    delivery
 }
 
 #[tokio::test]

@@ -85,7 +85,8 @@ async fn few_waiting_jobs_are_one_read() {
     assert_eq!(call.at("/ExpressionAttributeValues"), &values);
     let ready = jobs.ready(&look(0)).await.unwrap();
     let of_nine = ready.jobs.iter().find(|waiting| waiting.lane == Lane::at(9)).unwrap();
-    assert_eq!((of_nine.priority.get(), of_nine.ready_at, ready.all), (9, NOON, true));
+    assert_eq!((of_nine.priority.get(), of_nine.ready_at), (9, NOON));
+    assert_eq!((ready.all, ready.is_cut), (true, false));
 }
 
 #[tokio::test]
@@ -103,7 +104,7 @@ async fn many_jobs_of_one_lane_hide_no_other() {
         let of_many = lanes.iter().filter(|lane| **lane == Lane::at(5)).count();
         lanes.dedup();
         assert_eq!(lanes, [0, 1, 2, 3, 5, 6, 7, 800].map(Lane::at), "from {from}");
-        assert_eq!((of_many, ready.all), (EACH, true), "from {from}");
+        assert_eq!((of_many, ready.all, ready.is_cut), (EACH, true, true), "from {from}");
         assert!(calls.all().len() <= 7, "{} reads", calls.all().len());
     }
 }
@@ -126,12 +127,14 @@ async fn jobs_that_may_start_later_hide_neither_their_lane_nor_others() {
     let later = NOON.millis() + 1;
     let mut entries: Vec<Entry> =
         (0..40).map(|n| ("active".to_owned(), rank(1, 0, later + n), format!("job_later_{n}"))).collect();
+    entries.push(("active".to_owned(), rank(1, 0, 2), "job_urgent".to_owned()));
     entries.push(("active".to_owned(), rank(1, 4, 1), "job_ready".to_owned()));
     entries.extend(many("active", 2, 1));
     let (jobs, _) = table(index(entries));
     let ready = jobs.ready(&look(0)).await.unwrap();
     let ids: Vec<&str> = ready.jobs.iter().map(|waiting| waiting.job.as_str()).collect();
-    assert_eq!((ids, ready.all), (vec!["job_ready", "job_2_00000"], true));
+    assert_eq!(ids, ["job_urgent", "job_ready", "job_2_00000"], "nor those of a lower priority");
+    assert_eq!((ready.all, ready.is_cut), (true, false));
 }
 
 #[tokio::test]

@@ -73,7 +73,8 @@ async fn fanout_plans_a_version_of_either_kind() {
     assert!(version.notifies());
     let (scenes, grace) = (SceneStack::default(), Duration::from_secs(60));
     let plan = version.plan(&Subscriptions::default(), scenes.links(), grace);
-    assert_eq!(plan.work, [Delayed { message: WorkMessage::StartScenes, delay_s: 7 }]);
+    let projects = vec![project(Vec::new()).id];
+    assert_eq!(plan.work, [Delayed { message: WorkMessage::StartScenes { projects }, delay_s: 7 }]);
 }
 
 #[tokio::test]
