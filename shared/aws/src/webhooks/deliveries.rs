@@ -20,12 +20,12 @@ use crate::errors::store_error;
 use crate::items::Item;
 use crate::items::packed::StoredForm;
 use crate::items::shards::EndedShards;
-use crate::webhooks::due::{are_due_together, due_together, row_item};
 use crate::webhooks::endpoints::{EndpointTable, state, state_key};
 use crate::webhooks::rows::{
     Key, NAMED, Rows, attempt_item, delivery_item, delivery_key, delivery_partition, delivery_update, event_expiry,
     event_items, event_key, further_item, is_older, key, named, older_event_item, older_event_key, read_row,
 };
+use crate::webhooks::together::{are_due_together, due_together, row_item};
 
 /// The attributes of events and deliveries that are loaded.
 const LOADED: &[&str] = &["pk", "sk", "body", "place"];

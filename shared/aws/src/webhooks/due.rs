@@ -1,11 +1,10 @@
 //! What the due sweep finds of deliveries: their entries in the index by due time, and the rows by which several deliveries of
-//! an event are due together until each of them was saved (ADR 61).
+//! an event are due together.
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS, hash};
+use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, SHARDS};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::deliver::SaveDeliveries;
 use reelhook_app::webhooks::events::{ABANDONED, DueTogether};
@@ -13,53 +12,14 @@ use reelhook_domain::{DeliveryId, EventId, Timestamp};
 
 use crate::batch::{BATCH_WRITE, delete, write_all};
 use crate::errors::store_error;
-use crate::items::shards::{EndedShards, MOST_ENDED_SHARDS};
+use crate::items::shards::MOST_ENDED_SHARDS;
 use crate::items::{Item, n, s, text};
 use crate::webhooks::deliveries::DeliveryTable;
-use crate::webhooks::rows::{Key, NAMED, key, names, parsed_names, place};
+use crate::webhooks::rows::key;
+use crate::webhooks::together::{SHARDS_OF_ROWS, read, row_key, row_partition};
 
-/// Shards of the index by due time for one partition of rows by which deliveries are due together.
-const SHARDS_OF_ROWS: u32 = 4;
 /// The version of a delivery that was not saved after it was written: it has no entry of its own.
 const WRITTEN: u64 = 1;
-
-/// Whether so many deliveries of an event are due together. One has an entry of its own, which costs less than a row.
-pub(crate) fn are_due_together(count: usize) -> bool {
-    (2..=NAMED).contains(&count)
-}
-
-/// The deliveries of an event that its row names, if they are due together.
-pub(crate) fn due_together(event: &EventId, row: &Item) -> Option<DueTogether> {
-    let (at, deliveries) = place(row)?;
-    are_due_together(deliveries.len()).then(|| DueTogether { event_id: event.clone(), at, deliveries })
-}
-
-/// The key of the row by which deliveries are due together. Those that another list of the event names have another row.
-fn row_key(due: &DueTogether, shards: EndedShards) -> Key {
-    let partition = hash(due.event_id.as_str()) % shards.written(SHARDS / SHARDS_OF_ROWS);
-    let list = hash(&names(&due.deliveries));
-    (row_partition(partition), format!("{:013}.{}#{list:08x}", due.at.millis(), due.event_id))
-}
-
-/// The row by which deliveries are due together.
-pub(crate) fn row_item(due: &DueTogether, expires_at: AttributeValue, shards: EndedShards) -> Item {
-    let mut item = key(&row_key(due, shards));
-    item.insert("named".to_owned(), s(names(&due.deliveries)));
-    item.insert("expires_at".to_owned(), expires_at);
-    item
-}
-
-fn row_partition(number: u32) -> String {
-    format!("due#{number}")
-}
-
-/// The deliveries that are due together by a row.
-fn read(item: &Item) -> Option<DueTogether> {
-    let (at, rest) = text(item, "sk")?.split_once('.')?;
-    let (event, _) = rest.rsplit_once('#')?;
-    let (event_id, deliveries) = (EventId::parse(event).ok()?, parsed_names(text(item, "named")?));
-    Some(DueTogether { event_id, at: Timestamp(at.parse().ok()?), deliveries })
-}
 
 #[async_trait]
 impl DueDeliveries for DeliveryTable {

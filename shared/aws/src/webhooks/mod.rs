@@ -9,4 +9,5 @@ pub mod recoveries;
 pub mod registrations;
 pub mod rows;
 pub mod secrets;
+mod together;
 pub mod triggers;
