@@ -21,6 +21,7 @@ PATCHES = [
     functions.sqs_batch_actions,
     functions.statements_are_actions,
     functions.loopback_counts_as_tls,
+    functions.queues_of_stopped_functions,
     http.http_api_body,
     metrics.metrics_of_functions,
     metrics.metrics_of_logs,

@@ -133,9 +133,9 @@ class Preflight(unittest.TestCase):
         _, command = self.run_preflight(Stack("UPDATE_COMPLETE"), PublicBaseUrl="")
         self.assertEqual(command, "sam deploy --parameter-overrides 'PublicBaseUrl=\"\"'")
         _, command = self.run_preflight(environment="small", MaxViewers="1")
-        self.assertRegex(command, "--config-env small .* MaxViewers=1 MaxWaiters=1 .* RenderConcurrency=2$")
+        self.assertRegex(command, "--config-env small .* MaxViewers=1 MaxWaiters=0 .* RenderConcurrency=2$")
         self.aws.executions = self.aws.unreserved = 10
-        small = "`sam deploy --config-env small --parameter-overrides .* MaxViewers=2 .*RenderConcurrency=2 LogLevel=debug`"
+        small = "`sam deploy --config-env small --parameter-overrides .* MaxViewers=1 .*RenderConcurrency=2 LogLevel=debug`"
         self.stops(small, LogLevel="debug", MaxViewers="50")
 
     def test_an_account_with_ten_executions_gets_a_fitting_command(self):
@@ -144,9 +144,9 @@ class Preflight(unittest.TestCase):
         messages, _ = self.run_preflight(environment="small", RenderLayerArn=ARN)
         self.assertEqual((messages["stop"], len(messages["note"])), ([], 1))
         # Those that send live updates among them.
-        self.assertRegex(messages["note"][0], "16 executions run concurrently, but of this account's 10 only 10 are free")
+        self.assertRegex(messages["note"][0], "14 executions run concurrently, but of this account's 10 only 10 are free")
         messages, _ = self.run_preflight(environment="small", RenderLayerArn=ARN, JobInbox="on")
-        self.assertRegex(messages["note"][0], "18 executions run concurrently")
+        self.assertRegex(messages["note"][0], "16 executions run concurrently")
 
     def test_queues_without_limits_are_noted(self):
         messages, _ = self.run_preflight(QueueLimits="off", RenderLayerArn=ARN)

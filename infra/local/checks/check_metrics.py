@@ -1,5 +1,6 @@
 """Functions, queues, streams and log lines have their metrics, alarms ring and end, and saved queries find lines (patches
-metrics_of_functions, metrics_of_logs, alarms_ring, saved_queries); a table with a maximum throttles (on_demand_limits).
+metrics_of_functions, metrics_of_logs, alarms_ring, saved_queries); a table with a maximum throttles (on_demand_limits),
+and so does a function that may not run (queues_of_stopped_functions).
 metrics_of_apis needs an API: tests/it/game_day has it."""
 
 import json
@@ -48,6 +49,7 @@ FILTER = {
 }
 QUERY = "filter n = 7 and message like /ran/ | stats count(*) as lines by level, span.request_id"
 TEMPLATE = {
+    "Stopped": alarm("AWS/Lambda", "Throttles", "Sum", 0),
     "Failed": alarm("Own", "FailedRuns", "Sum", 0),
     "Throttled": alarm("Own", "Throttles", "Sum", 0, {"service": "s"}),
     "Other": alarm("Own", "Throttles", "Sum", 0, {"service": "t"}),
@@ -102,6 +104,15 @@ queues.purge_queue(QueueUrl=url)
 ends("Old")
 ends("Dead")
 print("ok the oldest message, and the number of messages")
+
+functions.put_function_concurrency(FunctionName="checked", ReservedConcurrentExecutions=0)
+arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+mapping = functions.create_event_source_mapping(FunctionName="checked", EventSourceArn=arn)["UUID"]
+queues.send_message(QueueUrl=url, MessageBody="2")
+rings("Stopped")
+functions.delete_event_source_mapping(UUID=mapping)
+functions.delete_function_concurrency(FunctionName="checked")
+print("ok a function that may not run throttles for messages")
 
 stream = s.table("followed")
 functions.create_event_source_mapping(FunctionName="checked", EventSourceArn=stream, StartingPosition="LATEST")

@@ -106,6 +106,13 @@ def sqs_batch_actions():
     iam.extract_iam_action = extract_iam_action
 
 
+def queues_of_stopped_functions():
+    """The pollers of a queue go on while its function may not run at all (reserved concurrency 0): each batch is
+    refused, counts as a throttle, and its messages as received. ministack leaves the queue alone."""
+    concurrency = lambda_svc._sqs_esm_concurrency
+    lambda_svc._sqs_esm_concurrency = lambda *mapping: max(1, concurrency(*mapping))
+
+
 def loopback_counts_as_tls():
     """A bucket policy that refuses requests without TLS (aws:SecureTransport) accepts requests from this machine, since
     loopback traffic cannot be intercepted."""

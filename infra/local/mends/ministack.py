@@ -27,7 +27,7 @@ USED = {
     " _init_stream_position _get_func_record_for_qualifier _poll_dynamodb_streams"
     " _poll_kinesis _esm_wake _function_urls _function_url_id resolve_function_url logger"
     " _emit_lambda_logs _emit_lambda_metrics _provided_worker_env _recursive_loop_drop _xray_trace_id_for_invocation"
-    " _put_function_recursion_config",
+    " _put_function_recursion_config _sqs_esm_concurrency",
     "services.s3": "_put_object",
     "services.sns": "publish_internal",
     "services.sqs": "_act_send_message _queue_url _build_send_sys_attrs _queues",
