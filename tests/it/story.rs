@@ -40,10 +40,13 @@ async fn is_claimed(stack: &Stack, id: &str) -> bool {
 
 /// Kills the renderers while one of them works on a piece of a job, and lets others work when the job has noticed.
 async fn kill_renderer(stack: &Stack, id: &str) {
-    stack.eventually("a claimed piece", || async { is_claimed(stack, id).await.then_some(()) }).await;
-    stack.aws.set_mappings("render", false).await;
     stack
         .eventually("a renderer that is killed at its piece", || async {
+            stack.aws.set_mappings("render", true).await;
+            if !is_claimed(stack, id).await {
+                return None;
+            }
+            stack.aws.set_mappings("render", false).await;
             let killed = stack.aws.processes("render").into_iter().filter(|pid| kill(*pid)).count();
             // A piece may have been reported in between: what is claimed now has lost its renderer.
             (killed > 0 && is_claimed(stack, id).await).then_some(())

@@ -17,6 +17,8 @@ SPEED = float(os.environ.get("METRIC_SPEED", "1"))
 MINUTE = 60 / SPEED
 # A message that was received more often is left out of the age of the oldest message.
 MOST_RECEIVES = 3
+# How long a stream of DynamoDB keeps records, in seconds.
+STREAM_KEEPS = 24 * 3600
 # How long CloudWatch keeps points by the minute, about.
 TWO_WEEKS = 14 * 24 * 3600
 SAME = re.compile(r'\s*\$\.([\w.]+)\s*(=|!=)\s*"([^"]*)"\s*')
@@ -48,8 +50,10 @@ def metrics_of_functions():
         if records:
             created = float(records[-1]["dynamodb"]["ApproximateCreationDateTime"])
             function = {"FunctionName": (func.get("config") or func).get("FunctionName", "unknown")}
-            age = max(0, time.time() - created) * 1000 * SPEED
-            cloudwatch.record_metric("AWS/Lambda", "IteratorAge", age, "Milliseconds", function)
+            age = max(0, time.time() - created)
+            # An older record is of an event that a caller wrote.
+            if age < STREAM_KEEPS:
+                cloudwatch.record_metric("AWS/Lambda", "IteratorAge", age * 1000 * SPEED, "Milliseconds", function)
         return execute(func, event)
 
     lambda_svc._emit_lambda_logs, lambda_svc._emit_lambda_metrics = emit_lambda_logs, emit_lambda_metrics

@@ -165,7 +165,7 @@ mod tests {
         for (answers, is_sent) in [(true, true), (false, false)] {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = url::Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-            let (bar, stall) = (ProgressBar::hidden(), Duration::from_millis(300));
+            let (bar, stall) = (ProgressBar::hidden(), Duration::from_secs(1));
             let serves = async {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let steps = if answers { 20 } else { 0 };

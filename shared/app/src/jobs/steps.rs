@@ -1,9 +1,11 @@
 //! Step reports of workers: large details are stored in S3 before the job is saved (ARCHITECTURE.md, The tables), and a
 //! render callback that came before the report that names its render is applied after it.
 
+use std::io;
+
 use async_trait::async_trait;
-use reelhook_domain::{Decision, Event, Job, JobId, Policy, RenderId, StepUpdate, decide, json_bytes};
-use serde_json::json;
+use reelhook_domain::{Decision, Event, Job, JobId, Policy, RenderId, StepUpdate, decide};
+use serde_json::{Value, json};
 
 use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
@@ -64,9 +66,9 @@ pub async fn report(
             .into_iter()
             .flat_map(|steps| &steps.records)
             .filter(|(number, _)| **number != update.number)
-            .filter_map(|(_, step)| step.details.as_ref().map(json_bytes))
+            .filter_map(|(_, step)| step.details.as_ref().map(written_bytes))
             .sum();
-        let bytes = json_bytes(details);
+        let bytes = written_bytes(details);
         let large = bytes > STEP_LIMIT || others + bytes > TOTAL_LIMIT;
         if large && would_apply(&job, attempt, &update, ports) {
             let run = attempt.unwrap_or(job.run.attempt);
@@ -93,5 +95,35 @@ async fn apply_early(ports: &StepPorts<'_>, job_id: &JobId, render: &RenderId) {
     let ports = RenderPorts { jobs, renders, clock, policy, confirmable: true };
     if let Err(error) = apply_parked(&ports, job_id, render).await {
         tracing::warn!(%job_id, render_id = %render, %error, "failed to apply an early render callback, a poll will");
+    }
+}
+
+/// The bytes of a value as it is written, without writing it: each report measures the details of all steps.
+fn written_bytes(value: &Value) -> usize {
+    struct Counter(usize);
+    impl io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, value).expect("a value can be written");
+    counter.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_measured_as_they_are_written() {
+        for value in [json!(null), json!({ "a": [1, 2.5, "é\n"], "b": { "c": true } })] {
+            assert_eq!(written_bytes(&value), value.to_string().len(), "{value}");
+        }
     }
 }

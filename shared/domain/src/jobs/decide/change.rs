@@ -14,7 +14,7 @@ pub(super) use crate::outbox::effect::whole_seconds;
 use crate::pieces::Pieces;
 use crate::{
     Advice, Decision, Effect, Emitted, FailureClass, JobEffect, Live, LogEvent, LogLevel, LogTally, OutboundEvent,
-    Policy, RenderId, Timestamp, classify, json_bytes,
+    Policy, RenderId, Timestamp, classify,
 };
 
 /// The progress after all seven steps of the worker, in percent.
@@ -326,7 +326,7 @@ impl<'a> Change<'a> {
     fn count_log(&mut self) {
         for effect in &self.effects {
             if let Effect::Log { level, message, details, .. } = effect {
-                let facts = if details.is_null() { 0 } else { json_bytes(details) };
+                let facts = if details.is_null() { 0 } else { details.to_string().len() };
                 self.job.ledger.log.add(*level, message.len() + facts);
             }
         }
