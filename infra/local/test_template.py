@@ -115,7 +115,7 @@ class Retention(unittest.TestCase):
 
     def test_objects_outlive_what_they_belong_to(self):
         mapping = TEMPLATE.data["Mappings"]["Objects"]
-        self.assertEqual([int(days) for days in mapping], TEMPLATE.parameters()["JobDays"]["AllowedValues"])
+        self.assertEqual(list(mapping), TEMPLATE.parameters()["JobDays"]["AllowedValues"])
         for days, kept in mapping.items():
             days = int(days)
             expected = {"Details": days, "Films": days + 1, "Projects": days + 150, "Clips": days + 60}

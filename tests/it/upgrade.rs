@@ -274,8 +274,13 @@ async fn webhooks_arrive(stack: &Stack, recording: &Recording) {
         let again = stack.webhooks("main", recording.id(name)).await;
         assert!(again.is_empty(), "{name} had arrived before: {again:#?}");
     }
-    let webhooks = stack.webhooks("client", recording.id("video_drawing")).await;
-    let words: Vec<&str> = webhooks.iter().filter_map(|one| one["body"]["status"].as_str()).collect();
+    let words = stack
+        .eventually("the client's webhook about its video", || async {
+            let webhooks = stack.webhooks("client", recording.id("video_drawing")).await;
+            let words = webhooks.iter().filter_map(|one| one["body"]["status"].as_str().map(str::to_owned));
+            Some(words.collect::<Vec<_>>()).filter(|words| !words.is_empty())
+        })
+        .await;
     assert_eq!(words, ["completed"], "`started` was delivered before the upgrade");
 }
 

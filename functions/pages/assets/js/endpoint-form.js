@@ -60,7 +60,8 @@ async function open(heading, known, changed) {
         try {
           const body = read(form, known);
           if (known) await saveChanges(known, body, etag.value, sheet);
-          else registered(await register({ body }), sheet);
+          // A new endpoint has no metadata to remove.
+          else registered(await register({ body: /** @type {Parameters<typeof register>[0]["body"]} */ (body) }), sheet);
           changed();
         } catch (error) {
           showError(form, problem, known ? "The changes were not saved" : "The endpoint was not added", error);

@@ -208,6 +208,7 @@ fn measure_dispatcher(
 fn environment(addresses: &Addresses) -> Vec<(&'static str, String)> {
     vec![
         ("DELIVERIES_TABLE", "Deliveries".to_owned()),
+        ("ERRORS_TABLE", "Errors".to_owned()),
         ("ENDPOINTS_TABLE", "Endpoints".to_owned()),
         ("DELIVERIES_QUEUE_URL", format!("{}/000000000000/DeliveryHints", addresses.aws_url)),
         ("SETTINGS_PATH", "/reelhook/bench".to_owned()),

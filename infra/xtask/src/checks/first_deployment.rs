@@ -18,6 +18,8 @@ use crate::{interrupt, package, ports, setup, ui};
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// SAM's output if a deployment would change nothing.
 const UNCHANGED: &str = "No changes to deploy";
+/// The saved queries: the emulator's CloudFormation does not know `AWS::Logs::QueryDefinition`.
+const UNKNOWN: &str = "  Fn::ForEach::SavedQueries:";
 
 /// Packages the functions and deploys them twice, each time from a directory of its own, as two people would: the second
 /// deployment must change nothing.
@@ -45,10 +47,18 @@ fn packaged(workspace: &Workspace, directory: &Path) -> anyhow::Result<()> {
     ui::step("Packaging the functions", || {
         package::stage(workspace, Profile::Debug, &directory.join("target/lambda"))
     })?;
-    for file in ["template.yaml", "samconfig.toml"] {
-        fs::copy(workspace.root.join(file), directory.join(file)).with_context(|| format!("copy {file}"))?;
-    }
-    Ok(())
+    fs::copy(workspace.root.join("samconfig.toml"), directory.join("samconfig.toml")).context("copy samconfig.toml")?;
+    let template = fs::read_to_string(workspace.root.join("template.yaml")).context("read template.yaml")?;
+    fs::write(directory.join("template.yaml"), without(&template, UNKNOWN)?).context("write template.yaml")
+}
+
+/// A template without the resource that begins with this line.
+fn without(template: &str, resource: &str) -> anyhow::Result<String> {
+    let begin = template.find(resource).with_context(|| format!("template.yaml has no line `{resource}`"))?;
+    let rest = &template[begin..];
+    // Resources are apart by an empty line.
+    let end = rest.find("\n\n").map_or(rest.len(), |at| at + 1);
+    Ok([&template[..begin], &rest[end..]].concat())
 }
 
 fn sam(context: &Context) -> anyhow::Result<PathBuf> {
