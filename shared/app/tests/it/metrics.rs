@@ -1,37 +1,21 @@
 //! What versions, deliveries and pieces record, in words of the program.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use reelhook_app::metrics::life::measure;
-use reelhook_app::metrics::{self, Metric, Recorder};
 use reelhook_app::webhooks::deliver::deliver;
 use reelhook_app::webhooks::events::EventRow;
 use reelhook_domain::videos::film::{Content, Entrance, Scene, SceneKind};
 use reelhook_domain::{Effect, Job, Status};
-use reelhook_testkit::{NOON, ScriptedHttp, Stack, a_clip_job, a_delivery, a_film, make_job, policy, response};
+use reelhook_testkit::{
+    NOON, ScriptedHttp, Stack, a_clip_job, a_delivery, a_film, make_job, policy, recorded_by, response,
+};
 
 const ONE: (&str, &str) = ("WEBHOOK_URLS", "https://receiver.example/hook");
 
-thread_local! {
-    static RECORDED: RefCell<Vec<Metric>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps values for the thread that records them: each test has a thread of its own.
-struct OfThread;
-
-impl Recorder for OfThread {
-    fn record(&self, metric: Metric) {
-        RECORDED.with_borrow_mut(|recorded| recorded.push(metric));
-    }
-}
-
 /// The name, the values of the dimensions, and the value of each metric that `work` records.
 async fn recorded(work: impl Future<Output = ()>) -> Vec<(&'static str, String, f64)> {
-    metrics::install(OfThread);
-    RECORDED.take();
-    work.await;
-    let all = RECORDED.take();
+    let all = recorded_by(work).await;
     all.iter().map(|metric| (metric.name.name(), metric.by.join(" ").trim().to_owned(), metric.value)).collect()
 }
 

@@ -1,10 +1,9 @@
 //! What DynamoDB leaves of a batch counts as throttled, though the call is a success.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use reelhook_app::jobs::queue::QueueStore;
-use reelhook_app::metrics::{self, Metric, MetricName, Recorder};
+use reelhook_app::metrics::MetricName;
 use reelhook_app::outbox::fanout::FanoutStore;
 use reelhook_app::webhooks::deliver::{DeliveryRows, SaveDeliveries};
 use reelhook_aws::jobs::counters::CounterTable;
@@ -12,31 +11,15 @@ use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{JobId, Subject};
-use reelhook_testkit::{NOON, World};
+use reelhook_testkit::{NOON, World, recorded_by};
 use serde_json::json;
 
 use crate::deliveries::{attempted, rows, table};
 use crate::replay::{Answer, Call, dynamodb, ok};
 
-thread_local! {
-    static RECORDED: RefCell<Vec<Metric>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps values for the thread that records them: each test has a thread of its own.
-struct OfThread;
-
-impl Recorder for OfThread {
-    fn record(&self, metric: Metric) {
-        RECORDED.with_borrow_mut(|recorded| recorded.push(metric));
-    }
-}
-
 /// How often DynamoDB throttles what `work` calls.
 async fn throttles(work: impl Future<Output = ()>) -> usize {
-    metrics::install(OfThread);
-    RECORDED.take();
-    work.await;
-    let all = RECORDED.take();
+    let all = recorded_by(work).await;
     all.iter().filter(|metric| metric.name == MetricName::SdkThrottles && metric.by[0] == "dynamodb").count()
 }
 

@@ -47,7 +47,7 @@ async fn a_named_job_that_needs_no_start_any_more_is_not_started() {
     stack.jobs.leave_claimed(claimed, NOON, &stack.policy);
     assert_eq!(start_named(&stack, &ids).await, 1);
     assert_eq!(requested_jobs(&stack), std::slice::from_ref(waiting));
-    assert_eq!(loads(&stack), 6, "each that holds no slot once, and the one that starts once more for its claim");
+    assert_eq!(loads(&stack), 6, "each that holds no slot once, and the one that starts again for its claim");
 }
 
 #[tokio::test]
