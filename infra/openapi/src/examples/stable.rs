@@ -104,6 +104,7 @@ impl<'a> Stable<'a> {
                 let path = self.text(url.split('?').next().unwrap_or_default());
                 json!(format!("{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=900&X-Amz-Signature={DIGEST}"))
             }
+            ("traceparent", Value::String(trace)) => json!(of_span(&self.text(trace))),
             (_, value) => match fixed(members, name).filter(|_| measured) {
                 Some(stands) => stands,
                 None => self.value(value, measured),
@@ -207,6 +208,14 @@ fn of_event(event: Option<(&str, &str)>) -> String {
         None => String::new(),
         Some(("1", place)) => format!(".1.{place}"),
         Some((_, place)) => format!(".21.{place}"),
+    }
+}
+
+/// A traceparent of a fixed span: its own follows from the id of the event.
+fn of_span(trace: &str) -> String {
+    match trace.split('-').collect::<Vec<_>>()[..] {
+        [version, trace, _, flags] => format!("{version}-{trace}-8658c0d218ebd02b-{flags}"),
+        _ => trace.to_owned(),
     }
 }
 
@@ -320,6 +329,14 @@ mod tests {
             &json!({ "durationMs": 42, "progress": 36, "retryAfter": "2024-01-01T12:00:00.000Z", "latencyMs": null }),
         );
         check(json!({ "duration": 3, "scenes": 3 }), &json!({ "duration": 3, "scenes": 3 }));
+    }
+
+    #[test]
+    fn the_span_of_a_traceparent_is_fixed() {
+        check(
+            json!({ "traceparent": "00-6f1d3d0a6c1e4b0e9a530f7a6c2b4d11-bd5c412e068aa875-01" }),
+            &json!({ "traceparent": "00-0f7c3a529a1e4b7e8a556f1de0f5c111-8658c0d218ebd02b-01" }),
+        );
     }
 
     #[test]
