@@ -223,13 +223,14 @@ impl From<StoredJob<'_>> for Job {
         };
         let in_pieces = stored.film.is_some() || stored.drawing.is_some() || !stored.videos.is_empty();
         let pieces = |steps| {
-            let renderer = stored.drawing.as_ref().map(|drawing| drawing.renderer).unwrap_or_default();
-            let pieces = stored.drawing.map(StoredPieces::into_pieces);
+            let mut drawing = stored.drawing;
+            let of_drawing = drawing.as_mut().and_then(|drawing| drawing.film.take());
+            let plan = stored.film.map(Cow::into_owned).or(of_drawing);
             Engine::Pieces(PiecesRun {
                 steps,
-                plan: stored.film.map(Cow::into_owned),
-                renderer,
-                pieces,
+                renderer: drawing.as_ref().map(|drawing| drawing.renderer).unwrap_or_default(),
+                pieces: drawing.map(|drawing| drawing.into_pieces(plan.as_ref())),
+                plan,
                 videos: stored.videos.into_owned(),
             })
         };

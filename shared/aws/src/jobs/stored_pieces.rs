@@ -20,8 +20,9 @@ enum StoredStage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredPieces {
     stage: StoredStage,
+    /// The plan of the job, which has it as well: readers before this version take it from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    film: Option<RenderPlan>,
+    pub(super) film: Option<RenderPlan>,
     pub(super) renderer: Renderer,
     pieces: Vec<StoredPiece>,
     claims: u32,
@@ -77,13 +78,14 @@ impl StoredPieces {
         }
     }
 
-    pub(super) fn into_pieces(self) -> Pieces<RenderTask> {
-        let (stage, film) = (self.stage, self.film);
+    /// The pieces, whose tasks follow from the plan of the job.
+    pub(super) fn into_pieces(self, film: Option<&RenderPlan>) -> Pieces<RenderTask> {
+        let stage = self.stage;
         let rendition = |index: usize| {
-            let renditions = film.as_ref().map(|film| film.renditions.as_slice()).unwrap_or_default();
+            let renditions = film.map(|film| film.renditions.as_slice()).unwrap_or_default();
             renditions.get(index).copied().unwrap_or(Rendition::Landscape)
         };
-        let (scenes, frames) = film.as_ref().map_or((&[][..], 0), |film| (film.scenes.as_slice(), film.frames()));
+        let (scenes, frames) = film.map_or((&[][..], 0), |film| (film.scenes.as_slice(), film.frames()));
         let piece = |(index, stored): (usize, StoredPiece)| match stage {
             StoredStage::Composing => stored.into_piece(0, |_| RenderTask::Compose),
             StoredStage::Scenes => {

@@ -201,6 +201,18 @@ async fn the_text_of_scenes_being_drawn_stays_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_plan_that_only_the_pieces_have_is_the_plan_of_the_job() {
+    let plan = plan(Renderer::Own);
+    let list = plan.first_pieces();
+    let job = job(JobKind::Video, PiecesRun { plan: Some(plan), pieces: pieces(list), ..PiecesRun::default() });
+    let mut item = item_of(&job).await;
+    let mut body: Value = serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap();
+    assert!(body.as_object_mut().unwrap().remove("film").is_some());
+    item["body"]["S"] = body.to_string().into();
+    assert_eq!(read_at(&item, NOON).await, Some(job));
+}
+
+#[tokio::test]
 async fn the_text_of_scenes_being_joined_stays_as_it_is() {
     let plan = plan(Renderer::Own);
     let video = StoredVideo {
