@@ -82,11 +82,12 @@ def missing_paths(root, texts):
 def missing_tests(root, text):
     """Tests that a document names with their file, as `name` in `path`, and that the file does not have."""
     problems = []
-    for name, path in re.findall(r"`(\w+)` in `([\w./-]+)`", text):
+    for names, path in re.findall(r"((?:`\w+`(?:, | and ))*`\w+`) in `([\w./-]+)`", text):
         file = pathlib.Path(root) / path
         source = file.read_text(encoding="utf-8") if file.is_file() else ""
-        if not re.search(rf"\b(?:fn|def) {name}\(", source):
-            problems.append(f"`{path}` has no test `{name}`")
+        for name in re.findall(r"`(\w+)`", names):
+            if not re.search(rf"\b(?:fn|def) {name}\(", source):
+                problems.append(f"`{path}` has no test `{name}`")
     return problems
 
 

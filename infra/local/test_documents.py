@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import tempfile
 import unittest
 
@@ -46,6 +47,22 @@ class Documents(unittest.TestCase):
 
     def test_the_costs_in_short_are_the_sums_of_their_sections(self):
         self.assertEqual(documents.wrong_sums(TEXTS["docs/cost.md"]), [])
+
+    def test_the_readme_has_the_costs_and_functions_of_the_others(self):
+        readme = " ".join(TEXTS["README.md"].split())
+        cost = re.search(r"\[an idle stack\]\(\S+\), a month \| (\$[\d.]+) \|", TEXTS["docs/cost.md"]).group(1)
+        self.assertIn(f"An idle stack costs about {cost} a month", readme)
+        template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+        programs = set(re.findall(r"CodeUri: target/lambda/([\w-]+)", template))
+        self.assertIn(f"{len(programs)} small Rust functions", readme)
+
+    def test_what_to_do_about_each_cause_of_an_error_is_described(self):
+        source = (ROOT / "shared/domain/src/errors/cause.rs").read_text(encoding="utf-8")
+        names = re.findall(r"^    ([A-Z]\w+),$", source[source.index("pub enum Cause {") :].split("\n}\n")[0], re.MULTILINE)
+        causes = {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in names}
+        rows = re.findall(r"^\| `(\w+)` \| .+ \| \S.* \|$", TEXTS["docs/errors-inbox.md"], re.MULTILINE)
+        self.assertGreater(len(causes), 15)
+        self.assertEqual(causes - set(rows), set())
 
     def test_marked_blocks_are_run(self):
         sources = [ROOT / "tests/it" / name for name in ("documents.rs", "programs.rs")]
@@ -105,6 +122,7 @@ class Checks(unittest.TestCase):
         self.assertEqual(find("| `one` in `docs/a.rs`; `onetwo` in `docs/a.rs` | `x` |"), [])
         self.assertEqual(find("`two` in `docs/a.rs`, `one` in `docs/b.rs`"), [
             "`docs/a.rs` has no test `two`", "`docs/b.rs` has no test `one`"])
+        self.assertEqual(find("`two`, `one` and `onetwo` in `docs/a.rs`"), ["`docs/a.rs` has no test `two`"])
 
     def test_commands(self):
         source = """

@@ -47,6 +47,38 @@ class Questions(unittest.TestCase):
                 self.assertIn((function, action), granted)
 
 
+class Shape(unittest.TestCase):
+    """What the README says of the parts of a stack."""
+
+    # Services that are billed by use, and none that has a machine, a cluster or an hour.
+    BY_USE = {"ApiGatewayV2", "Budgets", "CloudWatch", "DynamoDB", "IAM", "Lambda", "Logs", "S3", "SQS", "Serverless"}
+
+    def test_no_function_invokes_another(self):
+        roles = [r for r in TEMPLATE.resources().values() if r["Type"] == "AWS::IAM::Role"]
+        allowed = [action for role in roles for action in actions(role)]
+        self.assertGreater(len(allowed), 100)
+        # A wildcard of a service or of all of them would contain it.
+        self.assertEqual([a for a in allowed if a.lower().startswith("lambda:") or a == "*"], [])
+
+    def test_nothing_has_to_stay_up(self):
+        resources = TEMPLATE.resources().values()
+        self.assertEqual({r["Type"].split("::")[1] for r in resources} - self.BY_USE, set())
+        settings = [r["Properties"] for r in resources if r["Type"] in (FUNCTION, "AWS::DynamoDB::Table")]
+        reserved = {"ProvisionedConcurrencyConfig", "ProvisionedThroughput", "VpcConfig"}
+        self.assertEqual([p for p in settings if reserved & p.keys()], [])
+
+
+def actions(value):
+    """The actions of each statement in a value."""
+    if isinstance(value, list):
+        return [action for entry in value for action in actions(entry)]
+    if not isinstance(value, dict):
+        return []
+    own = value["Action"] if "Effect" in value and "Action" in value else []
+    own = [own] if isinstance(own, str) else own
+    return [*own, *(action for member in value.values() for action in actions(member))]
+
+
 class Disk(unittest.TestCase):
     """A stitch has its takes, its segments and the joined video on the disk of the renderer."""
 

@@ -29,6 +29,12 @@ fn hook(body: Value) -> Result<Fields, String> {
 }
 
 #[test]
+fn a_url_without_tls_is_refused() {
+    let sentence = hook(json!({ "url": "http://a.example/x" })).unwrap_err();
+    assert!(sentence.contains("https"), "{sentence}");
+}
+
+#[test]
 fn what_is_not_named_stays_and_null_is_the_default() {
     let mut fields = hook(json!({ "rateLimit": { "max": 5, "windowMs": 2000 }, "asciiJson": true })).unwrap();
     merged(&mut fields, &json!({ "rateLimit": { "max": 9 }, "events": ["*"] })).unwrap();
