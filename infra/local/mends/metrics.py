@@ -167,7 +167,8 @@ def alarms_ring():
         if before == after:
             return
         reason = f"{alarm['MetricName']} {alarm['ComparisonOperator']} {alarm['Threshold']}: {after}"
-        alarm.update(StateValue=after, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
+        now = int(time.time())
+        alarm.update(StateValue=after, StateReason=reason, StateUpdatedTimestamp=now, StateTransitionedTimestamp=now)
         cloudwatch._record_history(alarm["AlarmName"], before, after, reason)
         cloudwatch._dispatch_alarm_actions(alarm, before, after, reason)
 
