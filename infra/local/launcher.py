@@ -37,6 +37,7 @@ PATCHES = [
     tables.table_ttl,
     tables.on_demand_limits,
     url_stream.url_response_stream,
+    metrics.metrics_of_urls,
 ]
 
 

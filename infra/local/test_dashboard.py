@@ -112,6 +112,21 @@ def made(node, holding):
     raise AssertionError(f"{name} is no text")
 
 
+def physical(template, value):
+    """What dashboard.json names a resource that is a value in the template."""
+    if not isinstance(value, dict):
+        return value
+    [(function, named)] = value.items()
+    logical = named[0] if function == "Fn::GetAtt" else named
+    resource = template.resources()[logical]
+    if logical in template.functions():
+        return "${AWS::StackName}-" + template.data["Mappings"]["Functions"][logical]["Name"]
+    if resource["Type"] == "AWS::SQS::Queue":
+        # A queue that a condition leaves out can't be referred to, so it is named.
+        return resource["Properties"]["QueueName"]["Fn::Sub"] if "Condition" in resource else "${%s.QueueName}" % logical
+    return "${%s}" % logical
+
+
 class Metrics(unittest.TestCase):
     def test_the_document_lists_the_metrics_of_the_code_with_unit_and_dimensions(self):
         self.assertGreater(len(declared()), 20)
@@ -176,6 +191,9 @@ class Dashboard(unittest.TestCase):
         for widget, one in self.widgets():
             if not one.namespace.startswith("Reelhook/"):
                 continue
+            if one.metric in OF_FILTERS:
+                self.assertEqual(one.dimensions, (), widget["title"])
+                continue
             self.assertIn(one.metric, known, widget["title"])
             names = tuple(name for name, _ in one.dimensions)
             total = ("service",)
@@ -189,11 +207,34 @@ class Dashboard(unittest.TestCase):
         shown = {one.metric for _, one in self.widgets()}
         self.assertEqual(set(listed()) - shown, set())
 
+    def test_what_each_alarm_reads_is_in_a_widget(self):
+        template = Template.load(ROOT / "template.yaml")
+        shown = {(one.namespace, one.metric, one.dimensions, one.stat) for _, one in self.widgets()}
+        for name, resource in template.resources().items():
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                given = resource["Properties"]
+                namespace = given["Namespace"]["Fn::Sub"] if isinstance(given["Namespace"], dict) else given["Namespace"]
+                dimensions = tuple((one["Name"], physical(template, one["Value"])) for one in given.get("Dimensions", []))
+                self.assertIn((namespace, given["MetricName"], dimensions, given["Statistic"]), shown, name)
+
+    def test_each_function_has_its_failed_runs_in_a_widget(self):
+        named = {value for _, one in self.widgets() if one.metric == "Errors" for _, value in one.dimensions}
+        functions = Template.load(ROOT / "template.yaml").data["Mappings"]["Functions"].values()
+        self.assertEqual(named, {"${AWS::StackName}-" + row["Name"] for row in functions})
+
+    def test_it_is_within_the_limits_of_dashboards(self):
+        """CloudWatch service quotas: 500 widgets, 500 metrics of a widget and 2,500 of a dashboard."""
+        widgets = [widget for section in dashboard.sections() for widget in section["widgets"]]
+        self.assertLessEqual(len(widgets) + len(dashboard.sections()) + 1, 500)
+        self.assertLessEqual(max(len(dashboard.series_of(widget)) for widget in widgets), 500)
+        self.assertLessEqual(sum(len(dashboard.series_of(widget)) for widget in widgets), 2500)
+
     def test_a_count_is_added_up_and_a_time_is_not(self):
         units = {"Count": "count", "Milliseconds": "ms", "Seconds": "s"}
         for widget, one in self.widgets():
             if one.namespace.startswith("Reelhook/"):
-                self.assertEqual(widget["unit"], units[listed()[one.metric][0]], widget["title"])
+                unit = "Count" if one.metric in OF_FILTERS else listed()[one.metric][0]
+                self.assertEqual(widget["unit"], units[unit], widget["title"])
                 self.assertEqual(one.stat == "Sum", widget["unit"] != "ms", widget["title"])
 
     def test_names_of_resources_are_those_of_the_template(self):
@@ -223,7 +264,7 @@ class Dashboard(unittest.TestCase):
         for holding in (
             set(),
             {"HasAlarms", "HasOneErrorAlarm"},
-            {"HasAlarms", "HasErrorAlarms", "HasCallbacksErrorAlarm", "HasInboxAlarms", "HasInboxErrorAlarm"},
+            {"HasAlarms", "HasErrorAlarms", "HasCallbacksUrlAlarm", "HasCallbacksErrorAlarm", "HasInboxAlarms", "HasInboxErrorAlarm"},
         ):
             body = json.loads(text.replace("${Alarms}", made(values["Alarms"], holding)))
             alarms = [one for one in body["widgets"] if one["type"] == "alarm"]

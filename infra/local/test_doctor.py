@@ -2,13 +2,16 @@
 
 import datetime
 import pathlib
+import re
+import shlex
 import types
 import unittest
 from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from commands import checks, concurrency, doctor, preflight, queues
+import aws
+from commands import by_hand, checks, concurrency, doctor, preflight, queues
 from commands.cloud import Problem
 from commands.template import Template
 
@@ -23,6 +26,8 @@ RESOURCES = {
     "AWS::Events::Rule": {"CleanupEveryMinute": "reelhook-CleanupEveryMinute-1ABC"},
     "AWS::SQS::Queue": {"DeadLetters": "https://sqs.example/dead", "Failures": "https://sqs.example/failures",
                         "JobInboxRefused": "https://sqs.example/refused"},
+    "AWS::Lambda::Function": {"Fanout": "reelhook-fanout", "Generate": "reelhook-generate"},
+    "AWS::DynamoDB::Table": {"Jobs": "reelhook-Jobs-1ABC"},
 }
 
 
@@ -43,6 +48,9 @@ class Aws:
         self.waiting = dict.fromkeys(RESOURCES["AWS::SQS::Queue"].values(), 0)
         self.detection = ["DETECTION_IN_PROGRESS", "DETECTION_COMPLETE"]
         self.drifts = []
+        self.reserved = {}
+        self.throughput, self.index_throughput = None, None
+        self.mutes = {}
 
     def __call__(self, _service):
         return self
@@ -70,14 +78,21 @@ class Aws:
     def get_paginator(self, operation):
         def alarms(AlarmNamePrefix):
             at = datetime.datetime(2026, 11, 28, 3, 0, tzinfo=datetime.timezone.utc)
-            named = {"AlarmName": ALARM, "AlarmDescription": "A stream is more than 2 minutes behind", "StateUpdatedTimestamp": at}
+            named = {"AlarmName": ALARM, "AlarmDescription": "A stream is more than 2 minutes behind", "StateTransitionedTimestamp": at}
             other = {**named, "AlarmName": "reelhook-dev-StreamAgeAlarm-1", "StateValue": "ALARM", "ActionsEnabled": True}
             return [{"MetricAlarms": [{**named, **self.alarm}, other] if self.alarm else [other]}]
 
         def drifts(StackName, StackResourceDriftStatusFilters):
             return [{"StackResourceDrifts": self.drifts}]
 
-        answer = {"describe_alarms": alarms, "describe_stack_resource_drifts": drifts}[operation]
+        def mutes(Statuses):
+            assert Statuses == ["ACTIVE"]
+            names = [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm-mute-rule:{name}" for name in self.mutes]
+            return [{"AlarmMuteRuleSummaries": [{"AlarmMuteRuleArn": name, "Status": "ACTIVE", "MuteType": "ONE_TIME"} for name in names]}]
+
+        answer = {
+            "describe_alarms": alarms, "describe_stack_resource_drifts": drifts, "list_alarm_mute_rules": mutes,
+        }[operation]
         return types.SimpleNamespace(paginate=answer)
 
     def get_event_source_mapping(self, UUID):
@@ -85,6 +100,21 @@ class Aws:
 
     def describe_rule(self, Name):
         return {"Name": Name, "State": self.rule}
+
+    def get_alarm_mute_rule(self, AlarmMuteRuleName):
+        return {"Name": AlarmMuteRuleName, "Status": "ACTIVE", "MuteTargets": {"AlarmNames": self.mutes[AlarmMuteRuleName]}}
+
+    def get_function_concurrency(self, FunctionName):
+        found = self.reserved.get(FunctionName)
+        return {} if found is None else {"ReservedConcurrentExecutions": found}
+
+    def describe_table(self, TableName):
+        index = {"IndexName": "by-owner", "IndexStatus": "ACTIVE"}
+        table = {"TableName": TableName, "TableStatus": "ACTIVE", "GlobalSecondaryIndexes": [index]}
+        for one, given in ((table, self.throughput), (index, self.index_throughput)):
+            if given:
+                one["OnDemandThroughput"] = given
+        return {"Table": table}
 
     def get_queue_attributes(self, QueueUrl, AttributeNames):
         return {"Attributes": {"ApproximateNumberOfMessages": str(self.waiting[QueueUrl])}}
@@ -138,6 +168,8 @@ class Doctor(unittest.TestCase):
             mock.patch.object(preflight, "client", self.aws),
             mock.patch.object(concurrency, "client", self.aws),
             mock.patch.object(queues, "client", self.aws),
+            mock.patch.object(by_hand, "client", self.aws),
+            mock.patch.object(by_hand, "is_local", lambda: False),
             mock.patch.object(checks, "say", say),
             mock.patch.object(doctor, "is_local", lambda: False),
             mock.patch.object(doctor.socket, "getaddrinfo", look_up),
@@ -223,6 +255,58 @@ class Doctor(unittest.TestCase):
         self.mends("2 notes about unreadable stream records")
         self.aws.waiting |= {"https://sqs.example/failures": 0, "https://sqs.example/refused": 4}
         self.mends("4 orders that the job inbox refused: docs/runbook/job-inbox-refused.md")
+
+    def test_executions_that_were_reserved_by_hand(self):
+        self.aws.reserved = {"reelhook-generate": 0}
+        self.mends(
+            "reelhook-generate has 0 reserved executions.* no parameter .*"
+            "`aws lambda delete-function-concurrency --function-name reelhook-generate` .docs/runbook/throttles.md"
+        )
+        self.aws.reserved = {"reelhook-fanout": 0}
+        self.mends("FanoutReserved=0 .*`aws lambda delete-function-concurrency --function-name reelhook-fanout`")
+
+    def test_executions_that_a_parameter_reserves(self):
+        self.aws.reserved = {"reelhook-fanout": 2}
+        self.assertEqual(self.examine(FanoutReserved="2")["mend"], [])
+        for found, has in ((0, "0 reserved"), (None, "no reserved")):
+            self.aws.reserved = {"reelhook-fanout": found}
+            self.mends(
+                f"reelhook-fanout has {has} executions.*FanoutReserved=2: `aws lambda put-function-concurrency "
+                "--function-name reelhook-fanout --reserved-concurrent-executions 2`",
+                FanoutReserved="2",
+            )
+
+    def test_each_reserved_concurrency_of_the_template_is_that_of_a_parameter(self):
+        found = [by_hand.parameter_of(resource) for resource in TEMPLATE.resources().values()]
+        self.assertEqual({name for name in found if name}, set(concurrency.RESERVED))
+
+    def test_a_maximum_throughput_of_a_table_or_an_index(self):
+        self.aws.throughput = {"MaxReadRequestUnits": 1, "MaxWriteRequestUnits": -1}
+        self.mends(
+            "reelhook-Jobs-1ABC takes at most 1 read units a second.*`aws dynamodb update-table --table-name reelhook-Jobs-1ABC "
+            "--on-demand-throughput MaxReadRequestUnits=-1,MaxWriteRequestUnits=-1` .docs/runbook/table-throttles.md"
+        )
+        self.aws.throughput = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
+        self.assertEqual(self.examine()["mend"], [])
+        self.aws.index_throughput = {"MaxWriteRequestUnits": 5}
+        self.mends("the index by-owner of reelhook-Jobs-1ABC takes at most 5 write units a second.*\"IndexName\": \"by-owner\"")
+
+    def test_a_rule_that_mutes_an_alarm(self):
+        self.aws.mutes = {"reelhook-repair": [ALARM, "another"], "another": ["another"]}
+        self.mends(f"{ALARM} notify nobody.*`aws cloudwatch delete-alarm-mute-rule --alarm-mute-rule-name reelhook-repair`")
+        self.aws.mutes = {"reelhook-quiet-hours": [ALARM]}
+        messages = self.examine()
+        self.assertEqual(messages["mend"], [])
+        self.assertRegex(messages["note"][0], f"quiet hours .QuietHours.: {ALARM}")
+
+    def test_commands_against_changes_by_hand_exist(self):
+        self.aws.reserved = {"reelhook-generate": 0}
+        self.aws.throughput, self.aws.index_throughput = {"MaxReadRequestUnits": 1}, {"MaxReadRequestUnits": 1}
+        self.aws.mutes = {"reelhook-repair": [ALARM]}
+        commands = [re.search(r"`aws ([^`]+)`", message)[1] for message in self.examine()["mend"]]
+        self.assertEqual(len(commands), 4)
+        for command in commands:
+            aws.arguments(shlex.split(command))
 
     def test_drift_names_what_was_changed(self):
         difference = {"PropertyPath": "/Timeout", "ExpectedValue": "15", "ActualValue": "3", "DifferenceType": "NOT_EQUAL"}

@@ -149,6 +149,7 @@ GOOD = {
         "ApiAlarm": alarm("5xx", {"Ref": "Api"}, "AWS/ApiGateway"),
         "WorkerErrorAlarm": alarm("Errors", {"Ref": "Worker"}, "AWS/Lambda"),
         "FanoutErrorAlarm": alarm("Errors", {"Ref": "Fanout"}, "AWS/Lambda"),
+        "WorkerUrlErrorAlarm": alarm("Url5xxCount", {"Ref": "Worker"}, "AWS/Lambda"),
         "RecursionAlarm": alarm("RecursiveInvocationsDropped", namespace="AWS/Lambda"),
         "WorkerFailedRuns": failed_runs("WorkerLogs"),
         "FanoutFailedRuns": failed_runs("FanoutLogs"),
@@ -238,6 +239,7 @@ BAD = {
     "no alarm on settings that are missing": ("MissingSecretAlarm", REMOVED, "alarm: stack"),
     "no alarm on dropped recursive invocations": ("RecursionAlarm", REMOVED, "alarm: stack"),
     "no alarm on errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
+    "no alarm on errors of a Function URL": ("WorkerUrlErrorAlarm", REMOVED, "alarm: Worker"),
     "no alarm on a function's errors": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),
     "no filter for a function's failed runs": ("WorkerFailedRuns", REMOVED, "failed-runs: Worker"),
     "a filter for another function's log": (

@@ -82,6 +82,8 @@ class Pages(unittest.TestCase):
             known = f"`{alarm}`"
             if name == "failed-runs" and alarm != "FailedRunsAlarm":
                 known = "`<Function>ErrorAlarm`"
+            elif alarm.endswith("UrlErrorAlarm"):
+                known = "`<Function>UrlErrorAlarm`"
             self.assertRegex(INDEX, rf"\| [^|]*{re.escape(known)}[^|]* \| \[[^]]+\]\({name}\.md\) \|", alarm)
             self.assertIn(known, PAGES[name].splitlines()[0], name)
 

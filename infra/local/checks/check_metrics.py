@@ -1,10 +1,12 @@
 """Functions, queues, streams and log lines have their metrics, alarms ring and end, and saved queries find lines (patches
-metrics_of_functions, metrics_of_logs, alarms_ring, saved_queries); a table with a maximum throttles (on_demand_limits),
-and so does a function that may not run (queues_of_stopped_functions).
+metrics_of_functions, metrics_of_logs, metrics_of_urls, alarms_ring, saved_queries); a table with a maximum throttles
+(on_demand_limits), and so does a function that may not run (queues_of_stopped_functions).
 metrics_of_apis needs an API: tests/it/game_day has it."""
 
 import json
 import time
+import urllib.error
+import urllib.request
 
 from common import Server, until
 
@@ -13,6 +15,7 @@ import time
 print(json.dumps({"level": "INFO", "message": "it ran", "n": 7, "span": {"request_id": "r1"}}), flush=True)
 emf = {"CloudWatchMetrics": [{"Namespace": "Own", "Dimensions": [["service"]], "Metrics": [{"Name": "Throttles", "Unit": "Count"}]}]}
 def handler(event):
+    if "requestContext" in event: return {"statusCode": 503}
     if "Records" in event or event.get("fails"): raise ValueError("fails")
     print(json.dumps({"_aws": emf, "service": "s", "Throttles": 2}), flush=True)
     time.sleep(event.get("seconds", 0))
@@ -56,6 +59,7 @@ TEMPLATE = {
     "Slow": alarm("AWS/Lambda", "Duration", "Maximum", 60000, CHECKED),
     "Missed": alarm("AWS/Lambda", "Invocations", "Sum", 1, CHECKED, 300, 1, "LessThanThreshold"),
     "Old": alarm("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 100, {"QueueName": "waits"}, 60, 2),
+    "Refused": alarm("AWS/Lambda", "Url5xxCount", "Sum", 0, CHECKED),
     "Dead": alarm("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, {"QueueName": "waits"}),
     "Behind": alarm("AWS/Lambda", "IteratorAge", "Maximum", 60000, CHECKED, 60, 2),
     "Filter": {"Type": "AWS::Logs::MetricFilter", "Properties": FILTER},
@@ -96,6 +100,16 @@ invoke(seconds=1.5)
 rings("Slow")
 ends("Failed")
 print("ok a failed run matches its filter, and a slow one is slow")
+
+address = functions.create_function_url_config(FunctionName="checked", AuthType="NONE")["FunctionUrl"]
+try:
+    urllib.request.urlopen(f"{s.url}/_aws/lambda-url/{address.split('//')[1].split('.')[0]}/")
+    raise AssertionError("it is answered")
+except urllib.error.HTTPError as error:
+    assert error.code == 503, error
+rings("Refused")
+ends("Refused")
+print("ok a Function URL counts its answers with 5xx")
 
 queues.send_message(QueueUrl=url, MessageBody="1")
 rings("Dead")

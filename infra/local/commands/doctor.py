@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from commands import checks, preflight, queues
+from commands import by_hand, checks, preflight, queues
 from commands.cloud import Problem, client, error_code, is_local
 from commands.concurrency import concurrency
 
@@ -156,7 +156,7 @@ def alarms(deployment):
         if alarm["StateValue"] == "ALARM":
             yield (
                 "mend",
-                f"{alarm['AlarmName']} rings since {alarm['StateUpdatedTimestamp']:%Y-%m-%d %H:%M} UTC: "
+                f"{alarm['AlarmName']} rings since {alarm['StateTransitionedTimestamp']:%Y-%m-%d %H:%M} UTC: "
                 f"{alarm.get('AlarmDescription', '')} (docs/operations.md, Alarms)",
             )
         if not alarm["ActionsEnabled"]:
@@ -251,7 +251,10 @@ CHECKS = (
     address,
     topic,
     alarms,
+    by_hand.muted,
     sources,
+    by_hand.reserved,
+    by_hand.throughput,
     backlog,
     drift,
 )

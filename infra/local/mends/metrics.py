@@ -8,7 +8,7 @@ import threading
 import time
 from datetime import datetime, timezone
 
-from mends.ministack import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, records_of, scope_of, sqs
+from mends.ministack import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, ministack_app, records_of, scope_of, sqs
 
 # Time in metrics passes this many times as fast as the clock: periods of alarms are shorter, and ages and durations
 # longer. Tests of alarms need not wait for minutes.
@@ -144,6 +144,30 @@ def metrics_of_apis():
     apigateway.handle_execute = handle_execute
 
 
+def metrics_of_urls():
+    """Function URLs count their requests and answers of 4xx and 5xx. The front of streamed responses is within: here is
+    the status that a caller gets."""
+    app = ministack_app.app
+
+    async def counting(scope, receive, send):
+        host = next((value.decode("latin-1") for key, value in scope.get("headers", []) if key == b"host"), "")
+        url = ministack_app._parse_lambda_url(host, scope["path"]) if scope["type"] == "http" else None
+        found = lambda_svc.resolve_function_url(url[0]) if url else None
+
+        async def counted(message):
+            if message["type"] == "http.response.start":
+                account, region, function = found[:3]
+                kind = message["status"] // 100
+                with scope_of(account, region):
+                    for name, value in (("UrlRequestCount", 1), ("Url4xxCount", kind == 4), ("Url5xxCount", kind == 5)):
+                        cloudwatch.record_metric("AWS/Lambda", name, int(value), "Count", {"FunctionName": function})
+            await send(message)
+
+        await app(scope, receive, counted if found else send)
+
+    ministack_app.app = counting
+
+
 def sample_queues():
     """The number of messages in each queue, and the age of the oldest. Delayed ones are in neither."""
     now = time.time()
@@ -167,7 +191,8 @@ def alarms_ring():
         if before == after:
             return
         reason = f"{alarm['MetricName']} {alarm['ComparisonOperator']} {alarm['Threshold']}: {after}"
-        alarm.update(StateValue=after, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
+        now = int(time.time())
+        alarm.update(StateValue=after, StateReason=reason, StateUpdatedTimestamp=now, StateTransitionedTimestamp=now)
         cloudwatch._record_history(alarm["AlarmName"], before, after, reason)
         cloudwatch._dispatch_alarm_actions(alarm, before, after, reason)
 

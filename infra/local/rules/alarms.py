@@ -41,6 +41,9 @@ def alarms(model):
         "consumed queue": sorted({queue for _, _, queue, _ in model.mappings(QUEUE)}),
         "stream consumer": sorted({function for _, _, _, function in model.mappings(TABLE)}),
         "function": [name for name, _ in model.of_type("AWS::Lambda::Function")],
+        "function with an address": sorted(
+            model.target(properties["TargetFunctionArn"]) for _, properties in model.of_type("AWS::Lambda::Url")
+        ),
         "stack": ["stack"],
     }
     for required in model.settings["alarms"]:

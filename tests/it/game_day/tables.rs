@@ -1,4 +1,4 @@
-//! A table that throttles: three alarms, whose pages have the same command.
+//! A table that throttles: four alarms, whose pages have the same command.
 
 use std::time::Duration;
 
@@ -61,5 +61,30 @@ async fn a_table_that_throttles_is_found_at_the_api_in_the_sweep_and_by_the_sdk(
     })
     .await;
     assert_eq!(stack.job(&job).await["status"], "completed");
+    stack.sweep().await;
+}
+
+#[tokio::test]
+async fn a_function_url_that_answers_5xx_rings() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5").await;
+    stack.until_status(&job, "completed").await;
+    let url = format!("{}/api/job/{job}/stream", stack.aws.stream_url());
+    let page = page("api-errors", "JobStreamUrlErrorAlarm");
+    drill(&stack, async {
+        page.is_quiet(&stack).await;
+        limit(&stack, 1).await;
+        page.rings_while(&stack, || async {
+            let requests =
+                (0..REQUESTS).map(|_| stack.http.get(url.as_str()).header("x-api-key", stack.key.as_str()).send());
+            let calls = iter(requests).buffer_unordered(REQUESTS).for_each(|_| async {});
+            // The answers do not matter here: those that are not 503 end with their job.
+            tokio::join!(calls, load(&stack, &job));
+        })
+        .await;
+        page.command(&stack, &[("TABLE", "JobsTable")]).await;
+        page.is_quiet(&stack).await;
+    })
+    .await;
     stack.sweep().await;
 }
