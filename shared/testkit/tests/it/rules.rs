@@ -268,7 +268,9 @@ fn direct_dependencies_exist_in_one_version() {
 
 #[test]
 fn each_dependency_is_described_once_in_the_workspace() {
-    for (path, text) in files("Cargo.toml").iter().filter(|(path, _)| path != Path::new("Cargo.toml")) {
+    // A crate with a workspace of its own can't inherit from this one.
+    let is_member = |text: &str| !text.lines().any(|line| line == "[workspace]");
+    for (path, text) in files("Cargo.toml").iter().filter(|(_, text)| is_member(text)) {
         let mut among_dependencies = false;
         for line in text.lines() {
             if let Some(section) = line.strip_prefix('[') {
