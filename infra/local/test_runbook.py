@@ -272,7 +272,7 @@ class Definitions(unittest.TestCase):
     def test_quiet_hours_mute_only_what_waits(self):
         rule = self.properties("QuietHoursRule")
         muted = {one["Ref"] for one in rule["MuteTargets"]["AlarmNames"]}
-        waits = {"DeadLettersAlarm", "FailuresAlarm", "RenderHintsAgeAlarm", "LiveHintsAgeAlarm", "SlowRendersAlarm"}
+        waits = {"DeadLettersAlarm", "FailuresAlarm", "LiveHintsAgeAlarm", "SlowRendersAlarm"}
         self.assertEqual(muted, waits)
         for name in muted:
             self.assertEqual(TEMPLATE.resources()[name]["Condition"], "HasAlarms", "it exists when its rule does")
