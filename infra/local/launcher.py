@@ -26,6 +26,7 @@ PATCHES = [
     metrics.metrics_of_functions,
     metrics.metrics_of_logs,
     metrics.metrics_of_apis,
+    metrics.metrics_of_urls,
     metrics.alarms_ring,
     parameters.numbers_of_event_sources,
     parameters.values_in_the_sam_transform,

@@ -223,7 +223,7 @@ class Dashboard(unittest.TestCase):
         for holding in (
             set(),
             {"HasAlarms", "HasOneErrorAlarm"},
-            {"HasAlarms", "HasErrorAlarms", "HasCallbacksErrorAlarm", "HasInboxAlarms", "HasInboxErrorAlarm"},
+            {"HasAlarms", "HasErrorAlarms", "HasCallbacksErrorAlarm", "HasCallbacksUrlAlarm", "HasInboxAlarms", "HasInboxErrorAlarm"},
         ):
             body = json.loads(text.replace("${Alarms}", made(values["Alarms"], holding)))
             alarms = [one for one in body["widgets"] if one["type"] == "alarm"]

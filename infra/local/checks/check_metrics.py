@@ -1,7 +1,7 @@
 """Functions, queues, streams and log lines have their metrics, alarms ring and end, and saved queries find lines (patches
 metrics_of_functions, metrics_of_logs, alarms_ring, saved_queries); a table with a maximum throttles (on_demand_limits),
 and so does a function that may not run (queues_of_stopped_functions).
-metrics_of_apis needs an API: tests/it/game_day has it."""
+metrics_of_apis and metrics_of_urls need an API and a Function URL: tests/it/game_day has them."""
 
 import json
 import time

@@ -144,6 +144,24 @@ def metrics_of_apis():
     apigateway.handle_execute = handle_execute
 
 
+def metrics_of_urls():
+    """Function URLs count their requests and answers of 4xx and 5xx, by the name of the function. Of one that streams, only
+    runs that fail are 5xx: the status with which a stream begins does not come here."""
+    handle = lambda_svc.handle_function_url_request
+
+    async def handle_function_url_request(url_id, *request, resolved=None, **more):
+        resolved = resolved or lambda_svc.resolve_function_url(url_id)
+        answer = await handle(url_id, *request, resolved=resolved, **more)
+        if resolved:
+            account, region, function = resolved[:3]
+            with scope_of(account, region):
+                for name, value in (("UrlRequestCount", 1), ("Url4xxCount", answer[0] // 100 == 4), ("Url5xxCount", answer[0] // 100 == 5)):
+                    cloudwatch.record_metric("AWS/Lambda", name, int(value), "Count", {"FunctionName": function})
+        return answer
+
+    lambda_svc.handle_function_url_request = handle_function_url_request
+
+
 def sample_queues():
     """The number of messages in each queue, and the age of the oldest. Delayed ones are in neither."""
     now = time.time()

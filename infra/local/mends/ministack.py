@@ -25,7 +25,7 @@ USED = {
     "services.lambda_svc": "_iter_all_esms _request_account_id _request_region _restore_state _execute_function"
     " _apply_filter_criteria _dispatch_esm_batch _esm_inflight _dynamodb_stream_positions"
     " _init_stream_position _get_func_record_for_qualifier _poll_dynamodb_streams"
-    " _poll_kinesis _esm_wake _function_urls _function_url_id resolve_function_url logger"
+    " _poll_kinesis _esm_wake _function_urls _function_url_id resolve_function_url handle_function_url_request logger"
     " _emit_lambda_logs _emit_lambda_metrics _provided_worker_env _recursive_loop_drop _xray_trace_id_for_invocation"
     " _put_function_recursion_config _sqs_esm_concurrency",
     "services.s3": "_put_object",
