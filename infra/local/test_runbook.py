@@ -157,6 +157,11 @@ class Commands(unittest.TestCase):
         for where, words in [*self.in_blocks(), *self.in_sentences()]:
             self.check(words, where)
 
+    def test_blocks_have_no_form_that_only_gnu_has(self):
+        for name, text in {**PAGES, "README": INDEX}.items():
+            for code in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+                self.assertNotRegex(code, r"\bdate [^|)]*-d\b|\bsed -i |\bgrep -\w*P", name)
+
     def test_the_documented_policy_has_the_actions_of_the_commands_and_no_others(self):
         calls, used = set(), {"cloud"}
         for where, words in [*self.in_blocks(), *self.in_sentences()]:
