@@ -16,8 +16,8 @@ from botocore.exceptions import UnknownServiceError
 
 # Options of every command.
 COMMON = {"query", "output", "region", "no-cli-pager"}
-# `aws` has other commands under this name, and the operations under this one.
-RENAMED = {"s3": "", "s3api": "s3"}
+# `aws` has other commands under the first name, and the operations of these under the others.
+RENAMED = {"s3": "", "s3api": "s3", "deploy": "codedeploy"}
 NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
 

@@ -1,12 +1,15 @@
-"""Compares the permissions that docs/backup.md lists for its commands with the calls that they make."""
+"""Compares the permissions that documents list for their commands with the calls that these make."""
 
 import json
 import pathlib
 import re
 
-DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "backup.md"
+DOCUMENTS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 # Actions that are not called as the operation is.
 ACTIONS = {
+    ("lambda", "invoke"): ["lambda:InvokeFunction"],
+    # It says who asks, and needs no permission.
+    ("sts", "get_caller_identity"): [],
     ("s3", "list_objects_v2"): ["s3:ListBucket"],
     ("s3", "list_object_versions"): ["s3:ListBucketVersions"],
     ("s3", "upload_fileobj"): ["s3:PutObject"],
@@ -31,8 +34,9 @@ def camel(operation):
     return "".join(part.capitalize() for part in operation.split("_"))
 
 
-def documented(what):
-    """The actions in the block of docs/backup.md below the comment that names it."""
-    text = DOCUMENT.read_text(encoding="utf-8")
+def documented(what, document="backup.md"):
+    """The actions in the block of a document below the comment that names it: a list, or a policy."""
+    text = (DOCUMENTS / document).read_text(encoding="utf-8")
     block = re.search(rf"<!-- permissions: {re.escape(what)} -->\n+```json\n(.*?)```", text, re.DOTALL)
-    return set(json.loads(block[1]))
+    found = json.loads(block[1])
+    return set(found) if isinstance(found, list) else {action for one in found["Statement"] for action in one["Action"]}

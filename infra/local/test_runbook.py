@@ -13,6 +13,7 @@ import unittest
 import aws
 import documents
 import insights
+import policies
 from commands.template import Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -28,6 +29,11 @@ START = re.compile(
     re.MULTILINE,
 )
 CRATES = set(TEMPLATE.functions().values())
+# Paths of the API, and the modules with the calls of the commands of `cargo xtask` that pages run. The others are for the
+# day, or have their permissions elsewhere.
+PATHS = json.loads((ROOT / "functions/pages/openapi/openapi.json").read_text(encoding="utf-8"))["paths"]
+CALLS = {"invoke": "functions", "queues": "queues", "redrive": "queues", "repair": "functions", "secrets": "secrets", "show": "show"}
+ELSEWHERE = {"doctor", "layer", "package", "setup"}
 BLOCK = re.compile(r"<!-- run: ([\w-]+) -->\n```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Fields that Lambda and Insights write, and those of the access log.
 FOREIGN = {"type", "level", "message", "record.status", "record.errorType", "span.request_id", "span.trace_id"}
@@ -90,7 +96,8 @@ class Pages(unittest.TestCase):
     def test_each_page_has_the_sections_and_its_blocks(self):
         for name, text in PAGES.items():
             self.assertEqual(re.findall(r"^## (.+)$", text, re.MULTILINE), SECTIONS, name)
-            self.assertEqual([found[0] for found in BLOCK.findall(text)], ["heal", "over"], name)
+            blocks = ["heal", "over", "resume"] if name == "spend" else ["heal", "over"]
+            self.assertEqual([found[0] for found in BLOCK.findall(text)], blocks, name)
             causes = re.findall(r"^\| (?!cause \||---)", text, re.MULTILINE)
             self.assertGreaterEqual(len(causes), 3, name)
 
@@ -105,9 +112,11 @@ class Pages(unittest.TestCase):
 
 class Commands(unittest.TestCase):
     def check(self, words, where):
-        # What the shell makes of it: "${MEMORY:-4096}" has a default, and "$((…))" is a number.
-        words = [re.sub(r"^\$\(\(.*\)\)$", "1", re.sub(r"\$\{\w+:-(\w*)\}", r"\1", word)) for word in words]
-        if words[0] == "aws":
+        # What the shell makes of it: "${MEMORY:-4096}" has a default, "${2:?…}" stands for a number, and so does "$((…))".
+        words = [re.sub(r"^\$\(\(.*\)\)$|\$\{\d:\?[^}]*\}", "1", re.sub(r"\$\{\w+:-(\w*)\}", r"\1", word)) for word in words]
+        if words[0] == "aws" and words[-1] == "help":
+            aws.operation(words[1:-1])
+        elif words[0] == "aws":
             try:
                 aws.arguments([word for word in words[1:] if word != "$2"])
             except aws.Usage as error:
@@ -122,23 +131,51 @@ class Commands(unittest.TestCase):
             self.assertTrue(names, f"{where}: no alarm begins with `{words[1]}`")
         elif words[0] == "output":
             self.assertIn(words[1], TEMPLATE.data["Outputs"], where)
-        else:
+        elif words[0] == "api":
+            self.assertIn(re.sub(r"\$\w+", "{id}", words[1]).partition("?")[0], PATHS, where)
+        # A page may ask for the function, and functions of the index pass their own on.
+        elif words[1] not in ("${FUNCTION:?}", "$1"):
             self.assertIn(words[1], CRATES, where)
 
-    def test_blocks_have_commands_that_exist(self):
+    def in_blocks(self):
+        """The commands of each block, with the name of its page."""
         for name, text in {**PAGES, "README": INDEX}.items():
             for code in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
                 found = list(commands(code))
                 self.assertTrue(found, f"{name}: {code}")
-                for words in found:
-                    self.check(words, name)
+                yield from ((name, words) for words in found)
 
-    def test_commands_in_sentences_exist(self):
+    def in_sentences(self):
+        """The commands in sentences, with the name of their page and themselves."""
         for name, text in {**PAGES, "README": INDEX}.items():
             prose = documents.FENCE.sub("", text)
-            for span in re.findall(r"`((?:aws|saved|alarm|reading) [^`]+)`", prose):
+            for span in re.findall(r"`((?:aws|cargo xtask|saved|alarm|api|reading|concurrency|memory) [^`]+)`", prose):
                 for words in commands(span.replace("…", "").replace("alarm ''", "alarm A")):
-                    self.check(words, f"{name}: {span}")
+                    yield f"{name}: {span}", words
+
+    def test_blocks_and_sentences_have_commands_that_exist(self):
+        for where, words in [*self.in_blocks(), *self.in_sentences()]:
+            self.check(words, where)
+
+    def test_blocks_have_no_form_that_only_gnu_has(self):
+        for name, text in {**PAGES, "README": INDEX}.items():
+            for code in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+                self.assertNotRegex(code, r"\bdate [^|)]*-d\b|\bsed -i |\bgrep -\w*P", name)
+
+    def test_the_documented_policy_has_the_actions_of_the_commands_and_no_others(self):
+        calls, used = set(), {"cloud"}
+        for where, words in [*self.in_blocks(), *self.in_sentences()]:
+            if words[0] == "aws" and words[-1] != "help":
+                calls.add((aws.RENAMED.get(words[1], words[1]), words[2].replace("-", "_")))
+            elif words[0] == "cargo":
+                self.assertIn(words[2], {*CALLS, *ELSEWHERE}, where)
+                used |= {CALLS[words[2]]} if words[2] in CALLS else set()
+        for module in used:
+            source = (ROOT / f"infra/local/commands/{module}.py").read_text(encoding="utf-8")
+            calls |= set(re.findall(r'\bclient\("([\w-]+)"\)\.(?!get_paginator)(\w+)\(', source))
+            calls |= set(re.findall(r'\bclient\("([\w-]+)"\)\.get_paginator\("(\w+)"\)', source))
+            calls |= set(re.findall(r"\b(sqs)\.(\w+)\(", source))
+        self.assertEqual(policies.of_calls(calls), policies.documented("the runbook", "runbook/README.md"))
 
     def test_the_check_finds_what_does_not_exist(self):
         good = ["sqs", "purge-queue", "--queue-url", "x"]
@@ -168,7 +205,7 @@ def shell(commands, aws, **environment):
         calls = pathlib.Path(folder, "calls")
         calls.touch()
         script = f'{FUNCTIONS}\nsleep() {{ :; }}\naws() {{\n  echo "$*" >> "$CALLS"\n{aws}\n}}\n{commands}\n'
-        variables = {"PATH": os.environ["PATH"], "STACK": "r", "CALLS": str(calls), **environment}
+        variables = {"PATH": os.environ["PATH"], "STACK": "r", "AWS_REGION": "eu-west-1", "CALLS": str(calls), **environment}
         ended = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, timeout=30)
         return ended, calls.read_text(encoding="utf-8").splitlines()
 
@@ -179,7 +216,7 @@ class Functions(unittest.TestCase):
     AWS = """
         case "$2" in
           get-alias) [[ $LIVE == yes ]] ;;
-          get-function) echo '"Successful"' ;;
+          get-function) echo "$UPDATE" ;;
           publish-version) echo 7 ;;
           list-event-source-mappings) echo "id1 id2" ;;
           get-function-configuration) echo arn ;;
@@ -188,7 +225,7 @@ class Functions(unittest.TestCase):
     """
 
     def calls(self, commands, live):
-        ended, calls = shell(commands, self.AWS, LIVE=live)
+        ended, calls = shell(commands, self.AWS, LIVE=live, UPDATE="Successful")
         self.assertEqual(ended.returncode, 0, ended.stderr)
         return [call.split(" --query")[0] for call in calls]
 
@@ -198,6 +235,27 @@ class Functions(unittest.TestCase):
         self.assertEqual(self.calls("memory render 5000", "no"), [changed, asked])
         moved = "lambda update-alias --function-name r-render --name live --function-version 7"
         self.assertEqual(self.calls("memory render 5000", "yes")[-1], moved)
+
+    def test_a_change_of_memory_that_fails_ends_and_is_told(self):
+        ended, calls = shell("memory render 5000", self.AWS, LIVE="yes", UPDATE="Failed")
+        self.assertEqual((ended.returncode, ended.stderr), (1, "the change of r-render ended with Failed\n"))
+        self.assertNotIn("publish-version", " ".join(calls))
+
+    def test_mappings_get_a_concurrency(self):
+        changed = [f"lambda update-event-source-mapping --uuid id{n} --scaling-config MaximumConcurrency=20" for n in (1, 2)]
+        self.assertEqual(self.calls("concurrency render 20", "no")[1:], changed)
+        ended, calls = shell("concurrency render", self.AWS, LIVE="no")
+        self.assertNotEqual(ended.returncode, 0)
+        self.assertNotIn("update", " ".join(calls))
+
+    def test_the_api_is_called_with_a_key_and_a_body(self):
+        curl = 'curl() { printf "%s\\n" "$@"; }; '
+        ended, _ = shell(curl + "api /api/queue/status", "", KEY="k", API="https://a.example")
+        self.assertEqual(ended.stdout.split("\n")[:-1], ["-fsS", "-H", "Authorization: Bearer k", "https://a.example/api/queue/status"])
+        ended, _ = shell(curl + """api /api/queue/toggle '{"a": 1}'""", "echo https://b.example", KEY="k")
+        given = ["-fsS", "-H", "Authorization: Bearer k", "-H", "Content-Type: application/json", "-d", '{"a": 1}']
+        self.assertEqual(ended.stdout.split("\n")[:-1], [*given, "https://b.example/api/queue/toggle"])
+        self.assertIn("KEY: is an API key", shell(curl + "api /api/queue/status", "", API="https://a.example")[0].stderr)
 
     def test_mappings_are_shown_and_changed(self):
         self.assertEqual(self.calls("reading render", "no")[1:], [f"lambda get-event-source-mapping --uuid id{n}" for n in (1, 2)])
@@ -224,6 +282,12 @@ class Saved(unittest.TestCase):
 
     def run_saved(self, end):
         return shell("saved 'which functions crashed'", self.AWS, END=end)[0]
+
+    def test_a_query_looks_back_an_hour_or_as_many_as_are_asked_for(self):
+        for given, seconds in (({}, 3600), ({"HOURS": "12"}, 12 * 3600)):
+            calls = shell("saved 'which functions crashed'", self.AWS, END="Complete", **given)[1]
+            times = re.search(r"--start-time (\d+) --end-time (\d+)", " ".join(calls))
+            self.assertAlmostEqual(int(times[2]) - int(times[1]), seconds + 1, delta=5)
 
     def test_a_query_that_completes_prints_its_rows(self):
         ended = self.run_saved("Complete")
@@ -271,10 +335,20 @@ class Definitions(unittest.TestCase):
         self.assertEqual(notified["Notification"]["NotificationType"], "ACTUAL", "a budget of a day has no forecast")
         self.assertEqual(notified["Subscribers"], [{"SubscriptionType": "SNS", "Address": {"Ref": "AlarmTopicArn"}}])
 
+    def test_waiting_scenes_ring_before_the_runs_that_wait_time_out(self):
+        alarm = self.properties("RenderHintsAgeAlarm")
+        rings = alarm["Threshold"] + alarm["EvaluationPeriods"] * alarm["Period"]
+        self.assertLess(rings, TEMPLATE.parameters()["ProcessingTimeoutSeconds"]["Default"])
+
+    def test_each_alarm_tells_people_when_it_is_over(self):
+        for name, resource in TEMPLATE.resources().items():
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                self.assertEqual(resource["Properties"]["OKActions"], resource["Properties"]["AlarmActions"], name)
+
     def test_quiet_hours_mute_only_what_waits(self):
         rule = self.properties("QuietHoursRule")
         muted = {one["Ref"] for one in rule["MuteTargets"]["AlarmNames"]}
-        waits = {"DeadLettersAlarm", "FailuresAlarm", "RenderHintsAgeAlarm", "LiveHintsAgeAlarm", "SlowRendersAlarm"}
+        waits = {"DeadLettersAlarm", "FailuresAlarm", "LiveHintsAgeAlarm", "SlowRendersAlarm"}
         self.assertEqual(muted, waits)
         for name in muted:
             self.assertEqual(TEMPLATE.resources()[name]["Condition"], "HasAlarms", "it exists when its rule does")

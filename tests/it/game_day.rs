@@ -6,6 +6,7 @@
 
 mod alarm;
 mod functions;
+mod money;
 mod queries;
 pub mod queues;
 mod runbook;
@@ -26,6 +27,7 @@ const UNREAD: [&str; 5] = ["dispatcher", "worker", "render", "live", "inbox"];
 
 /// Plays a drill, and then removes what it provoked also if it failed, so that the next test finds a whole stack.
 async fn drill(stack: &Stack, played: impl Future<Output = ()>) {
+    let memory = stack.aws.memory("render").await;
     let outcome = AssertUnwindSafe(played).catch_unwind().await;
     for function in STOPPED {
         let path = format!("/2017-10-31/functions/{}/concurrency", stack.aws.function(function));
@@ -37,6 +39,9 @@ async fn drill(stack: &Stack, played: impl Future<Output = ()>) {
     functions::schedule(stack, "EnableRule").await;
     tables::limit(stack, -1).await;
     queues::recursive_loop(stack, "Allow").await;
+    if stack.aws.memory("render").await != memory {
+        stack.aws.set_memory("render", memory).await;
+    }
     if let Err(panic) = outcome {
         resume_unwind(panic);
     }

@@ -1,4 +1,4 @@
-//! The functions of the stack: their names, variables, event sources and processes.
+//! The functions of the stack: their names, variables, memory, event sources and processes.
 
 use std::process::Command;
 
@@ -34,6 +34,20 @@ impl Aws {
             // The process may have ended by itself.
             kill(pid);
         }
+    }
+
+    /// The memory of a function in megabytes.
+    pub async fn memory(&self, function: &str) -> u64 {
+        let (status, known, _) = self.call("lambda", "GET", &self.configuration(function), None, &Value::Null).await;
+        assert_eq!(status, 200, "{known}");
+        known["MemorySize"].as_u64().expect("megabytes")
+    }
+
+    /// Gives a function this memory in megabytes.
+    pub async fn set_memory(&self, function: &str, megabytes: u64) {
+        let body = json!({ "MemorySize": megabytes });
+        let (status, answer, _) = self.call("lambda", "PUT", &self.configuration(function), None, &body).await;
+        assert_eq!(status, 200, "{answer}");
     }
 
     fn configuration(&self, function: &str) -> String {

@@ -76,7 +76,10 @@ impl Page {
     /// Waits until the page's other command says that it is over.
     pub async fn is_over(&self, stack: &Stack) {
         waits_for(&format!("the end of {}", self.alarm), || async {
-            runbook::run(stack, &self.document(), "over", &[]).await.contains("\tOK\t").then_some(())
+            runbook::run(stack, &self.document(), "over", &[("ALARM", self.alarm)])
+                .await
+                .contains("\tOK\t")
+                .then_some(())
         })
         .await;
     }

@@ -9,10 +9,12 @@ use serde_json::json;
 use super::alarm::{Page, page, pause};
 use super::drill;
 use crate::stack::Stack;
+use crate::videos::{film, order, until};
 
 /// What rings.
-const PAGES: [Page; 3] = [
+const PAGES: [Page; 4] = [
     page("api-errors", "ApiErrorAlarm"),
+    page("api-errors", "VideosWaitUrlErrorAlarm"),
     page("table-throttles", "TableThrottleAlarm"),
     page("sweep-failed", "CleanupErrorAlarm"),
 ];
@@ -31,11 +33,13 @@ pub async fn limit(stack: &Stack, most: i64) {
     assert_eq!(status, 200, "{answer}");
 }
 
-/// Callers read a job, and sweeps read what is due.
-async fn load(stack: &Stack, job: &str) {
+/// Callers read a job, and a video at the Function URL; and sweeps read what is due.
+async fn load(stack: &Stack, job: &str, video: &str) {
     let path = format!("/api/job/{job}");
     let requests = (0..REQUESTS).map(|_| stack.request(Method::GET, &path).send());
-    let calls = iter(requests).buffer_unordered(REQUESTS).for_each(|_| async {});
+    let url = format!("{}/api/job-status/{video}", stack.aws.function_url("VideosWaitUrl"));
+    let at_url = (0..REQUESTS).map(|_| stack.http.get(url.as_str()).header("x-api-key", &stack.key).send());
+    let calls = iter(requests.chain(at_url)).buffer_unordered(REQUESTS).for_each(|_| async {});
     let event = json!({});
     let sweep = || stack.aws.invoke("cleanup", &event);
     let later = async {
@@ -47,15 +51,17 @@ async fn load(stack: &Stack, job: &str) {
 }
 
 #[tokio::test]
-async fn a_table_that_throttles_is_found_at_the_api_in_the_sweep_and_by_the_sdk() {
+async fn a_table_that_throttles_is_found_at_the_api_at_urls_in_the_sweep_and_by_the_sdk() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5").await;
+    let video = order(&stack, film(1, 1.0)).await;
     stack.until_status(&job, "completed").await;
+    until(&stack, &video, "completed").await;
     drill(&stack, async {
         for page in &PAGES {
             page.is_quiet(&stack).await;
             limit(&stack, 1).await;
-            page.rings_while(&stack, || load(&stack, &job)).await;
+            page.rings_while(&stack, || load(&stack, &job, &video)).await;
             page.heals(&stack, &[("TABLE", "JobsTable")]).await;
         }
     })
@@ -65,7 +71,7 @@ async fn a_table_that_throttles_is_found_at_the_api_in_the_sweep_and_by_the_sdk(
 }
 
 #[tokio::test]
-async fn a_function_url_that_answers_5xx_rings() {
+async fn a_stream_that_is_refused_with_5xx_rings() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5").await;
     stack.until_status(&job, "completed").await;
@@ -77,13 +83,11 @@ async fn a_function_url_that_answers_5xx_rings() {
         page.rings_while(&stack, || async {
             let requests =
                 (0..REQUESTS).map(|_| stack.http.get(url.as_str()).header("x-api-key", stack.key.as_str()).send());
-            let calls = iter(requests).buffer_unordered(REQUESTS).for_each(|_| async {});
             // The answers do not matter here: those that are not 503 end with their job.
-            tokio::join!(calls, load(&stack, &job));
+            iter(requests).buffer_unordered(REQUESTS).for_each(|_| async {}).await;
         })
         .await;
-        page.command(&stack, &[("TABLE", "JobsTable")]).await;
-        page.is_quiet(&stack).await;
+        page.heals(&stack, &[("TABLE", "JobsTable")]).await;
     })
     .await;
     stack.sweep().await;
