@@ -93,7 +93,9 @@ impl Account {
                 }
             }
             Call::Cancel(job) => {
-                next.jobs.insert(job, Reservation::Ending);
+                if self.jobs.get(&job) == Some(&Reservation::Held) {
+                    next.jobs.insert(job, Reservation::Ending);
+                }
                 Answer::Canceled
             }
             Call::Add { request, credits } => {
@@ -116,7 +118,7 @@ impl Account {
 }
 
 struct OneAccount {
-    /// Whether the job that should succeed may fail, which charges nothing.
+    /// Whether a job may fail by itself, which charges nothing.
     may_fail: bool,
 }
 
@@ -148,7 +150,8 @@ impl Model for OneAccount {
         let mut states = Vec::new();
         for (job, reservation) in &account.jobs {
             match reservation {
-                Reservation::Held | Reservation::Released => {}
+                Reservation::Released => {}
+                Reservation::Held => states.extend(self.may_fail.then(|| released(*job))),
                 Reservation::Ending => states.push(released(*job)),
                 Reservation::Working => {
                     states.push(charged(*job));
@@ -191,6 +194,8 @@ impl Shared<'_> {
         let (status, answer) = self.faults.answer(cancel.json_text(&json!({}))).await?;
         match status {
             200 => Some(Answer::Canceled),
+            // The job has failed before.
+            409 if self.faults.are_injected() => None,
             _ => panic!("the cancel got {status}: {answer}"),
         }
     }
