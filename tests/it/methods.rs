@@ -28,6 +28,8 @@ const TABLES: [&str; 9] = [
 ];
 /// Tables in which even a request that is refused may count.
 const COUNTING: [&str; 2] = ["CountersTable", "ConnectionsTable"];
+/// Functions that get OPTIONS for one path.
+const FUNCTIONS_OF_A_PATH: usize = 3;
 
 fn shared(response: &Response) -> Vec<Option<String>> {
     let header = |name: &str| response.headers().get(name).map(|value| value.to_str().expect("ASCII").to_owned());
@@ -107,9 +109,6 @@ async fn an_unsupported_method_gets_the_supported_ones() {
     let response = stack.http.put(url).header("x-api-key", &stack.key).send().await.expect("an answer");
     assert_eq!(response.headers()["allow"], "GET, HEAD, OPTIONS");
 }
-
-/// Functions that get OPTIONS for one path.
-const FUNCTIONS_OF_A_PATH: usize = 3;
 
 /// The paths of the description, for a job.
 fn described_paths(job: &str) -> Vec<String> {

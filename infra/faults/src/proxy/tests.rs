@@ -35,6 +35,9 @@ const CALLS: [(&str, &str, &str); 8] = [
 /// The targets and bodies of what the stub was asked, in order.
 type Asked = Arc<Mutex<Vec<(String, Bytes)>>>;
 
+/// The status and the body of an answer; none if the connection was closed.
+type Answer = Option<(u16, String)>;
+
 /// Answers for the emulator. A put has a condition that holds once.
 async fn carry_out(State(asked): State<Asked>, request: axum::extract::Request) -> Response {
     let (request, body) = request.into_parts();
@@ -72,8 +75,8 @@ async fn start() -> (Upstream, Asked) {
     (Upstream(proxy), asked)
 }
 
-/// The status and the body of the answer to one attempt; none if the connection was closed.
-async fn attempt(proxy: Upstream, (service, target, uri): (&str, &str, &str), body: &Value) -> Option<(u16, String)> {
+/// The answer to one attempt.
+async fn attempt(proxy: Upstream, (service, target, uri): (&str, &str, &str), body: &Value) -> Answer {
     let scope =
         format!("AWS4-HMAC-SHA256 Credential=ASIA1/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host");
     let request = Request::post(uri)
@@ -87,7 +90,7 @@ async fn attempt(proxy: Upstream, (service, target, uri): (&str, &str, &str), bo
 }
 
 /// Makes the same calls each time, and repeats each as an SDK does; returns the answers.
-async fn campaign(proxy: Upstream) -> Vec<Option<(u16, String)>> {
+async fn campaign(proxy: Upstream) -> Vec<Answer> {
     let mut answers = Vec::new();
     for number in 0..ROUNDS {
         let body = json!({
@@ -117,7 +120,7 @@ async fn settings(proxy: Upstream, method: Method, body: &str) -> Value {
 }
 
 /// What a campaign with a seed meets: the answers, what the stub was asked, and the counts.
-async fn met(seed: u64) -> (Vec<Option<(u16, String)>>, Vec<(String, Bytes)>, Value) {
+async fn met(seed: u64) -> (Vec<Answer>, Vec<(String, Bytes)>, Value) {
     let (proxy, asked) = start().await;
     settings(proxy, Method::PUT, &json!({ "seed": seed, "percent": 40, "only": FAULTS }).to_string()).await;
     let answers = campaign(proxy).await;
