@@ -141,19 +141,21 @@ def as_update(statement):
     return request
 
 
-def parts(engine, operation, request):
-    """The calls of single items that a transaction or a batch of statements consists of; None for a mere check."""
+def parts(engine, operation, request, failed):
+    """The calls of single items that a transaction or a batch of statements consists of; None for a mere check. `failed`
+    says of each whether its condition failed, if that is known."""
     if operation == "BatchExecuteStatement":
-        return [part_of(engine, statement) for statement in request["Statements"]]
+        return [part_of(engine, statement, fails) for statement, fails in zip(request["Statements"], failed)]
     single = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
     members = (next(iter(item.items())) for item in request["TransactItems"])
     return [(single[kind], item) if kind in single else None for kind, item in members]
 
 
-def part_of(engine, statement):
-    """A statement as an engine can read it: moto's parser knows one action, and its attributes between commas."""
+def part_of(engine, statement, fails):
+    """A statement as an engine can read it: moto's parser knows one action, and its attributes between commas. A statement
+    whose condition fails is an update, since moto's PartiQL reports no failed condition."""
     text = statement["Statement"]
-    if engine.statements and " REMOVE " not in text:
+    if engine.statements and " REMOVE " not in text and not fails:
         head, *others = text.split(" SET ")
         return "ExecuteStatement", {**statement, "Statement": f"{head} SET {', '.join(others)}"}
     return "UpdateItem", as_update(statement)

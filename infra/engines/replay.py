@@ -4,7 +4,8 @@
 The first engine is the emulator that the tests run on; the others were written by other people. dynalite has neither
 transactions nor PartiQL, and moto reads few statements: they get the parts instead, each with its condition. A
 difference fails the run unless `differences.json` says why this part of an answer may differ in this engine. An
-explanation that nothing needs fails a run of all reads.
+explanation that nothing needs fails a run of all reads. So does, in any run, a request that was not logged whole, and a
+log without one of the operations that functions use.
 """
 
 import argparse
@@ -23,6 +24,18 @@ import recorded
 
 HERE = pathlib.Path(__file__).resolve().parent
 READS = ("GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems")
+# Every operation of the adapters (shared/aws/src).
+REQUIRED = (
+    "BatchExecuteStatement",
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "TransactWriteItems",
+    "UpdateItem",
+)
 SHOWN = 20
 LONGEST = 1500
 
@@ -117,11 +130,11 @@ class Differences:
 
 
 def chosen(requests, reads):
-    """The requests to replay, and how many there are of each operation."""
-    kept, counts, seen = [], collections.Counter(), collections.Counter()
+    """The requests to replay, how many there are of each operation, and how many of each can't be replayed."""
+    kept, counts, skipped, seen = [], collections.Counter(), collections.Counter(), collections.Counter()
     for operation, request in requests:
         if request is None:
-            counts["skipped, since an expression was logged as its length"] += 1
+            skipped[operation] += 1
             continue
         if reads and operation in READS:
             form = recorded.shape(operation, request)
@@ -130,7 +143,19 @@ def chosen(requests, reads):
                 continue
         counts[operation] += 1
         kept.append((operation, request))
-    return kept, counts
+    return kept, counts, skipped
+
+
+def incomplete(counts, skipped):
+    """Why requests do not show that the engines answer alike; None if they do."""
+    if not counts:
+        return "it has no request: start the stack with LogLevel `info,aws_calls=debug`"
+    if skipped:
+        listed = ", ".join(f"{count} of {operation}" for operation, count in sorted(skipped.items()))
+        return f"{sum(skipped.values())} requests lack a part that was logged as its length: {listed}"
+    if missing := [operation for operation in REQUIRED if not counts[operation]]:
+        return f"it has no {', '.join(missing)}: use the log of all end-to-end tests"
+    return None
 
 
 def outcomes(one, requests, tables):
@@ -155,16 +180,19 @@ def in_parts(other, operation, request, expected, tables):
     """Puts the parts of a transaction or of a batch of statements to an engine that has neither.
 
     Parts that the emulator carried out must succeed. Those whose condition failed there must fail; the others of a
-    cancelled transaction change nothing, so they are left out.
+    cancelled transaction change nothing, so they are left out. A statement whose condition failed is put as a statement,
+    too, where an engine takes it: it must change nothing, which shows in the items at the end.
     """
-    parts = engine.parts(other, operation, request)
     if operation == "BatchExecuteStatement":
-        failed = ["error" in answer for answer in expected.get("answers", [])] or [None] * len(parts)
+        failed = ["error" in answer for answer in expected.get("answers", [])] or [None] * len(request["Statements"])
+        for statement, fails in zip(request["Statements"], failed):
+            if fails and other.statements:
+                other.call(*engine.part_of(other, statement, False))
     elif "error" in expected:
         failed = [{"ConditionalCheckFailed": True}.get(reason) for reason in expected.get("reasons", [])]
     else:
-        failed = [False] * len(parts)
-    for part, fails in zip(parts, failed):
+        failed = [False] * len(request["TransactItems"])
+    for part, fails in zip(engine.parts(other, operation, request, failed), failed):
         if part is None or fails is None:
             continue
         found = compare.outcome(*part, other.call(*part), tables)
@@ -207,7 +235,9 @@ def main():
         for one in engines:
             one.create(tables)
         with open(given.log, encoding="utf-8", errors="replace") as lines:
-            requests, counts = chosen(recorded.requests(lines), given.reads)
+            requests, counts, skipped = chosen(recorded.requests(lines), given.reads)
+        if reason := incomplete(counts, skipped):
+            sys.exit(f"{given.log}: {reason}")
         expected = outcomes(engines[0], requests, tables)
         with concurrent.futures.ThreadPoolExecutor() as threads:
             others = [threads.submit(deviations, other, requests, expected, tables) for other in engines[1:]]
@@ -220,8 +250,6 @@ def main():
     for operation, count in sorted(counts.items()):
         print(f"{count:>8}  {operation}")
     print(f"{sum(counts.values())} requests, {items} items at the end, {time.monotonic() - began:.0f} s")
-    if not counts:
-        sys.exit(f"{given.log} has no request: start the stack with LogLevel `info,aws_calls=debug`")
     for (name, operation, _), (count, example) in list(differences.by_form().items())[:SHOWN]:
         print(f"\n{name}, {operation}, {count} times, for example:")
         for title, value in zip(("request", "emulator", name), example):

@@ -2,6 +2,7 @@
 
 import json
 import unittest
+from collections import Counter
 
 import compare
 import engine
@@ -105,10 +106,29 @@ class Parts(unittest.TestCase):
         self.assertEqual(found["ExpressionAttributeValues"], {":n0": {"N": "2"}, ":n1": {"N": "9"}, ":n2": {"N": "1"}})
 
     def test_moto_reads_statements_of_one_action(self):
-        operation, found = engine.part_of(Fake("moto"), self.statement())
+        operation, found = engine.part_of(Fake("moto"), self.statement(), False)
         self.assertEqual((operation, found["Statement"][:33]), ("ExecuteStatement", 'UPDATE "t" SET "version"=?, "due"'))
-        self.assertEqual(engine.part_of(Fake("moto"), self.statement(' REMOVE "old"'))[0], "UpdateItem")
-        self.assertEqual(engine.part_of(Fake("dynalite"), self.statement())[0], "UpdateItem")
+        self.assertEqual(engine.part_of(Fake("moto"), self.statement(' REMOVE "old"'), False)[0], "UpdateItem")
+        self.assertEqual(engine.part_of(Fake("dynalite"), self.statement(), False)[0], "UpdateItem")
+
+    def batch(self, expected, answers, name="moto"):
+        other = Fake(name, answers=answers)
+        request = {"Statements": [self.statement(), self.statement()]}
+        found = list(replay.in_parts(other, "BatchExecuteStatement", request, {"answers": expected}, TABLES))
+        return found, [operation for operation, _ in other.asked]
+
+    def test_a_statement_whose_condition_failed_must_fail_as_an_update(self):
+        failed = [{}, {"error": "ConditionalCheckFailed"}]
+        asked = ["ExecuteStatement", "ExecuteStatement", "UpdateItem"]
+        # The first call is that of the statement which must change nothing.
+        self.assertEqual(self.batch(failed, [(200, {}), (200, {}), FAILED]), ([], asked))
+        found, _ = self.batch(failed, [(200, {}), (200, {}), (200, {})])
+        [(_, _, wanted, answered)] = found
+        self.assertEqual((wanted, answered), ({"error": "ConditionalCheckFailedException"}, {}))
+        self.assertEqual(self.batch(failed, [(200, {}), FAILED], "dynalite"), ([], ["UpdateItem", "UpdateItem"]))
+
+    def test_a_statement_that_was_carried_out_must_be_carried_out(self):
+        self.assertEqual(self.batch([{}, {}], [(200, {}), (200, {})]), ([], ["ExecuteStatement", "ExecuteStatement"]))
 
     def transaction(self, expected, answers):
         items = [{"Put": {"Item": 1}}, {"ConditionCheck": {"Key": 2}}, {"Update": {"Key": 3}}]
@@ -155,8 +175,22 @@ class Explained(unittest.TestCase):
 
     def test_reads_of_one_form_are_limited(self):
         get = ("GetItem", {"TableName": "a", "Key": {}})
-        kept, counts = replay.chosen([get, get, get, ("PutItem", {}), ("PutItem", {}), ("PutItem", None)], 2)
+        kept, counts, skipped = replay.chosen([get, get, get, ("PutItem", {}), ("PutItem", {}), ("PutItem", None)], 2)
         self.assertEqual((len(kept), counts["GetItem"], counts["PutItem"]), (4, 2, 2))
+        self.assertEqual(skipped, {"PutItem": 1})
+
+
+class Complete(unittest.TestCase):
+    COUNTS = Counter({operation: 1 for operation in replay.REQUIRED})
+
+    def test_a_log_has_each_operation(self):
+        self.assertIsNone(replay.incomplete(self.COUNTS, Counter()))
+        for operation in replay.REQUIRED:
+            self.assertIn(operation, replay.incomplete(self.COUNTS - Counter([operation]), Counter()))
+
+    def test_a_request_that_is_not_whole_fails(self):
+        self.assertIn("2 of UpdateItem", replay.incomplete(self.COUNTS, Counter({"UpdateItem": 2})))
+        self.assertIn("no request", replay.incomplete(Counter(), Counter()))
 
 
 if __name__ == "__main__":

@@ -81,10 +81,24 @@ class Batches(unittest.TestCase):
         self.addCleanup(lambda: faults.deliveries.set({}))
         faults.at_least_once()
 
-    def deliver(self, only, count=40, source="aws:sqs", records=5):
+    def deliver(self, only, count=40, records=5):
         faults.deliveries.set({"seed": 1, "percent": 50, "only": [only]})
-        event = {"Records": [{"eventSource": source, "messageId": str(n)} for n in range(records)]}
+        event = {"Records": [{"eventSource": "aws:sqs", "messageId": str(n)} for n in range(records)]}
         return [lambda_svc._execute_function({"config": {"FunctionName": "worker"}}, event) for _ in range(count)]
+
+    def deliver_records(self, keys, count=40):
+        """Delivers a batch of a stream, one record for each of these keys."""
+        faults.deliveries.set({"seed": 1, "percent": 50, "only": ["disorder"]})
+        changes = [{"Keys": {"id": {"S": key}}, "SequenceNumber": str(n)} for n, key in enumerate(keys)]
+        event = {"Records": [{"eventSource": "aws:dynamodb", "dynamodb": change} for change in changes]}
+        return [lambda_svc._execute_function({"config": {"FunctionName": "fanout"}}, event) for _ in range(count)]
+
+    def orders(self):
+        """The sequence numbers of the records of each run."""
+        return [tuple(record["dynamodb"]["SequenceNumber"] for record in run["Records"]) for run in self.runs]
+
+    def disordered(self):
+        return faults.deliveries.counts()["met"].get("disorder", 0)
 
     def test_a_batch_that_comes_twice_is_answered_once(self):
         with mock.patch.object(faults, "LONGEST_DELAY", 0.01):
@@ -102,9 +116,40 @@ class Batches(unittest.TestCase):
         self.assertGreater(len(orders), 3)
         self.assertEqual({tuple(sorted(order)) for order in orders}, {("0", "1", "2", "3", "4")})
 
-    def test_records_of_a_stream_keep_their_order(self):
-        self.deliver("disorder", source="aws:dynamodb")
-        self.assertEqual({tuple(record["messageId"] for record in run["Records"]) for run in self.runs}, {tuple("01234")})
+    def test_records_of_a_stream_keep_the_order_of_each_item(self):
+        self.deliver_records("abaacb")
+        orders = self.orders()
+        self.assertGreater(len(set(orders)), 3)
+        for order in orders:
+            self.assertEqual(sorted(order), list("012345"))
+            of_items = [[n for n in order if n in numbers] for numbers in ("023", "15", "4")]
+            self.assertEqual(of_items, [list("023"), list("15"), list("4")])
+        self.assertEqual(self.disordered(), sum(order != tuple("012345") for order in orders))
+
+    def test_what_can_have_no_other_order_is_not_counted(self):
+        self.deliver_records("aaa")
+        self.assertEqual((set(self.orders()), self.disordered()), ({tuple("012")}, 0))
+        self.deliver("disorder", records=1)
+        self.assertEqual(self.disordered(), 0)
+
+    def test_after_a_failure_a_stream_goes_on_where_nothing_is_lost(self):
+        keys = "abcdef"
+
+        def fail(func, event):
+            """Carries out three records, and stops at the fourth."""
+            self.runs.append(event)
+            return {"body": {"batchItemFailures": [{"itemIdentifier": event["Records"][3]["dynamodb"]["SequenceNumber"]}]}}
+
+        # The patched function calls the one that it found.
+        with mock.patch.object(lambda_svc, "_execute_function", fail):
+            faults.at_least_once()
+            answers = self.deliver_records(keys)
+        self.assertGreater(self.disordered(), 5)
+        for order, answer in zip(self.orders(), answers):
+            [failure] = answer["body"]["batchItemFailures"]
+            done = set(order[:3])
+            self.assertTrue(all(str(n) in done for n in range(int(failure["itemIdentifier"]))), (order, failure))
+            self.assertIn(failure["itemIdentifier"], order[3:], "no record that was carried out comes before the others")
 
     def test_a_chain_is_cut_unless_its_function_allows_it(self):
         answers = self.deliver("cut")
@@ -113,8 +158,10 @@ class Batches(unittest.TestCase):
         self.assertEqual(len(self.runs), 40 - cut, "what is cut does not run")
         allowed = {"config": {"FunctionName": "dispatcher"}, "recursive_loop": "Allow"}
         event = {"Records": [{"eventSource": "aws:sqs"}]}
+        faults.deliveries.set({"seed": 1, "percent": 50, "only": ["cut"]})
         for _ in range(40):
             self.assertEqual(lambda_svc._execute_function(allowed, event), {"body": {}})
+        self.assertEqual(faults.deliveries.counts(), {"batches": 40, "met": {}}, "what has no effect is not counted")
 
     def test_other_invocations_meet_nothing(self):
         faults.deliveries.set({"seed": 1, "percent": 100})

@@ -38,7 +38,7 @@ pub type Item = std::collections::HashMap<String, AttributeValue>;
 pub struct Aws {
     pub endpoint: String,
     /// The address at which functions call AWS: on a hostile stack that of the fault proxy.
-    functions_endpoint: String,
+    pub functions_endpoint: String,
     pub stack: String,
     outputs: Value,
     settings_path: String,

@@ -8,12 +8,20 @@ use serde_json::{Value, json};
 use crate::call::{Call, Service};
 use crate::fault::Fault;
 
+/// Why a transaction is throttled at one of its items: by an on-demand table, and by one with provisioned throughput.
+const REASONS: [(&str, &str); 2] = [
+    ("ThrottlingError", "Throughput exceeds the current capacity of your table or index"),
+    ("ProvisionedThroughputExceeded", "The level of configured provisioned throughput for the table was exceeded"),
+];
+
 /// The answer to a call that meets a fault without being carried out, or whose success is not reported.
 pub fn refusal(fault: Fault, call: &Call, request: &Value, detail: u64) -> Response {
     match fault {
         Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Fault::Throttled => throttled(call, request, detail),
         Fault::Conflict => conflict(&call.operation, request, detail),
+        // Processing an upload may take minutes, so S3 sends the status before it knows the outcome.
+        Fault::ErrorInside => s3(200, "InternalError", "We encountered an internal error. Please try again."),
         Fault::Internal
         | Fault::FailedAfterwards
         | Fault::Slow
@@ -38,8 +46,9 @@ fn internal(service: Service) -> Response {
 fn throttled(call: &Call, request: &Value, detail: u64) -> Response {
     let code = match call.service {
         // Half of the throttled transactions name the throttled item, as a table or an index with little capacity does.
-        Service::DynamoDb if call.operation == "TransactWriteItems" && detail.is_multiple_of(2) => {
-            return cancelled(request, detail / 2, "ThrottlingError", "Throughput exceeds the current capacity");
+        Service::DynamoDb if call.operation.starts_with("Transact") && detail.is_multiple_of(2) => {
+            let (code, message) = REASONS[(detail / 2 % 2) as usize];
+            return cancelled(request, detail / 4, code, message);
         }
         Service::DynamoDb => {
             let codes = ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"];
@@ -121,14 +130,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_that_meets_another_names_the_item() {
-        let request = json!({ "TransactItems": [{ "Put": {} }, { "Update": {} }, { "Put": {} }] });
-        let (status, body) = refused(Fault::Conflict, Service::DynamoDb, "TransactWriteItems", request, 4).await;
-        assert_eq!(status, 400);
-        let body: Value = serde_json::from_str(&body).unwrap();
-        let codes: Vec<&str> =
-            body["CancellationReasons"].as_array().unwrap().iter().map(|one| one["Code"].as_str().unwrap()).collect();
-        assert_eq!(codes, ["None", "TransactionConflict", "None"]);
+    async fn a_cancelled_transaction_names_the_item() {
+        let check = async |fault, detail, expected: [&str; 3]| {
+            let request = json!({ "TransactItems": [{ "Put": {} }, { "Update": {} }, { "Put": {} }] });
+            let (status, body) = refused(fault, Service::DynamoDb, "TransactWriteItems", request, detail).await;
+            assert_eq!(status, 400);
+            let body: Value = serde_json::from_str(&body).unwrap();
+            let reasons = body["CancellationReasons"].as_array().unwrap();
+            let codes: Vec<&str> = reasons.iter().map(|one| one["Code"].as_str().unwrap()).collect();
+            assert_eq!(codes, expected);
+        };
+        check(Fault::Conflict, 4, ["None", "TransactionConflict", "None"]).await;
+        check(Fault::Throttled, 4, ["None", "ThrottlingError", "None"]).await;
+        check(Fault::Throttled, 10, ["None", "None", "ProvisionedThroughputExceeded"]).await;
+    }
+
+    #[tokio::test]
+    async fn an_upload_in_parts_fails_after_its_status() {
+        let (status, body) = refused(Fault::ErrorInside, Service::S3, "COMPLETE", Value::Null, 0).await;
+        assert!(status == 200 && body.contains("<Error><Code>InternalError</Code>"), "{status} {body}");
     }
 
     #[tokio::test]

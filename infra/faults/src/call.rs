@@ -23,6 +23,20 @@ pub enum Service {
     Other,
 }
 
+impl Service {
+    /// Its name in counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "DynamoDB",
+            Self::Sqs => "SQS",
+            Self::Ssm => "SSM",
+            Self::EventBridge => "EventBridge",
+            Self::S3 => "S3",
+            Self::Other => "others",
+        }
+    }
+}
+
 /// A call of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -30,7 +44,7 @@ pub struct Call {
     pub function: String,
     /// The called service.
     pub service: Service,
-    /// The operation, such as `PutItem`; for S3 the method.
+    /// The operation, such as `PutItem`; for S3 the method, `LIST`, or `COMPLETE` for the end of an upload in parts.
     pub operation: String,
 }
 
@@ -79,7 +93,11 @@ fn service_of(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn of_s3(method: &Method, query: &str) -> String {
-    if query.contains("list-type=") { "LIST".to_owned() } else { method.to_string() }
+    let names = |name: &str| query.split('&').any(|parameter| parameter.starts_with(name));
+    if names("list-type=") {
+        return "LIST".to_owned();
+    }
+    if method == Method::POST && names("uploadId=") { "COMPLETE".to_owned() } else { method.to_string() }
 }
 
 #[cfg(test)]
@@ -111,6 +129,9 @@ mod tests {
         check("sqs", Some("AmazonSQS.SendMessageBatch"), "POST", "/", "Sqs.SendMessageBatch");
         check("s3", None, "GET", "/bucket/key", "S3.GET");
         check("s3", None, "GET", "/bucket?list-type=2&prefix=a", "S3.LIST");
+        check("s3", None, "POST", "/bucket/key?x-id=CompleteMultipartUpload&uploadId=u", "S3.COMPLETE");
+        check("s3", None, "POST", "/bucket/key?uploads=", "S3.POST");
+        check("s3", None, "PUT", "/bucket/key?partNumber=1&uploadId=u", "S3.PUT");
         check("monitoring", None, "POST", "/service/Granite/operation/GetMetricData", "Other.GetMetricData");
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 const AFTER_HELP: &str = "\
 Faults are off at the start. Both ports are on 127.0.0.1. At --port:
-  GET /_faults   the settings, and how many calls met which fault
+  GET /_faults   the settings, how many calls met which fault, by service too, and the latest ones
   PUT /_faults   {\"seed\": 1, \"percent\": 5, \"only\": [\"lost_answer\"]} replaces the settings and begins to count anew.
                  The emulator gets them too, for the messages and stream records that it hands to functions";
 

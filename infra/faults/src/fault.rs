@@ -27,6 +27,8 @@ pub enum Fault {
     Partly,
     /// An index answers as it was some seconds ago.
     StaleIndex,
+    /// It is not carried out, and the answer with status 200 has an error as its body.
+    ErrorInside,
 }
 
 impl Fault {
@@ -42,6 +44,7 @@ impl Fault {
             Self::Conflict => "conflict",
             Self::Partly => "partly",
             Self::StaleIndex => "stale_index",
+            Self::ErrorInside => "error_inside",
         }
     }
 }
@@ -73,6 +76,9 @@ pub fn possible(call: &Call, request: &Value) -> Vec<Fault> {
     {
         faults.push(Fault::StaleIndex);
     }
+    if call.service == Service::S3 && operation == "COMPLETE" {
+        faults.push(Fault::ErrorInside);
+    }
     faults
 }
 
@@ -92,6 +98,16 @@ mod tests {
         assert!(can("Query", json!({ "TableName": "Jobs", "IndexName": "by-active" }), Fault::StaleIndex));
         assert!(!can("Query", json!({ "TableName": "Jobs" }), Fault::StaleIndex));
         assert!(!can("GetItem", json!({ "TableName": "Jobs" }), Fault::StaleIndex));
+    }
+
+    #[test]
+    fn only_the_end_of_an_upload_in_parts_fails_with_status_200() {
+        let s3 = |operation: &str| {
+            let call = Call { function: "scenes".to_owned(), service: Service::S3, operation: operation.to_owned() };
+            possible(&call, &Value::Null).contains(&Fault::ErrorInside)
+        };
+        assert!(s3("COMPLETE") && !s3("POST") && !s3("PUT"));
+        assert!(!can("PutItem", json!({}), Fault::ErrorInside));
     }
 
     #[test]

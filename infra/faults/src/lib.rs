@@ -7,9 +7,11 @@ mod call;
 mod chance;
 mod config;
 mod connection;
+mod counts;
 mod fault;
 mod gateway;
 mod proxy;
+mod repeats;
 mod settings;
 mod upstream;
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use axum::body::{Body, to_bytes};
@@ -23,6 +23,7 @@ use crate::batch;
 use crate::call::{Call, Service};
 use crate::connection::{Connection, FaultyListener};
 use crate::fault::Fault;
+use crate::repeats::Write;
 use crate::settings::{Injected, Settings};
 use crate::upstream::{LARGEST_BODY, Upstream};
 
@@ -53,13 +54,14 @@ struct Proxy {
 pub async fn serve(port: u16, emulator: SocketAddr) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.with_context(|| format!("bind 127.0.0.1:{port}"))?;
+    let service = routes(emulator).into_make_service_with_connect_info::<Connection>();
+    axum::serve(FaultyListener(listener), service).await.context("serve the functions' calls")
+}
+
+/// The routes of a proxy without faults.
+fn routes(emulator: SocketAddr) -> Router {
     let proxy = Arc::new(Proxy { upstream: Upstream(emulator), injected: Mutex::default() });
-    let routes = Router::new()
-        .route(SETTINGS, get(show).put(set))
-        .fallback(call)
-        .with_state(proxy)
-        .into_make_service_with_connect_info::<Connection>();
-    axum::serve(FaultyListener(listener), routes).await.context("serve the functions' calls")
+    Router::new().route(SETTINGS, get(show).put(set)).fallback(call).with_state(proxy)
 }
 
 async fn show(State(proxy): State<Arc<Proxy>>) -> Response {
@@ -130,24 +132,36 @@ impl Proxy {
             Service::S3 => Value::Null,
             _ => serde_json::from_slice(&body).unwrap_or_default(),
         };
-        let met = self.injected().next(&call, &given);
-        let Some((fault, detail)) = met else { return self.upstream.send(request, body).await.map(whole) };
+        let write = Write::of(&call, &body);
+        let met = self.injected().next(&call, &given, now_ms());
+        let Some((fault, detail)) = met else {
+            let answer = self.upstream.send(request, body).await?;
+            self.injected().answered(&call, write, &answer.1);
+            return Ok(whole(answer));
+        };
         match fault {
             Fault::Slow => {
-                let answer = self.upstream.send(request, body).await?;
-                sleep(delay(detail)).await;
+                let (answer, delay) = (self.upstream.send(request, body).await?, delay(detail));
+                if delay < Duration::from_millis(LONG_DELAY_MS) {
+                    self.injected().answered(&call, write, &answer.1);
+                } else {
+                    self.lost(write, answer.0.status);
+                }
+                sleep(delay).await;
                 Ok(whole(answer))
             }
             Fault::LostAnswer => {
                 let answer = self.upstream.send(request, body).await?;
+                self.lost(write, answer.0.status);
                 connection.close();
                 Ok(whole(answer))
             }
             Fault::FailedAfterwards => {
-                self.upstream.send(request, body).await?;
+                let (answer, _) = self.upstream.send(request, body).await?;
+                self.lost(write, answer.status);
                 Ok(refusal(fault, &call, &given, detail))
             }
-            Fault::Internal | Fault::Unavailable | Fault::Throttled | Fault::Conflict => {
+            Fault::Internal | Fault::Unavailable | Fault::Throttled | Fault::Conflict | Fault::ErrorInside => {
                 Ok(refusal(fault, &call, &given, detail))
             }
             Fault::Partly => self.partly(request, &body, &call, &given, detail).await,
@@ -155,6 +169,13 @@ impl Proxy {
                 request.headers.insert(INDEX_LAG, HeaderValue::from(1 + detail % LONGEST_LAG_MS));
                 self.upstream.send(request, body).await.map(whole)
             }
+        }
+    }
+
+    /// Notes that the caller of a write does not get its answer.
+    fn lost(&self, write: Option<Write>, status: StatusCode) {
+        if status == StatusCode::OK {
+            self.injected().lost(write);
         }
     }
 
@@ -184,6 +205,12 @@ impl Proxy {
     }
 }
 
+/// Unix time in milliseconds.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A quarter of slow answers comes when nobody waits for it.
 fn delay(detail: u64) -> Duration {
     let more = (detail / 4) % SHORT_DELAY_MS;
@@ -201,19 +228,4 @@ fn padded(value: &Value, length: usize) -> Option<Bytes> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shortened_body_keeps_its_length_and_its_meaning() {
-        let short = padded(&json!({ "a": 1 }), 12).expect("it is shorter");
-        assert_eq!((short.len(), serde_json::from_slice::<Value>(&short).unwrap()), (12, json!({ "a": 1 })));
-        assert_eq!(padded(&json!({ "a": 1 }), 3), None);
-    }
-
-    #[test]
-    fn some_slow_answers_are_too_late() {
-        let late = (0..1000).filter(|detail| delay(*detail) >= Duration::from_millis(LONG_DELAY_MS)).count();
-        assert_eq!(late, 250);
-    }
-}
+mod tests;

@@ -18,8 +18,10 @@ INDEX_LAG = "x-index-lag-ms"
 REMEMBERED = 10
 # Seconds until a batch is delivered late, or a second time.
 LONGEST_DELAY = 3
-# What a batch can meet, by its source. The order within a batch of a stream is kept: AWS keeps it for each item.
-KINDS = {"aws:sqs": ("twice", "late", "disorder", "cut"), "aws:dynamodb": ("twice", "late")}
+# What a batch can meet, by its source.
+KINDS = {"aws:sqs": ("twice", "late", "disorder", "cut"), "aws:dynamodb": ("twice", "late", "disorder")}
+# The number of an invocation in its chain that AWS refuses, unless the function allows loops.
+ENDLESS = 1 << 16
 
 
 class Deliveries:
@@ -39,19 +41,23 @@ class Deliveries:
         with self.lock:
             return {"batches": self.batches, "met": dict(self.met)}
 
-    def next(self, function, source):
-        """(kind, detail) of the next batch of a function; (None, 0) if it meets no fault."""
+    def next(self, function, source, possible):
+        """(kind, detail) of the next batch of a function, of the kinds that can take effect; (None, 0) if it meets no
+        fault."""
         with self.lock:
             number = self.numbers[function, source]
             self.numbers[function, source] += 1
             self.batches += 1
-            kinds = [kind for kind in KINDS[source] if not self.only or kind in self.only]
+            kinds = [kind for kind in possible if not self.only or kind in self.only]
             drawn = chance.draw(self.seed, self.percent, function, source, number)
             if not drawn or not kinds:
                 return None, 0
-            kind = kinds[drawn[0] % len(kinds)]
+            return kinds[drawn[0] % len(kinds)], drawn[1]
+
+    def took_effect(self, kind):
+        """Counts a fault that a batch has met."""
+        with self.lock:
             self.met[kind] += 1
-            return kind, drawn[1]
 
 
 deliveries = Deliveries()
@@ -144,9 +150,54 @@ def late_indexes():
     dynamodb.handle_request = handle_request
 
 
+def possible(func, source, records):
+    """The kinds of faults that can take effect on a batch."""
+    kinds = set(KINDS[source])
+    if (func.get("recursive_loop") or "Terminate") == "Allow":
+        kinds.discard("cut")
+    if len({key_of(source, number, record) for number, record in enumerate(records)}) < 2:
+        kinds.discard("disorder")
+    return [kind for kind in KINDS[source] if kind in kinds]
+
+
+def key_of(source, number, record):
+    """What keeps its order in a batch: the records of an item; messages have no order."""
+    return json.dumps(record["dynamodb"]["Keys"], sort_keys=True) if source == "aws:dynamodb" else number
+
+
+def disordered(source, records, detail):
+    """The places of a batch's records in another order. Records with one key keep theirs."""
+    order, places = random.Random(detail), defaultdict(deque)
+    keys = [key_of(source, number, record) for number, record in enumerate(records)]
+    for number, key in enumerate(keys):
+        places[key].append(number)
+    mixed = keys
+    while mixed == keys:
+        mixed = order.sample(keys, len(keys))
+    return [places[key].popleft() for key in mixed]
+
+
+def in_order_of_the_stream(records, places, result):
+    """The answer to records that came in the order of `places`, as one about the stream. Lambda goes on at the first
+    failed record of what it delivered; nothing after it counts as done, wherever it is in the stream."""
+    body = result.get("body")
+    failures = body.get("batchItemFailures") if isinstance(body, dict) else None
+    if result.get("error") or not isinstance(failures, list) or not failures:
+        return result
+    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+    delivered = [numbers[place] for place in places]
+    try:
+        failed = min(delivered.index(failure["itemIdentifier"]) for failure in failures)
+    except (KeyError, TypeError, ValueError):
+        return result
+    first = numbers[min(places[failed:])]
+    return {**result, "body": {**body, "batchItemFailures": [{"itemIdentifier": first}]}}
+
+
 def at_least_once():
     """Batches of queues and streams come twice, late, in another order, or are stopped as the 17th run of a chain, by the
-    settings of the proxy. AWS may do so at any time; ministack delivers each batch once and in order."""
+    settings of the proxy. AWS may do so at any time; ministack delivers each batch once and in order. Records of a stream
+    about one item keep their order, as on AWS."""
     execute = lambda_svc._execute_function
 
     def again(func, event, delay):
@@ -160,14 +211,22 @@ def at_least_once():
         if source not in KINDS:
             return execute(func, event)
         name = (func.get("config") or func).get("FunctionName", "unknown")
-        kind, detail = deliveries.next(name, source)
+        kind, detail = deliveries.next(name, source, possible(func, source, records))
+        if kind is None:
+            return execute(func, event)
         delay = detail % 1000 / 1000 * LONGEST_DELAY
-        if kind == "cut" and lambda_svc._recursive_loop_drop(name, func, 1 << 16):
+        if kind == "cut":
+            if not lambda_svc._recursive_loop_drop(name, func, ENDLESS):
+                return execute(func, event)
+            deliveries.took_effect(kind)
             error = {"errorType": "RecursiveInvocationException", "errorMessage": f"{name} is invoked in a recursive loop"}
             return {"body": error, "error": True}
+        deliveries.took_effect(kind)
         if kind == "disorder":
-            event = {**event, "Records": random.Random(detail).sample(records, len(records))}
-        elif kind == "late":
+            places = disordered(source, records, detail)
+            result = execute(func, {**event, "Records": [records[place] for place in places]})
+            return in_order_of_the_stream(records, places, result) if source == "aws:dynamodb" else result
+        if kind == "late":
             time.sleep(delay)
         elif kind == "twice":
             # Account and region are those of this thread. Half of the time both run at once.

@@ -1,17 +1,21 @@
 //! One job: reads, commands and reports of concurrent clients, while the launcher starts it and its worker reports.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use futures_util::future::join_all;
 use reelhook_testkit::linear::{Model, Recorder, Turns, assert_linearizable};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::seeds;
-use crate::stack::{JsonText, Stack, read};
+use super::{Faults, seeds};
+use crate::stack::{JsonText, Stack};
 
 /// Clients at once.
 const CLIENTS: usize = 5;
 /// Calls of each client.
 const CALLS: usize = 4;
+/// How far reports of clients are ahead of those of the worker: a report older than the last one changes nothing.
+const AHEAD: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
@@ -77,7 +81,8 @@ impl OneJob {
     fn next(job: Job, call: Call, answer: &Answer) -> Option<Job> {
         let to = |phase: Phase| Some(Job { phase, ..job });
         match (call, answer, job.phase) {
-            (Call::Fail, Answer::Refused, _) => Some(job),
+            // A job that waits may have no claim, and then takes no report.
+            (Call::Fail, Answer::Refused, phase) if phase != Phase::Processing => Some(job),
             (_, answer, Phase::Deleted) => (*answer == Answer::NotFound).then_some(job),
             (Call::Read, Answer::Found(status), phase) => (*status == phase.name()).then_some(job),
             (Call::Cancel, Answer::Done, phase) if phase.is_under_way() => to(Phase::Cancelled),
@@ -118,8 +123,9 @@ impl Model for OneJob {
     }
 }
 
-/// Makes a call. None if the API was too busy, so that the call may have had its effect.
-async fn make(stack: &Stack, id: &str, call: Call) -> Option<Answer> {
+/// Makes a call. None if it may have had its effect or not.
+async fn make(faults: &Faults<'_>, id: &str, call: Call) -> Option<Answer> {
+    let stack = faults.stack;
     let post = |path: String| stack.request(Method::POST, &path);
     let job = format!("/api/job/{id}");
     let request = match call {
@@ -131,12 +137,11 @@ async fn make(stack: &Stack, id: &str, call: Call) -> Option<Answer> {
         }
         Call::Delete => stack.request(Method::DELETE, &format!("/api/queue/job/{id}/delete")),
         Call::Fail => post("/api/webhooks/step-update".to_owned()).json_text(&json!({
-            "job_id": id, "step_number": 4, "status": "failed", "error": "No movies found",
+            "job_id": id, "step_number": 4, "status": "failed", "error": "No movies found", "sequence": sequence(),
         })),
     };
-    let (status, answer) = read(request.send().await.expect("an answer")).await;
+    let (status, answer) = faults.answer(request).await?;
     match (call, status) {
-        (_, 503) => None,
         (Call::Read, 200) => Some(Answer::Found(answer["job"]["status"].as_str().expect("a status").to_owned())),
         (Call::Fail, 200) => {
             let is_applied = answer["success"] == true && answer["duplicate"] == Value::Null;
@@ -147,6 +152,12 @@ async fn make(stack: &Stack, id: &str, call: Call) -> Option<Answer> {
         (_, 400 | 409) => Some(Answer::Refused),
         (_, status) => panic!("{call:?} got {status}: {answer}"),
     }
+}
+
+/// The place of a report among those of its run.
+fn sequence() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock") + AHEAD;
+    u64::try_from(since.as_millis()).expect("a time")
 }
 
 /// The calls of a client. Few of them delete the job, so that there is something left to do.
@@ -165,23 +176,35 @@ fn calls(turns: &mut Turns) -> Vec<Call> {
 #[tokio::test]
 async fn a_job_on_the_stack_is_linearizable() {
     let stack = Stack::open().await;
+    let faults = Faults::of(&stack);
     for seed in seeds() {
         let id = stack.submit("step_ms=5&stall=3").await;
         stack.until(&id, "done with step 3", |job| job["progress"] == 36).await;
         let mut turns = Turns::new(seed);
         let planned: Vec<Vec<Call>> = (0..CLIENTS).map(|_| calls(&mut turns)).collect();
         let recorder = Recorder::default();
+        faults.begin(seed).await;
         let clients = planned.into_iter().enumerate().map(|(client, calls)| {
-            let (recorder, stack, id) = (&recorder, &stack, &id);
+            let (recorder, faults, id) = (&recorder, &faults, &id);
             async move {
                 for call in calls {
-                    recorder.record(client, call, make(stack, id, call)).await;
+                    recorder.record(client, call, make(faults, id, call)).await;
                 }
             }
         });
         join_all(clients).await;
+        faults.end().await;
         assert_linearizable(&OneJob, &recorder.history(), &format!("seed {seed}, job {id}"));
         // The worker of a run that is left would hold its slot until it times out.
-        make(&stack, &id, Call::Cancel).await;
+        make(&faults, &id, Call::Cancel).await;
+    }
+}
+
+#[test]
+fn a_report_that_is_lost_is_found_out() {
+    let refused = |phase| OneJob::next(Job { phase, retried: false }, Call::Fail, &Answer::Refused);
+    assert_eq!(refused(Phase::Processing), None);
+    for phase in [Phase::Pending, Phase::Completed, Phase::Failed, Phase::Cancelled, Phase::Deleted] {
+        assert_eq!(refused(phase), Some(Job { phase, retried: false }));
     }
 }

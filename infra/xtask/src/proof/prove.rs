@@ -22,14 +22,29 @@ projects and clip jobs are submitted until the time is over. Then the faults end
 must have ended, every webhook must have arrived, under one id, and slots, counters and credits must add up; otherwise
 the command fails, and writes nothing. Two campaigns with the same seed meet the same faults at the same calls.";
 
-/// The document, and the name of its table.
-const DOCUMENT: (&str, &str) = ("docs/proof.md", "campaigns");
-/// The head of the table.
-const HEAD: &str = "\
+/// The document.
+const DOCUMENT: &str = "docs/proof.md";
+/// The table of campaigns: its name in the document, and its head.
+const CAMPAIGNS: (&str, &str) = (
+    "campaigns",
+    "\
 | campaign | seed | minutes | kills | calls of AWS | with a fault | deliveries | twice, late, disordered or cut | \
 jobs, videos, projects, clip jobs | failed with a reason | commands of a person | answers 5xx | all ended after |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
-";
+",
+);
+/// The table of what the calls of each service met.
+const SERVICES: (&str, &str) = (
+    "services",
+    "\
+| campaign | seed | minutes | service | calls | met | repeats refused after their own write |
+|---|---|---|---|---|---|---|
+",
+);
+/// The member of a service's counts that is no fault: repeats that were refused, since the first one had been done.
+const OWN_WRITES: &str = "failed_on_own_write";
+/// Calls of a hundred that meet a fault while histories are recorded for linearizability.
+const LINEAR_PERCENT: u8 = 5;
 /// How long a campaign is as a check.
 const SHORT_SECONDS: u64 = 20;
 
@@ -90,12 +105,14 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let mut started = stack(workspace)?;
     let minutes = options.minutes;
     let result = campaign(workspace, &mut started, &program, (options.campaign, options.seed, minutes * 60))?;
-    let line = line(options, &result);
-    let path = workspace.root.join(DOCUMENT.0);
+    let (line, services) = (line(options, &result), services(options, &result));
+    let path = workspace.root.join(DOCUMENT);
     let page = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let old = document::section(&page, DOCUMENT.1).unwrap_or_default();
-    document::write(&path, DOCUMENT.1, &table(old, &line))?;
-    ui::say(format!("{line}\nThe line is in {}.", DOCUMENT.0));
+    for ((name, head), lines) in [(CAMPAIGNS, std::slice::from_ref(&line)), (SERVICES, services.as_slice())] {
+        let old = document::section(&page, name).unwrap_or_default();
+        document::write(&path, name, &table(head, old, lines))?;
+    }
+    ui::say(format!("{line}\n{}\nThe lines are in {DOCUMENT}.", services.join("\n")));
     Ok(())
 }
 
@@ -103,8 +120,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
 pub fn shortly(workspace: &Workspace) -> anyhow::Result<()> {
     let program = end_to_end_binary(workspace)?;
     let mut started = stack(workspace)?;
-    let mut command = test_command(workspace, &started, &program, "prove::gateway::");
+    let mut command = test_command(workspace, &started, &program, "prove::gateway::")?;
     process::run(&mut command, "the tests of the gateway")?;
+    let mut command = test_command(workspace, &started, &program, "linear::")?;
+    command.env("LINEAR_PERCENT", LINEAR_PERCENT.to_string());
+    process::run(&mut command, "the tests of linearizability under faults")?;
     for kind in [Campaign::Kills, Campaign::Faults5, Campaign::Both] {
         campaign(workspace, &mut started, &program, (kind, u64::from(std::process::id()), SHORT_SECONDS))?;
     }
@@ -117,13 +137,24 @@ fn stack(workspace: &Workspace) -> anyhow::Result<Started> {
     up::start(workspace, Instance::new(workspace, "prove")?, &options)
 }
 
-/// The command that runs the tests whose names contain `name`.
-fn test_command(workspace: &Workspace, started: &Started, program: &Path, name: &str) -> Command {
+/// The command that runs one test, or those of a module, whose name ends in `::`. An error if there is none.
+fn test_command(workspace: &Workspace, started: &Started, program: &Path, name: &str) -> anyhow::Result<Command> {
+    let filter = if name.ends_with("::") { vec![name] } else { vec!["--exact", name] };
+    let mut list = Command::new(program);
+    list.args(["--list", "--format=terse"]).args(&filter);
+    let listed = process::output(&mut list, b"", "the list of tests")?;
+    anyhow::ensure!(has_test(&listed, name), "{} has no test `{name}`", program.display());
     let mut command = Command::new(program);
-    command.args(["--test-threads=1", "--show-output", name]);
+    command.args(["--test-threads=1", "--show-output"]).args(&filter);
     command.current_dir(workspace.root.join("tests"));
     command.env("REELHOOK_RUN", started.instance.run_file());
-    command
+    Ok(command)
+}
+
+/// Whether a list of tests, one in each line, has this one, or one of this module.
+fn has_test(listed: &str, name: &str) -> bool {
+    let mut tests = listed.lines().filter_map(|line| line.strip_suffix(": test"));
+    tests.any(|test| if name.ends_with("::") { test.starts_with(name) } else { test == name })
 }
 
 /// Runs a campaign of this seed for so many seconds, and returns what came of it.
@@ -134,15 +165,21 @@ fn campaign(
     (kind, seed, seconds): (Campaign, u64, u64),
 ) -> anyhow::Result<Value> {
     let (name, written) = (kind.name(), started.instance.path("campaign.json"));
+    if written.exists() {
+        fs::remove_file(&written).context("remove what came of the campaign before")?;
+    }
     ui::say(format!("Campaign {name} with seed {seed}, {seconds} s ..."));
-    let mut command = test_command(workspace, started, program, "prove::everything_ends_and_adds_up");
+    let mut command = test_command(workspace, started, program, "prove::everything_ends_and_adds_up")?;
     command.env("PROVE_SEED", seed.to_string()).env("PROVE_SECONDS", seconds.to_string());
     command.env("PROVE_PERCENT", kind.percent().to_string()).env("PROVE_KILLS", u8::from(kind.kills()).to_string());
     command.env("PROVE_RESULT", &written);
     process::run(&mut command, &format!("the campaign {name} with seed {seed}"))
         .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
     started.check()?;
-    json::read(&written)
+    let result = json::read(&written)?;
+    let has_counts = ["by_service", "by_delivery"].iter().all(|member| result[member].is_object());
+    anyhow::ensure!(has_counts, "{} does not say what met which fault", written.display());
+    Ok(result)
 }
 
 /// The line of a campaign.
@@ -167,13 +204,48 @@ fn line(options: &Options, result: &Value) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// The table with a line, instead of an older one of the same campaign, seed and length.
-fn table(old: &str, line: &str) -> String {
+/// The lines of what each service met in a campaign; none without faults. The last one is that of batches of messages and
+/// stream records.
+fn services(options: &Options, result: &Value) -> Vec<String> {
+    if options.campaign.percent() == 0 {
+        return Vec::new();
+    }
+    let number = |count: &Value| count.as_u64().unwrap_or_default();
+    let line = |name: &str, calls: u64, met: &Value, own_writes: &str| {
+        let met: Vec<String> = met
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(kind, count)| !["calls", OWN_WRITES].contains(&kind.as_str()) && number(count) > 0)
+            .map(|(kind, count)| format!("{} {count}", kind.replace('_', " ")))
+            .collect();
+        let cells = [
+            options.campaign.name(),
+            options.seed.to_string(),
+            options.minutes.to_string(),
+            name.to_owned(),
+            calls.to_string(),
+            met.join(", "),
+            own_writes.to_owned(),
+        ];
+        format!("| {} |", cells.join(" | "))
+    };
+    let of_services = result["by_service"].as_object().into_iter().flatten();
+    let mut lines: Vec<String> = of_services
+        .map(|(name, met)| line(name, number(&met["calls"]), met, &number(&met[OWN_WRITES]).to_string()))
+        .collect();
+    lines.push(line("batches delivered", number(&result["deliveries"]), &result["by_delivery"], ""));
+    lines
+}
+
+/// A table with lines of a campaign, instead of older ones of the same campaign, seed and length.
+fn table(head: &str, old: &str, new: &[String]) -> String {
     let key = |line: &str| line.split(" | ").take(3).map(str::to_owned).collect::<Vec<_>>();
-    let mut lines: Vec<&str> = old.lines().skip(2).filter(|other| key(other) != key(line)).collect();
-    lines.push(line);
+    let is_old = |line: &&str| new.iter().all(|other| key(other) != key(line));
+    let mut lines: Vec<&str> = old.lines().skip(2).filter(is_old).collect();
+    lines.extend(new.iter().map(String::as_str));
     lines.sort_unstable();
-    lines.iter().fold(HEAD.to_owned(), |text, line| format!("{text}{line}\n"))
+    lines.iter().fold(head.to_owned(), |text, line| format!("{text}{line}\n"))
 }
 
 #[cfg(test)]
@@ -189,20 +261,61 @@ mod tests {
     #[test]
     fn a_line_replaces_an_older_one_of_the_same_campaign() {
         let result = |kills: u64| json!({ "kills": kills, "jobs": 3, "videos": 1, "projects": 2, "clips": 4 });
-        let first = table("", &line(&options(Campaign::Kills, 1), &result(900)));
-        let second = table(&first, &line(&options(Campaign::Kills, 2), &result(950)));
-        let third = table(&second, &line(&options(Campaign::Kills, 1), &result(1000)));
+        let with = |old: &str, seed: u64, kills: u64| {
+            table(CAMPAIGNS.1, old, &[line(&options(Campaign::Kills, seed), &result(kills))])
+        };
+        let first = with("", 1, 900);
+        let second = with(&first, 2, 950);
+        let third = with(&second, 1, 1000);
         assert_eq!(third.lines().count(), 4, "{third}");
         assert!(third.contains("| kills | 1 | 10 | 1000 |") && third.contains("| kills | 2 | 10 | 950 |"), "{third}");
         assert!(third.contains("| 3, 1, 2, 4 |") && !third.contains("| 900 |"), "{third}");
     }
 
     #[test]
-    fn the_document_has_the_table() {
-        let path = Workspace::find().unwrap().root.join(DOCUMENT.0);
+    fn each_service_has_a_line_with_what_it_met() {
+        let result = |throttled: u64| {
+            json!({
+                "by_service": {
+                    "DynamoDB": { "calls": 90, "failed_on_own_write": 3, "lost_answer": 4, "slow": 1 },
+                    "SSM": { "calls": 7, "failed_on_own_write": 0, "throttled": throttled },
+                },
+                "deliveries": 50, "by_delivery": { "cut": 0, "disorder": 2, "twice": 6 },
+            })
+        };
+        let with = |old: &str, seed: u64, throttled: u64| {
+            table(SERVICES.1, old, &services(&options(Campaign::Both, seed), &result(throttled)))
+        };
+        let first = with("", 1, 1);
+        let second = with(&with(&first, 2, 1), 1, 2);
+        assert!(first.contains("| both | 1 | 10 | DynamoDB | 90 | lost answer 4, slow 1 | 3 |\n"), "{first}");
+        assert!(first.contains("| both | 1 | 10 | SSM | 7 | throttled 1 | 0 |\n"), "{first}");
+        assert!(first.contains("| both | 1 | 10 | batches delivered | 50 | disorder 2, twice 6 |  |\n"), "{first}");
+        assert_eq!((first.lines().count(), second.lines().count()), (5, 8), "{second}");
+        assert!(second.contains("| both | 1 | 10 | SSM | 7 | throttled 2 | 0 |\n"), "{second}");
+        assert!(services(&options(Campaign::Kills, 1), &result(1)).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_no_test_has_is_none() {
+        let listed = "prove::gateway::one: test\nprove::everything_ends_and_adds_up: test\n";
+        for name in ["prove::gateway::", "prove::gateway::one", "prove::everything_ends_and_adds_up"] {
+            assert!(has_test(listed, name), "{name}");
+        }
+        for name in ["gateway::", "prove::gateway", "prove::everything_ends", "linear::"] {
+            assert!(!has_test(listed, name), "{name}");
+        }
+        assert!(!has_test("", "prove::gateway::"));
+    }
+
+    #[test]
+    fn the_document_has_the_tables() {
+        let path = Workspace::find().unwrap().root.join(DOCUMENT);
         let page = fs::read_to_string(path).unwrap();
-        let section = document::section(&page, DOCUMENT.1).expect("the markers of the table");
-        assert!(section.starts_with(HEAD), "{section}");
+        for (name, head) in [CAMPAIGNS, SERVICES] {
+            let section = document::section(&page, name).expect("the markers of the table");
+            assert!(section.starts_with(head), "{section}");
+        }
     }
 
     #[test]

@@ -197,6 +197,24 @@ pub fn s3(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (a
     (aws_sdk_s3::Client::from_conf(config!(aws_sdk_s3, http).force_path_style(true).build()), calls)
 }
 
+/// S3 whose answers have texts instead of JSON.
+pub fn s3_with_texts(
+    script: impl Fn(&Call) -> (u16, &'static str) + Send + Sync + 'static,
+) -> (aws_sdk_s3::Client, Calls) {
+    let calls = Calls::default();
+    let kept = calls.clone();
+    let http = infallible_client_fn(move |request: http::Request<_>| {
+        let call = read(&request);
+        let (status, body) = script(&call);
+        kept.0.lock().unwrap().push(call);
+        http::Response::builder().status(status).body(body.to_owned()).unwrap()
+    });
+    let config = config!(aws_sdk_s3, http).force_path_style(true);
+    // Its timer would take no time, as all waits here.
+    let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    (aws_sdk_s3::Client::from_conf(config.build()), calls)
+}
+
 /// A success with an empty body.
 pub fn ok() -> Answer {
     (200, json!({}))

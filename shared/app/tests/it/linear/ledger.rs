@@ -1,15 +1,18 @@
 //! One account: reservations, charges, releases, additions and reads of concurrent clients.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use reelhook_app::clips::store::{ClipAttempts as _, Reserved};
-use reelhook_app::credits::ledger::{Addition, Charge, Ledger as _, Reservation, Settlement};
+use reelhook_app::credits::ledger::{Addition, Charge, EntryPage, Ledger, PageStart, Reservation, Settlement};
 use reelhook_app::credits::requests::read;
+use reelhook_app::store::StoreError;
 use reelhook_domain::credits::account::Account;
-use reelhook_domain::credits::ledger::EntryKind;
+use reelhook_domain::credits::ledger::{Balance, Entry, EntryKind};
 use reelhook_domain::credits::price::Basis;
 use reelhook_domain::{ClipPolicy, OwnerId};
-use reelhook_testkit::linear::{Model, Operation, Recorder, Turns, assert_linearizable, interleave};
+use reelhook_testkit::linear::{Model, Operation, Recorder, Turns, assert_linearizable, check, interleave};
 use reelhook_testkit::{MemoryClips, NOON, a_clip_job};
 
 use super::{Client, inject, seeds};
@@ -146,7 +149,7 @@ fn account() -> Account {
 }
 
 /// Makes a call. None if the store failed, so that the call may have had its effect.
-async fn make(table: &MemoryClips, call: Call) -> Option<Answer> {
+async fn make(ledger: &dyn Ledger, table: &MemoryClips, call: Call) -> Option<Answer> {
     match call {
         Call::Reserve { job, credits } => {
             let reservation =
@@ -167,7 +170,7 @@ async fn make(table: &MemoryClips, call: Call) -> Option<Answer> {
                 description: "Clips".to_owned(),
             });
             let settlement = Settlement { account: account(), reservation: reservation_of(job), charge, at: NOON };
-            table.settle(&settlement).await.ok()?;
+            ledger.settle(&settlement).await.ok()?;
             Some(Answer::Settled)
         }
         Call::Add { request, credits } => {
@@ -179,11 +182,11 @@ async fn make(table: &MemoryClips, call: Call) -> Option<Answer> {
                 description: "Credits purchased".to_owned(),
                 at: NOON,
             };
-            let entry = table.add(&addition).await.ok()?;
+            let entry = ledger.add(&addition).await.ok()?;
             Some(Answer::Added(entry.amount, entry.balance_after))
         }
         Call::Read => {
-            let found = read(table, account(), None, PAGE).await.ok()?;
+            let found = read(ledger, account(), None, PAGE).await.ok()?;
             let entries = found.page.entries.into_iter().rev().map(|entry| (entry.id, entry.amount)).collect();
             Some(Answer::Account { balance: found.balance.balance, reserved: found.balance.reserved, entries })
         }
@@ -206,8 +209,8 @@ fn calls(turns: &mut Turns) -> Vec<Call> {
     (0..5).map(|_| call(turns)).collect()
 }
 
-/// The history of four clients of a table.
-fn history(table: &MemoryClips, turns: &mut Turns) -> Vec<Operation<Call, Answer>> {
+/// The history of four clients of a ledger, whose reservations are made in a table.
+fn history(ledger: &dyn Ledger, table: &MemoryClips, turns: &mut Turns) -> Vec<Operation<Call, Answer>> {
     let recorder = Recorder::default();
     let planned: Vec<Vec<Call>> = (0..4).map(|_| calls(turns)).collect();
     let mut clients: Vec<Client<'_>> = Vec::new();
@@ -215,7 +218,7 @@ fn history(table: &MemoryClips, turns: &mut Turns) -> Vec<Operation<Call, Answer
         let recorder = &recorder;
         clients.push(Box::pin(async move {
             for call in calls {
-                recorder.record(client, call, make(table, call)).await;
+                recorder.record(client, call, make(ledger, table, call)).await;
             }
         }));
     }
@@ -227,7 +230,7 @@ fn history(table: &MemoryClips, turns: &mut Turns) -> Vec<Operation<Call, Answer
 fn an_account_is_linearizable() {
     for seed in seeds() {
         let (table, mut turns) = (MemoryClips::default(), Turns::new(seed));
-        let history = history(&table, &mut turns);
+        let history = history(&table, &table, &mut turns);
         assert_linearizable(&OneAccount, &history, &format!("seed {seed}"));
     }
 }
@@ -238,9 +241,68 @@ fn an_account_is_linearizable_when_calls_fail_and_answers_get_lost() {
     for seed in seeds() {
         let (table, mut turns) = (MemoryClips::default(), Turns::new(seed));
         inject(&table.faults, &mut turns, &["insert", "settle", "add", "balance", "entries"]);
-        let history = history(&table, &mut turns);
+        let history = history(&table, &table, &mut turns);
         lost += history.iter().filter(|operation| operation.answer.is_none()).count();
         assert_linearizable(&OneAccount, &history, &format!("seed {seed}"));
     }
     assert!(lost > 0, "some answers get lost");
+}
+
+/// What a careless ledger does not check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unchecked {
+    /// Whether a request has added its credits before.
+    Repeats,
+    /// Whether the entries of a page are those that make up the balance.
+    Moment,
+}
+
+/// A ledger without one of its conditions.
+struct Careless<'a> {
+    table: &'a MemoryClips,
+    unchecked: Unchecked,
+    /// Additions so far.
+    additions: AtomicUsize,
+}
+
+#[async_trait]
+impl Ledger for Careless<'_> {
+    async fn balance(&self, account: &Account) -> Result<Balance, StoreError> {
+        self.table.balance(account).await
+    }
+
+    async fn entries(&self, account: &Account, from: PageStart<'_>, limit: usize) -> Result<EntryPage, StoreError> {
+        let from = if self.unchecked == Unchecked::Moment { PageStart::AsOf(u64::MAX) } else { from };
+        let mut page = self.table.entries(account, from, limit).await?;
+        for entry in &mut page.entries {
+            entry.id.truncate(entry.id.find('#').unwrap_or(entry.id.len()));
+        }
+        Ok(page)
+    }
+
+    async fn add(&self, addition: &Addition) -> Result<Entry, StoreError> {
+        let mut addition = addition.clone();
+        if self.unchecked == Unchecked::Repeats {
+            // The table adds an id once.
+            addition.id = format!("{}#{}", addition.id, self.additions.fetch_add(1, Ordering::Relaxed));
+        }
+        self.table.add(&addition).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.table.settle(settlement).await
+    }
+}
+
+#[test]
+fn a_careless_ledger_is_found_out() {
+    for unchecked in [Unchecked::Repeats, Unchecked::Moment] {
+        let is_found_out = |seed: u64| {
+            let (table, mut turns) = (MemoryClips::default(), Turns::new(seed));
+            let ledger = Careless { table: &table, unchecked, additions: AtomicUsize::new(0) };
+            check(&OneAccount, &history(&ledger, &table, &mut turns)).is_err()
+        };
+        let found = (0..100).filter(|seed| is_found_out(*seed)).count();
+        assert!(found > 10, "{found} of 100 histories show that a ledger does not check {unchecked:?}");
+    }
 }
