@@ -34,7 +34,7 @@ impl Listener {
 
     /// All webhooks, in the order in which they arrived.
     pub async fn all(&self, stack: &Stack) -> Vec<Value> {
-        let all = stack.studio(&format!("/hooks/{}/received?limit=20000", self.hook)).await;
+        let all = stack.studio(&format!("/hooks/{}/received?limit=100000", self.hook)).await;
         all["received"].as_array().expect("a list").clone()
     }
 
