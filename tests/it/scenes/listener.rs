@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reelhook_domain::{DeliveryId, EndpointId, EventId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -30,6 +31,17 @@ impl Listener {
     /// Gives the receiver the endpoint's secrets and keys, so that it verifies what arrives.
     pub async fn hold_secrets(&self, stack: &Stack) {
         hold_all(stack, &self.endpoint, &self.hook).await;
+    }
+
+    /// The id under which an event arrives here.
+    pub fn webhook_id(&self, event: &EventId) -> String {
+        let endpoint = EndpointId::parse(&self.endpoint).expect("an id");
+        DeliveryId::of(event, &endpoint).webhook_id()
+    }
+
+    /// The receiver's name.
+    pub fn hook(&self) -> &str {
+        &self.hook
     }
 
     /// All webhooks, in the order in which they arrived.
