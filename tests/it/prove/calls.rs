@@ -1,5 +1,6 @@
 //! A client that repeats a request, under one idempotency key, until it is answered, and notes each answer of 5xx.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +26,13 @@ pub struct ServerError {
     pub from: u64,
     /// When it was answered, in Unix milliseconds.
     pub until: u64,
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, status, from, until } = self;
+        write!(formatter, "{status} to {what}, sent at {from} and answered at {until}")
+    }
 }
 
 /// A client of the API.

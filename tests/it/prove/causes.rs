@@ -45,7 +45,8 @@ pub fn times(faults: &[Value], kills: &[Kill]) -> Vec<u64> {
 
 /// Asserts that each of these answers came while a fault had effects.
 pub fn assert_caused(errors: &[ServerError], times: &[u64]) {
-    let uncaused: Vec<&ServerError> = errors.iter().filter(|error| !is_caused(error, times)).collect();
+    let uncaused = errors.iter().filter(|error| !is_caused(error, times));
+    let uncaused: Vec<String> = uncaused.map(ToString::to_string).collect();
     assert!(uncaused.is_empty(), "answers of 5xx without a fault or a kill before them: {uncaused:#?}");
 }
 
