@@ -73,7 +73,7 @@ pub async fn assert_submitted_once(stack: &Stack, project: &Value, commands: u64
     for scene in scenes {
         let name = format!("{id}/{}", text(&scene["id"]));
         let (count, attempts) = (videos["by_scene"][&name].as_u64(), scene["attempt"].as_u64());
-        assert!(count >= Some(1) && count <= attempts, "{name} has {attempts:?} attempts: {videos:#}");
+        assert!((Some(1)..=attempts).contains(&count), "{name} has {attempts:?} attempts: {videos:#}");
     }
     let of = |bill: &Value| bill["billed"].as_u64().expect("a number");
     let most = (1 + commands) * if has_faults { ATTEMPTS } else { 1 };
