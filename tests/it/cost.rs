@@ -229,7 +229,7 @@ fn is_lease(request: &Value) -> bool {
 }
 
 /// `StepWebhook` is `step-webhook`.
-fn crate_name(logical: &str) -> String {
+pub fn crate_name(logical: &str) -> String {
     let mut name = String::new();
     for letter in logical.chars() {
         if letter.is_uppercase() && !name.is_empty() {
@@ -242,6 +242,7 @@ fn crate_name(logical: &str) -> String {
         "project-api" => "projects".to_owned(),
         "clip-api" => "clips".to_owned(),
         "error-api" => "errors".to_owned(),
+        "inbox-reader" => "inbox".to_owned(),
         _ => name,
     }
 }

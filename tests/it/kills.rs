@@ -19,8 +19,8 @@ use crate::stack::{API_FUNCTIONS, JsonText, Stack, read};
 use crate::videos::{HOOK, film};
 
 /// The other functions of the stack.
-const OTHER_FUNCTIONS: [&str; 8] =
-    ["job-stream", "live", "callbacks", "fanout", "worker", "render", "dispatcher", "cleanup"];
+const OTHER_FUNCTIONS: [&str; 9] =
+    ["job-stream", "live", "callbacks", "fanout", "worker", "render", "dispatcher", "cleanup", "inbox"];
 /// Timers that must be longer on a busy machine, where videos and heartbeats take longer.
 pub(crate) const LONG_TIMEOUTS: [(&str, &str); 2] =
     [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
@@ -206,16 +206,16 @@ async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> BTreeMap<&'static
 /// Kills a process of a random function that is running.
 pub(crate) fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
     // Most functions have no process at any given time.
-    let functions: Vec<&'static str> = functions().collect();
-    for _ in 0..functions.len() {
-        let function = functions[random.below(functions.len() as u64) as usize];
-        let processes = stack.aws.processes(function);
-        if !processes.is_empty() {
-            let pid = processes[random.below(processes.len() as u64) as usize];
-            return kill(pid).then_some(function);
+    let mut running: BTreeMap<&'static str, Vec<u32>> = BTreeMap::new();
+    for (name, pid) in stack.aws.all_processes() {
+        if let Some(function) = functions().find(|known| *known == name) {
+            running.entry(function).or_default().push(pid);
         }
     }
-    None
+    let place = random.below(running.len() as u64) as usize;
+    let (function, processes) = running.into_iter().nth(place)?;
+    let pid = processes[random.below(processes.len() as u64) as usize];
+    kill(pid).then_some(function)
 }
 
 /// The schedule's sweep, which may be killed as well.

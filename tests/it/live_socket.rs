@@ -83,6 +83,18 @@ async fn watch(stack: &Stack, jobs: &[String], cuts: usize, unread: bool) -> Buf
     output
 }
 
+/// Follows a job with a token until its end, or for as long as viewers wait, cut off so many times: what the viewer saw, as
+/// a list of positions and events.
+pub async fn follow(stack: &Stack, token: &str, job: &str, cuts: usize) -> Value {
+    let url = address(stack, token);
+    let task = json!({ "url": url, "jobs": [job], "viewers": 1, "cuts": cuts, "seed": 17 });
+    let (_input, mut output) = start(stack, &task).await;
+    let mut ready = String::new();
+    output.read_line(&mut ready).await.expect("a line");
+    assert_eq!(ready, "ready\n", "a viewer of {job} is subscribed");
+    result(output).await["viewers"][0]["seen"].clone()
+}
+
 /// Sends report `step` of a job, as workers do: again while the stack is busy with the viewers. The gateway then answers
 /// for a function that did not, without a code.
 async fn report(stack: &Stack, job: &str, step: usize) {

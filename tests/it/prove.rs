@@ -1,36 +1,64 @@
-//! Campaigns on a hostile stack: functions are killed and calls of AWS meet faults while work of every family runs;
-//! then everything has ended and arrived, and adds up.
+//! Campaigns on a hostile stack: functions are killed and calls of AWS meet faults while work of every family runs, people
+//! give commands, and clients read; then everything has ended and arrived, and adds up.
 //!
 //! `cargo xtask prove` starts the stack and runs a campaign; `cargo xtask test --only prove` runs short ones.
 //! PROVE_SEED repeats one: its faults meet the same calls.
 
 mod calls;
+mod causes;
+mod commands;
+mod disturbance;
 mod gateway;
+mod heard;
 mod hostile;
+mod once;
 mod outcome;
+mod signatures;
+mod viewers;
 mod work;
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::time::interval_at;
 
-use self::calls::Caller;
+use self::calls::{Caller, now_ms};
+use self::causes::{assert_caused, seen_by_services, times};
+use self::disturbance::{Kill, interrupted, kill_until, sweep_until};
 use self::hostile::Hostile;
-use self::outcome::{assert_adds_up, until_all_ended};
+use self::once::Stored;
+use self::outcome::{Disturbed, Ended, assert_adds_up, until_all_ended};
 use self::work::{Plan, Work};
+use crate::aws::kill;
 use crate::clips;
 use crate::clips::tokens::Owner;
-use crate::kills::{LONG_TIMEOUTS, Random, configure, kill_one, number, sweep};
+use crate::cost::log_length;
+use crate::kills::{LONG_TIMEOUTS, configure, number};
 use crate::scenes;
 use crate::scenes::listener::Listener;
-use crate::scenes::project::fast;
+use crate::scenes::project::{completed, fast, started};
 use crate::stack::Stack;
+use crate::videos::HOOK;
 
-/// The interval of the sweeps.
-const SWEEP: Duration = Duration::from_secs(2);
-/// The shortest pause between two kills, and what is added to it at most, in milliseconds.
-const PAUSE_MS: (u64, u64) = (100, 400);
+/// Seconds after which a message comes again if its function was killed, in the queues that no parameter sets.
+const VISIBILITY: [(&str, u32); 2] = [("LiveQueueUrl", 20), ("JobInboxUrl", 30)];
+/// The names of faults (infra/faults/src/fault.rs) that any long campaign meets, and those of deliveries
+/// (infra/local/mends/faults.py).
+const FAULTS: [&str; 9] = [
+    "conflict",
+    "failed_afterwards",
+    "internal",
+    "lost_answer",
+    "partly",
+    "slow",
+    "stale_index",
+    "throttled",
+    "unavailable",
+];
+const DELIVERIES: [&str; 4] = ["twice", "late", "disorder", "cut"];
+/// From so many percent times seconds on, a campaign meets each of them.
+const MANY_FAULTS: u64 = 5 * 600;
+/// A campaign of a minute or more kills at least so many processes a minute.
+const KILLS_A_MINUTE: u64 = 60;
 
 /// What a campaign consists of.
 struct Campaign {
@@ -53,39 +81,89 @@ impl Campaign {
     fn settings(&self) -> Value {
         json!({ "seed": self.seed, "percent": self.percent })
     }
+
+    fn disturbed(&self) -> Disturbed {
+        Disturbed { by_faults: self.percent > 0, by_kills: self.kills }
+    }
+
+    async fn kill(&self, stack: &Stack, end: Instant) -> Vec<Kill> {
+        if self.kills { kill_until(stack, self.seed, end).await } else { Vec::new() }
+    }
+
+    /// Asserts that a campaign that is meant to disturb has done so.
+    fn assert_disturbs(&self, met: &Value, kills: usize) {
+        let seconds = self.length.as_secs();
+        assert!(self.percent == 0 || sum(&met["met"]) > 0, "no call met a fault: {met}");
+        if self.percent * seconds >= MANY_FAULTS {
+            for (names, counts) in [(&FAULTS[..], &met["met"]), (&DELIVERIES[..], &met["deliveries"]["met"])] {
+                let missing: Vec<_> = names.iter().filter(|name| counts[**name].as_u64().is_none()).collect();
+                assert!(missing.is_empty(), "nothing met {missing:?}: {met}");
+            }
+        }
+        let is_long = self.kills && seconds >= 60;
+        assert!(!is_long || kills as u64 * 60 >= KILLS_A_MINUTE * seconds, "{kills} kills in {seconds} s");
+    }
 }
 
 #[tokio::test]
 async fn everything_ends_and_adds_up() {
     let campaign = Campaign::read();
+    let seed = campaign.seed;
     let stack = ready().await;
     let hostile = Hostile::of(&stack);
-    let listener = Listener::register(&stack, &["project.*", "scene.*", "clips.*"]).await;
+    let listener = listener(&stack).await;
     let owner = Owner::of(&stack, "prove").await;
+    let receivers = ["main", "second", HOOK, listener.hook()];
+    let (stored, refused) = (Stored::read(&stack).await, signatures::refused(&stack, &receivers).await);
 
     hostile.set(&campaign.settings()).await;
-    let (begun, caller) = (Instant::now(), Caller::new(&stack, campaign.seed));
-    let end = begun + campaign.length;
+    let (begun, log, caller) = (now_ms(), log_length(), Caller::new(&stack, seed));
+    let end = Instant::now() + campaign.length;
     let plan = Plan::Until(end);
-    let (work, kills) = tokio::join!(work::submit(&caller, &owner, &plan), disturb(&stack, &campaign, end));
-    let met = hostile.counts().await;
+    let (mut work, given, followed, kills, ()) = tokio::join!(
+        Box::pin(work::submit(&caller, &owner, &plan)),
+        Box::pin(commands::give(&caller, end)),
+        Box::pin(viewers::read_until(&caller, &owner, end)),
+        Box::pin(campaign.kill(&stack, end)),
+        Box::pin(sweep_until(&stack, end)),
+    );
+    let mut met = hostile.counts().await;
     hostile.set(&json!({})).await;
-    println!("seed {}: {kills} kills, {met}", campaign.seed);
-    println!("seed {}: {work}", campaign.seed);
+    let faults = met["log"].take();
+    let faults = faults.as_array().map(Vec::as_slice).unwrap_or_default();
+    let interrupted = interrupted(&kills, log);
+    println!("seed {seed}: {} kills, {interrupted} of them of invocations, {met}", kills.len());
+    println!("seed {seed}: {work}");
+    campaign.assert_disturbs(&met, kills.len());
 
     let faults_ended = Instant::now();
+    work.jobs.extend(followed.iter().map(|one| one.id.clone()));
     let commands = until_all_ended(&stack, &work).await;
     let recovered = faults_ended.elapsed();
-    println!("seed {}: everything ended {:.1} s after the last fault", campaign.seed, recovered.as_secs_f64());
-    let failed = assert_adds_up(&stack, &work, &owner, &listener).await;
+    println!("seed {seed}: everything ended {:.1} s after the last fault", recovered.as_secs_f64());
+
+    work.jobs.extend(given.ordered(&stack).await);
+    let jobs = work.jobs.iter().chain(&work.videos).chain(given.ids()).cloned().collect();
+    let clips = work.clips.iter().map(|clip| format!("clip_{}", clip.id)).collect();
+    Stored::read(&stack).await.assert_made(&stored, [jobs, work.projects.clone(), clips]);
+    given.assert_done(&stack).await;
+    for one in &followed {
+        one.assert_in_order(&stack).await;
+    }
+    let failed = assert_adds_up(&stack, (&work, &commands), &owner, &listener, campaign.disturbed()).await;
+    assert_eq!(signatures::refused(&stack, &receivers).await, refused, "each webhook is signed");
+    let mut errors = caller.server_errors();
+    errors.extend(seen_by_services(&stack, begun).await);
+    assert_caused(&errors, &times(faults, &kills));
     assert_calm(&stack, &owner).await;
     listener.remove(&stack).await;
     report(
         &campaign,
         &work,
         &json!({
-            "kills": kills, "met": met, "commands": commands, "failed": failed,
-            "server_errors": caller.server_errors(), "recovered_s": recovered.as_secs(),
+            "kills": interrupted, "killed_idle": kills.len() - interrupted, "met": met,
+            "commands": commands.values().sum::<u64>(), "failed": failed, "server_errors": errors.len(),
+            "recovered_s": recovered.as_secs(),
         }),
     );
 }
@@ -100,6 +178,9 @@ async fn ready() -> Stack {
     for service in ["videos", "frames", "stitches"] {
         stack.control(service, settings.clone()).await;
     }
+    for (queue, seconds) in VISIBILITY {
+        stack.aws.set_visibility(queue, seconds).await;
+    }
     configure(&stack, |_, variables| {
         for (name, value) in LONG_TIMEOUTS {
             if variables.get(name).is_some() {
@@ -111,47 +192,53 @@ async fn ready() -> Stack {
     stack
 }
 
-/// Sweeps, and kills random functions if the campaign wants that, until a time; returns the number of kills.
-async fn disturb(stack: &Stack, campaign: &Campaign, end: Instant) -> u64 {
-    let mut random = Random(campaign.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let (mut kills, mut swept) = (0, Instant::now());
-    while Instant::now() < end {
-        let pause = Duration::from_millis(PAUSE_MS.0 + random.below(PAUSE_MS.1));
-        interval_at(tokio::time::Instant::now() + pause, pause).tick().await;
-        if campaign.kills && kill_one(stack, &mut random).is_some() {
-            kills += 1;
-        }
-        if swept.elapsed() >= SWEEP {
-            swept = Instant::now();
-            sweep(stack).await;
-        }
+/// An endpoint for all events of projects and clip jobs that functions know, and whose receiver verifies signatures.
+async fn listener(stack: &Stack) -> Listener {
+    let listener = Listener::register(stack, &["project.*", "scene.*", "clips.*"]).await;
+    listener.hold_secrets(stack).await;
+    // One that runs knows the endpoints of some seconds ago.
+    for pid in stack.aws.processes("fanout") {
+        kill(pid);
     }
-    kills
+    let project = started(stack, scenes::project::scenes(1)).await;
+    completed(stack, &project).await;
+    for event in ["project.started", "project.completed"] {
+        listener.heard(stack, &project, event).await;
+    }
+    stack.assert_queues_empty().await;
+    listener
 }
 
-/// Without faults, work of every family is done and nothing is answered with 5xx.
+/// Without faults, work of every family is done, nobody has to give a command, and nothing is answered with 5xx.
 async fn assert_calm(stack: &Stack, owner: &Owner) {
     let caller = Caller::new(stack, u64::MAX);
     let work = work::submit(&caller, owner, &Plan::Once).await;
-    until_all_ended(stack, &work).await;
+    let commands = until_all_ended(stack, &work).await;
+    assert!(commands.is_empty(), "{commands:?}");
+    let calm = Disturbed::default();
+    Ended::of(stack, &work, &commands, calm).await.assert_few(&work, calm);
     for path in ["/api/queue/status", "/api/v1/projects?limit=10", "/ai-clipping-agent/jobs?limit=10", "/api/v1/errors"]
     {
         let (status, answer) = stack.get(path).await;
         assert_eq!(status, 200, "{path}: {answer}");
     }
-    assert_eq!(caller.server_errors(), 0, "no answer is 5xx without a cause");
+    let errors = caller.server_errors();
+    assert!(errors.is_empty(), "answers of 5xx without a cause: {errors:#?}");
+}
+
+/// The sum of counts.
+fn sum(counts: &Value) -> u64 {
+    counts.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
 }
 
 /// Writes what came of a campaign into the file that PROVE_RESULT names.
 fn report(campaign: &Campaign, work: &Work, found: &Value) {
-    let sum = |counts: &Value| -> u64 {
-        counts.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
-    };
     let met = &found["met"];
     let result = json!({
         "seed": campaign.seed, "percent": campaign.percent, "kills": found["kills"],
-        "calls": met["calls"], "met": sum(&met["met"]), "by_fault": met["met"],
-        "deliveries": met["deliveries"]["batches"], "disturbed": sum(&met["deliveries"]["met"]),
+        "killed_idle": found["killed_idle"], "calls": met["calls"], "met": sum(&met["met"]), "by_fault": met["met"],
+        "by_service": met["by_service"], "deliveries": met["deliveries"]["batches"],
+        "disturbed": sum(&met["deliveries"]["met"]), "by_delivery": met["deliveries"]["met"],
         "jobs": work.jobs.len(), "videos": work.videos.len(), "projects": work.projects.len(), "clips": work.clips.len(),
         "failed": found["failed"], "commands": found["commands"], "server_errors": found["server_errors"],
         "recovered_s": found["recovered_s"],
@@ -160,6 +247,4 @@ fn report(campaign: &Campaign, work: &Work, found: &Value) {
     if let Ok(path) = std::env::var("PROVE_RESULT") {
         std::fs::write(path, result.to_string()).expect("the result is written");
     }
-    // A campaign of faults that met none has proved nothing.
-    assert!(campaign.percent == 0 || result["met"].as_u64() > Some(0), "{result}");
 }

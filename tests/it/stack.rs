@@ -204,7 +204,7 @@ impl Stack {
 
     /// The webhooks about a job that a receiver has verified.
     pub async fn webhooks(&self, hook: &str, job: &str) -> Vec<Value> {
-        let all = self.studio(&format!("/hooks/{hook}/received?limit=20000&job_id={job}")).await;
+        let all = self.studio(&format!("/hooks/{hook}/received?limit=100000&job_id={job}")).await;
         all["received"]
             .as_array()
             .expect("a list")

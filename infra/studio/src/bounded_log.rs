@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Maximum of entries.
-pub(crate) const CAPACITY: usize = 20_000;
+/// Maximum of entries: more than a campaign of 15 minutes has webhooks.
+pub(crate) const CAPACITY: usize = 100_000;
 /// Maximum of bytes.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
 

@@ -73,16 +73,25 @@ impl Aws {
 
     /// Process ids of a function's running bootstraps on this emulator, and no others.
     pub fn processes(&self, function: &str) -> Vec<u32> {
-        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
+        let all = self.all_processes().into_iter();
+        all.filter(|(name, _)| name == function).map(|(_, pid)| pid).collect()
+    }
+
+    /// The running bootstraps of all functions on this emulator: the function's name, as [`Self::function`] takes it, and
+    /// the process id.
+    pub fn all_processes(&self) -> Vec<(String, u32)> {
+        let prefix = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(""));
         let endpoint = format!("AWS_ENDPOINT_URL={}", self.functions_endpoint);
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
             let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
-            let has = |text: &str| environment.split(|byte| *byte == 0).any(|variable| variable == text.as_bytes());
-            if has(&name) && has(&endpoint) {
-                found.push(pid);
+            let mut variables = environment.split(|byte| *byte == 0);
+            if !variables.clone().any(|variable| variable == endpoint.as_bytes()) {
+                continue;
             }
+            let name = variables.find_map(|variable| variable.strip_prefix(prefix.as_bytes()));
+            found.extend(name.map(|name| (String::from_utf8_lossy(name).into_owned(), pid)));
         }
         found
     }

@@ -5,9 +5,18 @@ use serde_json::Value;
 
 use super::Aws;
 
-/// Every queue, dead letters and failures included.
-const QUEUES: [&str; 6] =
-    ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl", "JobInboxUrl", DEAD_LETTERS, "FailuresQueueUrl"];
+/// Every queue, dead letters, failures and refused messages included. No function reads the inbox of destinations, to
+/// which endpoints and smoke tests send.
+const QUEUES: [&str; 8] = [
+    "WorkQueueUrl",
+    "DeliveriesQueueUrl",
+    "RenderQueueUrl",
+    "LiveQueueUrl",
+    "JobInboxUrl",
+    "JobInboxRefusedUrl",
+    DEAD_LETTERS,
+    "FailuresQueueUrl",
+];
 
 /// The output of the dead-letter queue.
 pub const DEAD_LETTERS: &str = "DeadLettersUrl";
@@ -46,7 +55,7 @@ impl Aws {
         self.set_mappings("worker", true).await;
     }
 
-    /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.
+    /// Visible, delayed and in-flight messages of every queue.
     pub async fn depths(&self) -> Vec<(&'static str, u64)> {
         self.counts(&[
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -72,6 +81,13 @@ impl Aws {
             counts.push((queue, names.iter().filter_map(count).sum()));
         }
         counts
+    }
+
+    /// Sets the time after which a message of a queue comes again if its function was killed.
+    pub async fn set_visibility(&self, queue: &str, seconds: u32) {
+        let set = self.sqs.set_queue_attributes().queue_url(self.output(queue));
+        let set = set.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
+        set.send().await.expect("set");
     }
 
     pub async fn purge_all(&self) {

@@ -1,20 +1,22 @@
-//! What must be true after the last fault: all work has ended, every webhook has arrived under one id, and slots,
-//! counters and credits add up.
+//! What must be true after the last fault: all work has ended, what failed says why, every webhook has arrived under one
+//! id, and slots, counters and credits add up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use reelhook_domain::Status;
+use reelhook_domain::{OutboundEvent, Status};
 use serde_json::{Value, json};
 use tokio::time::interval;
 
-use super::work::Work;
-use crate::clips::job::{CREDITS, JOBS, PRICE};
+use super::heard::{Emitter, assert_heard_once};
+use super::once::{assert_cut_once, assert_submitted_once};
+use super::work::{CLIPS, SCENES, Work};
+use crate::clips::job::{CREDITS, JOBS, PRICE, clips};
 use crate::clips::tokens::Owner;
 use crate::kills::{assert_job_is_right, assert_video_is_right, sweep};
 use crate::lost::{assert_counts_are_right, assert_delivered};
 use crate::scenes::listener::Listener;
-use crate::scenes::project::{project, scene_ids, text};
+use crate::scenes::project::{project, scenes_of, text};
 use crate::stack::Stack;
 use crate::videos::HOOK;
 
@@ -24,25 +26,52 @@ const RECOVERY: Duration = Duration::from_secs(300);
 const SWEEP: Duration = Duration::from_secs(2);
 /// Commands that a person gives a project at most.
 const MOST_COMMANDS: u64 = 5;
+/// How many of a hundred may fail at most.
+const MOST_FAILED_PERCENT: usize = 5;
+
+/// What disturbed the work.
+#[derive(Clone, Copy, Default)]
+pub struct Disturbed {
+    /// Calls of AWS met faults.
+    pub by_faults: bool,
+    /// Functions were killed.
+    pub by_kills: bool,
+}
+
+impl Disturbed {
+    /// How many of so many may fail. Faults may use up the attempts of anything.
+    fn most_failed(self, of: usize) -> usize {
+        if self.by_faults { of * MOST_FAILED_PERCENT / 100 + 1 } else { 0 }
+    }
+
+    /// How many of so many may fail that our renderers make: what has lost its renderer three times fails.
+    fn most_failed_of_pieces(self, of: usize) -> usize {
+        if self.by_kills { self.most_failed(of).max(of * MOST_FAILED_PERCENT / 100) } else { self.most_failed(of) }
+    }
+}
+
+/// How often a person gave a command to a project, by its id.
+pub type CommandCounts = BTreeMap<String, u64>;
 
 /// Waits until all work has ended and nothing waits. A project that failed gets the command that its error names, as a
-/// person would give it; returns how many commands there were.
-pub async fn until_all_ended(stack: &Stack, work: &Work) -> u64 {
+/// person would give it; returns these commands.
+pub async fn until_all_ended(stack: &Stack, work: &Work) -> CommandCounts {
     let (mut ticks, mut swept, mut since) = (interval(Duration::from_millis(500)), Instant::now(), Instant::now());
     let mut left = Left::of(work);
-    let mut commands: BTreeMap<&String, u64> = BTreeMap::new();
+    let mut commands = CommandCounts::new();
     loop {
         ticks.tick().await;
         for id in left.look(stack).await {
             if command(stack, id).await {
                 since = Instant::now();
-                *commands.entry(id).or_default() += 1;
-                assert!(commands[id] <= MOST_COMMANDS, "{id} fails again and again");
+                let count = commands.entry(id.clone()).or_default();
+                *count += 1;
+                assert!(*count <= MOST_COMMANDS, "{id} fails again and again");
             }
         }
         let waiting: Vec<_> = stack.aws.depths().await.into_iter().filter(|(_, depth)| *depth > 0).collect();
         if left.is_empty() && waiting.is_empty() && !is_busy(stack).await {
-            return commands.values().sum();
+            return commands;
         }
         assert!(since.elapsed() < RECOVERY, "after {RECOVERY:?} there is still {left:#?} {waiting:?}");
         if swept.elapsed() >= SWEEP {
@@ -65,7 +94,7 @@ impl<'a> Left<'a> {
         Self {
             jobs: work.jobs.iter().chain(&work.videos).collect(),
             projects: work.projects.iter().collect(),
-            clips: work.clips.iter().collect(),
+            clips: work.clips.iter().map(|clip| &clip.id).collect(),
         }
     }
 
@@ -127,87 +156,157 @@ async fn clip_job(stack: &Stack, id: &str) -> Value {
     job
 }
 
-/// Asserts that nothing is lost and nothing doubled. Returns how many videos and clip jobs have failed, each with its
+/// Asserts that nothing is lost and nothing doubled. Returns how many jobs, videos and clip jobs have failed, each with its
 /// reason.
-pub async fn assert_adds_up(stack: &Stack, work: &Work, owner: &Owner, listener: &Listener) -> u64 {
-    for id in &work.jobs {
-        assert_job_is_right(stack, id).await;
-    }
-    let mut failed = 0;
-    for id in &work.videos {
-        failed += u64::from(video_has_failed(stack, id).await);
-    }
-    let (mut charged, mut expected) = (BTreeSet::new(), Vec::new());
+pub async fn assert_adds_up(
+    stack: &Stack,
+    (work, commands): (&Work, &CommandCounts),
+    owner: &Owner,
+    listener: &Listener,
+    disturbed: Disturbed,
+) -> usize {
+    let ended = Ended::of(stack, work, commands, disturbed).await;
+    ended.assert_few(work, disturbed);
+    let mut emitters = Vec::new();
     for id in &work.projects {
-        let project = project(stack, id).await;
-        assert_eq!(project["status"], "completed", "{project:#}");
-        expected.push((id.clone(), String::new(), "project.completed"));
-        expected.extend(scene_ids(&project).into_iter().map(|scene| (id.clone(), scene, "scene.verified")));
+        let emitter = Emitter::project(stack, id).await;
+        assert_eq!(emitter.count(&[OutboundEvent::ProjectCompleted]), 1, "{id} is completed once");
+        assert!(emitter.count(&[OutboundEvent::SceneVerified]) >= SCENES, "each scene of {id} is verified");
+        emitters.push(emitter);
     }
-    for id in &work.clips {
-        let job = clip_job(stack, id).await;
-        let has_failed = job["status"] == "failed";
-        assert!(!has_failed || job["errorMessage"].is_string(), "{job:#}");
-        failed += u64::from(has_failed);
-        if !has_failed {
-            charged.insert(id.clone());
-        }
-        expected.push((id.clone(), String::new(), if has_failed { "clips.failed" } else { "clips.completed" }));
+    for clip in &work.clips {
+        let emitter = Emitter::clip_job(stack, &clip.id).await;
+        let has_succeeded = ended.succeeded.contains(&clip.id);
+        let count = (emitter.count(&[OutboundEvent::ClipsCompleted]), emitter.count(&[OutboundEvent::ClipsFailed]));
+        assert_eq!(count, if has_succeeded { (1, 0) } else { (0, 1) }, "{} ends once", clip.id);
+        emitters.push(emitter);
     }
-    assert_heard_once(stack, listener, &expected).await;
-    assert_account_is_right(stack, owner, &charged).await;
+    assert_heard_once(stack, listener, &emitters).await;
+    assert_account_is_right(stack, owner, &ended.succeeded).await;
     assert_delivered(stack, &work.jobs).await;
     assert_counts_are_right(stack).await;
     assert_eq!(stack.aws.admission().await.used(), 0, "every slot is free");
     assert!(stack.aws.slots("scene-admission").await.active.is_empty(), "every slot of scenes is free");
     stack.assert_queues_empty().await;
-    failed
+    ended.failed()
 }
 
-/// Whether a video has failed: then its client was notified of the reason. Otherwise it is whole.
-async fn video_has_failed(stack: &Stack, id: &str) -> bool {
+/// How work has ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    failed_jobs: usize,
+    failed_videos: usize,
+    failed_clips: usize,
+    /// Files of projects and clip jobs that are only where the services put them, and all of them.
+    not_copied: usize,
+    files: usize,
+    /// The clip jobs that succeeded.
+    succeeded: BTreeSet<String>,
+}
+
+impl Ended {
+    /// Looks at all work, and asserts that each piece of it is as its status says.
+    pub async fn of(stack: &Stack, work: &Work, commands: &CommandCounts, disturbed: Disturbed) -> Self {
+        let mut ended = Self::default();
+        for id in &work.jobs {
+            ended.failed_jobs += usize::from(job_has_failed(stack, id).await);
+        }
+        for id in &work.videos {
+            ended.failed_videos += usize::from(video_has_failed(stack, id).await);
+        }
+        for id in &work.projects {
+            let project = project(stack, id).await;
+            assert_eq!(project["status"], "completed", "{project:#}");
+            let scenes = scenes_of(&project);
+            assert_eq!(scenes.len(), SCENES, "{project:#}");
+            let files = scenes.iter().map(|scene| &scene["videoUrl"]).chain([&project["finalVideoUrl"]]);
+            ended.count(files, "/api/v1/files/");
+            let commands = commands.get(id).copied().unwrap_or_default();
+            assert_submitted_once(stack, &project, commands, disturbed.by_faults).await;
+        }
+        for clip in &work.clips {
+            let job = clip_job(stack, &clip.id).await;
+            let has_succeeded = job["status"] == "succeeded";
+            if has_succeeded {
+                assert_eq!(clips(&job).len(), CLIPS, "{job:#}");
+                ended.count(clips(&job).iter().map(|clip| &clip["url"]), "/api/v1/files/clips/");
+                ended.succeeded.insert(clip.id.clone());
+            } else {
+                assert!(job["errorMessage"].is_string(), "{job:#}");
+                ended.failed_clips += 1;
+            }
+            assert_cut_once(stack, clip, has_succeeded).await;
+        }
+        ended
+    }
+
+    /// Counts files, and those that are not copied to links with this path.
+    fn count<'a>(&mut self, urls: impl Iterator<Item = &'a Value>, path: &str) {
+        for url in urls {
+            let url = url.as_str().unwrap_or_else(|| panic!("a file without a URL: {url}"));
+            self.files += 1;
+            self.not_copied += usize::from(!url.contains(path));
+        }
+    }
+
+    /// How many jobs, videos and clip jobs have failed.
+    pub fn failed(&self) -> usize {
+        self.failed_jobs + self.failed_videos + self.failed_clips
+    }
+
+    /// Asserts that no more has failed than what disturbed the work explains.
+    pub fn assert_few(&self, work: &Work, disturbed: Disturbed) {
+        let [jobs, clips] = [work.jobs.len(), work.clips.len()].map(|count| disturbed.most_failed(count));
+        let [videos, files] = [work.videos.len(), self.files].map(|count| disturbed.most_failed_of_pieces(count));
+        let is_few = self.failed_jobs <= jobs && self.failed_clips <= clips;
+        assert!(is_few && self.failed_videos <= videos && self.not_copied <= files, "too much has failed: {self:#?}");
+    }
+}
+
+/// Whether a job has failed: then it ran, none of its worker's last reports got through, and it says why. Otherwise its end
+/// was sent.
+async fn job_has_failed(stack: &Stack, id: &str) -> bool {
+    assert_job_is_right(stack, id).await;
     let job = stack.stored(id).await;
-    if job.status == Status::Completed {
-        assert_video_is_right(stack, id).await;
+    if job.status == Status::Completed && job.run.video_url.is_some() {
+        assert!(job.was_notified(OutboundEvent::Completed), "{id}: {:#?}", job.emitted);
         return false;
     }
     assert!(job.run.error.is_some(), "{id} is {:?} without a reason", job.status);
-    stack
-        .eventually(&format!("the client is notified of the failed {id}"), || async {
-            let webhooks = stack.webhooks(HOOK, id).await;
-            webhooks.iter().any(|webhook| webhook["body"]["status"] == "failed").then_some(())
-        })
-        .await;
+    let seen = stack.studio(&format!("/worker/jobs?job_id={id}")).await;
+    assert!(
+        seen["runs"].as_array().is_some_and(|runs| !runs.is_empty()),
+        "{id} was never started: {:?}",
+        job.run.error
+    );
     true
 }
 
-/// Each of these events arrived under one id: a project or a clip job, a scene or nothing, and the event's type.
-async fn assert_heard_once(stack: &Stack, listener: &Listener, expected: &[(String, String, &str)]) {
+/// Whether a video has failed: then its client was notified of the reason, under one id. Otherwise it is whole.
+async fn video_has_failed(stack: &Stack, id: &str) -> bool {
+    let job = stack.stored(id).await;
+    let has_failed = job.status != Status::Completed;
+    if has_failed {
+        assert!(job.run.error.is_some(), "{id} is {:?} without a reason", job.status);
+    } else {
+        assert_video_is_right(stack, id).await;
+    }
+    let (end, other) = if has_failed { ("failed", "completed") } else { ("completed", "failed") };
     let heard = stack
-        .eventually("every webhook about projects and clip jobs", || async {
-            let mut heard: BTreeMap<(String, String, String), BTreeSet<String>> = BTreeMap::new();
-            for one in listener.all(stack).await {
-                let (data, id) = (&one["body"]["data"], text(&one["webhook_id"]));
-                let member = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
-                let subject = data["project_id"].as_str().map_or_else(|| member("jobId"), str::to_owned);
-                let event = (subject, member("scene_id"), text(&one["body"]["type"]));
-                heard.entry(event).or_default().insert(id);
+        .eventually(&format!("the client is notified of the {end} {id}"), || async {
+            let mut heard: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for webhook in stack.webhooks(HOOK, id).await {
+                let ids = heard.entry(text(&webhook["body"]["status"])).or_default();
+                ids.insert(text(&webhook["webhook_id"]));
             }
-            let is_there = |(id, scene, event): &(String, String, &str)| heard.contains_key(&key(id, scene, event));
-            expected.iter().all(is_there).then_some(heard)
+            heard.contains_key(end).then_some(heard)
         })
         .await;
-    for (id, scene, event) in expected {
-        let ids = &heard[&key(id, scene, event)];
-        assert_eq!(ids.len(), 1, "{event} about {id} {scene} has one id: {ids:?}");
-    }
+    assert!(heard[end].len() == 1 && !heard.contains_key(other), "{id} ends once: {heard:#?}");
+    has_failed
 }
 
-fn key(id: &str, scene: &str, event: &str) -> (String, String, String) {
-    (id.to_owned(), scene.to_owned(), event.to_owned())
-}
-
-/// The entries of the owner's account add up to its balance, and exactly the jobs that have clips are charged, each
+/// The entries of the owner's account add up to its balance, and are the charges of exactly the jobs that have clips, each
 /// once.
 async fn assert_account_is_right(stack: &Stack, owner: &Owner, expected: &BTreeSet<String>) {
     let (mut charged, mut sum, mut cursor) = (Vec::new(), 0, String::new());
@@ -216,10 +315,9 @@ async fn assert_account_is_right(stack: &Stack, owner: &Owner, expected: &BTreeS
         assert_eq!(status, 200, "{page}");
         for entry in page["transactions"].as_array().expect("a list") {
             sum += entry["amount"].as_i64().expect("a whole number");
-            if entry["type"] == "usage" {
-                assert_eq!(entry["amount"].as_i64(), i64::try_from(PRICE).ok().map(|price| -price), "{entry}");
-                charged.push(text(&entry["relatedJobId"]));
-            }
+            assert_eq!(entry["type"], "usage", "nobody has given the owner credits: {entry}");
+            assert_eq!(entry["amount"].as_i64(), i64::try_from(PRICE).ok().map(|price| -price), "{entry}");
+            charged.push(text(&entry["relatedJobId"]));
         }
         assert_eq!(page["reserved"], 0, "no credits are reserved: {page}");
         match &page["nextCursor"] {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval_at};
 
 use super::calls::Caller;
 use crate::clips::job::{JOBS, of_page, page};
@@ -15,14 +15,16 @@ use crate::stack::JsonText;
 use crate::videos::{HOOK, film};
 
 /// Each report of the mock worker comes three times, so that one comes through.
-const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
+pub const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
 /// Scenes of a project.
-const SCENES: usize = 3;
-/// Milliseconds between two submissions of each family. A video of our own renderers takes the most time of all.
-const JOBS_MS: u64 = 800;
-const VIDEOS_MS: u64 = 10_000;
-const PROJECTS_MS: u64 = 6_000;
-const CLIPS_MS: u64 = 2_500;
+pub const SCENES: usize = 3;
+/// Clips of a clip job.
+pub const CLIPS: usize = 2;
+/// Milliseconds between two submissions of each family: two processors keep up with them while functions are killed.
+const JOBS_MS: u64 = 4_000;
+const VIDEOS_MS: u64 = 20_000;
+const PROJECTS_MS: u64 = 15_000;
+const CLIPS_MS: u64 = 8_000;
 
 /// How much is submitted.
 pub enum Plan {
@@ -41,7 +43,7 @@ impl Plan {
     }
 }
 
-/// What was submitted.
+/// What was submitted, each under a key of its own.
 pub struct Work {
     /// Jobs of the external worker.
     pub jobs: Vec<String>,
@@ -50,13 +52,21 @@ pub struct Work {
     /// Projects that were started.
     pub projects: Vec<String>,
     /// Clip jobs of one owner.
-    pub clips: Vec<String>,
+    pub clips: Vec<ClipWork>,
+}
+
+/// A clip job.
+pub struct ClipWork {
+    /// Its id.
+    pub id: String,
+    /// The page whose video it cuts, which no other job has.
+    pub page: String,
 }
 
 impl fmt::Display for Work {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [jobs, videos, projects, clips] =
-            [&self.jobs, &self.videos, &self.projects, &self.clips].map(|all| all.len());
+        let [jobs, videos, projects] = [&self.jobs, &self.videos, &self.projects].map(|all| all.len());
+        let clips = self.clips.len();
         write!(formatter, "{jobs} jobs, {videos} videos, {projects} projects, {clips} clip jobs")
     }
 }
@@ -64,7 +74,7 @@ impl fmt::Display for Work {
 /// Submits work of every family.
 pub async fn submit(caller: &Caller<'_>, owner: &Owner, plan: &Plan) -> Work {
     let (jobs, videos, projects, clips) = tokio::join!(
-        repeated(plan, JOBS_MS, async |number| job(caller, number).await),
+        repeated(plan, JOBS_MS, async |number| job(caller, &caller.key("job", number), SCENARIO).await),
         repeated(plan, VIDEOS_MS, async |number| video(caller, number).await),
         repeated(plan, PROJECTS_MS, async |number| project(caller, number).await),
         repeated(plan, CLIPS_MS, async |number| clip_job(caller, owner, number).await),
@@ -72,64 +82,75 @@ pub async fn submit(caller: &Caller<'_>, owner: &Owner, plan: &Plan) -> Work {
     Work { jobs, videos, projects, clips }
 }
 
-/// Submits one after the other at an interval.
-async fn repeated(plan: &Plan, every_ms: u64, submit: impl AsyncFn(usize) -> String) -> Vec<String> {
-    let mut ticks = interval(Duration::from_millis(every_ms));
+/// Does something again and again, at an interval.
+pub async fn repeated<T>(plan: &Plan, every_ms: u64, act: impl AsyncFn(usize) -> T) -> Vec<T> {
+    let every = Duration::from_millis(every_ms);
+    let mut ticks = interval_at(tokio::time::Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ids = Vec::new();
-    while plan.goes_on(ids.len()) {
-        ids.push(submit(ids.len()).await);
-        ticks.tick().await;
+    let mut done = Vec::new();
+    while plan.goes_on(done.len()) {
+        done.push(act(done.len()).await);
+        if plan.goes_on(done.len()) {
+            ticks.tick().await;
+        }
     }
-    ids
+    done
 }
 
-/// Posts a body under an idempotency key, as an operator, and returns the answer if it has this status.
-async fn post(caller: &Caller<'_>, path: &str, key: &str, body: &Value, expected: u16) -> Value {
+/// Posts a body under an idempotency key, as an operator.
+async fn post(caller: &Caller<'_>, path: &str, key: &str, body: &Value) -> (u16, Value) {
     let request = || {
         let request = caller.stack.request(Method::POST, path).header("idempotency-key", key);
         request.json_text(body)
     };
-    let (status, answer) = caller.send(path, request).await;
-    assert_eq!(status, expected, "{path}: {answer}");
-    answer
+    caller.send(path, request).await
 }
 
-async fn job(caller: &Caller<'_>, number: usize) -> String {
-    let body = json!({
-        "country": "US", "platform": "netflix", "genre": "Horror", "template": format!("studio:{SCENARIO}"),
-    });
-    let answer = post(caller, "/api/generate", &caller.key("job", number), &body, 200).await;
+/// Submits a job whose worker follows a scenario (infra/studio/README.md).
+pub async fn job(caller: &Caller<'_>, key: &str, scenario: &str) -> String {
+    let (status, answer) = post(caller, "/api/generate", key, &request_of(scenario)).await;
+    assert_eq!(status, 200, "{answer}");
     text(&answer["jobId"])
 }
 
+/// The request of a job whose worker follows a scenario.
+pub fn request_of(scenario: &str) -> Value {
+    json!({ "country": "US", "platform": "netflix", "genre": "Horror", "template": format!("studio:{scenario}") })
+}
+
+/// Submits a video. The client of every third one waits for it, as far as the API lets it.
 async fn video(caller: &Caller<'_>, number: usize) -> String {
     let mut film = film(2, 1.0);
     film["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", caller.stack.studio));
-    let answer = post(caller, "/api/generate-video-async", &caller.key("video", number), &film, 202).await;
+    let waits = number % 3 == 2;
+    let path = if waits { "/api/generate-flexible-video" } else { "/api/generate-video-async" };
+    let expected: &[u16] = if waits { &[200, 202, 422] } else { &[202] };
+    let (status, answer) = post(caller, path, &caller.key("video", number), &film).await;
+    assert!(expected.contains(&status), "{path}: {status} {answer}");
     text(&answer["jobId"])
 }
 
 /// Creates and starts a project.
 async fn project(caller: &Caller<'_>, number: usize) -> String {
     let body = json!({ "name": "A walk through the snow", "scenes": scenes(SCENES) });
-    let project = post(caller, PROJECTS, &caller.key("project", number), &body, 201).await;
+    let (status, project) = post(caller, PROJECTS, &caller.key("project", number), &body).await;
+    assert_eq!(status, 201, "{project}");
     let id = text(&project["id"]);
     let path = format!("{PROJECTS}/{id}/start");
-    let request = || caller.stack.request(Method::POST, &path).json_text(&json!({}));
-    let (status, answer) = caller.send(&path, request).await;
+    let (status, answer) = caller.post(&path, &json!({})).await;
     // A call whose answer was lost may have started it, and it may have ended since.
     assert!(status == 200 || answer["code"] == "project_ended", "{path}: {status} {answer}");
     id
 }
 
-async fn clip_job(caller: &Caller<'_>, owner: &Owner, number: usize) -> String {
-    let (key, body) = (caller.key("clips", number), of_page(&page()));
+async fn clip_job(caller: &Caller<'_>, owner: &Owner, number: usize) -> ClipWork {
+    let (key, page) = (caller.key("clips", number), page());
+    let body = of_page(&page);
     let request = || {
         let request = owner.request(caller.stack, Method::POST, JOBS).header("idempotency-key", &key);
         request.json_text(&body)
     };
     let (status, job) = caller.send(JOBS, request).await;
     assert_eq!(status, 201, "{job}");
-    text(&job["id"])
+    ClipWork { id: text(&job["id"]), page }
 }

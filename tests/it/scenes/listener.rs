@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reelhook_domain::{DeliveryId, EndpointId, EventId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -32,9 +33,20 @@ impl Listener {
         hold_all(stack, &self.endpoint, &self.hook).await;
     }
 
+    /// The id under which an event arrives here.
+    pub fn webhook_id(&self, event: &EventId) -> String {
+        let endpoint = EndpointId::parse(&self.endpoint).expect("an id");
+        DeliveryId::of(event, &endpoint).webhook_id()
+    }
+
+    /// The receiver's name.
+    pub fn hook(&self) -> &str {
+        &self.hook
+    }
+
     /// All webhooks, in the order in which they arrived.
     pub async fn all(&self, stack: &Stack) -> Vec<Value> {
-        let all = stack.studio(&format!("/hooks/{}/received?limit=20000", self.hook)).await;
+        let all = stack.studio(&format!("/hooks/{}/received?limit=100000", self.hook)).await;
         all["received"].as_array().expect("a list").clone()
     }
 

@@ -18,9 +18,11 @@ use crate::{json, process, profile, ui};
 /// Additional help for `--help`.
 pub const ABOUT: &str = "\
 The stack has a proxy between functions and the emulator (infra/faults), which injects faults by the seed. Jobs, videos,
-projects and clip jobs are submitted until the time is over. Then the faults end, and within five minutes everything
-must have ended, every webhook must have arrived, under one id, and slots, counters and credits must add up; otherwise
-the command fails, and writes nothing. Two campaigns with the same seed meet the same faults at the same calls.";
+projects and clip jobs are submitted until the time is over, while people give commands and clients read. Then the faults
+end. Within five minutes, or as many after the last command to a project that failed, everything must have ended. Each
+event must have arrived once, nothing may be made twice, and slots, counters and credits must add up (docs/proof.md);
+otherwise the command fails, and writes nothing. Two campaigns with the same seed meet the same faults at the same
+calls.";
 
 /// The document.
 const DOCUMENT: &str = "docs/proof.md";
@@ -120,8 +122,13 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
 pub fn shortly(workspace: &Workspace) -> anyhow::Result<()> {
     let program = end_to_end_binary(workspace)?;
     let mut started = stack(workspace)?;
-    let mut command = test_command(workspace, &started, &program, "prove::gateway::")?;
-    process::run(&mut command, "the tests of the gateway")?;
+    for (tests, what) in [
+        ("prove::gateway::", "the tests of the gateway"),
+        ("prove::causes::", "the tests of what causes an answer of 5xx"),
+        ("prove::disturbance::", "the tests of what counts as a kill"),
+    ] {
+        process::run(&mut test_command(workspace, &started, &program, tests)?, what)?;
+    }
     let mut command = test_command(workspace, &started, &program, "linear::")?;
     command.env("LINEAR_PERCENT", LINEAR_PERCENT.to_string());
     process::run(&mut command, "the tests of linearizability under faults")?;

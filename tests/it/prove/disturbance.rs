@@ -1,0 +1,104 @@
+//! Functions that are killed, and sweeps, while work runs; and how many of the kills ended an invocation.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::time::{Duration, Instant};
+
+use reelhook_domain::Timestamp;
+use serde_json::Value;
+use tokio::time::{MissedTickBehavior, interval, interval_at};
+
+use super::calls::now_ms;
+use crate::cost::{crate_name, log_path};
+use crate::kills::{Random, kill_one, sweep};
+use crate::stack::Stack;
+
+/// The interval of the sweeps.
+const SWEEP: Duration = Duration::from_secs(2);
+/// The shortest pause between two kills, and what is added to it at most, in milliseconds: some 180 kills a minute.
+const PAUSE_MS: (u64, u64) = (150, 350);
+/// Lambda's report about a run in the functions' log.
+const REPORT: &str = "platform.report";
+/// How long before a run or after it a kill is noted that ended it, in milliseconds: clocks are read at other moments.
+const SLACK_MS: u64 = 500;
+
+/// A process that was killed.
+#[derive(Debug, Clone, Copy)]
+pub struct Kill {
+    /// When, in Unix milliseconds.
+    pub at: u64,
+    /// The function.
+    pub function: &'static str,
+}
+
+/// Sweeps until a time. A sweep may take long, since it may be killed as well.
+pub async fn sweep_until(stack: &Stack, end: Instant) {
+    let mut ticks = interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while Instant::now() < end {
+        ticks.tick().await;
+        sweep(stack).await;
+    }
+}
+
+/// Kills processes of random functions until a time.
+pub async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> Vec<Kill> {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut kills = Vec::new();
+    while Instant::now() < end {
+        let pause = Duration::from_millis(PAUSE_MS.0 + random.below(PAUSE_MS.1));
+        interval_at(tokio::time::Instant::now() + pause, pause).tick().await;
+        let at = now_ms();
+        kills.extend(kill_one(stack, &mut random).map(|function| Kill { at, function }));
+    }
+    kills
+}
+
+/// How many of these kills ended an invocation: a run of the function has failed that was under way then, by the log from
+/// this offset on. A process that waited for its next event is killed without one.
+pub fn interrupted(kills: &[Kill], from: u64) -> usize {
+    let mut runs = failed_runs(from);
+    let has_ended_one = |kill: &&Kill| {
+        let Some(of_function) = runs.get_mut(kill.function) else { return false };
+        let place = of_function.iter().position(|(begun, ended)| (*begun..=*ended).contains(&kill.at));
+        place.map(|place| of_function.swap_remove(place)).is_some()
+    };
+    kills.iter().filter(has_ended_one).count()
+}
+
+/// When runs of each function that failed were under way.
+fn failed_runs(from: u64) -> BTreeMap<String, Vec<(u64, u64)>> {
+    let mut log = File::open(log_path()).expect("the log");
+    log.seek(SeekFrom::Start(from)).expect("an offset in it");
+    let mut runs: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
+    for line in BufReader::new(log).lines().map_while(Result::ok).filter(|line| line.contains(REPORT)) {
+        if let Some((function, begun, ended)) = failed_run(&line) {
+            runs.entry(function).or_default().push((begun, ended));
+        }
+    }
+    runs
+}
+
+/// The function of a run that failed, and the times between which it was under way.
+fn failed_run(line: &str) -> Option<(String, u64, u64)> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let report: Value = serde_json::from_str(entry["line"].as_str()?).ok()?;
+    if report["type"] != REPORT || report["record"]["status"] != "error" {
+        return None;
+    }
+    let ended = u64::try_from(Timestamp::parse(report["time"].as_str()?)?.millis()).ok()?;
+    let lasted = report["record"]["metrics"]["durationMs"].as_f64()? as u64;
+    let begun = ended.saturating_sub(lasted + SLACK_MS);
+    Some((crate_name(entry["function"].as_str()?), begun, ended + SLACK_MS))
+}
+
+#[test]
+fn the_report_of_a_run_that_failed_is_read() {
+    let report = r#"{"time": "2024-01-01T12:00:03.000Z", "type": "platform.report", "record": {"requestId": "1", "metrics": {"durationMs": 2000}, "status": "error"}}"#;
+    let line = |function: &str, line: &str| serde_json::json!({ "function": function, "line": line }).to_string();
+    let ended = 1_704_110_403_000;
+    assert_eq!(failed_run(&line("InboxReader", report)), Some(("inbox".to_owned(), ended - 2500, ended + 500)));
+    assert_eq!(failed_run(&line("Worker", &report.replace("error", "success"))), None);
+    assert_eq!(failed_run(&line("Worker", "platform.report")), None);
+}
