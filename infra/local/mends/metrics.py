@@ -132,11 +132,14 @@ def take(body):
 
 
 def metrics_of_apis():
-    """HTTP APIs count their requests and answers of 4xx and 5xx."""
+    """HTTP APIs count their requests and answers of 4xx and 5xx, and measure how long they took."""
     execute = apigateway.handle_execute
 
     async def handle_execute(api_id, *request, **more):
+        begun = time.perf_counter()
         answer = await execute(api_id, *request, **more)
+        took = (time.perf_counter() - begun) * 1000
+        cloudwatch.record_metric("AWS/ApiGateway", "Latency", took, "Milliseconds", {"ApiId": api_id})
         for name, value in (("Count", 1), ("4xx", answer[0] // 100 == 4), ("5xx", answer[0] // 100 == 5)):
             cloudwatch.record_metric("AWS/ApiGateway", name, int(value), "Count", {"ApiId": api_id})
         return answer
