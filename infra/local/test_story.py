@@ -70,9 +70,12 @@ class Stack:
         with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
             log.write("".join(json.dumps(line) + "\n" for line in written))
             log.flush()
-            with mock.patch.object(tables, "client", self), mock.patch.dict(os.environ, AWS_ENDPOINT_URL="http://local"):
-                with mock.patch.object(tables, "WAIT_SECONDS", 0):
-                    return tell(self, identifier, log.name)
+            with (
+                mock.patch.object(tables, "client", self),
+                mock.patch.object(tables, "WAIT_SECONDS", 0),
+                mock.patch.dict(os.environ, AWS_ENDPOINT_URL="http://local"),
+            ):
+                return tell(self, identifier, log.name)
 
 
 def texts(told, source=None):
