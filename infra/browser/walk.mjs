@@ -376,8 +376,26 @@ await walk("shots-queue", (made) => shoot(made, "queue", "/queue", "#jobs tr"));
 await walk("shots-story", async (made) => {
   const id = (await idOf("failed")) ?? (await idOf("completed")); if (!id || MOCK) return "no such job";
   await shoot(made, "story", "/story/" + id, "#story li", async (page) => {
-    await settled(page); assert((await page.locator("#command").innerText()) === `cargo xtask story ${id} --aws-stack NAME`, "the command does not tell this story");
+    await settled(page); await tellsCommand(page, id); assert((await page.locator("#story .level:text-is('live')").count()) > 0, "the live events are not told");
   });
+});
+/** The command of a story: a laptop's stack needs no name, and others have theirs. */
+async function tellsCommand(page, id) {
+  const stack = await page.locator('meta[name="stack"]').getAttribute("content");
+  assert((await page.locator("#command").innerText()) === `cargo xtask story ${id}${stack ? ` --aws-stack ${stack}` : ""}`, "the command does not tell this story");
+}
+await walk("story-project-and-clips", async (made) => {
+  // Stories of the newest project that has begun and of the newest clip job: with their live events, and under their own lists.
+  if (MOCK) return "a mock has none";
+  const page = await made(); await page.goto(ORIGIN + "/queue"); await settled(page);
+  const projects = (await api(page, "GET", "/api/v1/projects?limit=20")).projects.filter((one) => one.status !== "draft");
+  const clips = (await api(page, "GET", "/api/ai-clipping-agent/jobs?limit=1")).jobs;
+  for (const [one, list] of [[projects[0], "/projects"], [clips[0], "/clips"]]) {
+    if (!one) { console.log(`  ${list}: skipped, there are none`); continue; }
+    await page.goto(`${ORIGIN}/story/${one.id}`); await page.locator("#story li").first().waitFor(); await settled(page);
+    assert((await page.locator("#list").getAttribute("href")) === list && (await page.locator("#subject").getAttribute("href")) === `${list}/${one.id}`, "the crumbs lead elsewhere");
+    await tellsCommand(page, one.id); assert(!(await page.locator("#story-state .note.bad").count()), await page.locator("#story-state").innerText());
+  }
 });
 for (const [name, status, test] of [["failed", "failed", (j) => j.noRetryReason], ["completed", "completed", (j) => j.videoUrl], ["processing", "processing"], ["rendering", "rendering"], ["retrying", "pending", (j) => j.retryAfter], ["timeout", "completed", (j) => j.renderTimeout], ["paused", "completed", (j) => j.pausedAfterExtraction]])
   await walk("shots-" + name, async (made) => { const id = await idOf(status, test); if (!id) return "no such job"; await shoot(made, "job-" + name, "/job/" + id, "#steps li[data-step]"); });

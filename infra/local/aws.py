@@ -6,6 +6,7 @@ with the tools of this repository. Services, operations and options are those of
 
 import json
 import os
+import pathlib
 import sys
 
 import boto3
@@ -78,6 +79,8 @@ def value(option, values, shape):
         return not option.startswith("no-")
     if not values:
         raise Usage(f"`--{option}` has no value")
+    if values[0].startswith("file://"):
+        values = [pathlib.Path(values[0].removeprefix("file://")).read_text(encoding="utf-8")]
     if shape.type_name == "list":
         if values[0].startswith("["):
             return json.loads(values[0])

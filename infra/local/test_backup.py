@@ -1,9 +1,15 @@
 """Backups of a stack in memory: what they have, and how they get into a new stack."""
 
+import ast
 import contextlib
 import json
+import os
 import pathlib
+import re
+import subprocess
+import sys
 import tempfile
+import textwrap
 import unittest
 from unittest import mock
 
@@ -152,6 +158,107 @@ class Backup(unittest.TestCase):
         self.directory = self.directory.with_name("timed")
         self.take(timed, at=fake_aws.when(20))
         self.assertEqual(policies.of_calls(timed.calls), policies.documented("a backup of a time"))
+
+
+# `aws`, on tables in a file; it notes what was called.
+AWS = """
+import ast, json, pathlib, sys
+
+sys.path.insert(0, LOCAL)
+import aws, fake_aws
+from botocore.exceptions import ClientError
+from commands import tables
+
+file = pathlib.Path(FILE)
+fake, (fake.tables, keys, calls) = (one := fake_aws.Aws(None)), ast.literal_eval(file.read_text())
+fake_aws.KEYS.update(keys)
+given, common = aws.arguments(sys.argv[1:])
+model, method = aws.operation(sys.argv[1:])
+calls.append((sys.argv[1], method))
+if "Item" in given:
+    given["Item"] = tables.decoded(given["Item"])
+code, result = 0, {}
+try:
+    if method == "describe_stack_resource":
+        result = {"StackResourceDetail": {"PhysicalResourceId": given["LogicalResourceId"]}}
+    elif method == "scan":
+        result = {"Items": [item for page in fake.dynamodb_pages_scan(given["TableName"]) for item in page["Items"]]}
+    else:
+        result = getattr(fake, f"dynamodb_{method}")(**given) or {}
+except ClientError as error:
+    print(error, file=sys.stderr)
+    code = 254
+file.write_text(repr((fake.tables, fake_aws.KEYS, calls)))
+print(aws.shown(json.loads(json.dumps(result, default=tables.encoded)), common))
+sys.exit(code)
+"""
+
+
+class Rows(unittest.TestCase):
+    """The commands of docs/backup.md that copy rows of one table back."""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        document = (policies.DOCUMENTS / "backup.md").read_text(encoding="utf-8")
+        section = re.search(r"^## Copy rows of one table back$(.*?)^## ", document, re.MULTILINE | re.DOTALL)[1]
+        blocks = re.findall(r"^   ```sh$(.*?)^   ```$", section, re.MULTILINE | re.DOTALL)
+        self.blocks = [textwrap.dedent(block) for block in blocks]
+
+    def run_blocks(self, rows, lose, **variables):
+        """The tables after the commands, and what was called; `lose` changes the tables once the copy is there."""
+        file = self.folder / "state"
+        file.write_text(repr((rows, fake_aws.KEYS, [])))
+        program = self.folder / "aws.py"
+        program.write_text(f"LOCAL = {str(pathlib.Path(__file__).parent)!r}\nFILE = {str(file)!r}\n{AWS}")
+        said = ""
+        for number, block in enumerate(self.blocks):
+            # Each block ends with what the next ones need.
+            script = f'{self.known if number else ""}\naws() {{ "{sys.executable}" "{program}" "$@"; }}\nset -u\n{block}\ndeclare -p STACK TABLE COPY OWN NAME > known 2> /dev/null\n'
+            ended = subprocess.run(
+                ["bash", "-c", script], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables}, cwd=self.folder, capture_output=True, text=True, timeout=60
+            )
+            self.assertNotIn("unbound variable", ended.stderr)
+            self.assertNotIn("Traceback", ended.stderr)
+            self.known = (self.folder / "known").read_text()
+            said += ended.stdout + ended.stderr
+            if number == 0:
+                found, keys, calls = ast.literal_eval(file.read_text())
+                lose(found)
+                file.write_text(repr((found, keys, calls)))
+        found, _, calls = ast.literal_eval(file.read_text())
+        return found, calls, said
+
+    def test_rows_that_are_missing_come_back_and_others_stay(self):
+        aws = stack()
+        aws.put("Jobs", id="job_2", version=5, body=b"\x02\xff")
+        aws.put("Jobs", id="other_3", version=5, body=b"\x03")
+
+        def lose(found):
+            del found["Jobs"][("job_2",)], found["Jobs"][("other_3",)]
+            # It went on since.
+            found["Jobs"][("job_1",)]["version"] = {"N": "9"}
+
+        found, calls, said = self.run_blocks(aws.tables, lose, TABLE="Jobs", AT="2026-01-31T12:00:00Z", BEGINNING="job_")
+        self.assertEqual(found["Jobs"][("job_2",)], {"id": {"S": "job_2"}, "version": {"N": "5"}, "body": {"B": b"\x02\xff"}})
+        self.assertEqual(found["Jobs"][("job_1",)]["version"], {"N": "9"})
+        self.assertNotIn(("other_3",), found["Jobs"], "it was not chosen")
+        self.assertEqual(set(found), set(aws.tables), "the copy is removed")
+        self.assertEqual(said.count("ConditionalCheckFailed"), 1, said)
+        self.assertEqual(said.count("this row was not put"), 1, said)
+        self.assertEqual([path.name for path in self.folder.glob("row*")], [])
+        self.assertEqual(policies.of_calls(set(map(tuple, calls))), policies.documented("rows of one table"))
+
+    def test_rows_of_a_table_with_sort_keys_come_back(self):
+        aws = stack()
+
+        def lose(found):
+            del found["Deliveries"][("delivery#7", "delivery")]
+
+        found, _, said = self.run_blocks(aws.tables, lose, TABLE="Deliveries", AT="2026-01-31T12:00:00Z", BEGINNING="delivery#7")
+        self.assertEqual(found["Deliveries"], aws.tables["Deliveries"])
+        self.assertNotIn("this row was not put", said)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ class Doctor(unittest.TestCase):
             if not self.resolves:
                 raise doctor.socket.gaierror(-2, "Name or service not known")
 
-        given = {"AlarmTopicArn": TOPIC, "RenderLayerArn": LAYER, **parameters}
+        given = {"AlarmTopicArn": TOPIC, "RenderLayerArn": LAYER, "RunbookUrl": "https://git.example/docs/runbook", **parameters}
         with (
             mock.patch.object(doctor, "client", self.aws),
             mock.patch.object(preflight, "client", self.aws),
@@ -233,6 +233,14 @@ class Doctor(unittest.TestCase):
         self.mends("has no subscription.*`aws sns subscribe --topic-arn arn:aws:sns")
         self.aws.topic = None
         self.mends("does not exist here: create it again")
+
+    def test_a_runbook_url_that_is_no_url_is_a_note(self):
+        for address in [TEMPLATE.parameters()["RunbookUrl"]["Default"], "git.example/docs", "https:docs", "ftp://git.example/docs"]:
+            messages = self.examine(RunbookUrl=address)
+            self.assertEqual(messages["mend"], [])
+            self.assertRegex(messages["note"][0], f"RunbookUrl is {address} and no URL, so that mails of alarms have no link")
+        self.assertEqual(self.examine(RunbookUrl="http://10.0.0.1/runbook")["note"], [])
+        self.assertNotIn("RunbookUrl", " ".join(self.examine(RunbookUrl="docs/runbook", Alarms="none")["note"]))
 
     def test_an_alarm_that_rings_is_off_or_is_gone(self):
         self.aws.alarm["StateValue"] = "ALARM"

@@ -46,7 +46,8 @@ def alarms():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             found[name] = page(resource["Properties"]["AlarmDescription"]["Fn::Sub"])
         elif resource["Type"] == "AWS::Budgets::Budget":
-            found[name] = "spend"
+            named = resource["Properties"]["Budget"]["BudgetName"]["Fn::Sub"]
+            found[name] = re.search(r", runbook ([\w-]+)\.md$", named)[1]
     return found
 
 
@@ -100,6 +101,16 @@ class Pages(unittest.TestCase):
             self.assertEqual([found[0] for found in BLOCK.findall(text)], blocks, name)
             causes = re.findall(r"^\| (?!cause \||---)", text, re.MULTILINE)
             self.assertGreaterEqual(len(causes), 3, name)
+
+    def test_a_budget_has_a_name_that_aws_takes(self):
+        """At most 100 characters, no colon or backslash (AWS Billing API Reference, Budget). A stack's name has at most 45,
+        since those of its functions begin with it."""
+        for resource in TEMPLATE.resources().values():
+            if resource["Type"] == "AWS::Budgets::Budget":
+                name = resource["Properties"]["Budget"]["BudgetName"]["Fn::Sub"]
+                longest = name.replace("${AWS::StackName}", "s" * 45).replace("${AWS::Region}", "ap-southeast-1")
+                self.assertRegex(longest, r"^[^:\\$]{1,100}$")
+                self.assertNotIn("/action/", longest)
 
     def test_the_game_day_runs_each_page(self):
         """Each alarm by its page, and the command of the page about money."""

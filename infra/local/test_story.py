@@ -11,12 +11,12 @@ from unittest import mock
 import commands.story as stories
 from commands import items
 from commands.cloud import Problem
-from commands.story import lines, tables
+from commands.story import errors, lines, tables, waiting
 from commands.story.entries import trace_of
 from mends import metrics
 
 RECORDINGS = pathlib.Path(__file__).resolve().parents[2] / "tests" / "upgrade"
-TABLES = ["Jobs", "JobEvents", "Deliveries", "Projects", "Clips"]
+TABLES = ["Jobs", "JobEvents", "Deliveries", "Projects", "Clips", "Errors"]
 NOON = 1704110400000
 JOB = "job_1704110400000_3d6bc8b9fb08e0c164172e4b181d2b9c"
 OTHER = "job_1704110400000_00000000000000000000000000000000"
@@ -58,11 +58,23 @@ class Stack:
         after = ExclusiveStartKey + 2
         return {"Items": found[ExclusiveStartKey:after], **({"LastEvaluatedKey": after} if after < len(found) else {})}
 
+    def batch_get_item(self, RequestItems):
+        """The first key is left out once, as DynamoDB does when it throttles."""
+        [(table, asked)] = RequestItems.items()
+        assert asked["ConsistentRead"] and 0 < len(asked["Keys"]) <= 100
+        left, now = (asked["Keys"][:1], asked["Keys"][1:]) if len(asked["Keys"]) > 1 else ([], asked["Keys"])
+        found = [row for row in self.rows.get(table, []) if {"group": row["group"]} in now]
+        return {"Responses": {table: found}, "UnprocessedKeys": {table: {**asked, "Keys": left}} if left else {}}
+
     def story(self, identifier, written=(), tell=stories.story):
         with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
             log.write("".join(json.dumps(line) + "\n" for line in written))
             log.flush()
-            with mock.patch.object(tables, "client", self), mock.patch.dict(os.environ, AWS_ENDPOINT_URL="http://local"):
+            with (
+                mock.patch.object(tables, "client", self),
+                mock.patch.object(tables, "WAIT_SECONDS", 0),
+                mock.patch.dict(os.environ, AWS_ENDPOINT_URL="http://local"),
+            ):
                 return tell(self, identifier, log.name)
 
 
@@ -137,6 +149,114 @@ class Recorded(unittest.TestCase):
                 traced = form | {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
                 more = len(items.packed(number, json.dumps({"b": traced}))) - len(items.packed(number, json.dumps({"b": form})))
                 self.assertLess(more, 55)
+
+
+class Work(unittest.TestCase):
+    """Pieces, tasks at outside services, and errors."""
+
+    FAILED = "proj_1795982162486_becadb9cf604ef121caed2bfc1011a44"
+    SCENE = "scene_a7c65eb5110dfd4e42dd88ef554dc605"
+
+    def test_a_recorded_project_whose_task_failed_has_its_errors_and_the_lines_about_the_task(self):
+        task = "task_0b42d00352894afe8ce3364c009f886b"
+        said = lambda of: json.dumps({"level": "WARN", "message": "ignored a status_url", "task_id": of})
+        written = [{"at": "2026-11-29T19:56:18.000Z", "function": "WorkerFunction", "line": said(of)} for of in (task, "task_of_another")]
+        told = Stack(**recorded("0.3.0-alpha")).story(self.FAILED, written)
+        about = f"about {self.FAILED}/{self.SCENE}"
+        self.assertEqual(
+            [(one["level"], one["text"]) for one in told["entries"] if one["source"] == "error"],
+            [
+                ("error", f"The error video_failed {about} was raised for the first time"),
+                ("error", "The video of scene `1` failed: the model ran out of memory, raised 3 times since err_1795982162909_6zpfpi1 was opened"),
+            ],
+        )
+        [last] = [one for one in told["entries"] if one.get("details", {}).get("task_id")]
+        self.assertEqual((last["at"], last["details"]["task_id"]), ("2026-11-29T19:56:18.533Z", task))
+        self.assertEqual(texts(told, "Worker"), ["ignored a status_url"])
+
+    def test_recorded_takes_and_the_video_of_a_project_are_told(self):
+        told = Stack(**recorded("0.3.0-alpha")).story("proj_1795982162435_78b89cff29ceac69811cf52f6891d75c")
+        made = texts(told, "task")
+        self.assertEqual(len(made), 3)
+        self.assertRegex(made[0], r"^Scene scene_\w+, attempt 1: the video is there, made by (task task_\w+|our renderers)$")
+        self.assertEqual(made[2], "The scenes are joined: the video of the project is there")
+        self.assertEqual([one["level"] for one in told["entries"] if one["source"] == "error"], ["info"], "it completed")
+
+    def test_a_recorded_project_under_way_has_its_ended_and_its_present_task(self):
+        told = Stack(**recorded("0.3.0-alpha")).story("proj_1795982211516_f92ec72efd5cca7ed32f1112e6080c33")
+        self.assertEqual(len(texts(told, "task")), 1)
+        [now] = [one["text"] for one in told["now"] if one["what"].startswith("scene ")]
+        self.assertRegex(now, "^video is task task_383ab51b55c7432fb755a9f0a065d620, polled 1 times, next at ")
+
+    def test_a_recorded_clip_job_that_failed_has_its_error_by_either_id(self):
+        for name in ["602787eb-7788-4519-913c-721f97242ce1", "clip_602787eb-7788-4519-913c-721f97242ce1"]:
+            told = Stack(**recorded("0.3.0-alpha")).story(name)
+            self.assertEqual(texts(told, "error"), ["The clip job failed: the source has no sound"])
+
+    def test_pieces_of_projects_and_clip_jobs_are_named_by_their_work(self):
+        claim = {"no": 3, "lease_until": NOON + 60000}
+        pieces = [
+            {"work": {"last_frame": {"scene": "scene_1", "attempt": 2}}, "claim": claim},
+            {"work": {"concat": {"generation": 1}}, "done": True},
+            {"work": "copy_transcript", "ready_at": NOON, "crashes": 1},
+        ]
+        self.assertEqual(
+            waiting.pieces({"pieces": {"list": pieces}}),
+            [
+                {"what": "pieces", "text": "1 of 3 are done"},
+                {"what": "piece 0", "text": "last frame (scene scene_1, attempt 2): claim 3 has it until 2024-01-01T12:01:00.000Z"},
+                {"what": "piece 2", "text": "copy transcript: open from 2024-01-01T12:00:00.000Z, 1 crashes"},
+            ],
+        )
+
+    def test_an_error_is_told_from_its_first_raise_to_its_end_also_about_a_removed_scene(self):
+        project, scene = "proj_1704110400000_1", "scene_2"
+        form = {"id": project, "version": 4, "times": {"created": NOON, "updated": NOON + 4000}, "phase": "running", "scenes": [], "pieces": {}}
+        live = [{"v": 3, "at": NOON + 3000, "live": {"after": 0, "events": [{"type": "scene", "id": scene}], "snapshot": {}}}]
+        error = {
+            "id": "err_1704110403000_0a1b2c3",
+            "cause": "copy_failed",
+            "about": f"{project}/{scene}",
+            "message": "The file could not be copied",
+            "context": {"task_id": "task_of_a_copy"},
+            "occurrences": 2,
+            "first_seen": NOON + 3000,
+            "last_seen": NOON + 4000,
+            "resolved_at": NOON + 5000,
+            "dismissed_at": NOON + 6000,
+        }
+        key = {"S": errors.group("copy_failed", error["about"])}
+        stack = Stack(
+            Projects=[{"id": {"S": project}, "version": {"N": "4"}, "body": body(1, form)}],
+            JobEvents=[{"job_id": {"S": project}, "seq": {"S": "0000000003.00"}, "packed_live": {"B": items.packed(1, json.dumps(live))}}],
+            Errors=[{"group": key, "rank": {"S": "28204017834103"}, "body": {"S": json.dumps(error)}}],
+        )
+        told = stack.story(project)
+        named = f"The error copy_failed about {project}/{scene}"
+        self.assertEqual(
+            [(one["at"][11:19], one["level"], one["text"]) for one in told["entries"] if one["source"] == "error"],
+            [
+                ("12:00:03", "warning", f"{named} was raised for the first time"),
+                ("12:00:04", "warning", "The file could not be copied, raised 2 times since err_1704110403000_0a1b2c3 was opened"),
+                ("12:00:05", "success", f"{named} was resolved: its cause has ended"),
+                ("12:00:06", "info", f"{named} was dismissed"),
+            ],
+        )
+
+    def test_errors_that_dynamodb_does_not_give_are_missed(self):
+        throttled = mock.Mock()
+        throttled.batch_get_item.side_effect = lambda RequestItems: {"Responses": {}, "UnprocessedKeys": RequestItems}
+        with mock.patch.object(tables, "client", lambda service: throttled), mock.patch.object(tables, "WAIT_SECONDS", 0):
+            found = tables.Tables(Stack())
+            self.assertEqual(found.errors(["a", "b"]), [])
+        self.assertEqual(found.missing, ["2 errors could not be read, DynamoDB throttles: repeat the command"])
+        self.assertEqual(throttled.batch_get_item.call_count, tables.READS)
+
+    def test_the_key_of_an_error_is_that_of_the_functions(self):
+        rows = [items.readable(row) for row in recorded("0.3.0-alpha")["Errors"] if "rank" in row]
+        self.assertGreater(len(rows), 2)
+        for row in rows:
+            self.assertEqual(errors.group(row["body"]["cause"], row["body"]["about"]), row["group"])
 
 
 class Packed(unittest.TestCase):
@@ -244,6 +364,17 @@ class Lines(unittest.TestCase):
         self.assertEqual(found, expected)
         self.assertNotIn("192.0.2.1", json.dumps(told))
 
+    def test_lines_about_a_task_that_was_submitted_and_has_ended_are_told(self):
+        written = [
+            printed(1, "WorkerFunction", "run-1", level="INFO", message="submitted a task", project_id=JOB, task_id="task_of_this"),
+            printed(1, "WorkerFunction", "run-2", level="INFO", message="received a callback", project_id=JOB, task_id="task_of_a_caller"),
+            printed(2, "WorkerFunction", "run-3", level="WARN", message="failed to poll a task", task_id="task_of_this"),
+            printed(2, "WorkerFunction", "run-4", level="WARN", message="failed to poll a task", task_id="task_of_a_caller"),
+            printed(2, "WorkerFunction", "run-5", level="WARN", message="the task of another", task_id="task_of_this", job_id=OTHER),
+        ]
+        told = Stack(Jobs=[a_job()]).story(JOB, written)
+        self.assertEqual(texts(told, "Worker"), ["submitted a task", "received a callback", "failed to poll a task"])
+
     def test_the_trace_of_an_id_is_that_of_the_functions(self):
         self.assertEqual(trace_of("job_1_a"), "358c822e8fa3595583bbf63ed5715a91")
         self.assertEqual(trace_of("job_1_a", f"00-{TRACE}-00f067aa0ba902b7-01"), TRACE)
@@ -339,6 +470,21 @@ class OfInsights(unittest.TestCase):
         self.assertEqual(len(parts), lines.MOST_QUERIES)
         self.assertEqual(search.missing, [f"it has 5000 ids, and the functions' lines about the last {left} were not searched"])
         self.assertEqual(search.parts([], "ids"), [])
+
+    def test_tasks_that_lines_name_are_searched_too(self):
+        logs = Logs(
+            [
+                self.row(1, "/aws/lambda/r-render", "s1", [JOB], level="INFO", message="submitted a clip job", job_id=JOB, worker_id="worker_job_1"),
+                self.row(2, "/aws/lambda/r-render", "s2", ["worker_job_1"], level="WARN", message="failed to poll", worker_id="worker_job_1"),
+            ]
+        )
+        with (
+            mock.patch.object(lines, "client", lambda service: logs),
+            mock.patch.object(lines, "POLL_SECONDS", 0),
+            mock.patch.dict(os.environ, clear=True),
+        ):
+            found = lines.read(Stack(), lines.About({JOB}, [JOB]), NOON, NOON + 5000, None)
+        self.assertEqual([one["text"] for one in found.entries], ["submitted a clip job", "failed to poll"])
 
     def test_a_query_that_fails_is_told(self):
         logs = mock.Mock()

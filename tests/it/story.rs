@@ -1,4 +1,4 @@
-//! The story of a job in which everything goes wrong, and of the webhook about it: nothing that happened is missing.
+//! The stories of a job and of a project in which everything goes wrong, and of a webhook: nothing that happened is missing.
 
 use reelhook_domain::{Delivery, OutboundEvent};
 use reqwest::Method;
@@ -6,6 +6,11 @@ use serde_json::{Value, json};
 
 use crate::aws::kill;
 use crate::cost::log_path;
+use crate::scenes::backends::Backends;
+use crate::scenes::inbox::{error_about, retry};
+use crate::scenes::project::{
+    behave_about, command, completed, fast, made, open, scene_ids, scenes, tasks, text, until_status,
+};
 use crate::stack::{JsonText as _, Stack, read};
 use crate::videos::{film, until};
 
@@ -177,4 +182,85 @@ async fn a_job_without_a_trace_gets_one_that_its_worker_and_its_receivers_share(
     let other = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
     assert_ne!(story(&stack, &["--", &other]).await["of"]["trace_id"], trace[3..35]);
     stack.until_status(&other, "completed").await;
+}
+
+#[tokio::test]
+async fn a_project_whose_task_failed_at_a_service_has_its_tasks_its_error_and_its_end_in_the_story() {
+    let stack = open(Backends::Services).await;
+    let (id, project) = made(&stack, scenes(2)).await;
+    let [first, second]: [String; 2] = scene_ids(&project).try_into().expect("two scenes");
+    let failing = fast(json!({ "task": { "fail_first": 3, "error": "the model ran out of memory" } }));
+    behave_about(&stack, "videos", (&id, &second), failing).await;
+    command(&stack, &id, "start").await;
+    until_status(&stack, &id, "failed").await;
+    let submitted = tasks(&stack, "videos", &id).await;
+    let submitted: Vec<String> = submitted.iter().map(|task| text(&task["task_id"])).collect();
+    assert_eq!(submitted.len(), 4, "one video, and three attempts at the other: {submitted:?}");
+    let error = stack
+        .eventually("the third failure is in the inbox", || async {
+            let error = error_about(&stack, &id, "video_failed").await;
+            (error["occurrences"] == 3).then_some(error)
+        })
+        .await;
+    let take = format!("Scene {first}, attempt 1: the video is there, made by task {}", submitted[0]);
+    let shown = format!("Scene {second}: rejected, attempt 3");
+    let raised = "failed: the model ran out of memory, raised 3 times";
+    let expected = [
+        ("project", "info", "Created by caller"),
+        ("ProjectApi", "info", "accepted a project"),
+        ("Worker", "info", "submitted a task"),
+        ("task", "success", take.as_str()),
+        ("live", "info", shown.as_str()),
+        ("live", "error", "failed"),
+        ("error", "error", "was raised for the first time"),
+        ("error", "error", raised),
+        ("webhook", "info", "project.failed"),
+    ];
+    // The emulator writes what a run logged when the run ends.
+    let told = stack
+        .eventually("the lines about each task", || async {
+            let told = story(&stack, &["--", &id]).await;
+            let is_told = |task: &String| submissions(&told).any(|entry| of(entry, "task_id") == task);
+            let is_whole = submitted.iter().all(is_told) && told["missing"] == json!([]);
+            is_whole.then_some(told)
+        })
+        .await;
+    println!("{told:#}");
+    for expected in expected {
+        assert!(tells(&told, expected), "{expected:?} is missing");
+    }
+    assert_eq!(told["missing"], json!([]));
+    assert_eq!((&told["of"]["kind"], &told["of"]["status"]), (&json!("project"), &json!("failed")));
+    let trace = told["of"]["trace_id"].as_str().expect("a trace");
+    assert!(submissions(&told).all(|entry| of(entry, "trace_id") == trace), "{trace}");
+    let entries = told["entries"].as_array().expect("entries").iter();
+    let mut raises = entries.filter(|entry| entry["source"] == "error" && entry["details"].is_object());
+    let details = &raises.next().expect("the newest raise")["details"];
+    assert_eq!((&details["scene_id"], &details["task_id"]), (&json!(second), &json!(submitted[3])));
+
+    // The service is well again, and a person retries the scene.
+    retry(&stack, &error).await;
+    completed(&stack, &id).await;
+    let over = [
+        ("error", "success", "was resolved: its cause has ended"),
+        ("task", "success", "The scenes are joined: the video of the project is there"),
+    ];
+    stack
+        .eventually("the end of the error and of the project", || async {
+            let told = story(&stack, &["--", &id]).await;
+            over.into_iter().all(|one| tells(&told, one)).then_some(())
+        })
+        .await;
+    stack.assert_queues_empty().await;
+}
+
+/// The functions' lines about tasks that services accepted.
+fn submissions(told: &Value) -> impl Iterator<Item = &Value> {
+    let entries = told["entries"].as_array().expect("entries").iter();
+    entries.filter(|entry| entry["text"] == "submitted a task")
+}
+
+/// A field of a function's line.
+fn of<'a>(entry: &'a Value, name: &str) -> &'a str {
+    entry["fields"][name].as_str().unwrap_or_default()
 }

@@ -27,7 +27,7 @@ macro_rules! scripts {
 }
 
 /// The JavaScript modules; a test compares this list with the directory.
-const SCRIPTS: [(&str, &str); 68] = scripts![
+const SCRIPTS: [(&str, &str); 70] = scripts![
     "actions.js",
     "api.js",
     "clips/adjust.js",
@@ -92,6 +92,8 @@ const SCRIPTS: [(&str, &str); 68] = scripts![
     "sheet.js",
     "steps.js",
     "story-entries.js",
+    "story-events.js",
+    "story-kinds.js",
     "story.js",
     "timeline.js",
     "webhooks.js",
@@ -148,12 +150,13 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files. Videos are uploaded to the origin of `uploads`; `sign_out` adds the button to sign out.
-    pub fn new(live: &LiveSources, uploads: Option<&Url>, sign_out: bool) -> Self {
+    /// The files. Videos are uploaded to the origin of `uploads`; `stack` is the name of a stack on AWS, for commands that
+    /// pages show; `sign_out` adds the button to sign out.
+    pub fn new(live: &LiveSources, uploads: Option<&Url>, stack: Option<&str>, sign_out: bool) -> Self {
         let style = |text: &'static str| File::new("text/css; charset=utf-8", text);
         Self {
-            pages: PAGES.map(|(path, page)| (path, File::new(HTML, page.text(live, sign_out)))).into(),
-            login: LOGIN.text(live, sign_out),
+            pages: PAGES.map(|(path, page)| (path, File::new(HTML, page.text(live, stack, sign_out)))).into(),
+            login: LOGIN.text(live, stack, sign_out),
             styles: [
                 ("style.css", style(include_str!("../assets/style.css"))),
                 ("scenes.css", style(include_str!("../assets/scenes.css"))),
@@ -295,8 +298,19 @@ mod tests {
 
     #[test]
     fn a_cold_start_computes_no_etag() {
-        let files = Files::new(&LiveSources::default(), None, true);
+        let files = Files::new(&LiveSources::default(), None, None, true);
         assert!(files.description.tag.get().is_none() && files.pages.iter().all(|(_, page)| page.tag.get().is_none()));
+    }
+
+    #[test]
+    fn pages_know_the_stack_of_their_commands() {
+        let page = |stack| {
+            let files = Files::new(&LiveSources::default(), None, stack, true);
+            let (_, story) = files.pages.into_iter().find(|(path, _)| *path == "/story/{id}").unwrap();
+            story.text
+        };
+        assert!(page(Some("reelhook-2")).contains("<meta name=\"stack\" content=\"reelhook-2\">"));
+        assert!(page(None).contains("<meta name=\"stack\" content=\"\">"));
     }
 
     #[test]
@@ -312,13 +326,13 @@ mod tests {
     #[test]
     fn the_policy_allows_connections_to_streams_and_uploads_only() {
         let stream = Url::parse("https://abc.lambda-url.us-east-1.on.aws/").unwrap();
-        let files = Files::new(&LiveSources::new(Some(&stream), None), None, true);
+        let files = Files::new(&LiveSources::new(Some(&stream), None), None, None, true);
         assert!(files.policy.ends_with("connect-src 'self' https://abc.lambda-url.us-east-1.on.aws"));
         let (_, job) = files.pages.iter().find(|(path, _)| *path == "/job/{id}").unwrap();
         assert!(job.text.contains("content=\"https://abc.lambda-url.us-east-1.on.aws\""));
-        assert!(Files::new(&LiveSources::default(), None, true).policy.ends_with("connect-src 'self'"));
+        assert!(Files::new(&LiveSources::default(), None, None, true).policy.ends_with("connect-src 'self'"));
         let bucket = Url::parse("https://files.s3.us-east-1.amazonaws.com").unwrap();
-        let files = Files::new(&LiveSources::default(), Some(&bucket), true);
+        let files = Files::new(&LiveSources::default(), Some(&bucket), None, true);
         assert!(files.policy.ends_with("connect-src 'self' https://files.s3.us-east-1.amazonaws.com"));
         assert!(
             files.policy.contains("; media-src 'self' http: https: blob:; "),
@@ -328,7 +342,7 @@ mod tests {
 
     #[test]
     fn the_sign_in_page_is_complete_needs_no_script_and_escapes_input() {
-        let files = Files::new(&LiveSources::default(), None, true);
+        let files = Files::new(&LiveSources::default(), None, None, true);
         let plain = files.login(200, "/", None);
         assert!(!plain.body.contains("{{") && !plain.body.contains("<script") && !plain.body.contains("<nav"));
         assert!(plain.body.contains("name=\"next\" value=\"/\"") && !plain.body.contains("role=\"alert\""));

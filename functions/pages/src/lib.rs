@@ -47,9 +47,12 @@ impl Deps {
         let (stream, socket) = (environment.optional_url("STREAM_URL"), environment.optional_url("LIVE_URL"));
         // On a laptop, links to the bucket are links to the emulator.
         let (emulator, bucket) = (environment.optional_url("AWS_ENDPOINT_URL"), environment.optional_url("UPLOAD_URL"));
+        // There, commands need no name of a stack either.
+        let stack = environment.optional("STACK_NAME").filter(|_| emulator.is_none());
         let api = Api::for_callers(resources, edge, ready(Ok(()))).await?;
         let live = LiveSources::new(stream.as_ref(), socket.as_ref());
-        let files = Files::new(&live, emulator.or(bucket).as_ref(), api.site.mode() == Mode::Required);
+        let sign_out = api.site.mode() == Mode::Required;
+        let files = Files::new(&live, emulator.or(bucket).as_ref(), stack.as_deref(), sign_out);
         Ok(Self { api, catalog, files })
     }
 }

@@ -24,8 +24,9 @@ pub struct Page {
 }
 
 impl Page {
-    /// The HTML of the page, with where live updates come from; `sign_out` adds the button to sign out.
-    pub fn text(&self, live: &LiveSources, sign_out: bool) -> String {
+    /// The HTML of the page, with where live updates come from and the name of the stack, if commands need it; `sign_out` adds
+    /// the button to sign out.
+    pub fn text(&self, live: &LiveSources, stack: Option<&str>, sign_out: bool) -> String {
         let tag = |script| format!("    <script type=\"module\" src=\"/assets/js/{script}.js\"></script>\n");
         let module = self.script.map(tag).unwrap_or_default();
         let link = |style| format!("    <link rel=\"stylesheet\" href=\"/assets/{style}.css\">\n");
@@ -38,6 +39,7 @@ impl Page {
         let parts = [
             ("{{STREAM_ORIGIN}}", live.stream_origin()),
             ("{{LIVE_URL}}", live.socket_url()),
+            ("{{STACK}}", stack.unwrap_or_default()),
             ("{{TITLE}}", self.title),
             ("{{DESCRIPTION}}", self.description),
             ("{{STYLE}}", style.as_str()),
@@ -80,7 +82,7 @@ const QUEUE: Page =
     page!("queue.html", "Queue", "All jobs, and the actions on them.", "queue", Some(("/queue", "page")));
 const JOB: Page = page!("job.html", "Job", "One job: its steps, its video, its log and its deliveries.", "job", None);
 const STORY: Page =
-    page!("story.html", "Story", "What happened to one job or project, as one time line.", "story", None);
+    page!("story.html", "Story", "What happened to one job, project or clip job, as one time line.", "story", None);
 const WEBHOOKS: Page = page!(
     "webhooks.html",
     "Webhooks",
@@ -210,14 +212,14 @@ mod tests {
     #[test]
     fn each_page_is_complete_and_marks_its_navigation_link() {
         let check = |page: Page, current: Option<&str>| {
-            let (title, text) = (page.title, page.text(&LiveSources::default(), true));
+            let (title, text) = (page.title, page.text(&LiveSources::default(), None, true));
             assert!(!text.contains("{{"), "{title} has an unfilled placeholder");
             assert!(text.contains(&format!("<title>{title} · Reelhook</title>")));
             let script = page.script.expect("a script");
             assert!(text.contains(&format!("/assets/js/{script}.js")) && text.contains("<main id=\"main\""));
             assert!(text.contains("action=\"/logout\""), "{title}");
             assert!(
-                !page.text(&LiveSources::default(), false).contains("/logout"),
+                !page.text(&LiveSources::default(), None, false).contains("/logout"),
                 "{title}: without keys there is no session to end"
             );
             let navigation = text.lines().find(|line| line.contains("<nav aria-label=\"Main\"")).unwrap();

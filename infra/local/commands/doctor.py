@@ -147,6 +147,22 @@ def topic(deployment):
         yield "mend", f"{arn} has no subscription, so no alarm arrives: `aws sns subscribe --topic-arn {arn} --protocol email …`"
 
 
+def runbook(deployment):
+    """The address of the runbook."""
+    address = deployment.parameters["RunbookUrl"]
+    parts = urlsplit(address)
+    if deployment.parameters["Alarms"] == "none":
+        yield "ok", "without alarms nothing names the runbook"
+    elif parts.scheme in ("http", "https") and parts.hostname:
+        yield "ok", f"alarms name their pages below {address}"
+    else:
+        yield (
+            "note",
+            f"RunbookUrl is {address} and no URL, so that mails of alarms have no link: deploy the address at which your people read "
+            "docs/runbook (docs/deployment.md, Alarms)",
+        )
+
+
 def alarms(deployment):
     """The alarms."""
     wanted = set(deployment.stack.of_type("AWS::CloudWatch::Alarm").values())
@@ -250,6 +266,7 @@ CHECKS = (
     catalogue,
     address,
     topic,
+    runbook,
     alarms,
     by_hand.muted,
     sources,

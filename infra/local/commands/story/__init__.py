@@ -1,13 +1,13 @@
 """The story of one job, project, clip job or delivery: what its tables and the functions' logs know of it, as one timeline
 (`cargo xtask story`).
 
-Each source makes entries: `tables` reads rows, `aggregate` and `deliveries` make entries of them, `lines` of the functions'
-logs. Nothing here writes.
+Each source makes entries: `tables` reads rows, `aggregate`, `made`, `errors` and `deliveries` make entries of them, `lines`
+of the functions' logs. Nothing here writes.
 """
 
 import time
 
-from commands.story import aggregate, deliveries, lines
+from commands.story import aggregate, deliveries, errors, lines, made
 from commands.story.entries import iso
 from commands.story.tables import Tables
 
@@ -23,8 +23,10 @@ def story(stack, identifier, function_log=None):
     rows, events, found = tables.log(item["id"]), *tables.deliveries(item["id"])
     subject = aggregate.Aggregate(kind, item, rows)
     sent = deliveries.of_subject(item["id"], subject.emitted, events, found)
-    entries = subject.entries() + sent.entries
-    about = lines.About(subject.names, [*subject.names, subject.trace_id, *subject.task_ids, *sent.ids])
+    raised = tables.errors(errors.keys(subject))
+    entries = subject.entries() + made.entries(subject.body) + errors.entries(raised) + sent.entries
+    tasks = [*subject.task_ids, *made.tasks(subject.body), *errors.tasks(raised)]
+    about = lines.About(subject.names, [*subject.names, subject.trace_id, *tasks, *sent.ids])
     missing = subject.missing() + tables.missing
     return whole(stack, subject.described(), subject.now() + sent.now, entries, about, function_log, missing)
 

@@ -32,6 +32,13 @@ class Aggregate:
         return [one["id"] for one in tasks(self.body) if one.get("id")]
 
     @property
+    def scenes(self):
+        """The ids of a project's scenes, also of those that were removed since viewers saw them."""
+        listed = self.body.get("scenes") if self.kind == "project" else None
+        shown = [event["id"] for one in self.live.values() for event in one["events"] if event.get("type") == "scene" and event.get("id")]
+        return list(dict.fromkeys([*(scene["id"] for scene in listed or []), *shown]))
+
+    @property
     def status(self):
         phase = self.body.get("phase", self.body.get("status"))
         return next(iter(phase)) if isinstance(phase, dict) else phase

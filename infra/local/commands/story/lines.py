@@ -25,6 +25,8 @@ LEVELS = {"WARN": "warning", "ERROR": "error"}
 LEFT_OUT = {"level", "message", "span", "spans", "audit", "source_ip", "user_agent", "line_bytes"}
 # The members that say what a line is about.
 ABOUT = ("job_id", "project_id", "clip_job_id")
+# The lines that say what a service calls a task, and the member with that id. Only these: ids in other lines are of callers.
+SUBMITTED = {"submitted a task": "task_id", "submitted a clip job": "worker_id"}
 
 
 class About:
@@ -34,6 +36,12 @@ class About:
         self.names = names
         # Others choose some of these: what is no id is no part of a query. The order stays, with the subject's own names first.
         self.ids = list(dict.fromkeys(one for one in ids if re.fullmatch(r"[A-Za-z0-9_.-]{8,160}", one)))
+
+    def with_tasks(self, lines):
+        """The same with the tasks that were submitted to outside services, as these lines say: most have ended."""
+        members = [(line.fields, SUBMITTED.get(line.fields.get("message"))) for line in lines]
+        tasks = [fields[name] for fields, name in members if name and isinstance(fields.get(name), str)]
+        return About(self.names, [*self.ids, *tasks])
 
     def has(self, line):
         return any(one in line.text for one in self.ids) and not self.names_another(line)
@@ -111,7 +119,8 @@ def of_file(path):
 
 
 def chosen(about, lines):
-    """Those about the story: lines that name it, lines of the same requests, and failures of the same runs."""
+    """Those about the story: lines that name it or its tasks, lines of the same requests, and failures of the same runs."""
+    about = about.with_tasks([line for line in lines if about.has(line)])
     named = [line for line in lines if about.has(line)]
     requests, runs, is_named = {line.request_id for line in named} - {None}, {}, {id(line) for line in named}
     for line in named:
@@ -139,6 +148,9 @@ def of_insights(stack, about, began_ms, ended_ms):
     names = {physical: logical.removesuffix("Logs") for logical, physical in groups.items()}
     search = Insights(names, began_ms, ended_ms)
     named = [line for line in search.naming(about.ids, "ids") if about.has(line)]
+    whole = about.with_tasks(named)
+    tasks = [one for one in whole.ids if one not in set(about.ids)]
+    named += [line for line in search.naming(tasks, "tasks") if whole.has(line)]
     requests = sorted({line.request_id for line in named if isinstance(line.request_id, str) and re.fullmatch(r"[\w=-]{8,128}", line.request_id)})
     # A run that failed has only its request's id: its environment writes into one stream.
     runs = sorted({line.run for line in named if line.run})

@@ -1,6 +1,7 @@
 """Reads what the tables keep of one job, project, clip job or delivery."""
 
 import re
+import time
 
 from commands.cloud import Problem, client
 from commands.items import readable
@@ -10,6 +11,12 @@ from commands.story.entries import plural
 MOST_ROWS = 20_000
 # Deliveries of one subject at most: each is read by a query.
 MOST_DELIVERIES = 500
+# Errors that may be about one subject at most: a project of 200 scenes has some 1,200.
+MOST_ERRORS = 2_000
+# Keys of one read (Amazon DynamoDB API Reference, "BatchGetItem").
+KEYS = 100
+# Reads of a part whose keys DynamoDB leaves out, because it throttles, and the first wait between them in seconds.
+READS, WAIT_SECONDS = 6, 0.1
 KINDS = {"Jobs": "job", "Projects": "project", "Clips": "clip job"}
 
 
@@ -32,6 +39,27 @@ class Tables:
     def log(self, subject):
         """The rows of its log and its live events."""
         return self.query("JobEvents", {"job_id": subject})
+
+    def errors(self, keys):
+        """The rows of the errors inbox with these keys."""
+        table = self.names.get("Errors")
+        if table is None:
+            return []
+        if len(keys) > MOST_ERRORS:
+            self.missing.append(f"{len(keys)} errors may be about it, of which the first {MOST_ERRORS} were looked for")
+        keys, found = keys[:MOST_ERRORS], []
+        for at in range(0, len(keys), KEYS):
+            left = {table: {"Keys": [{"group": {"S": key}} for key in keys[at : at + KEYS]], "ConsistentRead": True}}
+            for wait in range(READS):
+                answer = client("dynamodb").batch_get_item(RequestItems=left)
+                found += answer["Responses"].get(table, [])
+                left = answer.get("UnprocessedKeys")
+                if not left:
+                    break
+                time.sleep(WAIT_SECONDS * 2**wait)
+            else:
+                self.missing.append(f"{plural(len(left[table]['Keys']), 'error')} could not be read, DynamoDB throttles: repeat the command")
+        return [readable(row) for row in found]
 
     def deliveries(self, subject):
         """The rows of its events, and those of each of its deliveries."""

@@ -34,7 +34,19 @@ def piece_words(piece):
     if not claim and piece.get("ready_at"):
         state = f"open from {iso(piece['ready_at'])}"
     crashes = f", {piece['crashes']} crashes" if piece.get("crashes") else ""
-    return f"{state}{crashes}"
+    work = work_words(piece.get("work"))
+    return f"{work}: {state}{crashes}" if work else f"{state}{crashes}"
+
+
+def work_words(work):
+    """The work of a piece of a project or a clip job, such as `last frame (scene scene_1, attempt 2)`; empty for others."""
+    if isinstance(work, str):
+        return work.replace("_", " ")
+    if not isinstance(work, dict) or len(work) != 1:
+        return ""
+    [(name, facts)] = work.items()
+    told = ", ".join(f"{fact} {value}" for fact, value in facts.items()) if isinstance(facts, dict) else ""
+    return name.replace("_", " ") + (f" ({told})" if told else "")
 
 
 def tasks(body):

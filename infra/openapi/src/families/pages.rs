@@ -16,8 +16,8 @@ pub fn operations() -> Vec<Operation> {
         page("GET /dashboard", "showDashboard", "Show the dashboard"),
         page("GET /queue", "showQueue", "Show the queue"),
         page("GET /job/{id}", "showJob", "Show a job").path::<JobIdText>("id", "The job"),
-        page("GET /story/{id}", "showStory", "Show what happened to a job or a project")
-            .path::<JobIdText>("id", "The job or the project"),
+        page("GET /story/{id}", "showStory", "Show what happened to a job, a project or a clip job")
+            .path::<JobIdText>("id", "The job, the project or the clip job"),
         page("GET /projects", "showProjects", "Show the projects of scenes"),
         page("GET /projects/{id}", "showProject", "Show a project and its scenes")
             .path::<ProjectIdText>("id", "The project"),

@@ -148,6 +148,7 @@ function drawFacts(job) {
       ["Plan", plan && outside(plan, "Open")],
       ["Metadata", metadataTags(metadata)],
       ["Job", el("code", {}, id)],
+      ["Story", el("a", { href: `/story/${encodeURIComponent(id)}` }, "What happened")],
     ]);
   });
 }

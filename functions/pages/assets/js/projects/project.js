@@ -215,6 +215,7 @@ function drawFacts(project) {
       ["Ended", endedAt && when(endedAt)],
       ["Metadata", metadataTags(metadata)],
       ["Project", el("code", {}, id)],
+      ["Story", el("a", { href: `/story/${encodeURIComponent(id)}` }, "What happened")],
     ]),
   );
 }
