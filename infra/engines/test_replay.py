@@ -173,10 +173,12 @@ class Explained(unittest.TestCase):
         for reason in json.loads((replay.HERE / "differences.json").read_text(encoding="utf-8")):
             self.assertEqual(set(reason), {"engine", "operations", "request", "may_differ", "reason"})
 
-    def test_reads_of_one_form_are_limited(self):
-        get = ("GetItem", {"TableName": "a", "Key": {}})
-        kept, counts, skipped = replay.chosen([get, get, get, ("PutItem", {}), ("PutItem", {}), ("PutItem", None)], 2)
-        self.assertEqual((len(kept), counts["GetItem"], counts["PutItem"]), (4, 2, 2))
+    def test_requests_of_one_form_are_limited(self):
+        get, put = ("GetItem", {"TableName": "a", "Key": {}}), ("PutItem", {"TableName": "a"})
+        requests = [get, put, get, get, put, put, ("PutItem", {"TableName": "b"}), ("PutItem", None)]
+        kept, counts, skipped = replay.chosen(requests, 2)
+        self.assertEqual((len(kept), counts["GetItem"], counts["PutItem"]), (5, 2, 3))
+        self.assertEqual(len(replay.chosen(requests, 0)[0]), 7)
         self.assertEqual(skipped, {"PutItem": 1})
 
 

@@ -16,8 +16,8 @@ pub const ABOUT: &str = "\
 The requests are those that functions log with LogLevel=info,aws_calls=debug, as on the stack of `cargo xtask test --only
 e2e`. Differences that are known are in infra/engines/differences.json, each with its reason.";
 
-/// Reads of one form that CI replays; writes are all replayed.
-pub const READS_IN_CI: u32 = 10;
+/// Requests of one form that CI replays.
+pub const MOST_IN_CI: u32 = 50;
 
 /// The options of the command.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,9 +25,9 @@ pub struct Engines {
     /// Log of functions; by default that of the last end-to-end tests
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Replay at most this many reads of one form; 0 for all
+    /// Replay the first requests of each form, at most this many; 0 for all
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
-    reads: u32,
+    most: u32,
 }
 
 /// Replays the requests of a log.
@@ -36,11 +36,11 @@ pub fn run(workspace: &Workspace, options: &Engines) -> anyhow::Result<()> {
         Some(log) => std::path::absolute(log).context("find the log")?,
         None => Instance::new(workspace, "test")?.path("functions.log"),
     };
-    replay(workspace, &log, options.reads)
+    replay(workspace, &log, options.most)
 }
 
-/// Replays the requests in a log; at most `reads` reads of one form, if it is not 0.
-pub fn replay(workspace: &Workspace, log: &Path, reads: u32) -> anyhow::Result<()> {
+/// Replays the requests in a log; at most `most` of one form, if it is not 0.
+pub fn replay(workspace: &Workspace, log: &Path, most: u32) -> anyhow::Result<()> {
     let EngineTools { ministack, moto, dynalite } = setup::engines(workspace)?;
     let template = transform(workspace)?;
     let directory = workspace.local().join("engines");
@@ -49,6 +49,6 @@ pub fn replay(workspace: &Workspace, log: &Path, reads: u32) -> anyhow::Result<(
         workspace.command(on_path("python3").context("python3 is missing: install Python 3.10 or later")?);
     command.args(["-B", "infra/engines/replay.py", "--log"]).arg(log).arg("--template").arg(template);
     command.arg("--ministack").arg(ministack).arg("--moto").arg(moto).arg("--dynalite").arg(dynalite);
-    command.arg("--directory").arg(directory).args(["--reads", &reads.to_string()]);
+    command.arg("--directory").arg(directory).args(["--most", &most.to_string()]);
     process::run(&mut command, "infra/engines/replay.py")
 }
