@@ -126,6 +126,16 @@ fn problem(case: &Case, rows: &[Row], documented: &[Row]) -> Option<String> {
     off.then(|| format!("docs/cost.md says ${then:.2} per million {}s, it is ${now:.2}", case.of))
 }
 
+/// Waits until no work is left, without the hints that earlier tests delayed: they would come in the middle of a count.
+pub async fn without_earlier_hints(stack: &Stack) {
+    quietly("queues from which nothing can be received", async || {
+        stack.aws.visible().await.iter().all(|(_, visible)| *visible == 0)
+    })
+    .await;
+    stack.aws.purge_all().await;
+    log_at_rest(stack).await;
+}
+
 /// Waits until no work is left and every function has logged its calls.
 pub async fn log_at_rest(stack: &Stack) {
     let mut calm = (0, 0);

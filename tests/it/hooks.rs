@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cost::log_at_rest;
+use crate::cost::{log_at_rest, without_earlier_hints};
 use crate::stack::{JsonText, Stack, read};
 
 async fn webhooks(stack: &Stack) -> Value {
@@ -76,6 +76,7 @@ async fn a_test_shows_the_answer_of_the_receiver() {
 #[tokio::test]
 async fn a_triggered_event_arrives_signed_at_each_endpoint_once() {
     let stack = Stack::open().await;
+    without_earlier_hints(&stack).await;
     let job = format!("by-hand-{}", std::process::id());
     let body = json!({ "event": "job.completed", "data": { "job_id": job, "video_url": "https://example.com/x.mp4" } });
     let send = async |body: &Value| {

@@ -48,24 +48,30 @@ impl Aws {
 
     /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.
     pub async fn depths(&self) -> Vec<(&'static str, u64)> {
-        let mut depths = Vec::new();
+        self.counts(&[
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ])
+        .await
+    }
+
+    /// Messages of every queue that may be received now.
+    pub async fn visible(&self) -> Vec<(&'static str, u64)> {
+        self.counts(&[QueueAttributeName::ApproximateNumberOfMessages]).await
+    }
+
+    /// The sum of these attributes for every queue.
+    async fn counts(&self, names: &[QueueAttributeName]) -> Vec<(&'static str, u64)> {
+        let mut counts = Vec::new();
         // A stack may have no job inbox.
         for queue in QUEUES.into_iter().filter(|queue| self.outputs[*queue].is_string()) {
             let call = self.sqs.get_queue_attributes().queue_url(self.output(queue));
             let answer = call.attribute_names(QueueAttributeName::All).send().await.expect("attributes");
-            let count = |name: QueueAttributeName| {
-                answer
-                    .attributes()
-                    .and_then(|all| all.get(&name))
-                    .and_then(|text| text.parse::<u64>().ok())
-                    .unwrap_or(0)
-            };
-            let depth = count(QueueAttributeName::ApproximateNumberOfMessages)
-                + count(QueueAttributeName::ApproximateNumberOfMessagesDelayed)
-                + count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
-            depths.push((queue, depth));
+            let count = |name: &QueueAttributeName| -> Option<u64> { answer.attributes()?.get(name)?.parse().ok() };
+            counts.push((queue, names.iter().filter_map(count).sum()));
         }
-        depths
+        counts
     }
 
     pub async fn purge_all(&self) {

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
+use super::without_earlier_hints;
 use crate::stack::Stack;
 
 /// The timers that the test stack shortens and the counts depend on. How soon services are polled is part of what is
@@ -55,6 +56,7 @@ pub async fn deployed<T>(stack: &Stack, by: CallbacksBy, run: impl Future<Output
             changed.insert(function, before);
         }
     }
+    without_earlier_hints(stack).await;
     let outcome = AssertUnwindSafe(run).catch_unwind().await;
     for (function, before) in changed {
         stack.aws.set_variables(&function, &before).await;
