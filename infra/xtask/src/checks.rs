@@ -7,10 +7,9 @@ use crate::{interrupt, ui};
 
 use context::Context;
 
-pub use source::end_to_end_binary;
-
 mod context;
 mod deployed;
+pub mod end_to_end;
 mod first_deployment;
 mod source;
 pub mod template;

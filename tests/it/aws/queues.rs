@@ -11,13 +11,15 @@ const QUEUES: [&str; 8] = [
     "WorkQueueUrl",
     "DeliveriesQueueUrl",
     "RenderQueueUrl",
-    "LiveQueueUrl",
+    LIVE,
     "JobInboxUrl",
     "JobInboxRefusedUrl",
     DEAD_LETTERS,
     "FailuresQueueUrl",
 ];
 
+/// The output of the queue of `live`. The heartbeat of each connection waits in it with a delay of up to eight minutes.
+const LIVE: &str = "LiveQueueUrl";
 /// The output of the dead-letter queue.
 pub const DEAD_LETTERS: &str = "DeadLettersUrl";
 
@@ -55,7 +57,7 @@ impl Aws {
         self.set_mappings("worker", true).await;
     }
 
-    /// Visible, delayed and in-flight messages of every queue.
+    /// Visible, delayed and in-flight messages of every queue, without heartbeats that wait.
     pub async fn depths(&self) -> Vec<(&'static str, u64)> {
         self.counts(&[
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -78,7 +80,9 @@ impl Aws {
             let call = self.sqs.get_queue_attributes().queue_url(self.output(queue));
             let answer = call.attribute_names(QueueAttributeName::All).send().await.expect("attributes");
             let count = |name: &QueueAttributeName| -> Option<u64> { answer.attributes()?.get(name)?.parse().ok() };
-            counts.push((queue, names.iter().filter_map(count).sum()));
+            let waits = |name: &QueueAttributeName| *name == QueueAttributeName::ApproximateNumberOfMessagesDelayed;
+            let counted = names.iter().filter(|name| queue != LIVE || !waits(name));
+            counts.push((queue, counted.filter_map(count).sum()));
         }
         counts
     }

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use super::context::Context;
-use super::source;
+use super::end_to_end;
 use crate::proof;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
@@ -14,17 +14,11 @@ pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     // Has the compiler of the example in TypeScript.
     setup::browser(context.workspace)?;
     setup::clients(context.workspace)?;
-    let program = source::end_to_end_binary(context.workspace)?;
-    let directory = context.workspace.root.join("tests");
-    let started = context.stack()?;
-    let run_file = started.instance.run_file();
-    let mut command = std::process::Command::new(program);
-    // On one thread: the tests share one stack, and some purge its queues.
-    command.args(["--test-threads=1", "--show-output"]);
+    let program = end_to_end::build(context.workspace)?;
+    let (workspace, started) = (context.workspace, context.stack()?);
     // These have stacks of their own.
-    command.args(["--skip", "upgrade::", "--skip", "restored::", "--skip", "prove::"]);
-    command.current_dir(directory);
-    command.env("REELHOOK_RUN", run_file);
+    let others = ["--skip", "upgrade::", "--skip", "restored::", "--skip", "prove::"];
+    let mut command = end_to_end::tests(workspace, started, &program, &others);
     // Runs the commands of documents.
     command.env("REELHOOK_XTASK", std::env::current_exe().context("the path of this program")?);
     // Parts of test names, to run only these tests.
@@ -50,13 +44,11 @@ pub fn soak(context: &mut Context) -> anyhow::Result<()> {
 
 /// Restores each recording of an older version into a stack of this version, and runs the upgrade test on it.
 pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
-    let program = source::end_to_end_binary(context.workspace)?;
+    let program = end_to_end::build(context.workspace)?;
     for recording in upgrade::recordings(context.workspace)? {
         let mut started = upgrade::stack_for(context.workspace, &recording)?;
-        let mut command = std::process::Command::new(&program);
-        command.args(["--test-threads=1", "--show-output", "upgrade::"]);
-        command.current_dir(context.workspace.root.join("tests"));
-        command.env("REELHOOK_RUN", started.instance.run_file()).env("REELHOOK_RECORDING", &recording);
+        let mut command = end_to_end::tests(context.workspace, &started, &program, &["upgrade::"]);
+        command.env("REELHOOK_RECORDING", &recording);
         process::run(&mut command, "the upgrade test")
             .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
         started.check()?;
@@ -66,12 +58,9 @@ pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
 
 /// Restores a backup of a stack with every kind of job into a new stack, and checks that everything goes on there.
 pub fn restore(context: &mut Context) -> anyhow::Result<()> {
-    let program = source::end_to_end_binary(context.workspace)?;
+    let program = end_to_end::build(context.workspace)?;
     let upgrade::Moved { mut started, recording, backup } = upgrade::moved(context.workspace)?;
-    let mut command = std::process::Command::new(&program);
-    command.args(["--test-threads=1", "--show-output", "restored::"]);
-    command.current_dir(context.workspace.root.join("tests"));
-    command.env("REELHOOK_RUN", started.instance.run_file());
+    let mut command = end_to_end::tests(context.workspace, &started, &program, &["restored::"]);
     command.env("REELHOOK_RECORDING", &recording).env("REELHOOK_BACKUP", &backup);
     process::run(&mut command, "the test of the restored stack")
         .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;

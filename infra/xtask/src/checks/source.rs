@@ -12,7 +12,7 @@ use crate::workspace::{Workspace, on_path};
 use crate::{process, proof, rules, setup};
 
 /// The package whose tests need a deployed stack.
-const END_TO_END: &str = "reelhook-tests";
+pub const END_TO_END: &str = "reelhook-tests";
 /// Directories with Python code.
 const PYTHON: [&str; 6] =
     ["infra/clients", "infra/engines", "infra/local", "infra/verify", "docs/receivers", "examples"];
@@ -129,19 +129,4 @@ fn files(workspace: &Workspace, directories: &[&str], extension: &str) -> anyhow
     }
     found.sort();
     Ok(found)
-}
-
-/// Builds the whole workspace's tests, and returns the end-to-end test program.
-pub fn end_to_end_binary(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let mut command = workspace.cargo();
-    command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
-    let messages = process::output(&mut command, b"", "building the tests")?;
-    let executables = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let wanted = executables.filter(|message| {
-        message["reason"] == "compiler-artifact"
-            && message["profile"]["test"] == true
-            && message["manifest_path"].as_str().is_some_and(|path| path.ends_with("/tests/Cargo.toml"))
-    });
-    let path = wanted.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
-    path.with_context(|| format!("cargo reported no test program of the package {END_TO_END}"))
 }

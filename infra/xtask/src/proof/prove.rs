@@ -9,7 +9,7 @@ use clap::ValueEnum as _;
 use serde_json::Value;
 
 use crate::bench::document;
-use crate::checks::end_to_end_binary;
+use crate::checks::end_to_end;
 use crate::instance::Instance;
 use crate::up::{self, Started};
 use crate::workspace::Workspace;
@@ -103,7 +103,7 @@ impl Campaign {
 
 /// Runs a campaign, and writes what came of it into the document.
 pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let program = end_to_end_binary(workspace)?;
+    let program = end_to_end::build(workspace)?;
     let mut started = stack(workspace)?;
     let minutes = options.minutes;
     let result = campaign(workspace, &mut started, &program, (options.campaign, options.seed, minutes * 60))?;
@@ -120,7 +120,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
 
 /// Runs what needs the hostile stack, and short campaigns on it.
 pub fn shortly(workspace: &Workspace) -> anyhow::Result<()> {
-    let program = end_to_end_binary(workspace)?;
+    let program = end_to_end::build(workspace)?;
     let mut started = stack(workspace)?;
     for (tests, what) in [
         ("prove::gateway::", "the tests of the gateway"),
@@ -151,11 +151,7 @@ fn test_command(workspace: &Workspace, started: &Started, program: &Path, name: 
     list.args(["--list", "--format=terse"]).args(&filter);
     let listed = process::output(&mut list, b"", "the list of tests")?;
     anyhow::ensure!(has_test(&listed, name), "{} has no test `{name}`", program.display());
-    let mut command = Command::new(program);
-    command.args(["--test-threads=1", "--show-output"]).args(&filter);
-    command.current_dir(workspace.root.join("tests"));
-    command.env("REELHOOK_RUN", started.instance.run_file());
-    Ok(command)
+    Ok(end_to_end::tests(workspace, started, program, &filter))
 }
 
 /// Whether a list of tests, one in each line, has this one, or one of this module.
