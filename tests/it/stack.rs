@@ -1,5 +1,6 @@
 //! The stack under test: its API, its stand-ins and its tables, with waiting that polls and sweeps.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -229,9 +230,24 @@ impl Stack {
 
     /// Asserts that every queue is empty.
     pub async fn assert_queues_empty(&self) {
+        self.assert_empty(|| self.aws.depths()).await;
+    }
+
+    /// Asserts that every queue is empty but for hints at deliveries that wait for their time.
+    pub async fn assert_only_hints_wait(&self) {
+        self.assert_empty(|| self.aws.depths_without_hints_that_wait()).await;
+    }
+
+    /// Asserts that these depths become 0. Prints what waits whenever that changes.
+    async fn assert_empty<F: Future<Output = Vec<(&'static str, u64)>>>(&self, depths: impl Fn() -> F) {
+        let waited = RefCell::new(Vec::new());
         self.eventually("empty queues", || async {
-            let depths = self.aws.depths().await;
-            depths.iter().all(|(_, depth)| *depth == 0).then_some(())
+            let waiting: Vec<_> = depths().await.into_iter().filter(|(_, depth)| *depth > 0).collect();
+            let is_empty = waiting.is_empty();
+            if waited.replace(waiting.clone()) != waiting {
+                println!("there waits {waiting:?}");
+            }
+            is_empty.then_some(())
         })
         .await;
     }

@@ -91,7 +91,8 @@ pub async fn everything_goes_on(stack: &Stack, recording: &Recording) {
     assert_counts_are_right(stack).await;
     assert_eq!(stack.aws.admission().await.used(), 0, "every slot is free");
     assert!(stack.aws.slots("scene-admission").await.active.is_empty(), "every slot of scenes is free");
-    stack.assert_queues_empty().await;
+    // Endpoints were enabled, which delivers at once what waited for another attempt.
+    stack.assert_only_hints_wait().await;
 }
 
 /// Gives the receivers the recorded secrets that still sign. The earlier secret of a rotation signs until its grace period

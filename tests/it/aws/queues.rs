@@ -9,7 +9,7 @@ use super::Aws;
 /// which endpoints and smoke tests send.
 const QUEUES: [&str; 8] = [
     "WorkQueueUrl",
-    "DeliveriesQueueUrl",
+    DELIVERIES,
     "RenderQueueUrl",
     LIVE,
     "JobInboxUrl",
@@ -18,6 +18,13 @@ const QUEUES: [&str; 8] = [
     "FailuresQueueUrl",
 ];
 
+/// The states of messages.
+const VISIBLE: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessages;
+const DELAYED: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessagesDelayed;
+const IN_FLIGHT: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+
+/// The output of the queue of `dispatcher`. A hint in it may wait for up to 15 minutes.
+const DELIVERIES: &str = "DeliveriesQueueUrl";
 /// The output of the queue of `live`. The heartbeat of each connection waits in it with a delay of up to eight minutes.
 const LIVE: &str = "LiveQueueUrl";
 /// The output of the dead-letter queue.
@@ -59,29 +66,28 @@ impl Aws {
 
     /// Visible, delayed and in-flight messages of every queue, without heartbeats that wait.
     pub async fn depths(&self) -> Vec<(&'static str, u64)> {
-        self.counts(&[
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        ])
-        .await
+        self.counts(|queue, state| queue != LIVE || state != DELAYED).await
+    }
+
+    /// The same without hints at deliveries that wait: a person may have had the delivery made sooner.
+    pub async fn depths_without_hints_that_wait(&self) -> Vec<(&'static str, u64)> {
+        self.counts(|queue, state| ![LIVE, DELIVERIES].contains(&queue) || state != DELAYED).await
     }
 
     /// Messages of every queue that may be received now.
     pub async fn visible(&self) -> Vec<(&'static str, u64)> {
-        self.counts(&[QueueAttributeName::ApproximateNumberOfMessages]).await
+        self.counts(|_, state| state == VISIBLE).await
     }
 
-    /// The sum of these attributes for every queue.
-    async fn counts(&self, names: &[QueueAttributeName]) -> Vec<(&'static str, u64)> {
+    /// The messages of each queue in the states that are counted.
+    async fn counts(&self, is_counted: impl Fn(&str, QueueAttributeName) -> bool) -> Vec<(&'static str, u64)> {
         let mut counts = Vec::new();
         // A stack may have no job inbox.
         for queue in QUEUES.into_iter().filter(|queue| self.outputs[*queue].is_string()) {
             let call = self.sqs.get_queue_attributes().queue_url(self.output(queue));
             let answer = call.attribute_names(QueueAttributeName::All).send().await.expect("attributes");
-            let count = |name: &QueueAttributeName| -> Option<u64> { answer.attributes()?.get(name)?.parse().ok() };
-            let waits = |name: &QueueAttributeName| *name == QueueAttributeName::ApproximateNumberOfMessagesDelayed;
-            let counted = names.iter().filter(|name| queue != LIVE || !waits(name));
+            let count = |name: QueueAttributeName| -> Option<u64> { answer.attributes()?.get(&name)?.parse().ok() };
+            let counted = [VISIBLE, DELAYED, IN_FLIGHT].into_iter().filter(|state| is_counted(queue, state.clone()));
             counts.push((queue, counted.filter_map(count).sum()));
         }
         counts
