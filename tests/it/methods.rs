@@ -159,7 +159,7 @@ async fn items(stack: &Stack, tables: &[&str]) -> BTreeMap<String, Option<u64>> 
 
 /// The items of tables when nothing changes them any more.
 async fn items_at_rest(stack: &Stack, tables: &[&str]) -> BTreeMap<String, Option<u64>> {
-    stack.assert_queues_empty().await;
+    stack.assert_only_hints_wait().await;
     let last = RefCell::new(BTreeMap::new());
     let rest = || async {
         let found = items(stack, tables).await;

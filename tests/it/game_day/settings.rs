@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::alarm::page;
 use super::drill;
 use crate::aws::kill;
+use crate::cost::without_earlier_hints;
 use crate::stack::{Stack, read};
 
 const SECRET: &str = "ENDPOINT_SECRETS_KEY";
@@ -81,4 +82,6 @@ async fn a_key_that_was_replaced_rings_until_it_is_back() {
     let deleted = stack.request(Method::DELETE, &format!("{ENDPOINTS}/{endpoint}")).send().await;
     let (status, answer): (u16, Value) = read(deleted.expect("an answer")).await;
     assert_eq!(status, 200, "{answer}");
+    // The dispatcher that lacked the key has planned another look at what waited.
+    without_earlier_hints(&stack).await;
 }
