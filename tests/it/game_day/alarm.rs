@@ -86,8 +86,10 @@ impl Page {
 
     /// Runs the page's command, and waits until it is over.
     pub async fn heals(&self, stack: &Stack, variables: &[(&str, &str)]) {
+        let begun = Instant::now();
         self.command(stack, variables).await;
         self.is_over(stack).await;
+        println!("{} was over {:.0} s after the command began", self.alarm, begun.elapsed().as_secs_f64());
     }
 }
 

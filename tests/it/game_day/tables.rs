@@ -1,4 +1,4 @@
-//! A table that throttles: four alarms, whose pages have the same command.
+//! A table that throttles: six alarms, whose pages have the same command.
 
 use std::time::Duration;
 
@@ -8,13 +8,15 @@ use serde_json::json;
 
 use super::alarm::{Page, page, pause};
 use super::drill;
-use crate::stack::Stack;
+use crate::callbacks::unreported;
+use crate::stack::{JsonText as _, Stack};
 use crate::videos::{film, order, until};
 
 /// What rings.
-const PAGES: [Page; 4] = [
+const PAGES: [Page; 5] = [
     page("api-errors", "ApiErrorAlarm"),
     page("api-errors", "VideosWaitUrlErrorAlarm"),
+    page("api-errors", "CallbacksUrlErrorAlarm"),
     page("table-throttles", "TableThrottleAlarm"),
     page("sweep-failed", "CleanupErrorAlarm"),
 ];
@@ -33,40 +35,61 @@ pub async fn limit(stack: &Stack, most: i64) {
     assert_eq!(status, 200, "{answer}");
 }
 
-/// Callers read a job, and a video at the Function URL; and sweeps read what is due.
-async fn load(stack: &Stack, job: &str, video: &str) {
-    let path = format!("/api/job/{job}");
-    let requests = (0..REQUESTS).map(|_| stack.request(Method::GET, &path).send());
-    let url = format!("{}/api/job-status/{video}", stack.aws.function_url("VideosWaitUrl"));
-    let at_url = (0..REQUESTS).map(|_| stack.http.get(url.as_str()).header("x-api-key", &stack.key).send());
-    let calls = iter(requests.chain(at_url)).buffer_unordered(REQUESTS).for_each(|_| async {});
-    let event = json!({});
-    let sweep = || stack.aws.invoke("cleanup", &event);
-    let later = async {
-        pause(LATER).await;
-        sweep().await
-    };
-    // The answers do not matter here: many are 503, and most sweeps fail.
-    tokio::join!(calls, sweep(), later);
+/// A job that callers read, a video that they read at the Function URL, and a run whose worker reports at the other one.
+struct Given {
+    job: String,
+    video: String,
+    run: String,
+    token: String,
+}
+
+impl Given {
+    async fn of(stack: &Stack) -> Self {
+        let job = stack.submit("step_ms=5").await;
+        let video = order(stack, film(1, 1.0)).await;
+        stack.until_status(&job, "completed").await;
+        until(stack, &video, "completed").await;
+        let (run, base) = unreported(stack).await;
+        let token = base.rsplit('/').next().expect("a token").to_owned();
+        Self { job, video, run, token }
+    }
+
+    /// Makes all these calls, while sweeps read what is due.
+    async fn load(&self, stack: &Stack) {
+        let path = format!("/api/job/{}", self.job);
+        let requests = (0..REQUESTS).map(|_| stack.request(Method::GET, &path).send());
+        let url = format!("{}/api/job-status/{}", stack.aws.function_url("VideosWaitUrl"), self.video);
+        let at_url = (0..REQUESTS).map(|_| stack.http.get(url.as_str()).header("x-api-key", &stack.key).send());
+        let url = format!("{}/w/{}/api/webhooks/step-update", stack.aws.function_url("CallbacksUrl"), self.token);
+        let report = json!({ "job_id": self.run, "step_number": 1, "status": "started" });
+        let reports = (0..REQUESTS).map(|_| stack.http.post(url.as_str()).json_text(&report).send());
+        let calls = iter(requests.chain(at_url).chain(reports));
+        let calls = calls.buffer_unordered(REQUESTS).for_each(|_| async {});
+        let event = json!({});
+        let sweep = || stack.aws.invoke("cleanup", &event);
+        let later = async {
+            pause(LATER).await;
+            sweep().await
+        };
+        // The answers do not matter here: many are 503, and most sweeps fail.
+        tokio::join!(calls, sweep(), later);
+    }
 }
 
 #[tokio::test]
 async fn a_table_that_throttles_is_found_at_the_api_at_urls_in_the_sweep_and_by_the_sdk() {
     let stack = Stack::open().await;
-    let job = stack.submit("step_ms=5").await;
-    let video = order(&stack, film(1, 1.0)).await;
-    stack.until_status(&job, "completed").await;
-    until(&stack, &video, "completed").await;
+    let given = Given::of(&stack).await;
     drill(&stack, async {
         for page in &PAGES {
             page.is_quiet(&stack).await;
             limit(&stack, 1).await;
-            page.rings_while(&stack, || load(&stack, &job, &video)).await;
+            page.rings_while(&stack, || given.load(&stack)).await;
             page.heals(&stack, &[("TABLE", "JobsTable")]).await;
         }
     })
     .await;
-    assert_eq!(stack.job(&job).await["status"], "completed");
+    assert_eq!(stack.job(&given.job).await["status"], "completed");
     stack.sweep().await;
 }
 
