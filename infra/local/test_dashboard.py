@@ -303,6 +303,13 @@ class Dashboard(unittest.TestCase):
         titles = {title for _, widgets in found for title, _, _ in widgets}
         self.assertLessEqual(titles | {"A & B", "No values in this time"}, texts)
 
+    def test_the_document_and_the_help_have_the_same_command_for_the_picture(self):
+        about = re.search(r'pub const DASHBOARD: &str = "(.*?)";', source("infra/xtask/src/operate.rs"), re.DOTALL).group(1)
+        [command] = re.findall(r"^  (cargo xtask .*)$", about, re.MULTILINE)
+        self.assertIn(f"```sh\n{command}\n```", source("docs/metrics.md"))
+        self.assertIn("`cargo xtask test --only e2e`", about)
+        self.assertIn("`cargo xtask test --only e2e`", source("docs/metrics.md"))
+
     def test_a_legend_adds_counts_and_shows_the_last_of_times(self):
         self.assertEqual(dashboard.total("Sum", [1.0, None, 2.0]), 3.0)
         self.assertEqual(dashboard.total("Maximum", [4.0, 2.0]), 4.0)
