@@ -372,6 +372,28 @@ await walk("shots-login", async (made) => {
 });
 await walk("shots-form", (made) => shoot(made, "form", "/?country=US&platform=Netflix&genre=Horror", ".movie h3"));
 await walk("shots-dashboard", (made) => shoot(made, "dashboard", "/dashboard", "#recent .item, #recent .empty"));
+await walk("numbers", async (made) => {
+  // A chart says of which time it is; its lines end where values are missing, and a value without a neighbour is a dot.
+  const from = { 3: new Date(2026, 10, 30, 9, 15), 24: new Date(2026, 10, 29, 12, 15) }, to = new Date(2026, 10, 30, 12, 15);
+  const series = [{ label: "some", statistic: "Sum", values: [1, 2, null, 3, null, null, 4, 8] }, { label: "one", statistic: "Sum", values: [null, null, null, null, 5, null, null, null] }];
+  const widgets = [{ title: "Counted", unit: "count", series }, { title: "Nothing", unit: "ms", series: [{ label: "none", statistic: "p95", values: Array(8).fill(null) }] }];
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await made({ colorScheme });
+    await page.route("**/api/v1/metrics?*", (route) => answer(route, { success: true, from: from[new URL(route.request().url()).searchParams.get("hours")].toISOString(), to: to.toISOString(), period: 1350, sections: [{ title: "Feel", widgets }] }));
+    await page.goto(ORIGIN + "/dashboard"); const chart = page.locator(".chart:has(h4:text-is('Counted'))"); await chart.waitFor();
+    const paths = await chart.locator("path").evaluateAll((nodes) => nodes.map((node) => [node.getAttribute("class"), node.getAttribute("d"), getComputedStyle(node).stroke]));
+    const drawn = paths.map(([kind, d]) => `${kind} ${d.split("M").length - 1}`);
+    assert(drawn.join() === "line l0 2,dot l0 1,dot l1 1", "drawn are " + drawn);
+    assert(paths[0][1] === "M15.0 46.8L45.0 40.5M195.0 28.0L225.0 3.0", "the lines are " + paths[0][1]);
+    assert(paths[0][2] === paths[1][2] && paths[0][2] !== paths[2][2], "the colours are " + paths.map(([, , stroke]) => stroke));
+    const times = async () => (await chart.locator("time").allInnerTexts()).join();
+    assert((await times()) === "09:15,12:15", "the times are " + (await times()));
+    assert((await page.locator(".chart:has(h4:text-is('Nothing'))").innerText()).includes("No values in this time"), "a chart without values does not say so");
+    await chart.screenshot({ path: `${SHOTS}/chart-${colorScheme}.png` });
+    await page.selectOption("#metrics-hours", "24");
+    await until(async () => (await times()) === "29 Nov, 12:15,30 Nov, 12:15", async () => "the times of a day are " + (await times()));
+  }
+});
 await walk("shots-queue", (made) => shoot(made, "queue", "/queue", "#jobs tr"));
 await walk("shots-story", async (made) => {
   const id = (await idOf("failed")) ?? (await idOf("completed")); if (!id || MOCK) return "no such job";

@@ -1,6 +1,6 @@
-"""Writes the licences of the crates in each function's bootstrap beside the bootstrap:
-`python3 crate_notice.py TARGET DIRECTORY FUNCTION…`, where TARGET is that of the build, such as
-aarch64-unknown-linux-gnu, and DIRECTORY/FUNCTION/bootstrap is the result. Needs cargo."""
+"""Writes the licences of the crates in each function's bootstrap, or in the client, beside the program:
+`python3 crate_notice.py TARGET DIRECTORY NAME…`, where TARGET is that of the build, such as
+aarch64-unknown-linux-gnu, and the program of the package NAME is in DIRECTORY/NAME. Needs cargo."""
 
 import json
 import os
@@ -16,7 +16,7 @@ TEXTS = re.compile(r"(licen[sc]e|copying|copyright|unlicense|notice)\b.*", re.IG
 # Of several licences to choose from, the first of these is chosen. The texts of ours are for crates without any.
 CHOICE = {"MIT": ROOT / "LICENSE-MIT", "Apache-2.0": ROOT / "LICENSE-APACHE"}
 HEAD = """\
-The function `{function}` of Reelhook (MIT OR Apache-2.0) contains these crates, unchanged, and the standard library of
+The program `{function}` of Reelhook (MIT OR Apache-2.0) contains these crates, unchanged, and the standard library of
 Rust (MIT OR Apache-2.0, https://github.com/rust-lang/rust). Where a crate offers several licences, MIT is chosen, else
 Apache-2.0. The texts follow.
 

@@ -95,10 +95,10 @@ class Crates(unittest.TestCase):
 
     def test_every_crate_of_the_functions_has_its_licence(self):
         metadata, built = crate_notice.workspace("x86_64-unknown-linux-gnu")
-        for function in ("pages", "render"):
+        for function in ("pages", "render", "reelhook"):
             packages = crate_notice.linked(metadata, built, function)
             self.assertGreater(len(packages), 50)
-            self.assertIn(f"The function `{function}`", crate_notice.notice(function, packages))
+            self.assertIn(f"The program `{function}`", crate_notice.notice(function, packages))
 
 
 if __name__ == "__main__":

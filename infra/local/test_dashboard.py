@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|([^|]+)\|", re.MULTILINE)
 # Made by filters of log groups; their alarms are in template.yaml.
 OF_FILTERS = {"FailedRuns", "UnreadSettings"}
+# Until 12:05 of 1 January 2024, in UTC.
+NINE_HOURS = dashboard.Span(1_704_078_300, 1_704_110_700)
 
 
 def source(path):
@@ -298,10 +300,37 @@ class Dashboard(unittest.TestCase):
             for section in dashboard.sections()
         ]
         found[0][1][0] = ("<nothing>", "count", [("all", "Sum", [None, None, None])])
-        image = ElementTree.fromstring(dashboard.picture(found, "A & B"))
+        image = ElementTree.fromstring(dashboard.picture(found, "A & B", NINE_HOURS))
         texts = {text.text for text in image.iter("{http://www.w3.org/2000/svg}text")}
         titles = {title for _, widgets in found for title, _, _ in widgets}
         self.assertLessEqual(titles | {"A & B", "No values in this time"}, texts)
+
+    def drawn(self, values, span):
+        """The lines, dots and texts of a chart with one series."""
+        card = "".join(dashboard.card(0, 0, "Jobs", "count", [("all", "Sum", values)], span))
+        image = ElementTree.fromstring(f"<svg>{card}</svg>")
+        lines = [one.get("points") for one in image.iter("polyline")]
+        return lines, [(one.get("cx"), one.get("cy")) for one in image.iter("circle")], [one.text for one in image.iter("text")]
+
+    def test_a_line_ends_where_values_are_missing_and_a_single_value_is_a_dot(self):
+        lines, dots, _ = self.drawn([4.0, 2.0, None, 1.0, None, None, 0.0, 4.0], NINE_HOURS)
+        # 280 wide from 10, and 80 high down to 112: a period is 35 wide.
+        self.assertEqual(lines, ["27.5,32.0 62.5,72.0", "237.5,112.0 272.5,32.0"])
+        self.assertEqual(dots, [("132.5", "92.0")])
+
+    def test_the_first_and_last_time_are_below_the_axis(self):
+        self.assertEqual(dashboard.Span.last(9, 1_704_110_401), NINE_HOURS)
+        self.assertEqual(self.drawn([1.0], NINE_HOURS)[2][1:3], ["03:05", "12:05"])
+        day = dashboard.Span.last(24, 1_704_110_401)
+        self.assertEqual(self.drawn([1.0], day)[2][1:3], ["31 Dec, 12:05", "01 Jan, 12:05"])
+        self.assertEqual(self.drawn([None], day)[2], ["Jobs", "No values in this time"])
+
+    def test_the_document_and_the_help_have_the_same_command_for_the_picture(self):
+        about = re.search(r'pub const DASHBOARD: &str = "(.*?)";', source("infra/xtask/src/operate.rs"), re.DOTALL).group(1)
+        [command] = re.findall(r"^  (cargo xtask .*)$", about, re.MULTILINE)
+        self.assertIn(f"```sh\n{command}\n```", source("docs/metrics.md"))
+        self.assertIn("`cargo xtask test --only e2e`", about)
+        self.assertIn("`cargo xtask test --only e2e`", source("docs/metrics.md"))
 
     def test_a_legend_adds_counts_and_shows_the_last_of_times(self):
         self.assertEqual(dashboard.total("Sum", [1.0, None, 2.0]), 3.0)

@@ -6,6 +6,7 @@ import pathlib
 import re
 import tempfile
 import unittest
+import zipfile
 
 import sbom
 import zips
@@ -95,6 +96,23 @@ class Zips(unittest.TestCase):
             lines = (root / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
             self.assertEqual([line.split("  ")[1] for line in lines], ["worker/bootstrap", "worker.zip"])
             self.assertTrue(lines[0].startswith("e3b0c44298fc1c149afbf4c8996fb924"))
+
+    def test_the_client_has_an_archive_of_another_name_with_sorted_files_of_one_time(self):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            (root / "reelhook" / "completions").mkdir(parents=True)
+            for name in ("reelhook", "completions/reelhook.fish", "completions/_reelhook", "SHA256SUMS"):
+                (root / "reelhook" / name).write_text(name, encoding="utf-8")
+            zips.main(directory, "reelhook=reelhook-1.0.0-x86_64")
+            with zipfile.ZipFile(root / "reelhook-1.0.0-x86_64.zip") as packed:
+                entries = packed.infolist()
+            names = ["SHA256SUMS", "completions/_reelhook", "completions/reelhook.fish", "reelhook"]
+            self.assertEqual([entry.filename for entry in entries], names)
+            self.assertEqual({entry.date_time for entry in entries}, {zips.date_of(os.environ)})
+            executable = [entry.filename for entry in entries if entry.external_attr >> 16 & 0o111]
+            self.assertEqual(executable, ["reelhook"])
+            lines = (root / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+            self.assertEqual([line.split("  ")[1] for line in lines], ["reelhook/reelhook", "reelhook-1.0.0-x86_64.zip"])
 
 
 class Pins(unittest.TestCase):

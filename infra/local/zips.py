@@ -1,5 +1,6 @@
-"""Packs each function's directory into a zip whose bytes follow from its files alone:
-`python3 zips.py DIRECTORY FUNCTION…` writes DIRECTORY/FUNCTION.zip, and DIRECTORY/SHA256SUMS, which `sha256sum -c` reads.
+"""Packs directories into zips whose bytes follow from their files alone: those of functions, and that of the client.
+`python3 zips.py DIRECTORY NAME…` packs DIRECTORY/NAME into DIRECTORY/NAME.zip, or as NAME=ARCHIVE into
+DIRECTORY/ARCHIVE.zip, and writes DIRECTORY/SHA256SUMS, which `sha256sum -c` reads.
 
 All entries have one time, SOURCE_DATE_EPOCH or the earliest that a zip knows, and stand in the order of their names."""
 
@@ -11,7 +12,8 @@ import sys
 import zipfile
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-PROGRAM = "bootstrap"
+# The files that can be executed.
+PROGRAMS = ("bootstrap", "reelhook")
 
 
 def date_of(variables):
@@ -29,18 +31,20 @@ def pack(directory, out, date):
         for file in sorted(path for path in directory.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(file.relative_to(directory).as_posix(), date_time=date)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # Unix, so that Lambda finds the permissions.
+            # Unix, so that Lambda and unzip find the permissions.
             entry.create_system = 3
-            entry.external_attr = (0o100755 if file.name == PROGRAM else 0o100644) << 16
+            entry.external_attr = (0o100755 if file.name in PROGRAMS else 0o100644) << 16
             packed.writestr(entry, file.read_bytes())
 
 
-def main(directory, *functions):
+def main(directory, *names):
     directory, sums = pathlib.Path(directory), []
-    for function in functions:
-        out = directory / f"{function}.zip"
-        pack(directory / function, out, date_of(os.environ))
-        for path in (directory / function / PROGRAM, out):
+    for given in names:
+        name, _, archive = given.partition("=")
+        out = directory / f"{archive or name}.zip"
+        pack(directory / name, out, date_of(os.environ))
+        programs = [directory / name / program for program in PROGRAMS if (directory / name / program).is_file()]
+        for path in (*programs, out):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             sums.append(f"{digest}  {path.relative_to(directory).as_posix()}\n")
     (directory / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")

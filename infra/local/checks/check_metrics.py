@@ -1,6 +1,6 @@
 """Functions, queues, streams and log lines have their metrics, alarms ring and end, and saved queries find lines (patches
-metrics_of_functions, metrics_of_logs, metrics_of_urls, alarms_ring, saved_queries); a table with a maximum throttles
-(on_demand_limits), and so does a function that may not run (queues_of_stopped_functions).
+metrics_of_functions, stream_answers, metrics_of_logs, metrics_of_urls, alarms_ring, saved_queries); a table with a
+maximum throttles (on_demand_limits), and so does a function that may not run (queues_of_stopped_functions).
 metrics_of_apis needs an API: tests/it/game_day has it."""
 
 import json

@@ -157,7 +157,27 @@ def names_of(stack):
     return names
 
 
-def read(stack, hours, now):
+@dataclass(frozen=True)
+class Span:
+    """A time in whole periods, in seconds since 1970."""
+
+    begin: int
+    end: int
+
+    @classmethod
+    def last(cls, hours, now):
+        """The last hours, with the period that contains `now`."""
+        end = int(now // PERIOD + 1) * PERIOD
+        return cls(end - int(hours * 3600 // PERIOD) * PERIOD, end)
+
+    def ends(self):
+        """Both ends in UTC, with their days where these differ."""
+        first, last = time.gmtime(self.begin), time.gmtime(self.end)
+        form = "%H:%M" if first[:3] == last[:3] else "%d %b, %H:%M"
+        return time.strftime(form, first), time.strftime(form, last)
+
+
+def read(stack, span):
     """The sections of the dashboard with the numbers of a stack: (title, [(title, unit, [(label, stat, values)])]); each
     list of values has one for each period, None without one."""
     names = names_of(stack)
@@ -166,17 +186,15 @@ def read(stack, hours, now):
         for widget in section["widgets"]:
             for series in series_of(widget):
                 wanted.setdefault(series, f"q{len(wanted)}")
-    end = int(now // PERIOD + 1) * PERIOD
-    begin = end - int(hours * 3600 // PERIOD) * PERIOD
     found = {}
     queries = [query(series, id, names) for series, id in wanted.items()]
     for first in range(0, len(queries), QUERIES):
         pages = client("cloudwatch").get_paginator("get_metric_data")
-        for page in pages.paginate(MetricDataQueries=queries[first : first + QUERIES], StartTime=begin, EndTime=end):
+        for page in pages.paginate(MetricDataQueries=queries[first : first + QUERIES], StartTime=span.begin, EndTime=span.end):
             for result in page["MetricDataResults"]:
                 points = found.setdefault(result["Id"], {})
                 points.update((int(at.timestamp()), value) for at, value in zip(result["Timestamps"], result["Values"]))
-    times = range(begin, end, PERIOD)
+    times = range(span.begin, span.end, PERIOD)
     values = {series: [found.get(id, {}).get(at) for at in times] for series, id in wanted.items()}
     return [
         (section["title"], [(w["title"], w["unit"], [(s.label, s.stat, values[s]) for s in series_of(w)]) for w in section["widgets"]])
@@ -190,7 +208,7 @@ def query(series, id, names):
     return {"Id": id, "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": series.stat}}
 
 
-COLUMNS, WIDTH, HEIGHT, GAP, EDGE = 4, 300, 190, 12, 24
+COLUMNS, WIDTH, HEIGHT, GAP, EDGE = 4, 300, 204, 12, 24
 COLOURS = ("#2563eb", "#16a34a", "#dc2626", "#d97706", "#7c3aed", "#0891b2", "#db2777", "#4b5563", "#65a30d", "#9333ea", "#0d9488", "#b91c1c")
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#111827}.muted{fill:#6b7280}.small{font-size:10px}.head{font-size:16px;font-weight:600}"
@@ -200,7 +218,7 @@ STYLE = (
 )
 
 
-def picture(found, title):
+def picture(found, title, span):
     """The sections of [read] as an SVG."""
     parts, y = [], EDGE + 20
     parts.append(f'<text class="head" x="{EDGE}" y="{y}">{escape(title)}</text>')
@@ -211,7 +229,7 @@ def picture(found, title):
         y += 10
         for index, widget in enumerate(widgets):
             column, row = index % COLUMNS, index // COLUMNS
-            parts += card(EDGE + column * (WIDTH + GAP), y + row * (HEIGHT + GAP), *widget)
+            parts += card(EDGE + column * (WIDTH + GAP), y + row * (HEIGHT + GAP), *widget, span)
         y += -(-len(widgets) // COLUMNS) * (HEIGHT + GAP)
     width, height = 2 * EDGE + COLUMNS * WIDTH + (COLUMNS - 1) * GAP, y + EDGE
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
@@ -219,8 +237,8 @@ def picture(found, title):
     return "\n".join([head, f"<style>{STYLE}</style>", page, *parts, "</svg>\n"])
 
 
-def card(x, y, title, unit, series):
-    """One widget: its lines, and a legend of those that have values, with the sum or the last value of each."""
+def card(x, y, title, unit, series, span):
+    """One widget: its lines over the time, and a legend of those that have values, with the sum or the last value of each."""
     shown = [(label, stat, values) for label, stat, values in series if any(value is not None for value in values)]
     yield f'<rect class="card" x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
     yield f'<text class="title" x="{x + 10}" y="{y + 20}">{escape(title)}</text>'
@@ -229,22 +247,42 @@ def card(x, y, title, unit, series):
     if not shown:
         yield f'<text class="muted" x="{left}" y="{top + 44}">No values in this time</text>'
         return
+    first, last = span.ends()
+    yield f'<text class="muted small" x="{left}" y="{bottom + 13}">{first}</text>'
+    yield f'<text class="muted small" x="{right}" y="{bottom + 13}" text-anchor="end">{last}</text>'
     most = max(value for _, _, values in shown for value in values if value is not None) or 1
     yield f'<text class="muted small" x="{right}" y="{y + 20}" text-anchor="end">{number(most, unit)}</text>'
     for index, (_, _, values) in enumerate(shown):
         colour = COLOURS[index % len(COLOURS)]
-        step = (right - left) / max(len(values) - 1, 1)
-        points = [(left + step * at, bottom - (bottom - top) * value / most) for at, value in enumerate(values) if value is not None]
-        line = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
-        yield f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{line}"/>'
-        yield from (f'<circle cx="{px:.1f}" cy="{py:.1f}" r="1.8" fill="{colour}"/>' for px, py in points)
+        step = (right - left) / len(values)
+        for run in runs(values):
+            # A value is in the middle of its period.
+            points = [(left + step * (at + 0.5), bottom - (bottom - top) * value / most) for at, value in run]
+            if len(points) > 1:
+                line = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
+                yield f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{line}"/>'
+            else:
+                [(px, py)] = points
+                yield f'<circle cx="{px:.1f}" cy="{py:.1f}" r="2.5" fill="{colour}"/>'
     room = 8
     for index, (label, stat, values) in enumerate(shown[:room]):
         column, row = index % 2, index // 2
-        px, py = left + column * (WIDTH - 20) / 2, bottom + 18 + 16 * row
+        px, py = left + column * (WIDTH - 20) / 2, bottom + 32 + 16 * row
         more = f" + {len(shown) - room}" if index == room - 1 and len(shown) > room else ""
         yield f'<rect x="{px:.0f}" y="{py - 8}" width="8" height="8" fill="{COLOURS[index % len(COLOURS)]}"/>'
         yield f'<text class="small" x="{px + 12:.0f}" y="{py}">{escape(label)}: {number(total(stat, values), unit)}{more}</text>'
+
+
+def runs(values):
+    """The values that follow each other, with their places: a period without a value ends a run."""
+    found = []
+    for at, value in enumerate(values):
+        if value is None:
+            continue
+        if at == 0 or values[at - 1] is None:
+            found.append([])
+        found[-1].append((at, value))
+    return found
 
 
 def total(stat, values):
@@ -261,8 +299,9 @@ def number(value, unit):
 def draw(stack, out, hours):
     """Draws the dashboard of a stack into a file."""
     now = time.time()
-    found = read(stack, hours, now)
+    span = Span.last(hours, now)
+    found = read(stack, span)
     at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
-    pathlib.Path(out).write_text(picture(found, f"Reelhook, the last {hours:g} h before {at}"), encoding="utf-8")
+    pathlib.Path(out).write_text(picture(found, f"Reelhook, the last {hours:g} h before {at}", span), encoding="utf-8")
     lines = [values for _, widgets in found for _, _, series in widgets for _, _, values in series]
     return {"file": str(out), "series": len(lines), "with_values": sum(any(v is not None for v in values) for values in lines)}

@@ -8,7 +8,7 @@ import threading
 import time
 from datetime import datetime, timezone
 
-from mends.ministack import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, ministack_app, records_of, scope_of, sqs
+from mends.ministack import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, ministack_app, scope_of, sqs
 
 # Time in metrics passes this many times as fast as the clock: periods of alarms are shorter, and ages and durations
 # longer. Tests of alarms need not wait for minutes.
@@ -17,8 +17,6 @@ SPEED = float(os.environ.get("METRIC_SPEED", "1"))
 MINUTE = 60 / SPEED
 # A message that was received more often is left out of the age of the oldest message.
 MOST_RECEIVES = 3
-# How long a stream of DynamoDB keeps records, in seconds.
-STREAM_KEEPS = 24 * 3600
 # How long CloudWatch keeps points by the minute, about.
 TWO_WEEKS = 14 * 24 * 3600
 SAME = re.compile(r'\s*\$\.([\w.]+)\s*(=|!=)\s*"([^"]*)"\s*')
@@ -26,9 +24,8 @@ logger = logging.getLogger("metrics")
 
 
 def metrics_of_functions():
-    """Each run of a function counts in AWS/Lambda, whatever invoked it, and one that reads a stream has its IteratorAge.
-    ministack counts only what the API Invoke starts, and knows no IteratorAge."""
-    emit, execute = lambda_svc._emit_lambda_logs, lambda_svc._execute_function
+    """Each run of a function counts in AWS/Lambda, whatever invoked it. ministack counts only what the API Invoke starts."""
+    emit = lambda_svc._emit_lambda_logs
 
     def emit_lambda_logs(func, request_id, log_text, error, duration_ms, **more):
         function = {"FunctionName": (func.get("config") or func).get("FunctionName", "unknown")}
@@ -45,19 +42,15 @@ def metrics_of_functions():
         if throttle:
             cloudwatch.record_metric("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": function_name})
 
-    def execute_function(func, event):
-        records = records_of(event, "aws:dynamodb")
-        if records:
-            created = float(records[-1]["dynamodb"]["ApproximateCreationDateTime"])
-            function = {"FunctionName": (func.get("config") or func).get("FunctionName", "unknown")}
-            age = max(0, time.time() - created)
-            # An older record is of an event that a caller wrote.
-            if age < STREAM_KEEPS:
-                cloudwatch.record_metric("AWS/Lambda", "IteratorAge", age * 1000 * SPEED, "Milliseconds", function)
-        return execute(func, event)
-
     lambda_svc._emit_lambda_logs, lambda_svc._emit_lambda_metrics = emit_lambda_logs, emit_lambda_metrics
-    lambda_svc._execute_function = execute_function
+
+
+def iterator_age(function, records):
+    """Records the IteratorAge of a batch that a mapping sends to a function: the age of its last record (Lambda, "Types of
+    metrics for Lambda functions"). An event that a caller sends has none, whatever times are in it."""
+    age = max(0, time.time() - float(records[-1]["dynamodb"]["ApproximateCreationDateTime"]))
+    name = {"FunctionName": function["config"]["FunctionName"]}
+    cloudwatch.record_metric("AWS/Lambda", "IteratorAge", age * 1000 * SPEED, "Milliseconds", name)
 
 
 def metrics_of_logs():

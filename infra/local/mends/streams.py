@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
+from mends.metrics import iterator_age
 from mends.ministack import dynamodb, lambda_svc, s3, scope_of, sns, sqs
 
 
@@ -30,7 +31,8 @@ def stream_answers():
     - MaximumRetryAttempts and MaximumRecordAgeInSeconds (-1: no limit) limit the retries, which are 0.2, 0.4, 0.8 and
       then 1 s apart; a batch that resumes at a later record starts with zero retries;
     - BisectBatchOnFunctionError splits a failing batch in two, which does not count as a retry;
-    - discarded records are reported to the OnFailure queue, topic or bucket (only S3 gets the records)."""
+    - discarded records are reported to the OnFailure queue, topic or bucket (only S3 gets the records);
+    - each batch that is sent has an IteratorAge, which ministack does not know."""
     positions, pending = lambda_svc._dynamodb_stream_positions, {}  # mapping UUID -> its batches in order
 
     def source(esm):
@@ -87,6 +89,7 @@ def stream_answers():
         if aged:
             return give_up(aged, "RecordAgeExceeded")
 
+        iterator_age(function, records)
         result = lambda_svc._execute_function(function, {"Records": records})
         if result.get("throttle"):
             return time.sleep(1)

@@ -217,6 +217,9 @@ enum Command {
         /// Processor architecture, as in the template parameter Architecture
         #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
         arch: Architecture,
+        /// Build the client `reelhook` for this machine instead, into an archive in target/client that can be passed on
+        #[arg(long, conflicts_with = "arch")]
+        client: bool,
     },
     /// Import movies into the catalogue, which previews show; `up` and `demo` import infra/catalog/movies.json
     Catalog {
@@ -465,7 +468,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
         Command::Simulate { quick, seed } => simulate::run(workspace, quick, seed),
         Command::Proof(command) => proof::run(workspace, &command),
-        Command::Package { arch } => package::package(workspace, arch),
+        Command::Package { client: true, .. } => package::client::package(workspace),
+        Command::Package { arch, client: false } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
         Command::Record { out } => upgrade::record(workspace, &out),

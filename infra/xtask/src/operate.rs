@@ -34,11 +34,8 @@ Examples:
 
 /// Additional help for `cargo xtask dashboard`.
 pub const DASHBOARD: &str = "\
-The picture in docs is of a local run:
-  cargo xtask demo --keep
-  cargo xtask demo --keep --scenes
-  cargo xtask demo --keep --clips
-  cargo xtask dashboard --instance demo --hours 1
+The picture in docs is of the stack of the end-to-end tests, near the end of `cargo xtask test --only e2e`:
+  cargo xtask dashboard --instance test --hours 1
 On AWS it reads CloudWatch, for $0.01 per thousand series.";
 
 /// The stack that a command works on.

@@ -1,5 +1,7 @@
 //! `cargo xtask package`: builds each function's bootstrap for AWS, at the path that template.yaml expects.
 
+pub mod client;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -167,8 +169,8 @@ fn on_this_machine(
     Ok(())
 }
 
-/// Runs a program of infra/local that writes what belongs to bootstraps: the licences of their crates, bills of materials,
-/// zips.
+/// Runs a program of infra/local that writes what belongs to built programs: the licences of their crates, bills of
+/// materials, zips.
 fn describe(
     workspace: &Workspace,
     program: &str,

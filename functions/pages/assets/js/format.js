@@ -88,6 +88,16 @@ export function clock(text) {
   return el("time", { dateTime: at.toISOString(), title: exact.format(at) }, at.toLocaleTimeString("en-GB"));
 }
 
+const minute = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const dayAndMinute = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+/** Both ends of a time range, as times of day: "09:15" and "12:15", or "29 Nov, 12:15" where they are of different days. @type {(from: string, to: string) => HTMLElement[]} */
+export function ends(from, to) {
+  const words = new Date(from).toDateString() === new Date(to).toDateString() ? minute : dayAndMinute;
+  const end = (/** @type {string} */ text) => el("time", { dateTime: text, title: exact.format(time(text)) }, words.format(time(text)));
+  return [end(from), el("span", { class: "hide" }, " to "), end(to)];
+}
+
 /** The value of a field for date and time, from a time of the API; empty if there is none. @param {string} text */
 export function toLocal(text) {
   const at = time(text);
