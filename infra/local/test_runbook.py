@@ -21,7 +21,7 @@ INDEX = PAGES.pop("README")
 SECTIONS = ["What it means", "Causes", "The command", "It is over when"]
 # Where a command begins: `aws`, `cargo`, or a function of the index.
 START = re.compile(
-    r"(?:^|\$\(|[|;&]|\bdo\b|\buntil\b|\bthen\b)\s*(?=(?:aws|cargo|%s) )"
+    r"(?:^|\$\(|[|;&]|\bdo\b|\bif\b|\buntil\b|\bthen\b)\s*(?=(?:aws|cargo|%s) )"
     % "|".join(re.findall(r"^(\w+)\(\) \{", INDEX, re.MULTILINE)),
     re.MULTILINE,
 )
@@ -184,6 +184,10 @@ class Commands(unittest.TestCase):
             calls |= set(re.findall(r'\bclient\("([\w-]+)"\)\.get_paginator\("(\w+)"\)', source))
             calls |= set(re.findall(r"\b(sqs)\.(\w+)\(", source))
         self.assertEqual(policies.of_calls(calls), policies.documented("the runbook", "runbook/README.md"))
+
+    def test_each_place_where_a_command_may_stand_is_looked_at(self):
+        for before in ("", "if ", "true && ", "false || ", "until ", "while true; do ", "if true; then ", "found=$(", "if found=$("):
+            self.assertIn(["aws", "sts", "get-caller-identity"], list(commands(f"{before}aws sts get-caller-identity; ")), before)
 
     def test_the_check_finds_what_does_not_exist(self):
         good = ["sqs", "purge-queue", "--queue-url", "x"]

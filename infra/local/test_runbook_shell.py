@@ -30,7 +30,13 @@ class Functions(unittest.TestCase):
 
     AWS = """
         case "$2" in
-          get-alias) [[ $LIVE == yes ]] ;;
+          $FAILS) return 254 ;;
+          get-alias)
+            case "$LIVE" in
+              yes) echo "${WEIGHTS:-0}" ;;
+              no) echo "An error occurred (ResourceNotFoundException) when calling the GetAlias operation" >&2; return 254 ;;
+              *) echo "An error occurred ($LIVE) when calling the GetAlias operation" >&2; return 254 ;;
+            esac ;;
           get-function) echo "$UPDATE" ;;
           publish-version) echo 7 ;;
           list-event-source-mappings) echo "id1 id2" ;;
@@ -45,16 +51,40 @@ class Functions(unittest.TestCase):
         return [call.split(" --query")[0] for call in calls]
 
     def test_memory_goes_to_the_version_that_gets_the_events(self):
+        asked = "lambda get-alias --function-name r-render --name live --output text"
         changed = "lambda update-function-configuration --function-name r-render --memory-size 5000"
-        asked = "lambda get-alias --function-name r-render --name live"
-        self.assertEqual(self.calls("memory render 5000", "no"), [changed, asked])
+        self.assertEqual(self.calls("memory render 5000", "no"), [asked, changed])
         moved = "lambda update-alias --function-name r-render --name live --function-version 7"
         self.assertEqual(self.calls("memory render 5000", "yes")[-1], moved)
 
+    def refused(self, **environment):
+        """What was called, and what was printed, by a change of memory that fails."""
+        ended, calls = shell("memory render 5000", self.AWS, **{"LIVE": "yes", "UPDATE": "Successful", **environment})
+        self.assertNotEqual(ended.returncode, 0, environment)
+        return [call.split()[1] for call in calls], ended.stderr
+
     def test_a_change_of_memory_that_fails_ends_and_is_told(self):
-        ended, calls = shell("memory render 5000", self.AWS, LIVE="yes", UPDATE="Failed")
-        self.assertEqual((ended.returncode, ended.stderr), (1, "the change of r-render ended with Failed\n"))
-        self.assertNotIn("publish-version", " ".join(calls))
+        calls, printed = self.refused(UPDATE="Failed")
+        self.assertEqual((calls[-1], printed), ("get-function", "the change of r-render ended with Failed\n"))
+
+    def test_no_step_of_a_change_of_memory_follows_one_that_failed(self):
+        for step in ("update-function-configuration", "get-function", "publish-version", "update-alias"):
+            self.assertEqual(self.refused(FAILS=step)[0][-1], step)
+
+    def test_memory_is_not_changed_while_a_release_shifts(self):
+        calls, printed = self.refused(WEIGHTS="1")
+        self.assertEqual(calls, ["get-alias"])
+        section = re.search(r"\(docs/runbook/README\.md, (.+)\)\n$", printed)[1]
+        self.assertIn(f"## {section}\n", INDEX)
+        query = re.search(r"--query '(length.*)'", FUNCTIONS)[1]
+        for alias, weights in (({}, "0"), ({"RoutingConfig": {"AdditionalVersionWeights": {}}}, "0"),
+                               ({"RoutingConfig": {"AdditionalVersionWeights": {"7": 0.1}}}, "1")):
+            self.assertEqual(aws.shown(alias, {"query": query, "output": "text"}), weights)
+
+    def test_only_an_alias_that_does_not_exist_is_none(self):
+        calls, printed = self.refused(LIVE="AccessDeniedException")
+        self.assertEqual(calls, ["get-alias"])
+        self.assertIn("(AccessDeniedException)", printed)
 
     def test_mappings_get_a_concurrency(self):
         changed = [f"lambda update-event-source-mapping --uuid id{n} --scaling-config MaximumConcurrency=20" for n in (1, 2)]
