@@ -86,6 +86,11 @@ class Functions(unittest.TestCase):
         self.assertEqual(calls, ["get-alias"])
         self.assertIn("(AccessDeniedException)", printed)
 
+    def test_programs_of_python_and_others_get_the_region(self):
+        ended, _ = shell("printenv AWS_REGION AWS_DEFAULT_REGION", "")
+        self.assertEqual(ended.stdout, "eu-west-1\neu-west-1\n")
+        self.assertIn("AWS_REGION: is the region", shell("", "", AWS_REGION="")[0].stderr)
+
     def test_mappings_get_a_concurrency(self):
         changed = [f"lambda update-event-source-mapping --uuid id{n} --scaling-config MaximumConcurrency=20" for n in (1, 2)]
         self.assertEqual(self.calls("concurrency render 20", "no")[1:], changed)
@@ -106,6 +111,12 @@ class Functions(unittest.TestCase):
         self.assertEqual(self.calls("reading render", "no")[1:], [f"lambda get-event-source-mapping --uuid id{n}" for n in (1, 2)])
         changed = [f"lambda update-event-source-mapping --uuid id{n} --enabled" for n in (1, 2)]
         self.assertEqual(self.calls("reading render --enabled", "no")[1:], changed)
+
+    def test_the_failure_queue_is_kept_if_the_repair_failed(self):
+        heal = dict(BLOCK.findall(PAGES["failures"]))["heal"]
+        for status, purged in ((1, False), (0, True)):
+            ended, calls = shell(f"cargo() {{ return {status}; }}\n{heal}", self.AWS)
+            self.assertEqual((ended.returncode, any("purge-queue" in call for call in calls)), (status, purged))
 
     def test_a_schedule_is_enabled_whether_it_calls_an_alias_or_not(self):
         heal = dict(BLOCK.findall(PAGES["sweep-missed"]))["heal"].replace("cargo xtask", ": cargo xtask")
