@@ -121,6 +121,8 @@ class Pages(unittest.TestCase):
 class Commands(unittest.TestCase):
     def check(self, words, where):
         # What the shell makes of it: "${MEMORY:-4096}" has a default, "${2:?…}" stands for a number, and so does "$((…))".
+        # A file that a variable names has some text.
+        words = ["text" if word.startswith("file://$") else word for word in words]
         words = [re.sub(r"^\$\(\(.*\)\)$|\$\{\d:\?[^}]*\}", "1", re.sub(r"\$\{\w+:-(\w*)\}", r"\1", word)) for word in words]
         if words[0] == "aws" and words[-1] == "help":
             aws.operation(words[1:-1])
@@ -141,6 +143,8 @@ class Commands(unittest.TestCase):
             self.assertIn(words[1], TEMPLATE.data["Outputs"], where)
         elif words[0] == "api":
             self.assertIn(re.sub(r"\$\w+", "{id}", words[1]).partition("?")[0], PATHS, where)
+        elif words[0] == "store":
+            self.assertEqual(words[1], "${SECRET:?}", where)
         # A page may ask for the function, and functions of the index pass their own on.
         elif words[1] not in ("${FUNCTION:?}", "$1"):
             self.assertIn(words[1], CRATES, where)
@@ -157,7 +161,7 @@ class Commands(unittest.TestCase):
         """The commands in sentences, with the name of their page and themselves."""
         for name, text in {**PAGES, "README": INDEX}.items():
             prose = documents.FENCE.sub("", text)
-            for span in re.findall(r"`((?:aws|cargo xtask|saved|alarm|api|reading|concurrency|memory) [^`]+)`", prose):
+            for span in re.findall(r"`((?:aws|cargo xtask|saved|alarm|api|store|reading|concurrency|memory) [^`]+)`", prose):
                 for words in commands(span.replace("…", "").replace("alarm ''", "alarm A")):
                     yield f"{name}: {span}", words
 

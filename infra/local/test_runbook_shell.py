@@ -99,13 +99,52 @@ class Functions(unittest.TestCase):
         self.assertNotIn("update", " ".join(calls))
 
     def test_the_api_is_called_with_a_key_and_a_body(self):
-        curl = 'curl() { printf "%s\\n" "$@"; }; '
+        curl = 'curl() { printf "%s\\n" "$@"; cat; }; '
+        header = "Authorization: Bearer k"
         ended, _ = shell(curl + "api /api/queue/status", "", KEY="k", API="https://a.example")
-        self.assertEqual(ended.stdout.split("\n")[:-1], ["-fsS", "-H", "Authorization: Bearer k", "https://a.example/api/queue/status"])
+        self.assertEqual(ended.stdout.splitlines(), ["-fsS", "-H", "@-", "https://a.example/api/queue/status", header])
         ended, _ = shell(curl + """api /api/queue/toggle '{"a": 1}'""", "echo https://b.example", KEY="k")
-        given = ["-fsS", "-H", "Authorization: Bearer k", "-H", "Content-Type: application/json", "-d", '{"a": 1}']
-        self.assertEqual(ended.stdout.split("\n")[:-1], [*given, "https://b.example/api/queue/toggle"])
-        self.assertIn("KEY: is an API key", shell(curl + "api /api/queue/status", "", API="https://a.example")[0].stderr)
+        given = ["-fsS", "-H", "@-", "-H", "Content-Type: application/json", "-d", '{"a": 1}']
+        self.assertEqual(ended.stdout.splitlines(), [*given, "https://b.example/api/queue/toggle", header])
+        ended, _ = shell(curl + "api /api/queue/status", "", API="https://a.example")
+        self.assertEqual((ended.stdout, ended.returncode), ("", 127))
+        self.assertIn("KEY: is an API key", ended.stderr)
+
+    # It shows the value in the file, and how the file is.
+    STORES = """
+        local call="$*"
+        call=${call##*file://}
+        call=${call%% *}
+        cat "$call"
+        echo " $(ls -l "$call" | cut -c1-10) $call"
+        return "${STATUS:-0}"
+    """
+
+    def stored(self, before="", **environment):
+        """What a stored value is, its file's mode, and what the command ended with."""
+        ended, (call,) = shell(f"{before}SECRET=A\n{self.heal()}", self.STORES, SETTINGS="/r/prod", **environment)
+        value, mode, file = ended.stdout.rsplit(" ", 2)
+        self.assertIn("--name /r/prod/A --type SecureString --overwrite", call)
+        self.assertNotIn(value, call)
+        self.assertFalse(pathlib.Path(file.strip()).exists(), "it is removed")
+        return value, mode, ended.returncode
+
+    def heal(self):
+        return dict(BLOCK.findall(PAGES["missing-secret"]))["heal"]
+
+    def test_a_value_is_stored_from_a_file_that_is_removed_and_of_its_owner_alone(self):
+        value = "a $b \\ 'c' * end"
+        self.assertEqual(self.stored(VALUE=value), (value, "-rw-------", 0))
+        self.assertEqual(self.stored(VALUE=value, STATUS="254"), (value, "-rw-------", 254))
+
+    def test_a_value_is_asked_for_if_none_is_given(self):
+        typed = "a $b \\ 'c' * end"
+        self.assertEqual(self.stored(f"exec <<'END'\n{typed}\nEND\n"), (typed, "-rw-------", 0))
+        ended, calls = shell(f"exec </dev/null\nSECRET=A\n{self.heal()}", self.STORES, SETTINGS="/r/prod")
+        self.assertEqual((ended.returncode, ended.stderr.strip(), calls), (1, "A needs a value", []))
+        ended, calls = shell(self.heal(), self.STORES, SETTINGS="/r/prod", VALUE="v")
+        self.assertNotEqual(ended.returncode, 0, "a secret has a name")
+        self.assertEqual(calls, [])
 
     def test_mappings_are_shown_and_changed(self):
         self.assertEqual(self.calls("reading render", "no")[1:], [f"lambda get-event-source-mapping --uuid id{n}" for n in (1, 2)])
