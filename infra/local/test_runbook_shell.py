@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import aws
-from test_runbook import BLOCK, INDEX, PAGES
+from test_runbook import BLOCK, INDEX, PAGES, TEMPLATE
 
 FUNCTIONS = dict(BLOCK.findall(INDEX))["shell"]
 
@@ -85,6 +85,19 @@ class Functions(unittest.TestCase):
         calls, printed = self.refused(LIVE="AccessDeniedException")
         self.assertEqual(calls, ["get-alias"])
         self.assertIn("(AccessDeniedException)", printed)
+
+    def test_alarms_are_those_of_the_stack_and_not_of_one_whose_name_begins_like_it(self):
+        own = ["r-ApiErrorAlarm-1A2B\tOK\t2026", "r-FailuresAlarm-9Z\tALARM\t2026"]
+        others = ["r-dev-ApiErrorAlarm-1A2B\tALARM\t2026", "r-d-ApiErrorAlarm-1\tOK\t2026"]
+        ended, _ = shell("alarm ''", "printf '%s\\n' " + " ".join(f"$'{row}'" for row in [*others, *own]))
+        self.assertEqual(ended.stdout.splitlines(), own)
+
+    def test_no_alarm_has_a_name_of_its_own(self):
+        """What `alarm` filters by: CloudFormation names an alarm <stack>-<logical id>-<letters and digits>."""
+        for name, resource in TEMPLATE.resources().items():
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                self.assertNotIn("AlarmName", resource["Properties"])
+                self.assertRegex(name, "^[A-Za-z0-9]+Alarm$")
 
     def test_programs_of_python_and_others_get_the_region(self):
         ended, _ = shell("printenv AWS_REGION AWS_DEFAULT_REGION", "")
