@@ -126,6 +126,8 @@ class Commands(unittest.TestCase):
         words = [re.sub(r"^\$\(\(.*\)\)$|\$\{\d:\?[^}]*\}", "1", re.sub(r"\$\{\w+:-(\w*)\}", r"\1", word)) for word in words]
         if words[0] == "aws" and words[-1] == "help":
             aws.operation(words[1:-1])
+        elif words[:2] == ["aws", "s3"]:
+            self.assertRegex(" ".join(words[2:]), r"^cp s3://\S+ \S+ -$|^cp s3://\S+ -$", where)
         elif words[0] == "aws":
             try:
                 aws.arguments([word for word in words[1:] if word != "$2"])
@@ -169,6 +171,11 @@ class Commands(unittest.TestCase):
         for where, words in [*self.in_blocks(), *self.in_sentences()]:
             self.check(words, where)
 
+    def test_a_page_that_has_messages_deleted_has_the_command(self):
+        for name, text in PAGES.items():
+            if "ReceiptHandle" in text:
+                self.assertIn("aws sqs delete-message --queue-url", text, name)
+
     def test_blocks_have_no_form_that_only_gnu_has(self):
         for name, text in {**PAGES, "README": INDEX}.items():
             for code in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
@@ -177,7 +184,9 @@ class Commands(unittest.TestCase):
     def test_the_documented_policy_has_the_actions_of_the_commands_and_no_others(self):
         calls, used = set(), {"cloud"}
         for where, words in [*self.in_blocks(), *self.in_sentences()]:
-            if words[0] == "aws" and words[-1] != "help":
+            if words[:2] == ["aws", "s3"]:
+                calls.add(("s3", "get_object"))
+            elif words[0] == "aws" and words[-1] != "help":
                 calls.add((aws.RENAMED.get(words[1], words[1]), words[2].replace("-", "_")))
             elif words[0] == "cargo":
                 self.assertIn(words[2], {*CALLS, *ELSEWHERE}, where)
