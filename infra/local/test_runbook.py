@@ -176,6 +176,15 @@ class Commands(unittest.TestCase):
             if "ReceiptHandle" in text:
                 self.assertIn("aws sqs delete-message --queue-url", text, name)
 
+    def test_a_page_that_lifts_the_limit_of_a_table_says_how_to_lift_that_of_an_index(self):
+        lifting = {name for name, text in PAGES.items() if "--on-demand-throughput" in text}
+        self.assertEqual(lifting, {"api-errors", "sweep-failed", "table-throttles"})
+        for name in lifting:
+            self.assertRegex(PAGES[name], r"\n\| [^\n]+\]\((?:table-throttles\.md)?#a-limit-of-an-index\) \|\n", name)
+        (command,) = [words for _, words in self.in_blocks() if "--global-secondary-index-updates" in words]
+        (update,) = aws.arguments(command[1:])[0]["GlobalSecondaryIndexUpdates"]
+        self.assertEqual(update["Update"]["OnDemandThroughput"], {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1})
+
     def test_blocks_have_no_form_that_only_gnu_has(self):
         for name, text in {**PAGES, "README": INDEX}.items():
             for code in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
