@@ -109,6 +109,12 @@ class Pages(unittest.TestCase):
                 self.assertRegex(longest, r"^[^:\\$]{1,100}$")
                 self.assertNotIn("/action/", longest)
 
+    def test_a_remedy_that_is_a_deployment_says_how(self):
+        for name, text in PAGES.items():
+            for remedy in re.findall(r"^\|.*\| (.+?) \|$", text, re.MULTILINE):
+                if re.search(r"\bdeploy\b", remedy) and not remedy.startswith("deploy the newer version"):
+                    self.assertIn("](README.md#deploy-another-value-of-a-parameter)", remedy, name)
+
     def test_the_game_day_runs_each_page(self):
         """Each alarm by its page, and the command of the page about money."""
         source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/it/game_day").glob("*.rs"))
