@@ -164,6 +164,14 @@ class Functions(unittest.TestCase):
         changed = [f"lambda update-event-source-mapping --uuid id{n} --enabled" for n in (1, 2)]
         self.assertEqual(self.calls("reading render --enabled", "no")[1:], changed)
 
+    def test_loops_are_allowed_for_the_functions_of_the_template_whatever_the_page_before_left(self):
+        heal = dict(BLOCK.findall(PAGES["recursion"]))["heal"]
+        _, calls = shell(heal, "", FUNCTION="render", NAME="render")
+        resources = TEMPLATE.resources().values()
+        allowed = [one["Properties"]["FunctionName"]["Fn::Sub"] for one in resources if one.get("Properties", {}).get("RecursiveLoop") == "Allow"]
+        names = [re.search(r"--function-name (\S+) --recursive-loop Allow$", call)[1] for call in calls]
+        self.assertEqual(sorted(names), sorted(name.replace("${AWS::StackName}", "r") for name in allowed))
+
     def test_the_failure_queue_is_kept_if_the_repair_failed(self):
         heal = dict(BLOCK.findall(PAGES["failures"]))["heal"]
         for status, purged in ((1, False), (0, True)):
