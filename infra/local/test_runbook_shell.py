@@ -1,8 +1,10 @@
 """The shell functions of the runbook's index, and commands of its pages, on an `aws` that only notes its calls."""
 
+import datetime
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 import unittest
@@ -98,6 +100,18 @@ class Functions(unittest.TestCase):
             if resource["Type"] == "AWS::CloudWatch::Alarm":
                 self.assertNotIn("AlarmName", resource["Properties"])
                 self.assertRegex(name, "^[A-Za-z0-9]+Alarm$")
+
+    def test_an_alarm_is_muted_from_the_next_minute_on(self):
+        mute = dict(BLOCK.findall(INDEX))["mute"]
+        before = datetime.datetime.now(datetime.timezone.utc)
+        _, calls = shell(mute, "[[ $2 != describe-alarms ]] || printf 'r-ApiErrorAlarm-1A\\tALARM\\t2026\\n'")
+        after = datetime.datetime.now(datetime.timezone.utc)
+        given, _ = aws.arguments(shlex.split(calls[-1].replace('{"', "'{\"", 1) + "'"))
+        self.assertEqual(given["MuteTargets"], {"AlarmNames": "r-ApiErrorAlarm-1A"})
+        schedule = given["Rule"]["Schedule"]
+        minute = datetime.datetime.strptime(schedule["Expression"] + "+0000", "at(%Y-%m-%dT%H:%M)%z")
+        self.assertTrue(before < minute <= after + datetime.timedelta(minutes=1), schedule)
+        self.assertEqual(schedule["Duration"], "PT1H")
 
     def test_programs_of_python_and_others_get_the_region(self):
         ended, _ = shell("printenv AWS_REGION AWS_DEFAULT_REGION", "")
