@@ -109,6 +109,13 @@ class Pages(unittest.TestCase):
                 self.assertRegex(longest, r"^[^:\\$]{1,100}$")
                 self.assertNotIn("/action/", longest)
 
+    def test_functions_of_pages_are_among_the_words(self):
+        words = re.search(r"^## Words\n(.*?)^## ", INDEX, re.MULTILINE | re.DOTALL)[1]
+        explained = set(re.findall(r"`([\w-]+)`", " ".join(re.findall(r"^\| ([^|]+) \|", words, re.MULTILINE))))
+        self.assertLess(explained, CRATES | {"job-stream", "videos-wait"})
+        named = {name for name in CRATES for text in PAGES.values() if f"`{name}`" in text}
+        self.assertLess(named, explained)
+
     def test_a_remedy_that_is_a_deployment_says_how(self):
         for name, text in PAGES.items():
             for remedy in re.findall(r"^\|.*\| (.+?) \|$", text, re.MULTILINE):
