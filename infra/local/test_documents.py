@@ -67,7 +67,7 @@ class Documents(unittest.TestCase):
     def test_marked_blocks_are_run(self):
         sources = [ROOT / "tests/it" / name for name in ("documents.rs", "programs.rs")]
         source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-        # test_runbook.py looks at the runbook, whose pages tests/it/game_day runs.
+        # test_runbook.py and test_runbook_shell.py look at the runbook, whose pages tests/it/game_day runs.
         texts = {name: text for name, text in TEXTS.items() if not name.startswith("docs/runbook/")}
         self.assertEqual(documents.wrong_blocks(texts, source), [])
 

@@ -97,6 +97,15 @@ class Release(unittest.TestCase):
         with self.assertRaisesRegex(Problem, "needs alarms that stop it"):
             self.write(Alarms="none")
 
+    def test_failed_runs_of_each_function_stop_its_shift(self):
+        for parameters in ({}, {"Alarms": "each"}):
+            _, data = self.write(JobInbox="on", **parameters)
+            for name in release.shifted(TEMPLATE):
+                alarms = data["Resources"][name]["Properties"]["DeploymentPreference"]["Alarms"]
+                own = f"{name}ErrorAlarm" if parameters or name == "Cleanup" else "FailedRunsAlarm"
+                self.assertIn(NAMES[own], alarms)
+                self.assertEqual(len(alarms), len(set(alarms)), name)
+
     def test_a_version_follows_code_and_parameters_and_nothing_else(self):
         def versions(**parameters):
             properties = self.write(**parameters)[1]["Resources"]

@@ -2,12 +2,9 @@
 functions write."""
 
 import json
-import os
 import pathlib
 import re
 import shlex
-import subprocess
-import tempfile
 import unittest
 
 import aws
@@ -24,7 +21,7 @@ INDEX = PAGES.pop("README")
 SECTIONS = ["What it means", "Causes", "The command", "It is over when"]
 # Where a command begins: `aws`, `cargo`, or a function of the index.
 START = re.compile(
-    r"(?:^|\$\(|[|;&]|\bdo\b|\buntil\b|\bthen\b)\s*(?=(?:aws|cargo|%s) )"
+    r"(?:^|\$\(|[|;&]|\bdo\b|\bif\b|\buntil\b|\bthen\b)\s*(?=(?:aws|cargo|%s) )"
     % "|".join(re.findall(r"^(\w+)\(\) \{", INDEX, re.MULTILINE)),
     re.MULTILINE,
 )
@@ -112,6 +109,19 @@ class Pages(unittest.TestCase):
                 self.assertRegex(longest, r"^[^:\\$]{1,100}$")
                 self.assertNotIn("/action/", longest)
 
+    def test_functions_of_pages_are_among_the_words(self):
+        words = re.search(r"^## Words\n(.*?)^## ", INDEX, re.MULTILINE | re.DOTALL)[1]
+        explained = set(re.findall(r"`([\w-]+)`", " ".join(re.findall(r"^\| ([^|]+) \|", words, re.MULTILINE))))
+        self.assertLess(explained, CRATES | {"job-stream", "videos-wait"})
+        named = {name for name in CRATES for text in PAGES.values() if f"`{name}`" in text}
+        self.assertLess(named, explained)
+
+    def test_a_remedy_that_is_a_deployment_says_how(self):
+        for name, text in PAGES.items():
+            for remedy in re.findall(r"^\|.*\| (.+?) \|$", text, re.MULTILINE):
+                if re.search(r"\bdeploy\b", remedy) and not remedy.startswith("deploy the newer version"):
+                    self.assertIn("](README.md#deploy-another-value-of-a-parameter)", remedy, name)
+
     def test_the_game_day_rings_each_alarm(self):
         """All but the budget, and the alarms on each function that take the place of one about all of them; and the command
         of the page about money."""
@@ -126,9 +136,13 @@ class Pages(unittest.TestCase):
 class Commands(unittest.TestCase):
     def check(self, words, where):
         # What the shell makes of it: "${MEMORY:-4096}" has a default, "${2:?…}" stands for a number, and so does "$((…))".
+        # A file that a variable names has some text.
+        words = ["text" if word.startswith("file://$") else word for word in words]
         words = [re.sub(r"^\$\(\(.*\)\)$|\$\{\d:\?[^}]*\}", "1", re.sub(r"\$\{\w+:-(\w*)\}", r"\1", word)) for word in words]
         if words[0] == "aws" and words[-1] == "help":
             aws.operation(words[1:-1])
+        elif words[:2] == ["aws", "s3"]:
+            self.assertRegex(" ".join(words[2:]), r"^cp s3://\S+ \S+ -$|^cp s3://\S+ -$", where)
         elif words[0] == "aws":
             try:
                 aws.arguments([word for word in words[1:] if word != "$2"])
@@ -146,6 +160,8 @@ class Commands(unittest.TestCase):
             self.assertIn(words[1], TEMPLATE.data["Outputs"], where)
         elif words[0] == "api":
             self.assertIn(re.sub(r"\$\w+", "{id}", words[1]).partition("?")[0], PATHS, where)
+        elif words[0] == "store":
+            self.assertEqual(words[1], "${SECRET:?}", where)
         # A page may ask for the function, and functions of the index pass their own on.
         elif words[1] not in ("${FUNCTION:?}", "$1"):
             self.assertIn(words[1], CRATES, where)
@@ -162,13 +178,27 @@ class Commands(unittest.TestCase):
         """The commands in sentences, with the name of their page and themselves."""
         for name, text in {**PAGES, "README": INDEX}.items():
             prose = documents.FENCE.sub("", text)
-            for span in re.findall(r"`((?:aws|cargo xtask|saved|alarm|api|reading|concurrency|memory) [^`]+)`", prose):
+            for span in re.findall(r"`((?:aws|cargo xtask|saved|alarm|api|store|reading|concurrency|memory) [^`]+)`", prose):
                 for words in commands(span.replace("…", "").replace("alarm ''", "alarm A")):
                     yield f"{name}: {span}", words
 
     def test_blocks_and_sentences_have_commands_that_exist(self):
         for where, words in [*self.in_blocks(), *self.in_sentences()]:
             self.check(words, where)
+
+    def test_a_page_that_has_messages_deleted_has_the_command(self):
+        for name, text in PAGES.items():
+            if "ReceiptHandle" in text:
+                self.assertIn("aws sqs delete-message --queue-url", text, name)
+
+    def test_a_page_that_lifts_the_limit_of_a_table_says_how_to_lift_that_of_an_index(self):
+        lifting = {name for name, text in PAGES.items() if "--on-demand-throughput" in text}
+        self.assertEqual(lifting, {"api-errors", "sweep-failed", "table-throttles"})
+        for name in lifting:
+            self.assertRegex(PAGES[name], r"\n\| [^\n]+\]\((?:table-throttles\.md)?#a-limit-of-an-index\) \|\n", name)
+        (command,) = [words for _, words in self.in_blocks() if "--global-secondary-index-updates" in words]
+        (update,) = aws.arguments(command[1:])[0]["GlobalSecondaryIndexUpdates"]
+        self.assertEqual(update["Update"]["OnDemandThroughput"], {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1})
 
     def test_blocks_have_no_form_that_only_gnu_has(self):
         for name, text in {**PAGES, "README": INDEX}.items():
@@ -178,7 +208,9 @@ class Commands(unittest.TestCase):
     def test_the_documented_policy_has_the_actions_of_the_commands_and_no_others(self):
         calls, used = set(), {"cloud"}
         for where, words in [*self.in_blocks(), *self.in_sentences()]:
-            if words[0] == "aws" and words[-1] != "help":
+            if words[:2] == ["aws", "s3"]:
+                calls.add(("s3", "get_object"))
+            elif words[0] == "aws" and words[-1] != "help":
                 calls.add((aws.RENAMED.get(words[1], words[1]), words[2].replace("-", "_")))
             elif words[0] == "cargo":
                 self.assertIn(words[2], {*CALLS, *ELSEWHERE}, where)
@@ -189,6 +221,10 @@ class Commands(unittest.TestCase):
             calls |= set(re.findall(r'\bclient\("([\w-]+)"\)\.get_paginator\("(\w+)"\)', source))
             calls |= set(re.findall(r"\b(sqs)\.(\w+)\(", source))
         self.assertEqual(policies.of_calls(calls), policies.documented("the runbook", "runbook/README.md"))
+
+    def test_each_place_where_a_command_may_stand_is_looked_at(self):
+        for before in ("", "if ", "true && ", "false || ", "until ", "while true; do ", "if true; then ", "found=$(", "if found=$("):
+            self.assertIn(["aws", "sts", "get-caller-identity"], list(commands(f"{before}aws sts get-caller-identity; ")), before)
 
     def test_the_check_finds_what_does_not_exist(self):
         good = ["sqs", "purge-queue", "--queue-url", "x"]
@@ -206,115 +242,6 @@ class Commands(unittest.TestCase):
         given, _ = aws.arguments(shlex.split("lambda update-event-source-mapping --uuid 1 --no-enabled"))
         self.assertEqual(given, {"UUID": "1", "Enabled": False})
         self.assertEqual(aws.shown({"A": [["x", 1], ["y", None]]}, {"query": "A", "output": "text"}), "x\t1\ny\tNone")
-
-
-FUNCTIONS = dict(BLOCK.findall(INDEX))["shell"]
-
-
-def shell(commands, aws, **environment):
-    """Runs commands with the functions of the index, on an `aws` that is a function of the shell too; what it was called
-    with is in the file $CALLS, a line for each call."""
-    with tempfile.TemporaryDirectory() as folder:
-        calls = pathlib.Path(folder, "calls")
-        calls.touch()
-        script = f'{FUNCTIONS}\nsleep() {{ :; }}\naws() {{\n  echo "$*" >> "$CALLS"\n{aws}\n}}\n{commands}\n'
-        variables = {"PATH": os.environ["PATH"], "STACK": "r", "AWS_REGION": "eu-west-1", "CALLS": str(calls), **environment}
-        ended = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, timeout=30)
-        return ended, calls.read_text(encoding="utf-8").splitlines()
-
-
-class Functions(unittest.TestCase):
-    """The functions of the index that change something, and what is different after a release that shifted gradually."""
-
-    AWS = """
-        case "$2" in
-          get-alias) [[ $LIVE == yes ]] ;;
-          get-function) echo "$UPDATE" ;;
-          publish-version) echo 7 ;;
-          list-event-source-mappings) echo "id1 id2" ;;
-          get-function-configuration) echo arn ;;
-          list-rule-names-by-target) [[ $LIVE$4 == yesarn:live || $LIVE$4 == noarn ]] && echo rule1 ;;
-        esac
-    """
-
-    def calls(self, commands, live):
-        ended, calls = shell(commands, self.AWS, LIVE=live, UPDATE="Successful")
-        self.assertEqual(ended.returncode, 0, ended.stderr)
-        return [call.split(" --query")[0] for call in calls]
-
-    def test_memory_goes_to_the_version_that_gets_the_events(self):
-        changed = "lambda update-function-configuration --function-name r-render --memory-size 5000"
-        asked = "lambda get-alias --function-name r-render --name live"
-        self.assertEqual(self.calls("memory render 5000", "no"), [changed, asked])
-        moved = "lambda update-alias --function-name r-render --name live --function-version 7"
-        self.assertEqual(self.calls("memory render 5000", "yes")[-1], moved)
-
-    def test_a_change_of_memory_that_fails_ends_and_is_told(self):
-        ended, calls = shell("memory render 5000", self.AWS, LIVE="yes", UPDATE="Failed")
-        self.assertEqual((ended.returncode, ended.stderr), (1, "the change of r-render ended with Failed\n"))
-        self.assertNotIn("publish-version", " ".join(calls))
-
-    def test_mappings_get_a_concurrency(self):
-        changed = [f"lambda update-event-source-mapping --uuid id{n} --scaling-config MaximumConcurrency=20" for n in (1, 2)]
-        self.assertEqual(self.calls("concurrency render 20", "no")[1:], changed)
-        ended, calls = shell("concurrency render", self.AWS, LIVE="no")
-        self.assertNotEqual(ended.returncode, 0)
-        self.assertNotIn("update", " ".join(calls))
-
-    def test_the_api_is_called_with_a_key_and_a_body(self):
-        curl = 'curl() { printf "%s\\n" "$@"; }; '
-        ended, _ = shell(curl + "api /api/queue/status", "", KEY="k", API="https://a.example")
-        self.assertEqual(ended.stdout.split("\n")[:-1], ["-fsS", "-H", "Authorization: Bearer k", "https://a.example/api/queue/status"])
-        ended, _ = shell(curl + """api /api/queue/toggle '{"a": 1}'""", "echo https://b.example", KEY="k")
-        given = ["-fsS", "-H", "Authorization: Bearer k", "-H", "Content-Type: application/json", "-d", '{"a": 1}']
-        self.assertEqual(ended.stdout.split("\n")[:-1], [*given, "https://b.example/api/queue/toggle"])
-        self.assertIn("KEY: is an API key", shell(curl + "api /api/queue/status", "", API="https://a.example")[0].stderr)
-
-    def test_mappings_are_shown_and_changed(self):
-        self.assertEqual(self.calls("reading render", "no")[1:], [f"lambda get-event-source-mapping --uuid id{n}" for n in (1, 2)])
-        changed = [f"lambda update-event-source-mapping --uuid id{n} --enabled" for n in (1, 2)]
-        self.assertEqual(self.calls("reading render --enabled", "no")[1:], changed)
-
-    def test_a_schedule_is_enabled_whether_it_calls_an_alias_or_not(self):
-        heal = dict(BLOCK.findall(PAGES["sweep-missed"]))["heal"].replace("cargo xtask", ": cargo xtask")
-        for live in ("no", "yes"):
-            self.assertIn("events enable-rule --name rule1", self.calls(heal, live), live)
-
-
-class Saved(unittest.TestCase):
-    """The function of the index that runs a saved query."""
-
-    # The query is running at first, and then has the state END.
-    AWS = """
-        case "$2 $*" in
-          get-query-results*status*) [[ $(grep -c status "$CALLS") == 1 ]] && echo Running || echo "$END" ;;
-          get-query-results*) echo rows ;;
-          *) echo "$2" ;;
-        esac
-    """
-
-    def run_saved(self, end):
-        return shell("saved 'which functions crashed'", self.AWS, END=end)[0]
-
-    def test_a_query_looks_back_an_hour_or_as_many_as_are_asked_for(self):
-        for given, seconds in (({}, 3600), ({"HOURS": "12"}, 12 * 3600)):
-            calls = shell("saved 'which functions crashed'", self.AWS, END="Complete", **given)[1]
-            times = re.search(r"--start-time (\d+) --end-time (\d+)", " ".join(calls))
-            self.assertAlmostEqual(int(times[2]) - int(times[1]), seconds + 1, delta=5)
-
-    def test_a_query_that_completes_prints_its_rows(self):
-        ended = self.run_saved("Complete")
-        self.assertEqual((ended.returncode, ended.stdout), (0, "rows\n"), ended.stderr)
-
-    def test_a_query_that_fails_ends_and_is_told(self):
-        for end in ("Failed", "Timeout", "Cancelled", "Unknown"):
-            ended = self.run_saved(end)
-            self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (1, "", f"the query ended with {end}\n"))
-
-    def test_each_value_has_its_name_and_pointers_are_left_out(self):
-        query = re.search(r'--query "(results.*)"', FUNCTIONS)[1]
-        row = [{"field": "level", "value": "ERROR"}, {"field": "@ptr", "value": "CmEK"}, {"field": "error", "value": "no sound"}]
-        self.assertEqual(aws.shown({"results": [row, row[:1]]}, {"query": query, "output": "text"}), "level=ERROR\terror=no sound\nlevel=ERROR")
 
 
 class Definitions(unittest.TestCase):

@@ -22,7 +22,7 @@ SHIFTS = (
 )
 # Alarms that stop a shift, by the parameter Alarms; `{}` is the function.
 ALARMS = {
-    "few": ("FailedRunsAlarm", "ApiErrorAlarm", "StreamAgeAlarm"),
+    "few": ("FailedRunsAlarm", "CleanupErrorAlarm", "ApiErrorAlarm", "StreamAgeAlarm"),
     "each": ("{}ErrorAlarm", "ApiErrorAlarm", "StreamAgeAlarm"),
 }
 ROLE = "ReleaseRole"

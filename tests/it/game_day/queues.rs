@@ -150,7 +150,7 @@ async fn a_chain_that_lambda_stops_rings_until_it_is_allowed() {
         );
         send.send().await.expect("sent");
         page.rings(&stack).await;
-        page.heals(&stack, &[("FUNCTION", "dispatcher")]).await;
+        page.heals(&stack, &[]).await;
     })
     .await;
     stack.assert_queues_empty().await;

@@ -10,9 +10,11 @@ use crate::stack::Stack;
 
 /// How long a command of the runbook may take.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// `aws` and `cargo xtask`, on the local stack: with `--aws-stack NAME` a command would work on an account of AWS.
+/// `aws` and `cargo xtask`, on the local stack: with `--aws-stack NAME` a command would work on an account of AWS. A shell
+/// in which people paste a block goes on after a command that failed, so this one does too: the status of the last command
+/// is that of the block.
 const LOCAL: &str = r#"
-set -euo pipefail
+set -uo pipefail
 aws() { "$PYTHON" infra/local/aws.py "$@"; }
 cargo() {
   local words=()

@@ -116,10 +116,10 @@ impl Service {
                 WebUrl::parse(url.as_str()).filter(|url| **url != self.usual_status(stage, id))
             }
             other => {
-                // Its query may be signed.
-                let shown = other.map(|url| format!("{}{}", url.origin().ascii_serialization(), url.path()));
-                let (stage, status_url) = (stage.name(), shown.map(|shown| brief(&shown)));
-                tracing::warn!(stage, task_id = %id, status_url, "ignored a status_url, it is no URL of its service");
+                // Its path may have a token, and its query a signature.
+                let origin = other.map(|url| brief(&url.origin().ascii_serialization()));
+                let stage = stage.name();
+                tracing::warn!(stage, task_id = %id, origin, "ignored a status_url, it is no URL of its service");
                 None
             }
         }

@@ -5,14 +5,16 @@ use std::error::Error as _;
 use reelhook_app::Url;
 use reelhook_app::outbound::{Method, OutboundError};
 use reelhook_app::projects::launch::cancel_task;
+use reelhook_app::projects::services::Service;
 use reelhook_app::projects::store::ProjectFiles;
 use reelhook_domain::ProjectId;
 use reelhook_domain::projects::media::SentMetadata;
 use reelhook_domain::projects::project::ProjectStatus;
 use reelhook_domain::projects::scene::SceneStatus;
 use reelhook_domain::projects::task::{Stage, TaskState};
-use reelhook_testkit::{Answer, Stack, body_of, header, response};
+use reelhook_testkit::{Answer, Stack, body_of, header, log_lines, response};
 use serde_json::{Value, json};
+use tracing::Level;
 
 use super::{add, project, reads, render_id, start, state, video, work};
 
@@ -185,6 +187,21 @@ async fn a_status_url_of_a_service_that_was_moved_is_not_used() {
     stack.scenes.services.video.as_mut().unwrap().url = Url::parse("https://new.example").unwrap();
     poll(&stack, &id).await;
     assert_eq!(polled(&stack), "https://new.example/api/v1/tasks/task_1/status");
+}
+
+#[test]
+fn a_status_url_that_is_ignored_is_logged_by_its_origin_alone() {
+    let service = Service { url: Url::parse("https://tasks.example").unwrap(), key: None };
+    for (named, origin) in [
+        ("https://other.example:8443/secret/1?signature=secret#secret", "https://other.example:8443"),
+        ("https://secret:secret@tasks.example/secret", "https://tasks.example"),
+    ] {
+        let ignored = || assert!(service.status_url(&service.url, Stage::Video, &render_id("task_1"), named).is_none());
+        let lines = log_lines(Level::WARN, |captured| captured, ignored);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains(&format!(r#""origin":"{origin}""#)), "{}", lines[0]);
+        assert!(!lines[0].contains("secret"), "{}", lines[0]);
+    }
 }
 
 #[tokio::test]
