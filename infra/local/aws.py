@@ -19,6 +19,8 @@ from botocore.exceptions import UnknownServiceError
 COMMON = {"query", "output", "region", "no-cli-pager"}
 # `aws` has other commands under the first name, and the operations of these under the others.
 RENAMED = {"s3": "", "s3api": "s3", "deploy": "codedeploy"}
+# Options that have another name than their member.
+OPTIONS = {("sns", "subscribe"): {"endpoint": "notification-endpoint"}}
 NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
 
@@ -44,7 +46,8 @@ def arguments(words):
     """The arguments of the operation by name, and the common options."""
     model, _ = operation(words)
     members = model.input_shape.members if model.input_shape else {}
-    known = {xform_name(name, "-"): (name, shape) for name, shape in members.items()}
+    renamed = OPTIONS.get(tuple(words[:2]), {})
+    known = {renamed.get(xform_name(name, "-"), xform_name(name, "-")): (name, shape) for name, shape in members.items()}
     given, common = {}, {}
     for option, values in options(words[2:]):
         if option in COMMON:

@@ -11,7 +11,7 @@ It reads ministack's environment variables, and:
 
 import os
 
-from mends import faults, functions, http, metrics, parameters, queries, recursion, streams, tables, url_stream
+from mends import access_log, faults, functions, http, metrics, parameters, queries, recursion, streams, tables, url_stream
 from mends.ministack import ministack_app
 
 PATCHES = [
@@ -23,6 +23,7 @@ PATCHES = [
     functions.loopback_counts_as_tls,
     functions.queues_of_stopped_functions,
     http.http_api_body,
+    access_log.access_logs,
     metrics.metrics_of_functions,
     metrics.metrics_of_logs,
     metrics.metrics_of_apis,

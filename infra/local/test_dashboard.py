@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ElementTree
 import reference
 from commands import dashboard
 from commands.cloud import Problem
-from commands.template import Template
+from commands.template import FUNCTION, Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|([^|]+)\|", re.MULTILINE)
@@ -283,7 +283,7 @@ class Dashboard(unittest.TestCase):
             for section in dashboard.sections()
             for widget in section["widgets"]
             for one in dashboard.properties(widget)["metrics"]
-            if isinstance(one[0], dict)
+            if isinstance(one[0], dict) and one[0]["expression"].startswith("SEARCH")
         ]
         self.assertEqual(len(expressions), len(dashboard.SEARCHED))
         for expression in expressions:
@@ -296,7 +296,7 @@ class Dashboard(unittest.TestCase):
 
     def test_the_picture_is_an_image_with_each_widget(self):
         found = [
-            (section["title"], [(w["title"], w["unit"], [(s.label, s.stat, [None, 1.0, 3.5]) for s in dashboard.series_of(w)]) for w in section["widgets"]])
+            (section["title"], [(w["title"], w["unit"], dashboard.lines(w, dict.fromkeys(dashboard.series_of(w), [None, 1.0, 3.5]))) for w in section["widgets"]])
             for section in dashboard.sections()
         ]
         found[0][1][0] = ("<nothing>", "count", [("all", "Sum", [None, None, None])])
@@ -333,10 +333,118 @@ class Dashboard(unittest.TestCase):
         self.assertIn("`cargo xtask test --only e2e`", source("docs/metrics.md"))
 
     def test_a_legend_adds_counts_and_shows_the_last_of_times(self):
+        self.assertEqual(dashboard.total("Average", [4.0, None, 2.0]), 3.0)
+        self.assertEqual((dashboard.number(1234.5, "$ a day"), dashboard.number(0.00123, "$ a day")), ("$1,234.50", "$0.0012"))
         self.assertEqual(dashboard.total("Sum", [1.0, None, 2.0]), 3.0)
         self.assertEqual(dashboard.total("Maximum", [4.0, 2.0]), 4.0)
         self.assertEqual(dashboard.total("p95", [4.0, 2.0, None]), 2.0)
         self.assertEqual((dashboard.number(1234.5, "ms"), dashboard.number(2.0, "count")), ("1,234 ms", "2"))
+
+
+class Dollars(unittest.TestCase):
+    """The lines in dollars a day: counted units by list prices."""
+
+    def setUp(self):
+        (self.widget,) = (one for section in dashboard.sections() for one in section["widgets"] if "dollars" in one)
+        self.costs = {cost.label: cost.parts for cost in dashboard.costs_of(self.widget)}
+        self.template = Template.load(ROOT / "template.yaml")
+
+    def test_the_document_about_cost_has_the_same_prices(self):
+        written = source("docs/cost.md").split("Prices change;")[0]
+        gb_second = dashboard.prices()["lambda_gb_second"] / dashboard.MILLION
+        expected = {
+            "lambda_request": "${:.2f} per million requests; starting",
+            "api_request": "| HTTP API | ${:.2f} per million requests |",
+            "write_unit": "${} per million write units",
+            "read_unit": "${} per million read units",
+            "sqs_request": "| SQS | ${:.2f} per million requests |",
+        }
+        for name, text in expected.items():
+            self.assertIn(text.format(dashboard.prices()[name]), written, name)
+        self.assertIn(f"${gb_second:f} per GB-s", written)
+        self.assertEqual(set(dashboard.prices()), {*expected, "lambda_gb_second"})
+        self.assertEqual({given["price"] for given in self.widget["dollars"]}, set(dashboard.prices()), "each is shown")
+
+    def test_each_function_counts_with_its_runs_and_its_memory(self):
+        known = self.template.data["Globals"]["Function"]["MemorySize"]
+        seconds = {dict(series.dimensions)["FunctionName"]: dollars for series, dollars in self.costs["Lambda GB-seconds"]}
+        runs = {dict(series.dimensions)["FunctionName"] for series, _ in self.costs["Lambda requests"]}
+        price = dashboard.prices()["lambda_gb_second"] / dashboard.MILLION
+        for logical in self.template.functions():
+            name = "${AWS::StackName}-" + self.template.data["Mappings"]["Functions"][logical]["Name"]
+            megabytes = self.template.resources()[logical]["Properties"].get("MemorySize", known)
+            # Lambda's Duration is in milliseconds.
+            self.assertAlmostEqual(float(seconds.pop(name) / price), megabytes / 1024 / 1000, places=12, msg=name)
+            runs.remove(name)
+        self.assertEqual((seconds, runs), ({}, set()))
+
+    def test_each_table_and_each_index_counts_with_its_units(self):
+        tables = {n: r["Properties"] for n, r in self.template.resources().items() if r["Type"] == "AWS::DynamoDB::Table"}
+        expected = {(f"${{{name}}}",) for name in tables}
+        for name, table in tables.items():
+            expected |= {(f"${{{name}}}", index["IndexName"]) for index in table.get("GlobalSecondaryIndexes", [])}
+        for label, metric in (("DynamoDB writes", "ConsumedWriteCapacityUnits"), ("DynamoDB reads", "ConsumedReadCapacityUnits")):
+            found = [tuple(value for _, value in series.dimensions) for series, _ in self.costs[label]]
+            self.assertEqual((set(found), len(found)), (expected, len(expected)), label)
+            self.assertEqual({series.metric for series, _ in self.costs[label]}, {metric})
+
+    def test_each_queue_that_a_function_reads_counts_with_all_that_it_is_asked(self):
+        read = set()
+        for resource in self.template.resources().values():
+            for event in resource.get("Properties", {}).get("Events", {}).values() if resource["Type"] == FUNCTION else ():
+                if event["Type"] == "SQS":
+                    read.add(physical(self.template, {"Fn::GetAtt": event["Properties"]["Queue"]["Fn::GetAtt"]}))
+        asked = {"NumberOfMessagesSent", "NumberOfMessagesReceived", "NumberOfMessagesDeleted", "NumberOfEmptyReceives"}
+        found = {(series.metric, dict(series.dimensions)["QueueName"]) for series, _ in self.costs["SQS requests"]}
+        self.assertEqual(found, {(metric, queue) for metric in asked for queue in read})
+
+    def test_metric_math_sums_each_series_once_and_the_lines_are_the_same_as_in_the_picture(self):
+        series = list(dict.fromkeys(dashboard.series_of(self.widget)))
+        # Another number for each series, so that none can stand for another.
+        values = {one: [None, float(number + 1)] for number, one in enumerate(series)}
+        shown = dashboard.lines(self.widget, values)
+        metrics = dashboard.properties(self.widget)["metrics"]
+        hidden = [one for one in metrics if not isinstance(one[0], dict)]
+        self.assertTrue(all(one[-1]["visible"] is False and one[-1]["stat"] == "Sum" for one in hidden))
+        known = {one[-1]["id"]: values[given][1] for one, given in zip(hidden, series, strict=True)}
+        known |= {"PERIOD": lambda _: dashboard.PERIOD, "FILL": lambda several, _: several, "SUM": sum}
+        total, *each = [one[0] for one in metrics if isinstance(one[0], dict)]
+        for one in each:
+            # An expression of these three functions, of numbers and of the four signs, which Python reads likewise.
+            self.assertRegex(one["expression"], r"^[A-Zm0-9(),*+/.\[\]]+$")
+            self.assertLess(len(one["expression"]), 2048, "MetricDataQuery has no longer one")
+            known[one["id"]] = eval(one["expression"], {"__builtins__": {}}, known)
+        known[total["id"]] = eval(total["expression"], {"__builtins__": {}}, known)
+        found = {one["label"]: known[one["id"]] for one in (total, *each)}
+        self.assertEqual([label for label, _, _ in shown], list(found))
+        for label, statistic, line in shown:
+            self.assertEqual((statistic, line[0]), ("Average", 0), label)
+            self.assertAlmostEqual(line[1], found[label], places=9, msg=label)
+
+    def test_a_million_each_five_minutes_cost_their_price_288_times_a_day(self):
+        series = dict.fromkeys(dashboard.series_of(self.widget), [None] * 12)
+        (requests,) = (one for one, _ in self.costs["API requests"])
+        series[requests] = [1_000_000.0] * 12
+        shown = {label: line for label, _, line in dashboard.lines(self.widget, series)}
+        for line in (shown["API requests"], shown["sum"]):
+            self.assertEqual([round(dollars, 6) for dollars in line], [288.0] * 12, "a million each five minutes, a dollar each")
+        self.assertEqual(set(shown["SQS requests"]), {None})
+        self.assertNotIn("sum", [label for label, _, _ in dashboard.lines(self.widget, dict.fromkeys(series, [None]))])
+
+    def test_the_page_knows_each_resource_that_the_dashboard_names(self):
+        variables = self.template.resources()["ErrorApi"]["Properties"]["Environment"]["Variables"]
+        known = {pair.split("=")[0] for pair in variables["METRIC_RESOURCES"]["Fn::Sub"].split(",")}
+        every = {**self.template.data["Globals"]["Function"]["Environment"]["Variables"], **variables}
+        code = source("shared/aws/src/resources.rs")
+        for name, variable in re.findall(r'\("(\w+)", "(\w+_TABLE)"\),', code):
+            self.assertEqual(every[variable], {"Ref": name})
+            known.add(name)
+        self.assertEqual(variables["DELIVERIES_QUEUE_URL"], {"Ref": "DeliveryHints"})
+        # By the URL of the queue, by the name of the function and by the request.
+        known |= {"DeliveryHints.QueueName", "AWS::StackName", "Api"}
+        named = re.findall(r"\$\{([A-Za-z:.]+)\}", dashboard.SOURCE.read_text(encoding="utf-8"))
+        self.assertEqual(set(named) - known, set())
+        self.assertEqual({name for name in known if name not in named}, set())
 
 
 if __name__ == "__main__":

@@ -18,12 +18,16 @@ NAMES = {
     name: f"reelhook-{name}-1ABC" for name, one in TEMPLATE.resources().items() if one["Type"] == "AWS::CloudWatch::Alarm"
 }
 SHIFT = "Canary10Percent5Minutes"
+# AWS CodeDeploy API Reference, AlarmConfiguration: what a deployment group takes.
+MOST_ALARMS = 10
 
 
-def deployment(root, status="UPDATE_COMPLETE", **parameters):
+def deployment(root, status="UPDATE_COMPLETE", deployed=None, **parameters):
+    """A release with these parameters, of a stack that was deployed with the same or with others."""
     defaults = {name: str(one.get("Default", "")) for name, one in TEMPLATE.parameters().items()}
     # A stack has the alarms whose condition holds.
-    values, resources = release.Values(TEMPLATE, defaults | parameters), TEMPLATE.resources()
+    before = parameters if deployed is None else deployed
+    values, resources = release.Values(TEMPLATE, defaults | before), TEMPLATE.resources()
     names = {name: physical for name, physical in NAMES.items() if values.exists(resources[name])}
     stack = types.SimpleNamespace(name="reelhook", template=TEMPLATE, of_type=lambda _: names)
     return types.SimpleNamespace(
@@ -105,6 +109,33 @@ class Release(unittest.TestCase):
                 own = f"{name}ErrorAlarm" if parameters or name == "Cleanup" else "FailedRunsAlarm"
                 self.assertIn(NAMES[own], alarms)
                 self.assertEqual(len(alarms), len(set(alarms)), name)
+
+    def alarms_of_shifts(self, **parameters):
+        """The logical ids of the alarms that stop the shift of each function."""
+        logical = {physical: name for name, physical in NAMES.items()}
+        found, data = self.write(**parameters)
+        for name in found["functions"]:
+            alarms = data["Resources"][name]["Properties"]["DeploymentPreference"]["Alarms"]
+            yield [logical[alarm] for alarm in alarms]
+
+    def test_answers_of_function_urls_with_5xx_stop_each_shift(self):
+        every = {name for name, one in TEMPLATE.resources().items() if one["Type"] == "AWS::Lambda::Url"}
+        self.assertEqual(every, {"VideosWaitUrl", "JobStreamUrl", "CallbacksUrl"})
+        for by, urls in (("Api", every - {"CallbacksUrl"}), ("FunctionUrl", every)):
+            for chosen in ("few", "each"):
+                for names in self.alarms_of_shifts(Alarms=chosen, CallbacksBy=by):
+                    self.assertLessEqual({f"{url}ErrorAlarm" for url in urls} | {"ApiErrorAlarm", "StreamAgeAlarm"}, set(names))
+                    failed = 2 if chosen == "few" else 1
+                    self.assertEqual(len(names), len(urls) + 2 + failed, "and those on failed runs and failed sweeps")
+                    self.assertLessEqual(len(names), MOST_ALARMS)
+
+    def test_an_alarm_that_the_release_would_make_is_deployed_first(self):
+        for parameters, missing in (({"CallbacksBy": "FunctionUrl"}, "CallbacksUrlErrorAlarm"), ({"Alarms": "each"}, "ErrorAlarm")):
+            with self.assertRaisesRegex(Problem, f"no alarm \\w*{missing}: deploy with these parameters first, at once"):
+                self.write(deployed={}, **parameters)
+        # One that the release removes stops nothing.
+        for names in self.alarms_of_shifts(deployed={"CallbacksBy": "FunctionUrl"}):
+            self.assertNotIn("CallbacksUrlErrorAlarm", names)
 
     def test_a_version_follows_code_and_parameters_and_nothing_else(self):
         def versions(**parameters):

@@ -239,6 +239,9 @@ class Commands(unittest.TestCase):
         ))
         self.assertEqual(given, {"TableName": "t", "OnDemandThroughput": {"MaxReadRequestUnits": -1}})
         self.assertEqual(common, {"output": "text"})
+        words = "sns subscribe --topic-arn t --protocol email --notification-endpoint me@example.com"
+        given, _ = aws.arguments(shlex.split(words))
+        self.assertEqual(given, {"TopicArn": "t", "Protocol": "email", "Endpoint": "me@example.com"})
         given, _ = aws.arguments(shlex.split("lambda update-event-source-mapping --uuid 1 --no-enabled"))
         self.assertEqual(given, {"UUID": "1", "Enabled": False})
         self.assertEqual(aws.shown({"A": [["x", 1], ["y", None]]}, {"query": "A", "output": "text"}), "x\t1\ny\tNone")

@@ -12,6 +12,7 @@ pub mod queues;
 mod runbook;
 mod settings;
 mod tables;
+mod topic;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 

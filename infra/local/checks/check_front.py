@@ -1,5 +1,6 @@
 """One port without a prefix for the HTTP API, the WebSocket API and the Function URLs, and no access for pages of other
-origins (patches front, own_pages_only, http_api_body, url_response_stream, values_in_the_sam_transform)."""
+origins, and the access log of the HTTP API (patches front, own_pages_only, http_api_body, access_logs, url_response_stream,
+values_in_the_sam_transform)."""
 
 import asyncio
 import http.client
@@ -41,6 +42,11 @@ TEMPLATE = {
             "Type": "AWS::Serverless::HttpApi",
             # As in template.yaml: a list that a function makes of a parameter.
             "Properties": {
+                "AccessLogSettings": {
+                    "DestinationArn": {"Fn::GetAtt": ["Log", "Arn"]},
+                    "Format": '{"id":"$context.requestId","route":"$context.routeKey","status":"$context.status",'
+                    '"latency_ms":"$context.responseLatency","error":"$context.error.message"}',
+                },
                 "CorsConfiguration": {
                     "Fn::If": [
                         "AnyOrigin",
@@ -50,6 +56,7 @@ TEMPLATE = {
                 }
             },
         },
+        "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "api"}},
         "Fn": {
             "Type": "AWS::Serverless::Function",
             "Properties": {
@@ -166,6 +173,11 @@ for origin, allowed in (
     status, head, _ = get("/x", "OPTIONS", **{"Origin": origin, "Access-Control-Request-Method": "GET"})
     assert head.get("access-control-allow-origin") == allowed, (status, head)
 print("ok HTTP API at / : rawPath", e["rawPath"], "| preflight", status)
+lines = [json.loads(one["message"]) for one in s.client("logs").filter_log_events(logGroupName="api")["events"]]
+(found,) = [one for one in lines if one["id"] == e["requestContext"]["requestId"]]
+assert (found["route"], found["status"], found["error"]) == ("ANY /{proxy+}", "200", "-") and int(found["latency_ms"]) >= 0, found
+assert {"id": "-", "route": "-"}.items() <= lines[-1].items(), "a preflight calls no function"
+print("ok a line of the access log for each request:", len(lines))
 times = []
 for _ in range(30):
     t = time.time()

@@ -7,8 +7,10 @@ import itertools
 import json
 import pathlib
 import re
+import statistics
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 from html import escape
 
 from commands.cloud import Problem, client
@@ -16,11 +18,17 @@ from commands.template import Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "shared/app/src/metrics/dashboard.json"
+PRICES = ROOT / "shared/app/src/metrics/prices.rs"
 # The dimension that all metrics of our own have, except those that a filter of log groups makes.
 SERVICE = ("service", "reelhook")
 # Metrics whose dimensions have too many values for the file: CloudWatch finds those that exist.
 SEARCHED = {"ApiErrors": "code", "ErrorsRaised": "code"}
 PERIOD = 300
+# The time that dollars are of, in seconds, and what prices are for.
+DAY, MILLION = 86_400, 10**6
+DOLLARS = "$ a day"
+# How the values of a line in dollars a day become one, and the name of the line that adds them up.
+AVERAGE, SUM = "Average", "sum"
 BEGIN = "  # The dashboard: infra/local/test_dashboard.py writes it (REELHOOK_UPDATE_DOCS=1).\n"
 END = "  # The end of the dashboard.\n"
 # The condition of the alarms that each stack with alarms has, and the rows of the widget that shows their states.
@@ -41,13 +49,43 @@ class Series:
     label: str
 
 
+@dataclass(frozen=True)
+class Cost:
+    """One line in dollars: series, each with the dollars that one of its count costs."""
+
+    label: str
+    parts: tuple
+
+
 def sections():
     return json.loads(SOURCE.read_text(encoding="utf-8"))["sections"]
 
 
 def series_of(widget):
-    """The series of a widget: one for each combination of the values of its dimensions."""
-    return [one for given in widget["series"] for one in expanded(given)]
+    """The series that a widget reads."""
+    return [*counted(widget), *(series for cost in costs_of(widget) for series, _ in cost.parts)]
+
+
+def counted(widget):
+    """The series that are lines of a widget: one for each combination of the values of its dimensions."""
+    return [one for given in widget.get("series", []) for one in expanded(given)]
+
+
+def costs_of(widget):
+    """The lines of a widget in dollars a day."""
+    known = prices() if "dollars" in widget else {}
+    found = []
+    for given in widget.get("dollars", []):
+        price = known[given["price"]] / MILLION
+        parts = [(one, price * Decimal(str(of.get("times", 1)))) for of in given["of"] for one in expanded(of)]
+        found.append(Cost(given["label"], tuple(parts)))
+    return found
+
+
+def prices():
+    """Dollars for a million, by the name of the price in dashboard.json."""
+    arms = re.findall(r"Self::(\w+) => ([\d.]+),", PRICES.read_text(encoding="utf-8"))
+    return {re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower(): Decimal(price) for name, price in arms}
 
 
 def expanded(given):
@@ -102,17 +140,40 @@ def at(x, y, width, height, widget):
 
 
 def properties(widget):
-    metrics = []
-    for series in series_of(widget):
-        dimensions = [part for pair in series.dimensions for part in pair]
-        metrics.append([series.namespace, series.metric, *dimensions, {"stat": series.stat, "label": series.label}])
-    for name in dict.fromkeys(given["metric"] for given in widget["series"] if given["metric"] in SEARCHED):
+    metrics = [metric(series, label=series.label) for series in counted(widget)] + metric_math(costs_of(widget))
+    for name in dict.fromkeys(given["metric"] for given in widget.get("series", []) if given["metric"] in SEARCHED):
         # Quotes, since the namespace has other characters than letters and digits (CloudWatch, "Search expression syntax").
         schema = f'{{"Reelhook/${{AWS::StackName}}",service,{SEARCHED[name]}}}'
         search = f"SEARCH('{schema} MetricName=\"{name}\"', 'Sum', {PERIOD})"
         metrics.append([{"expression": search, "label": ""}])
     shown = {"title": widget["title"], "region": "${AWS::Region}", "period": PERIOD, "view": "timeSeries"}
     return shown | {"yAxis": {"left": {"min": 0, "label": widget["unit"], "showUnits": False}}, "metrics": metrics}
+
+
+def metric(series, **shown):
+    dimensions = [part for pair in series.dimensions for part in pair]
+    return [series.namespace, series.metric, *dimensions, {"stat": series.stat, **shown}]
+
+
+def metric_math(costs):
+    """Lines in dollars a day: their sum, the expression of each, and the series that these name, which are not shown. A
+    series without a value counts as nothing."""
+    ids = {}
+    for cost in costs:
+        for series, _ in cost.parts:
+            ids.setdefault(series, f"m{len(ids)}")
+    lines = []
+    for number, cost in enumerate(costs):
+        same = {}
+        for series, dollars in cost.parts:
+            same.setdefault(dollars, []).append(ids[series])
+        sums = "+".join(f"SUM(FILL([{','.join(names)}],0))*{dollars:f}" for dollars, names in same.items())
+        rate = f"({sums})*{DAY}/PERIOD({ids[cost.parts[0][0]]})"
+        lines.append([{"id": f"e{number}", "label": cost.label, "expression": rate}])
+    if lines:
+        every = ",".join(one[0]["id"] for one in lines)
+        lines.insert(0, [{"id": SUM, "label": SUM, "expression": f"SUM([{every}])"}])
+    return lines + [metric(series, id=id, visible=False) for series, id in ids.items()]
 
 
 def in_template(text):
@@ -197,9 +258,31 @@ def read(stack, span):
     times = range(span.begin, span.end, PERIOD)
     values = {series: [found.get(id, {}).get(at) for at in times] for series, id in wanted.items()}
     return [
-        (section["title"], [(w["title"], w["unit"], [(s.label, s.stat, values[s]) for s in series_of(w)]) for w in section["widgets"]])
+        (section["title"], [(widget["title"], widget["unit"], lines(widget, values)) for widget in section["widgets"]])
         for section in sections()
     ]
+
+
+def lines(widget, values):
+    """The lines of a widget, by the values of each series."""
+    found = [(series.label, series.stat, values[series]) for series in counted(widget)]
+    costs = [(cost.label, a_day(cost, values)) for cost in costs_of(widget)]
+    if any(dollars is not None for _, line in costs for dollars in line):
+        found.append((SUM, AVERAGE, added([line for _, line in costs])))
+    return found + [(label, AVERAGE, line) for label, line in costs]
+
+
+def a_day(cost, values):
+    """The dollars that a day costs at the rate of each period."""
+    each = [(float(dollars) * DAY / PERIOD, values[series]) for series, dollars in cost.parts]
+    return added([[None if value is None else value * dollars for value in line] for dollars, line in each])
+
+
+def added(several):
+    """The sum of several lines, to which one without a value adds nothing; no values if no line has any."""
+    if all(value is None for line in several for value in line):
+        return several[0]
+    return [sum(value for value in period if value is not None) for period in zip(*several)]
 
 
 def query(series, id, names):
@@ -286,12 +369,14 @@ def runs(values):
 
 
 def total(stat, values):
-    """What a legend says: the sum of what is counted, the largest of ages, and the last of other values."""
+    """What a legend says: the sum of what is counted, the largest of ages, the mean of a rate, and the last of other values."""
     present = [value for value in values if value is not None]
-    return {"Sum": sum, "Maximum": max}.get(stat, lambda several: several[-1])(present)
+    return {"Sum": sum, "Maximum": max, AVERAGE: statistics.fmean}.get(stat, lambda several: several[-1])(present)
 
 
 def number(value, unit):
+    if unit == DOLLARS:
+        return f"${value:,.2f}" if value >= 1 else f"${value:.4f}"
     text = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
     return text if unit == "count" else f"{text} {unit}"
 

@@ -20,11 +20,14 @@ SHIFTS = (
     *(f"Canary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)),
     *(f"Linear10PercentEvery{every}" for every in ("1Minute", "2Minutes", "3Minutes", "10Minutes")),
 )
-# Alarms that stop a shift, by the parameter Alarms; `{}` is the function.
+# Alarms that stop a shift, by the parameter Alarms, beside those of URL_ERRORS; `{}` is the function.
 ALARMS = {
     "few": ("FailedRunsAlarm", "CleanupErrorAlarm", "ApiErrorAlarm", "StreamAgeAlarm"),
     "each": ("{}ErrorAlarm", "ApiErrorAlarm", "StreamAgeAlarm"),
 }
+# The metric of the alarms on Function URLs. Functions behind these change at once, and no metric of the API has their
+# answers; the failed deployment restores them with the rest.
+URL_ERRORS = "Url5xxCount"
 ROLE = "ReleaseRole"
 # Properties of a function that Lambda does not keep in a version.
 NOT_IN_VERSIONS = ("Events", "RecursiveLoop", "ReservedConcurrentExecutions")
@@ -41,7 +44,8 @@ def release(deployment, shift, file):
     values = Values(template, deployment.parameters)
     existing = {logical for logical in template.functions() if values.exists(template.resources()[logical])}
     digests = {logical: digest(root, template, logical, values) for logical in shifted(template) if logical in existing}
-    data = gradual(template, digests, shift, chosen, deployment.stack.of_type("AWS::CloudWatch::Alarm"))
+    alarms = (*chosen, *url_alarms(template, values))
+    data = gradual(template, digests, shift, alarms, deployment.stack.of_type("AWS::CloudWatch::Alarm"))
     path = pathlib.Path(file)
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
     others = sorted(existing - set(digests))
@@ -63,6 +67,13 @@ def shifted(template):
     return sorted(name for name, resource in resources.items() if resource["Type"] == FUNCTION and name not in direct)
 
 
+def url_alarms(template, values):
+    """The alarms on the 5xx answers of the Function URLs that the stack has with these parameters."""
+    alarms = {name: one for name, one in template.resources().items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    on_urls = (name for name, one in alarms.items() if one["Properties"]["MetricName"] == URL_ERRORS)
+    return sorted(name for name in on_urls if values.exists(alarms[name]))
+
+
 def gradual(template, digests, shift, alarms, deployed_alarms):
     """The template with an alias for each of these functions."""
     data = copy.deepcopy(template.data)
@@ -71,7 +82,7 @@ def gradual(template, digests, shift, alarms, deployed_alarms):
         # The alarm of `cleanup` has the same name in either case. By their physical names, alarms depend on no alias.
         missing = [name for name in wanted if name not in deployed_alarms]
         if missing:
-            raise Problem(f"the stack has no alarm {', '.join(missing)}: deploy with the parameter Alarms first, at once")
+            raise Problem(f"the stack has no alarm {', '.join(missing)}: deploy with these parameters first, at once")
         data["Resources"][logical]["Properties"] |= {
             "AutoPublishAlias": ALIAS,
             # By itself SAM publishes no version when only a parameter changes, and the alias would keep the old variables.

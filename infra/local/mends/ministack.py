@@ -14,7 +14,7 @@ USED = {
     "core.lambda_runtime": "Worker._drain_stderr_bounded ProvidedWorker.invoke ProvidedWorker._build_handler_class"
     " _INVOCATION_RESULT_RE",
     "services.apigateway": "_apis _routes _integrations _authorizers _create_route _create_integration"
-    " _create_authorizer handle_execute",
+    " _create_authorizer handle_execute run_reentrant find_api_scope _stages",
     "services.cloudformation": "_stacks",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
     "services.cloudformation.engine": "_apply_transforms _transform_parameters",
@@ -34,7 +34,7 @@ USED = {
     "services.cloudwatch": "record_metric _alarms _metrics _dims_key _calc_stats _stat_value _evaluate_alarm _evict_old_metrics"
     " _record_history _dispatch_alarm_actions",
     "services.cloudwatch_logs": "handle_request _metric_filters _start_query _queries _log_groups"
-    " _resolve_query_log_groups _collect_query_records",
+    " _resolve_query_log_groups _collect_query_records _create_log_stream _put_log_events",
 }
 
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::metrics::board::ResourceNames;
+use reelhook_app::metrics::series::ResourceNames;
 use reelhook_app::outbox::messages::{DeliveryMessage, LiveMessage, PieceMessage, WorkMessage};
 
 use crate::catalog::CatalogTable;
@@ -35,6 +35,15 @@ use crate::videos::films::FilmBucket;
 use crate::webhooks::cloud_transport::CloudTransport;
 use crate::webhooks::deliveries::DeliveryTable;
 use crate::webhooks::endpoints::EndpointTable;
+
+/// The tables that variables of their own name, by what stands for them in the dashboard.
+const TABLES: [(&str, &str); 5] = [
+    ("Jobs", "JOBS_TABLE"),
+    ("Counters", "COUNTERS_TABLE"),
+    ("Errors", "ERRORS_TABLE"),
+    ("Deliveries", "DELIVERIES_TABLE"),
+    ("Endpoints", "ENDPOINTS_TABLE"),
+];
 
 /// The variables of a function, and what they name. The client of a service is built when a resource needs it. Reading
 /// the settings consumes the resources, so that every variable is read and checked before.
@@ -166,11 +175,24 @@ impl Resources {
         CloudWatchMetrics::new(self.clients.cloudwatch())
     }
 
-    /// METRIC_RESOURCES: the names of the stack's resources by what stands for them in the dashboard.
+    /// The names of the stack's resources by what stands for them in the dashboard: those of METRIC_RESOURCES, and those
+    /// that JOBS_TABLE, COUNTERS_TABLE, ERRORS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL and
+    /// AWS_LAMBDA_FUNCTION_NAME have already, since Lambda limits the size of all variables.
     pub fn metric_resources(&mut self) -> ResourceNames {
         let pairs = self.environment.list("METRIC_RESOURCES");
         let pairs = pairs.iter().filter_map(|pair| pair.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        let mut names: ResourceNames = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        for (name, variable) in TABLES {
+            names.extend(self.environment.optional(variable).map(|table| (name.to_owned(), table)));
+        }
+        let url = self.environment.optional("DELIVERIES_QUEUE_URL");
+        let queue = url.as_deref().and_then(|url| url.rsplit('/').next());
+        names.extend(queue.map(|queue| ("DeliveryHints.QueueName".to_owned(), queue.to_owned())));
+        // The function has the stack's name before its own, which is one word.
+        let function = self.environment.optional("AWS_LAMBDA_FUNCTION_NAME");
+        let stack = function.as_deref().and_then(|function| function.rsplit_once('-'));
+        names.extend(stack.map(|(stack, _)| ("AWS::StackName".to_owned(), stack.to_owned())));
+        names
     }
 
     /// Queues and event buses that receive webhooks.
@@ -260,5 +282,29 @@ mod tests {
         let missing = ["JOBS_TABLE", "COUNTERS_TABLE", "WORK_QUEUE_URL", "SETTINGS_PATH"];
         let sentence = missing.map(|name| format!("{name} is missing")).join("; ");
         assert_eq!(error.to_string(), format!("bad environment: {sentence}"));
+    }
+
+    #[test]
+    fn the_dashboard_s_resources_have_their_names_from_several_variables() {
+        let variable = |name: &str| {
+            let value = match name {
+                "METRIC_RESOURCES" => "Clips=s-Clips-1,Work.QueueName=s-Work-2",
+                "JOBS_TABLE" => "s-Jobs-3",
+                "DELIVERIES_QUEUE_URL" => "https://sqs.eu-west-1.amazonaws.com/123456789012/s-DeliveryHints-4",
+                "AWS_LAMBDA_FUNCTION_NAME" => "my-stack-errors",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let mut resources = Resources { environment: Environment::with(variable), ..Resources::of_process() };
+        let expected = [
+            ("AWS::StackName", "my-stack"),
+            ("Clips", "s-Clips-1"),
+            ("DeliveryHints.QueueName", "s-DeliveryHints-4"),
+            ("Jobs", "s-Jobs-3"),
+            ("Work.QueueName", "s-Work-2"),
+        ];
+        let expected = ResourceNames::from(expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(resources.metric_resources(), expected);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use reelhook_app::metrics::prices::Price;
+
 use super::rows::{Purpose, Row};
 use super::units::{self, Units};
 use super::{Case, Measured};
@@ -18,15 +20,15 @@ const RENDER: &str = "render";
 /// The function whose runs and calls are all for webhooks.
 const DISPATCHER: &str = "dispatcher";
 
-// List prices of docs/cost.md, in dollars per million, or per GB, which is the same as per million KB.
-pub const WRITE_UNIT: f64 = 0.625;
-pub const READ_UNIT: f64 = 0.125;
-pub const SQS_REQUEST: f64 = 0.40;
-pub const API_REQUEST: f64 = 1.00;
+// List prices, in dollars per million, or per GB, which is the same as per million KB.
+pub const WRITE_UNIT: f64 = Price::WriteUnit.per_million();
+pub const READ_UNIT: f64 = Price::ReadUnit.per_million();
+pub const SQS_REQUEST: f64 = Price::SqsRequest.per_million();
+pub const API_REQUEST: f64 = Price::ApiRequest.per_million();
 const S3_WRITE: f64 = 5.00;
 const S3_READ: f64 = 0.40;
-pub const INVOCATION: f64 = 0.20;
-pub const GB_SECOND: f64 = 13.3334;
+pub const INVOCATION: f64 = Price::LambdaRequest.per_million();
+pub const GB_SECOND: f64 = Price::LambdaGbSecond.per_million();
 const LOG_GB: f64 = 0.50;
 const STORED_GB_MONTH: f64 = 0.25 + 0.20;
 

@@ -14,7 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// A page of the runbook with its alarm.
 pub struct Page {
     name: &'static str,
-    alarm: &'static str,
+    /// The logical id of its alarm.
+    pub alarm: &'static str,
 }
 
 /// The page with this name, about the alarm with this logical id.
@@ -23,7 +24,8 @@ pub const fn page(name: &'static str, alarm: &'static str) -> Page {
 }
 
 impl Page {
-    fn document(&self) -> String {
+    /// Its path.
+    pub fn document(&self) -> String {
         format!("docs/runbook/{}.md", self.name)
     }
 

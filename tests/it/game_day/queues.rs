@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::alarm::{Page, page};
 use super::drill;
+use super::topic::People;
 use crate::job_inbox::{REFUSED, dismiss, generate, jobs_of, refusal, unique};
 use crate::stack::Stack;
 
@@ -87,14 +88,17 @@ async fn a_refused_order_rings_until_it_is_sent_again_and_taken() {
 }
 
 #[tokio::test]
-async fn dead_letters_ring_until_they_are_sent_back() {
+async fn dead_letters_ring_until_they_are_sent_back_and_people_hear_both() {
     let stack = Stack::open().await;
     let page = page("dead-letters", "DeadLettersAlarm");
     page.is_quiet(&stack).await;
+    let people = People::subscribed(&stack).await;
     drill(&stack, async {
         stack.aws.dead_letter(&json!({ "kind": "start.v1" })).await;
         page.rings(&stack).await;
+        people.hear(&stack, &page, "ALARM").await;
         page.heals(&stack, &[]).await;
+        people.hear(&stack, &page, "OK").await;
     })
     .await;
     stack.assert_queues_empty().await;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::stream::{StreamExt as _, iter};
 use reqwest::Method;
 use serde_json::json;
 
-use super::alarm::{Page, page, pause};
+use super::alarm::{Page, page, pause, waits_for};
 use super::drill;
 use crate::callbacks::unreported;
 use crate::stack::{JsonText as _, Stack};
@@ -33,6 +34,18 @@ pub async fn limit(stack: &Stack, most: i64) {
     let target = "DynamoDB_20120810.UpdateTable";
     let (status, answer, _) = stack.aws.call("dynamodb", "POST", "/", Some(target), &body).await;
     assert_eq!(status, 200, "{answer}");
+}
+
+/// Callers read a job, of which the table throttles some, until the API has answered one of them with 5xx.
+pub async fn refuse_some(stack: &Stack, job: &str) {
+    let path = format!("/api/job/{job}");
+    limit(stack, 1).await;
+    waits_for("an answer with 5xx", || async {
+        let answers = join_all((0..REQUESTS).map(|_| stack.request(Method::GET, &path).send())).await;
+        answers.into_iter().any(|answer| answer.expect("an answer").status().is_server_error()).then_some(())
+    })
+    .await;
+    limit(stack, -1).await;
 }
 
 /// A job that callers read, a video that they read at the Function URL, and a run whose worker reports at the other one.

@@ -9,19 +9,27 @@ const [WIDTH, HEIGHT] = [240, 56];
 /** What is left free above the highest value and below zero, so that dots are whole. */
 const EDGE = 3;
 const EVERY_MS = 300_000;
+const DOLLARS = "$ a day";
 
 /** @param {(number | null)[]} values */
 const present = (values) => values.filter((value) => value !== null);
 
-/** What a legend says: the sum of what is counted, the largest of ages, and the last of other values. @param {Api.MetricSeries} series */
+/** @param {number[]} numbers */
+const sum = (numbers) => numbers.reduce((before, value) => before + value, 0);
+
+/** What a legend says: the sum of what is counted, the largest of ages, the mean of a rate, and the last of other values. @param {Api.MetricSeries} series */
 function total({ statistic, values }) {
   const numbers = present(values);
-  if (statistic === "Sum") return numbers.reduce((sum, value) => sum + value, 0);
+  if (statistic === "Sum") return sum(numbers);
+  if (statistic === "Average") return sum(numbers) / numbers.length;
   return statistic === "Maximum" ? Math.max(...numbers) : numbers[numbers.length - 1];
 }
 
 /** @type {(value: number, unit: string) => string} */
-const written = (value, unit) => `${count(Math.round(value * 10) / 10)}${unit === "count" ? "" : ` ${unit}`}`;
+function written(value, unit) {
+  if (unit === DOLLARS) return `$${value.toFixed(value < 1 ? 4 : 2)}`;
+  return `${count(Math.round(value * 10) / 10)}${unit === "count" ? "" : ` ${unit}`}`;
+}
 
 /** The places of values that follow each other; a period without a value ends a run. @type {(values: (number | null)[], most: number) => string[][]} */
 function runs(values, most) {

@@ -1,7 +1,7 @@
 //! The dashboard's numbers: what dashboard.json shows, read where metrics are kept. The dashboard in template.yaml and the
 //! picture of `cargo xtask dashboard` show the same file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use reelhook_domain::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::prices::Price;
+use crate::metrics::series::{BoardSeries, ResourceNames, SeriesQuery};
 use crate::store::StoreError;
 
 /// The sections, in order.
 const SOURCE: &str = include_str!("dashboard.json");
-/// The dimension of every metric of our own.
-const SERVICE: (&str, &str) = ("service", "reelhook");
-/// The namespace of our own metrics; the prefix of the functions' names.
-const NAMESPACE: &str = "Reelhook/${AWS::StackName}";
-const STACK: &str = "${AWS::StackName}-";
+/// The time that dollars are of, in seconds.
+const DAY: f64 = 86_400.0;
+/// How the values of a line in dollars a day become one.
+const AVERAGE: &str = "Average";
+/// The name of the line that adds up those in dollars.
+const SUM: &str = "sum";
 /// Values of a series at most: with more, each covers a longer time.
 const VALUES: i64 = 72;
 /// The shortest time that a value covers.
 const SHORTEST: Duration = Duration::from_secs(300);
-
-/// The names of the stack's resources, by what stands for them in dashboard.json.
-pub type ResourceNames = BTreeMap<String, String>;
 
 /// A time in equal parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,19 +54,19 @@ impl Span {
     fn parts(&self) -> usize {
         usize::try_from(self.to.since(self.from).as_millis() / self.period.as_millis().max(1)).unwrap_or_default()
     }
-}
 
-/// One series of a metric.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeriesQuery {
-    /// The namespace.
-    pub namespace: String,
-    /// The metric.
-    pub metric: String,
-    /// Its dimensions.
-    pub dimensions: Vec<(String, String)>,
-    /// The statistic, such as `Sum` or `p95`.
-    pub statistic: String,
+    /// The value of each part; what is outside of the span has no place.
+    fn placed(&self, points: &[(Timestamp, f64)]) -> Vec<Option<f64>> {
+        let length = i64::try_from(self.period.as_millis()).unwrap_or(i64::MAX).max(1);
+        let mut values = vec![None; self.parts()];
+        for (at, value) in points {
+            let index = usize::try_from(at.millis_since(self.from) / length).ok();
+            if let Some(place) = index.and_then(|index| values.get_mut(index)) {
+                *place = Some(*value);
+            }
+        }
+        values
+    }
 }
 
 /// Reads metrics.
@@ -94,19 +94,20 @@ struct BoardSection {
 struct BoardWidget {
     title: String,
     unit: String,
+    #[serde(default)]
     series: Vec<BoardSeries>,
+    /// Lines in dollars a day.
+    #[serde(default)]
+    dollars: Vec<BoardCost>,
 }
 
+/// What something that is counted costs.
 #[derive(Debug, Deserialize)]
-struct BoardSeries {
-    #[serde(default)]
-    namespace: Option<String>,
-    metric: String,
-    #[serde(default)]
-    by: serde_json::Map<String, serde_json::Value>,
-    stat: String,
-    #[serde(default)]
-    label: Option<String>,
+struct BoardCost {
+    label: String,
+    price: Price,
+    /// The series that count it.
+    of: Vec<BoardSeries>,
 }
 
 /// A section of the dashboard.
@@ -123,7 +124,7 @@ pub struct MetricSection {
 pub struct MetricChart {
     /// Its heading.
     pub title: String,
-    /// What its values are: `count`, `ms` or `s`.
+    /// What its values are: `count`, `ms`, `s`, or `$ a day`.
     pub unit: String,
     /// Its lines.
     pub series: Vec<MetricSeries>,
@@ -134,7 +135,7 @@ pub struct MetricChart {
 pub struct MetricSeries {
     /// Its name.
     pub label: String,
-    /// How values within a period become one, such as `Sum` or `p95`.
+    /// How values within a period become one, such as `Sum` or `p95`; `Average` for a rate.
     pub statistic: String,
     /// A value for each period, or null where there is none.
     pub values: Vec<Option<f64>>,
@@ -154,108 +155,102 @@ pub async fn numbers(
     names: &ResourceNames,
     span: Span,
 ) -> Result<Vec<MetricSection>, StoreError> {
-    let mut queries = Vec::new();
-    let mut sections: Vec<MetricSection> = Vec::with_capacity(board().sections.len());
-    // Where the values of each query go.
-    let mut places = Vec::new();
-    for section in &board().sections {
-        let mut charts = Vec::with_capacity(section.widgets.len());
-        for widget in &section.widgets {
-            let mut series = Vec::new();
-            for (label, query) in widget.series.iter().flat_map(BoardSeries::expanded) {
-                if let Some(query) = query.named(names) {
-                    queries.push(query);
-                    places.push((sections.len(), charts.len(), series.len()));
-                }
-                let (statistic, values) = (query.statistic, vec![None; span.parts()]);
-                series.push(MetricSeries { label, statistic, values });
-            }
-            charts.push(MetricChart { title: widget.title.clone(), unit: widget.unit.clone(), series });
-        }
-        sections.push(MetricSection { title: section.title.clone(), widgets: charts });
-    }
+    let widgets = board().sections.iter().flat_map(|section| &section.widgets);
+    let wanted: BTreeSet<SeriesQuery> =
+        widgets.flat_map(BoardWidget::read).filter_map(|query| query.named(names)).collect();
+    let queries: Vec<SeriesQuery> = wanted.into_iter().collect();
     let found = reader.read(&queries, span).await?;
-    for ((section, chart, series), points) in places.into_iter().zip(found) {
-        let values = &mut sections[section].widgets[chart].series[series].values;
-        for (at, value) in points {
-            let index = at.millis_since(span.from) / i64::try_from(span.period.as_millis()).unwrap_or(i64::MAX).max(1);
-            if let Some(place) = usize::try_from(index).ok().and_then(|index| values.get_mut(index)) {
-                *place = Some(value);
+    let of = queries.into_iter().zip(found.iter().map(|points| span.placed(points))).collect();
+    let known = Known { names, span, of };
+    Ok(board().sections.iter().map(|section| section.shown(&known)).collect())
+}
+
+/// The values of the series that were read.
+struct Known<'a> {
+    names: &'a ResourceNames,
+    span: Span,
+    of: BTreeMap<SeriesQuery, Vec<Option<f64>>>,
+}
+
+impl Known<'_> {
+    /// The values of a series; none if a resource of it is not known.
+    fn values(&self, query: &SeriesQuery) -> Vec<Option<f64>> {
+        let named = query.named(self.names).and_then(|named| self.of.get(&named).cloned());
+        named.unwrap_or_else(|| vec![None; self.span.parts()])
+    }
+}
+
+impl BoardSection {
+    fn shown(&self, known: &Known<'_>) -> MetricSection {
+        let chart = |widget: &BoardWidget| MetricChart {
+            title: widget.title.clone(),
+            unit: widget.unit.clone(),
+            series: widget.lines(known),
+        };
+        MetricSection { title: self.title.clone(), widgets: self.widgets.iter().map(chart).collect() }
+    }
+}
+
+impl BoardWidget {
+    /// All series that its lines need.
+    fn read(&self) -> Vec<SeriesQuery> {
+        let all = self.series.iter().chain(self.dollars.iter().flat_map(|cost| &cost.of));
+        all.flat_map(BoardSeries::expanded).map(|(_, query)| query).collect()
+    }
+
+    /// Its lines: a line for each series, or what each counted thing costs, after the sum.
+    fn lines(&self, known: &Known<'_>) -> Vec<MetricSeries> {
+        let counted = self.series.iter().flat_map(BoardSeries::expanded);
+        let mut lines: Vec<MetricSeries> = counted
+            .map(|(label, query)| {
+                let values = known.values(&query);
+                MetricSeries { label, statistic: query.statistic, values }
+            })
+            .collect();
+        let costs: Vec<Vec<Option<f64>>> = self.dollars.iter().map(|cost| cost.a_day(known)).collect();
+        let each = costs.iter().map(|values| values.iter().copied());
+        if let Some(sum) = added(known.span.parts(), each) {
+            lines.push(rate(SUM, sum));
+        }
+        lines.extend(self.dollars.iter().zip(costs).map(|(cost, values)| rate(&cost.label, values)));
+        lines
+    }
+}
+
+impl BoardCost {
+    /// The dollars that a day costs at the rate of each period.
+    fn a_day(&self, known: &Known<'_>) -> Vec<Option<f64>> {
+        let dollars = self.price.per_million() / 1e6 * DAY / known.span.period.as_secs_f64();
+        let mut parts = Vec::new();
+        for series in &self.of {
+            for (_, query) in series.expanded() {
+                let each = dollars * series.times();
+                parts.push(known.values(&query).into_iter().map(move |value| value.map(|value| value * each)));
             }
         }
+        let length = known.span.parts();
+        added(length, parts).unwrap_or_else(|| vec![None; length])
     }
-    Ok(sections)
 }
 
-impl BoardSeries {
-    /// A series with its name for each combination of the values of its dimensions.
-    fn expanded(&self) -> Vec<(String, SeriesQuery)> {
-        let own = self.namespace.is_none();
-        let mut combinations: Vec<Vec<(&str, &str, bool)>> = vec![Vec::new()];
-        for (name, value) in &self.by {
-            let choices: Vec<&str> = match value {
-                serde_json::Value::Array(several) => several.iter().filter_map(serde_json::Value::as_str).collect(),
-                one => one.as_str().into_iter().collect(),
-            };
-            let several = choices.len() > 1;
-            combinations = combinations
-                .iter()
-                .flat_map(|earlier| {
-                    choices.iter().map(move |value| [&earlier[..], &[(name.as_str(), *value, several)]].concat())
-                })
-                .collect();
+/// A line in dollars a day.
+fn rate(label: &str, values: Vec<Option<f64>>) -> MetricSeries {
+    MetricSeries { label: label.to_owned(), statistic: AVERAGE.to_owned(), values }
+}
+
+/// The sum of several lines, to which one without a value adds nothing; none if no line has any value.
+fn added(
+    length: usize,
+    lines: impl IntoIterator<Item = impl Iterator<Item = Option<f64>>>,
+) -> Option<Vec<Option<f64>>> {
+    let (mut sums, mut is_known) = (vec![0.0; length], false);
+    for line in lines {
+        for (sum, value) in sums.iter_mut().zip(line) {
+            is_known |= value.is_some();
+            *sum += value.unwrap_or_default();
         }
-        combinations
-            .into_iter()
-            .map(|values| {
-                let dimensions =
-                    own.then_some(SERVICE).into_iter().chain(values.iter().map(|(name, value, _)| (*name, *value)));
-                let query = SeriesQuery {
-                    namespace: self.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned()),
-                    metric: self.metric.clone(),
-                    dimensions: dimensions.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-                    statistic: self.stat.clone(),
-                };
-                (self.label_of(&values), query)
-            })
-            .collect()
     }
-
-    /// The given name and the values of dimensions with several; without both, all values.
-    fn label_of(&self, values: &[(&str, &str, bool)]) -> String {
-        let short = |(_, value, _): &(&str, &str, bool)| value.strip_prefix(STACK).unwrap_or(value).to_owned();
-        let mut words: Vec<String> = values.iter().filter(|(_, _, several)| *several).map(short).collect();
-        match &self.label {
-            Some(label) => words.insert(0, label.clone()),
-            None if words.is_empty() => words = values.iter().map(short).collect(),
-            None => {}
-        }
-        words.join(" ")
-    }
-}
-
-impl SeriesQuery {
-    /// The query with the names of resources; none if one is not known.
-    fn named(&self, names: &ResourceNames) -> Option<Self> {
-        let dimensions = self.dimensions.iter().map(|(name, value)| Some((name.clone(), named(value, names)?)));
-        Some(Self {
-            namespace: named(&self.namespace, names)?,
-            dimensions: dimensions.collect::<Option<_>>()?,
-            ..self.clone()
-        })
-    }
-}
-
-/// A text in which each `${…}` is the name of a resource.
-fn named(text: &str, names: &ResourceNames) -> Option<String> {
-    let mut parts = text.split("${");
-    let mut named = parts.next()?.to_owned();
-    for part in parts {
-        let (name, rest) = part.split_once('}')?;
-        named.push_str(names.get(name)?);
-        named.push_str(rest);
-    }
-    Some(named)
+    is_known.then(|| sums.into_iter().map(Some).collect())
 }
 
 #[cfg(test)]
@@ -266,37 +261,6 @@ mod tests {
 
     fn names() -> ResourceNames {
         [("AWS::StackName", "test"), ("Api", "a1")].map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-    }
-
-    fn series(text: &str) -> Vec<(String, SeriesQuery)> {
-        serde_json::from_str::<BoardSeries>(text).unwrap().expanded()
-    }
-
-    #[test]
-    fn a_series_of_several_values_is_one_for_each_combination() {
-        let found = series(
-            r#"{ "metric": "JobsEnded", "by": { "family": ["video", "clips"], "status": "failed" }, "stat": "Sum" }"#,
-        );
-        let labels: Vec<&str> = found.iter().map(|(label, _)| label.as_str()).collect();
-        assert_eq!(labels, ["video", "clips"]);
-        let query = found[0].1.named(&names()).unwrap();
-        assert_eq!((query.namespace.as_str(), query.metric.as_str()), ("Reelhook/test", "JobsEnded"));
-        let expected = [("service", "reelhook"), ("family", "video"), ("status", "failed")];
-        assert_eq!(query.dimensions, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    }
-
-    #[test]
-    fn a_series_of_aws_has_no_service_and_needs_the_names_of_resources() {
-        let found = series(
-            r#"{ "namespace": "AWS/SQS", "metric": "Age", "by": { "QueueName": "${Work.QueueName}" }, "stat": "Maximum", "label": "work" }"#,
-        );
-        assert_eq!((found.len(), found[0].0.as_str(), found[0].1.dimensions.len()), (1, "work", 1));
-        assert_eq!(found[0].1.named(&names()), None);
-        let of_function = series(
-            r#"{ "metric": "ColdStart", "by": { "function_name": ["${AWS::StackName}-fanout", "x"] }, "stat": "Sum" }"#,
-        );
-        assert_eq!(of_function[0].0, "fanout");
-        assert_eq!(of_function[0].1.named(&names()).unwrap().dimensions[1].1, "test-fanout");
     }
 
     #[test]
@@ -329,5 +293,57 @@ mod tests {
         let known = queues.series.iter().filter(|series| series.values.iter().any(Option::is_some));
         let known: Vec<&str> = known.map(|series| series.label.as_str()).collect();
         assert_eq!(known, ["job inbox"], "{}: the others' names are not known", queues.title);
+    }
+
+    /// Counts two of everything in the second part of a span.
+    struct Two;
+
+    #[async_trait]
+    impl MetricReader for Two {
+        async fn read(&self, series: &[SeriesQuery], span: Span) -> Result<Vec<Vec<(Timestamp, f64)>>, StoreError> {
+            let mut unique = series.to_vec();
+            unique.sort();
+            unique.dedup();
+            assert_eq!(unique.len(), series.len(), "each series is read once");
+            Ok(series.iter().map(|_| vec![(span.from.after(span.period), 2.0)]).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn dollars_are_counts_times_prices_at_the_rate_of_a_day() {
+        let span = Span::last(1, NOON);
+        let sections = numbers(&Two, &names(), span).await.unwrap();
+        let mut charts = sections.iter().flat_map(|section| &section.widgets);
+        let chart = charts.find(|chart| chart.unit == "$ a day").expect("a chart");
+        let line = |label: &str| {
+            let line = chart.series.iter().find(|line| line.label == label).unwrap_or_else(|| panic!("no {label}"));
+            assert_eq!(line.statistic, "Average", "{label}");
+            line.values.clone()
+        };
+        let requests = line("API requests");
+        // Two of a million for a dollar, 288 times.
+        assert!((requests[1].unwrap() - 2.0 / 1e6 * 288.0).abs() < 1e-12, "{requests:?}");
+        assert_eq!((requests[0], requests.len()), (Some(0.0), span.parts()), "a period without a count costs nothing");
+        assert!(line("DynamoDB writes").iter().all(Option::is_none), "the names of the tables are not known");
+        let parts = chart.series.iter().filter(|line| line.label != "sum").filter_map(|line| line.values[1]);
+        assert!((line("sum")[1].unwrap() - parts.sum::<f64>()).abs() < 1e-12);
+        assert_eq!(chart.series[0].label, "sum");
+    }
+
+    #[tokio::test]
+    async fn nothing_that_is_counted_has_no_dollars() {
+        struct Nothing;
+        #[async_trait]
+        impl MetricReader for Nothing {
+            async fn read(&self, series: &[SeriesQuery], _: Span) -> Result<Vec<Vec<(Timestamp, f64)>>, StoreError> {
+                Ok(vec![Vec::new(); series.len()])
+            }
+        }
+        let sections = numbers(&Nothing, &names(), Span::last(1, NOON)).await.unwrap();
+        let charts = sections.iter().flat_map(|section| &section.widgets);
+        for line in charts.flat_map(|chart| &chart.series) {
+            assert!(line.values.iter().all(Option::is_none), "{}", line.label);
+            assert_ne!(line.label, SUM);
+        }
     }
 }

@@ -5,6 +5,8 @@ pub mod board;
 pub(crate) mod deliveries;
 pub mod life;
 pub mod name;
+pub mod prices;
+pub mod series;
 
 use std::sync::OnceLock;
 use std::time::Duration;

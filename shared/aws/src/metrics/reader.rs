@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use reelhook_app::metrics::board::{MetricReader, SeriesQuery, Span};
+use reelhook_app::metrics::board::{MetricReader, Span};
+use reelhook_app::metrics::series::SeriesQuery;
 use reelhook_app::store::StoreError;
 use reelhook_domain::Timestamp;
 
