@@ -78,10 +78,27 @@ pub fn build(
     } else {
         on_this_machine(workspace, functions, architecture, directory)?;
     }
-    let target = Some(architecture.target());
-    describe(workspace, "crate_notice.py", target, directory, functions)?;
-    describe(workspace, "sbom.py", target, directory, functions)?;
-    describe(workspace, "zips.py", None, directory, functions)
+    describe(workspace, functions, architecture, directory)?;
+    zip(workspace, functions, directory)
+}
+
+/// Writes `<directory>/<function>/THIRD-PARTY.txt` with the licences of the crates in each bootstrap, and
+/// `<directory>/<function>.cdx.json`, its bill of materials.
+pub fn describe(
+    workspace: &Workspace,
+    functions: &[String],
+    architecture: Architecture,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    for program in ["crate_notice.py", "sbom.py"] {
+        write_beside(workspace, program, Some(architecture.target()), directory, functions)?;
+    }
+    Ok(())
+}
+
+/// Writes `<directory>/<function>.zip` and SHA256SUMS.
+pub fn zip(workspace: &Workspace, functions: &[String], directory: &Path) -> anyhow::Result<()> {
+    write_beside(workspace, "zips.py", None, directory, functions)
 }
 
 /// A cargo command that leaves no path of this machine in what it builds, and builds apart from other commands, whose
@@ -169,7 +186,7 @@ fn on_this_machine(
 
 /// Runs a program of infra/local that writes what belongs to bootstraps: the licences of their crates, bills of materials,
 /// zips.
-fn describe(
+fn write_beside(
     workspace: &Workspace,
     program: &str,
     target: Option<&str>,
