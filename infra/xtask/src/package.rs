@@ -13,6 +13,9 @@ use crate::{process, ui};
 /// The glibc version of Amazon Linux 2023, which provided.al2023 is based on.
 const AMAZON_LINUX_GLIBC: (u32, u32) = (2, 34);
 
+/// What installs cargo-lambda.
+const INSTALL: &str = "pip install -r infra/local/requirements-package.txt";
+
 /// The processor architecture that functions are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Architecture {
@@ -155,8 +158,7 @@ fn on_this_machine(
     let own = Architecture::own();
     if architecture != own {
         bail!(
-            "building for {} on this machine requires cargo-lambda: install it with `pip install cargo-lambda` or \
-             `cargo install cargo-lambda`, or pass `--arch {}`",
+            "building for {} on this machine requires cargo-lambda: install it with `{INSTALL}`, or pass `--arch {}`",
             architecture.name(),
             own.name()
         );
@@ -174,7 +176,7 @@ fn on_this_machine(
             let (has_major, has_minor) = AMAZON_LINUX_GLIBC;
             bail!(
                 "{function} built on this machine requires glibc {major}.{minor}, but Lambda's provided.al2023 has \
-                 {has_major}.{has_minor}: install cargo-lambda (`pip install cargo-lambda`), which links against that"
+                 {has_major}.{has_minor}: install cargo-lambda (`{INSTALL}`), which links against that"
             );
         }
         let target = directory.join(function);
