@@ -56,6 +56,25 @@ class Documents(unittest.TestCase):
         programs = set(re.findall(r"CodeUri: target/lambda/([\w-]+)", template))
         self.assertIn(f"{len(programs)} small Rust functions", readme)
 
+    def test_ci_runs_the_command_of_the_readme(self):
+        readme = " ".join(TEXTS["README.md"].split())
+        self.assertRegex(readme, r"`cargo xtask test` runs every check, .* and is what CI runs\.")
+        lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+        self.assertEqual([line for line in lines if line.startswith("cargo ")], ["cargo xtask test"])
+
+    def test_the_version_of_the_readme_is_in_the_changelog(self):
+        manifest, changelog = (ROOT / "Cargo.toml").read_text(encoding="utf-8"), TEXTS["CHANGELOG.md"]
+        version = re.search(r'^version = "([\d.]+)"$', manifest, re.MULTILINE).group(1)
+        major_and_minor = version.rpartition(".")[0]
+        self.assertIn(f"This is version {major_and_minor}: until 1.0 a minor version may change answers", " ".join(TEXTS["README.md"].split()))
+        self.assertRegex(changelog, rf"(?m)^## {re.escape(version)}\b")
+        self.assertIn("until 1.0 a minor version may change what an answer says, and the line says so", " ".join(changelog.split()))
+
+    def test_no_command_starts_docker(self):
+        scripts = [path for kind in ("*.py", "*.sh") for path in (ROOT / "infra").rglob(kind) if path.name != "test_documents.py"]
+        own = [path.read_text(encoding="utf-8") for path in scripts if "node_modules" not in path.parts]
+        self.assertEqual([text for text in XTASK + own if re.search(r"\bdocker\b", text)], [])
+
     def test_what_to_do_about_each_cause_of_an_error_is_described(self):
         source = (ROOT / "shared/domain/src/errors/cause.rs").read_text(encoding="utf-8")
         names = re.findall(r"^    ([A-Z]\w+),$", source[source.index("pub enum Cause {") :].split("\n}\n")[0], re.MULTILINE)

@@ -67,6 +67,11 @@ async fn done(stack: &Stack, folder: &Path, arguments: &[&str]) -> String {
     ended.out
 }
 
+/// The progress on a line such as `   45 %  processing  Rendering frames: 450/1000`.
+fn percent(line: &str) -> Option<u64> {
+    line.trim_start().split_once(" %  ")?.0.parse().ok()
+}
+
 /// The values on its lines.
 fn values(out: &str) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).expect("JSON on each line")).collect()
@@ -85,19 +90,23 @@ async fn a_person_with_only_a_key_makes_videos_and_looks_after_webhooks() {
 
     // A job is followed by its live events, and its end is the end of the command.
     let parameters =
-        ["--country", "US", "--platform", "netflix", "--genre", "Horror", "--template", "studio:step_ms=5"];
+        ["--country", "US", "--platform", "netflix", "--genre", "Horror", "--template", "studio:step_ms=100"];
     let out = done(&stack, &folder, &[&["submit", "job"][..], &parameters[..], &["--watch", "--json"]].concat()).await;
     let states = values(&out);
+    assert!(states.iter().any(|state| state["outcome"].is_null()), "it is shown while it runs: {out}");
     let last = states.last().expect("a state");
     assert_eq!((&last["status"], &last["outcome"]), (&json!("completed"), &json!("succeeded")), "{out}");
     let job = last["id"].as_str().expect("an id").to_owned();
 
     let film = root().join("examples/film.json");
     let film = film.to_str().expect("UTF-8");
-    let out = done(&stack, &folder, &["submit", "video", film, "--download", "--json"]).await;
-    let saved = values(&out).pop().expect("a file");
-    assert_is_video(&folder.join(saved["file"].as_str().expect("a file")));
-    let video = saved["id"].as_str().expect("an id").to_owned();
+    // The command of the README. The request may wait until the video is there, so its first state may be its last one.
+    let shown = ended(&stack, &folder, &["submit", "video", film, "--watch", "--download"]).await;
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert_eq!(shown.err.lines().filter_map(percent).next_back(), Some(100), "{shown:?}");
+    let (file, _) = shown.out.trim_end().split_once("  ").expect("a file and its size");
+    assert_is_video(&folder.join(file));
+    let video = Path::new(file).file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
     let again = ended(&stack, &folder, &["download", &video]).await;
     assert_eq!(again.code, Some(2), "the file exists: {again:?}");
 

@@ -9,7 +9,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
+use crate::scenes::media::{SAMPLES, sound};
 use crate::stack::Stack;
+use crate::videos::probe;
 
 /// How long a program may run.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -168,7 +170,26 @@ async fn the_first_video_is_made_and_downloaded() {
     let running = Running::start(&stack, "README.md", "first-video", &folder, &[]);
     let printed = running.finish(&stack).await;
     assert!(printed.contains("\"status\":\"completed\""), "{printed}");
-    assert_is_video(&folder.join("welcome.mp4"));
+    assert_has_music(&stack, &folder.join("welcome.mp4"), 6);
+}
+
+/// Asserts that a video lasts so many seconds, and that music is heard in each of them.
+fn assert_has_music(stack: &Stack, file: &Path, seconds: u32) {
+    assert_is_video(file);
+    let found = probe(stack, file, &["-show_entries", "stream=codec_type:format=duration"]);
+    let streams = found["streams"].as_array().expect("streams");
+    let kinds: Vec<&str> = streams.iter().map(|stream| stream["codec_type"].as_str().expect("a type")).collect();
+    assert_eq!(kinds, ["video", "audio"]);
+    let length: f64 = found["format"]["duration"].as_str().and_then(|text| text.parse().ok()).expect("a duration");
+    assert!((length - f64::from(seconds)).abs() < 0.001, "{length} s");
+    let sound = sound(file);
+    let expected = seconds as usize * SAMPLES;
+    // A frame of AAC: 1,024 samples of 44.1 kHz.
+    assert!(sound.len().abs_diff(expected) <= 1115, "{} samples for {expected}", sound.len());
+    for (second, samples) in sound.chunks(SAMPLES).take(seconds as usize).enumerate() {
+        let loudness = (samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len() as f64).sqrt();
+        assert!(loudness > 100.0, "second {second} is silent: {loudness}");
+    }
 }
 
 #[tokio::test]

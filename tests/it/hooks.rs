@@ -168,6 +168,12 @@ async fn url_validation_fetches_the_url() {
     assert_eq!((status, &answer["message"]), (400, &json!("URL is required")));
 }
 
+/// The attempts of a delivery that the receiver `second` has verified.
+async fn sent(stack: &Stack, job: &str, delivery: &str) -> Vec<Value> {
+    let all = stack.webhooks("second", job).await.into_iter();
+    all.filter(|webhook| webhook["headers"]["x-streamgank-delivery"] == delivery).collect()
+}
+
 #[tokio::test]
 async fn a_lost_webhook_is_found_inspected_and_replayed_under_its_id() {
     let stack = Stack::open().await;
@@ -198,6 +204,12 @@ async fn a_lost_webhook_is_found_inspected_and_replayed_under_its_id() {
         let ms = |name: &str| attempt[name].as_u64().expect("milliseconds");
         assert!(ms("firstByteMs") <= ms("durationMs"));
     }
+    let refused = stack
+        .eventually("all four are verified", || async {
+            let sent = sent(&stack, &job, &id).await;
+            (sent.len() == 4).then_some(sent)
+        })
+        .await;
     stack.control("hooks/second", json!({})).await;
     let (status, answer) = stack.post(&format!("{one}/retry"), &json!({})).await;
     assert_eq!((status, &answer["delivery"]["replay"]), (200, &json!(true)), "{answer}");
@@ -208,6 +220,12 @@ async fn a_lost_webhook_is_found_inspected_and_replayed_under_its_id() {
         })
         .await;
     assert_eq!(arrived["headers"]["x-streamgank-delivery"], id);
+    assert!(arrived["headers"]["webhook-id"].is_string(), "{arrived}");
+    for before in &refused {
+        assert_eq!((&before["answered"], before["headers"].get("webhook-replay")), (&json!(404), None), "{before}");
+        assert_eq!(before["headers"]["webhook-id"], arrived["headers"]["webhook-id"], "the replay has the same id");
+        assert_eq!(before["body_base64"], arrived["body_base64"], "the replay has the same bytes");
+    }
     assert_eq!(arrived["verification"]["standard_webhooks"]["ok"], true, "{arrived}");
     assert_eq!(arrived["headers"]["webhook-sequence"], lost["sequence"].to_string());
     stack

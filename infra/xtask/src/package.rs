@@ -15,6 +15,9 @@ use crate::{process, ui};
 /// The glibc version of Amazon Linux 2023, which provided.al2023 is based on.
 const AMAZON_LINUX_GLIBC: (u32, u32) = (2, 34);
 
+/// What installs cargo-lambda.
+const INSTALL: &str = "pip install -r infra/local/requirements-package.txt";
+
 /// The processor architecture that functions are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Architecture {
@@ -80,10 +83,27 @@ pub fn build(
     } else {
         on_this_machine(workspace, functions, architecture, directory)?;
     }
-    let target = Some(architecture.target());
-    describe(workspace, "crate_notice.py", target, directory, functions)?;
-    describe(workspace, "sbom.py", target, directory, functions)?;
-    describe(workspace, "zips.py", None, directory, functions)
+    describe(workspace, functions, architecture, directory)?;
+    zip(workspace, functions, directory)
+}
+
+/// Writes `<directory>/<function>/THIRD-PARTY.txt` with the licences of the crates in each bootstrap, and
+/// `<directory>/<function>.cdx.json`, its bill of materials.
+pub fn describe(
+    workspace: &Workspace,
+    functions: &[String],
+    architecture: Architecture,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    for program in ["crate_notice.py", "sbom.py"] {
+        write_beside(workspace, program, Some(architecture.target()), directory, functions)?;
+    }
+    Ok(())
+}
+
+/// Writes `<directory>/<function>.zip` and SHA256SUMS.
+pub fn zip(workspace: &Workspace, functions: &[String], directory: &Path) -> anyhow::Result<()> {
+    write_beside(workspace, "zips.py", None, directory, functions)
 }
 
 /// A cargo command that leaves no path of this machine in what it builds, and builds apart from other commands, whose
@@ -140,8 +160,7 @@ fn on_this_machine(
     let own = Architecture::own();
     if architecture != own {
         bail!(
-            "building for {} on this machine requires cargo-lambda: install it with `pip install cargo-lambda` or \
-             `cargo install cargo-lambda`, or pass `--arch {}`",
+            "building for {} on this machine requires cargo-lambda: install it with `{INSTALL}`, or pass `--arch {}`",
             architecture.name(),
             own.name()
         );
@@ -159,7 +178,7 @@ fn on_this_machine(
             let (has_major, has_minor) = AMAZON_LINUX_GLIBC;
             bail!(
                 "{function} built on this machine requires glibc {major}.{minor}, but Lambda's provided.al2023 has \
-                 {has_major}.{has_minor}: install cargo-lambda (`pip install cargo-lambda`), which links against that"
+                 {has_major}.{has_minor}: install cargo-lambda (`{INSTALL}`), which links against that"
             );
         }
         let target = directory.join(function);
@@ -171,7 +190,7 @@ fn on_this_machine(
 
 /// Runs a program of infra/local that writes what belongs to built programs: the licences of their crates, bills of
 /// materials, zips.
-fn describe(
+fn write_beside(
     workspace: &Workspace,
     program: &str,
     target: Option<&str>,

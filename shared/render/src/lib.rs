@@ -48,5 +48,5 @@ pub use key::{LOOK, key};
 pub use renderer::LocalRenderer;
 pub use scene::{LaidOutScene, SceneInput, parts};
 pub use shape::cost::LayoutCost;
-pub use takes::{ConcatVideo, Rate, Take};
+pub use takes::{ConcatVideo, Rate, Take, probe};
 pub use theme::{Palette, Rgb};

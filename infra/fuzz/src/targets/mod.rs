@@ -4,6 +4,7 @@ mod answers;
 mod api;
 mod build;
 mod callbacks;
+mod films;
 mod ids;
 mod inbox;
 mod judge;
@@ -20,7 +21,7 @@ use anyhow::Context as _;
 use crate::target::{Allowance, Target};
 
 /// Every target.
-pub static ALL: [Target; 25] = [
+pub static ALL: [Target; 26] = [
     Target::text("requests-jobs", "requests about jobs, the queue, logs and streams", requests::of_jobs),
     Target::text("requests-webhooks", "requests about endpoints, deliveries and recoveries", requests::of_webhooks),
     Target::text("requests-videos", "requests for videos: film specifications, forms, uploads", requests::of_videos),
@@ -44,6 +45,7 @@ pub static ALL: [Target; 25] = [
     Target::text("messages", "messages of every queue", stored::of_messages),
     Target::text("inbox", "envelopes of the job inbox", inbox::of_jobs),
     Target::text("sockets", "messages of clients over WebSocket connections", inbox::of_sockets),
+    Target::text("films", "what ffmpeg prints about films, and their metadata among it", films::of_ffmpeg),
     Target {
         allowance: Allowance::PICTURE,
         ..Target::text("pictures", "PNG, JPEG, WebP and GIF files", pictures::of_files).with_seeds(pictures::files)

@@ -6,9 +6,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde_json::Value;
 
 use super::context::Context;
 use crate::http::Client;
+use crate::package::Architecture;
 use crate::process::{self, Group};
 use crate::stack::emulator_environment;
 use crate::workspace::{Profile, Workspace};
@@ -33,6 +35,7 @@ pub fn deploy(context: &mut Context) -> anyhow::Result<()> {
     let (one, another) = (directory.join("one"), directory.join("another"));
     let emulator = Emulator::start(workspace, &python, &directory)?;
     packaged(workspace, &one)?;
+    check_packages(workspace, &one.join("target/lambda"))?;
     let first = emulator.sam_deploy(&sam, &one)?;
     anyhow::ensure!(!first.contains(UNCHANGED), "the first deployment changed nothing:\n{first}");
     packaged(workspace, &another)?;
@@ -42,14 +45,59 @@ pub fn deploy(context: &mut Context) -> anyhow::Result<()> {
     fs::remove_dir_all(&directory).context("remove the deployment's directory")
 }
 
-/// Packages the functions beside a copy of the template, so that packages for AWS are not overwritten.
+/// Packages the functions beside a copy of the template, so that packages for AWS are not overwritten. What describes
+/// them is written as for AWS.
 fn packaged(workspace: &Workspace, directory: &Path) -> anyhow::Result<()> {
     ui::step("Packaging the functions", || {
-        package::stage(workspace, Profile::Debug, &directory.join("target/lambda"))
+        let lambda = directory.join("target/lambda");
+        package::stage(workspace, Profile::Debug, &lambda)?;
+        package::describe(workspace, &workspace.functions()?, Architecture::own(), &lambda)
     })?;
     fs::copy(workspace.root.join("samconfig.toml"), directory.join("samconfig.toml")).context("copy samconfig.toml")?;
     let template = fs::read_to_string(workspace.root.join("template.yaml")).context("read template.yaml")?;
     fs::write(directory.join("template.yaml"), without(&template, UNKNOWN)?).context("write template.yaml")
+}
+
+/// Each function has the bill of materials of its crates, and a notice with each of them. One is packed into a zip, whose
+/// hashes are those of its bill: debug builds are large, and all zips would take most of a minute.
+fn check_packages(workspace: &Workspace, lambda: &Path) -> anyhow::Result<()> {
+    let read = |name: String| fs::read_to_string(lambda.join(&name)).with_context(|| format!("read {name}"));
+    let functions = workspace.functions()?;
+    let packed = &functions[..1];
+    package::zip(workspace, packed, lambda)?;
+    let sums = read("SHA256SUMS".to_owned())?;
+    for function in &functions {
+        let notice = read(format!("{function}/THIRD-PARTY.txt"))?;
+        let of_function = notice.starts_with(&format!("The function `{function}` of Reelhook "));
+        anyhow::ensure!(of_function, "{function}/THIRD-PARTY.txt is of another function");
+        let bill: Value = serde_json::from_str(&read(format!("{function}.cdx.json"))?)
+            .with_context(|| format!("{function}.cdx.json is no JSON"))?;
+        let described = &bill["metadata"]["component"];
+        anyhow::ensure!(described["name"] == function.as_str(), "{function}.cdx.json is of another function");
+        let components = bill["components"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let crates = components.iter().filter(|one| one["purl"].is_string());
+        anyhow::ensure!(crates.clone().count() > 10, "{function}.cdx.json lists hardly any crate");
+        for one in crates {
+            let named = format!("{} {}", text(&one["name"]), text(&one["version"]));
+            anyhow::ensure!(
+                notice.contains(&format!("\n  {named}  ")),
+                "{function}/THIRD-PARTY.txt lacks {named}, which {function}.cdx.json has"
+            );
+        }
+        if packed.contains(function) {
+            let digest = text(&described["hashes"][0]["content"]);
+            let has_both = sums.contains(&format!("{digest}  {function}/bootstrap\n"))
+                && sums.contains(&format!("  {function}.zip\n"))
+                && lambda.join(format!("{function}.zip")).is_file();
+            anyhow::ensure!(has_both, "SHA256SUMS has not the hashes of {function} and its zip:\n{sums}");
+        }
+    }
+    ui::say(format!("{} functions have a notice and a bill of materials.", functions.len()));
+    Ok(())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// A template without the resource that begins with this line.

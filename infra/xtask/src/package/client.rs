@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Architecture, describe, newest_glibc, reproducible, target};
+use super::{Architecture, newest_glibc, reproducible, target, write_beside};
 use crate::workspace::Workspace;
 use crate::{process, ui};
 
@@ -32,9 +32,9 @@ pub fn package(workspace: &Workspace) -> anyhow::Result<()> {
     let built = target(workspace).join("release").join(PROGRAM);
     lay_out(workspace, &built, &directory.join(PROGRAM))?;
     let architecture = Architecture::own();
-    describe(workspace, "crate_notice.py", Some(architecture.target()), &directory, &[PROGRAM.to_owned()])?;
+    write_beside(workspace, "crate_notice.py", Some(architecture.target()), &directory, &[PROGRAM.to_owned()])?;
     let archive = archive(architecture);
-    describe(workspace, "zips.py", None, &directory, &[format!("{PROGRAM}={archive}")])?;
+    write_beside(workspace, "zips.py", None, &directory, &[format!("{PROGRAM}={archive}")])?;
     let path = directory.join(format!("{archive}.zip"));
     let size = fs::metadata(&path).with_context(|| format!("find {}", path.display()))?.len();
     println!("{:>10}  target/client/{archive}.zip", ui::bytes(size));

@@ -14,9 +14,11 @@ use crate::{json, process, setup, ui};
 /// Additional help for `--help`.
 pub const ABOUT: &str = "\
 A mutant is a small change of the code: another operator, another result, a statement left out. It is caught if a test
-fails or takes too long. The score, the part that is caught of those that compile, must be 90 % at least, and each
-survivor must be explained in infra/survivors.json. An explanation of what no longer survives fails a whole run.
-All mutants take many hours: `--shard 1/8` to `8/8` make parts of them, and `--report` counts all parts.";
+fails. If the tests take too long, it counts as not caught, and is named: it may never end, or the machine was busy. The
+score, the part that is caught of those that compile, must be 90 % at least, and each survivor must be explained in
+infra/survivors.json. An explanation of what no longer survives fails a whole run.
+All mutants take many hours: `--shard 1/8` to `8/8` make parts of them, and `--report` counts all parts. A part that was
+interrupted fails it.";
 
 /// The crates, with their names in Cargo.toml.
 const PACKAGES: [&str; 3] = ["reelhook-domain", "reelhook-signing", "reelhook-outbound"];
@@ -80,7 +82,9 @@ fn one() -> usize {
 pub fn run(workspace: &Workspace, options: &Mutants) -> anyhow::Result<()> {
     let directory = workspace.local().join("mutants");
     if options.report {
-        return conclude(workspace, &outcomes(&directory)?, is_whole(&runs(&directory)));
+        let names = runs(&directory);
+        let paths: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).collect();
+        return conclude(workspace, &outcomes(&paths)?, is_whole(&names));
     }
     let packages = packages(&options.only)?;
     let program = setup::mutants(workspace)?;
@@ -106,7 +110,7 @@ pub fn run(workspace: &Workspace, options: &Mutants) -> anyhow::Result<()> {
     if !status.code().is_some_and(|code| TESTED.contains(&code)) {
         bail!("cargo-mutants failed ({status}): see the lines above");
     }
-    conclude(workspace, &outcomes(&output)?, is_whole(&[name]))
+    conclude(workspace, &outcomes(&[output])?, is_whole(&[name]))
 }
 
 /// The name of a run's directory: `all`, the crates, or the part and the number of parts.
@@ -155,6 +159,8 @@ fn packages(only: &[String]) -> anyhow::Result<Vec<&'static str>> {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Outcomes {
     caught: usize,
+    /// The names of those whose tests took too long.
+    timed_out: Vec<String>,
     /// Those that do not compile count neither way.
     unviable: usize,
     /// Survivors, by file and change, with their number and a place of one of them.
@@ -162,22 +168,26 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    /// Adds an outcomes.json of cargo-mutants.
-    fn add(&mut self, report: &Value) -> anyhow::Result<()> {
+    /// Adds the mutants.json of a run of cargo-mutants, which lists all of its mutants before the first is tested, and its
+    /// outcomes.json, which it writes after each of them.
+    fn add(&mut self, mutants: &Value, report: &Value) -> anyhow::Result<()> {
+        let (all, mut tested) = (mutants.as_array().context("mutants.json is no list")?.len(), 0);
         for outcome in report["outcomes"].as_array().context("outcomes.json has no outcomes")? {
             let Some(mutant) = outcome["scenario"].get("Mutant") else { continue };
+            let name = mutant["name"].as_str().context("a mutant has no name")?;
+            tested += 1;
             match outcome["summary"].as_str() {
-                // A mutant that makes a test run for ever is noticed.
-                Some("CaughtMutant" | "Timeout") => self.caught += 1,
+                Some("CaughtMutant") => self.caught += 1,
+                Some("Timeout") => self.timed_out.push(name.to_owned()),
                 Some("Unviable") => self.unviable += 1,
                 Some("MissedMutant") => {
-                    let name = mutant["name"].as_str().context("a mutant has no name")?;
                     let (key, place) = named(name).with_context(|| format!("a mutant has another name: {name}"))?;
                     self.missed.entry(key).or_insert((0, place)).0 += 1;
                 }
                 other => bail!("a mutant has the outcome {}", other.unwrap_or("none")),
             }
         }
+        anyhow::ensure!(tested == all, "{tested} of {all} mutants are tested: run it again");
         Ok(())
     }
 
@@ -185,9 +195,14 @@ impl Outcomes {
         self.missed.values().map(|(times, _)| times).sum()
     }
 
+    /// The mutants that compile.
+    fn tested(&self) -> usize {
+        self.caught + self.timed_out.len() + self.survivors()
+    }
+
     /// The part that was caught, in percent.
     fn score(&self) -> f64 {
-        let tested = self.caught + self.survivors();
+        let tested = self.tested();
         if tested == 0 { 100.0 } else { 100.0 * self.caught as f64 / tested as f64 }
     }
 }
@@ -199,25 +214,16 @@ fn named(name: &str) -> Option<(String, String)> {
     Some((format!("{file}: {change}"), place.to_owned()))
 }
 
-/// All outcomes below a directory.
-fn outcomes(directory: &Path) -> anyhow::Result<Outcomes> {
+/// All outcomes of runs, by their directories. Each must have tested all of its mutants.
+fn outcomes(runs: &[PathBuf]) -> anyhow::Result<Outcomes> {
+    anyhow::ensure!(!runs.is_empty(), "no mutants were tested: run `cargo xtask mutants`");
     let mut found = Outcomes::default();
-    let reports = reports(directory);
-    anyhow::ensure!(!reports.is_empty(), "{} has no outcomes.json: run `cargo xtask mutants`", directory.display());
-    for report in reports {
-        found.add(&json::read(&report)?).with_context(|| format!("read {}", report.display()))?;
+    for run in runs {
+        let read = |name: &str| json::read(&run.join("mutants.out").join(name));
+        let add = |found: &mut Outcomes| found.add(&read("mutants.json")?, &read("outcomes.json")?);
+        add(&mut found).with_context(|| format!("{} is not complete", run.display()))?;
     }
     Ok(found)
-}
-
-/// The reports of cargo-mutants: in `mutants.out` of this directory, and of those in it.
-fn reports(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    let all = std::iter::once(directory.to_owned()).chain(entries);
-    let mut found: Vec<PathBuf> =
-        all.map(|path| path.join("mutants.out/outcomes.json")).filter(|path| path.is_file()).collect();
-    found.sort();
-    found
 }
 
 /// Prints the score and what is wrong, and fails if something is.
@@ -225,12 +231,15 @@ fn conclude(workspace: &Workspace, outcomes: &Outcomes, is_whole: bool) -> anyho
     let path = workspace.root.join(SURVIVORS);
     let explained: Vec<Explained> =
         serde_json::from_value(json::read(&path)?).with_context(|| format!("read {}", path.display()))?;
-    let Outcomes { caught, unviable, .. } = outcomes;
-    let (score, survivors) = (outcomes.score(), outcomes.survivors());
+    let Outcomes { unviable, timed_out, .. } = outcomes;
+    let (score, tested, survivors) = (outcomes.score(), outcomes.tested(), outcomes.survivors());
     println!(
-        "{score:.1} % of {} mutants are caught; {survivors} survive, {unviable} do not compile",
-        caught + survivors
+        "{score:.1} % of {tested} mutants are caught; {survivors} survive, {} timed out, {unviable} do not compile",
+        timed_out.len()
     );
+    for name in timed_out {
+        ui::say(format!("timed out: {name}"));
+    }
     let mut problems = problems(outcomes, &explained, is_whole);
     if score < LEAST {
         problems.push(format!("the score is below {LEAST} %"));
@@ -274,6 +283,11 @@ mod tests {
         json!({ "outcomes": std::iter::once(baseline).chain(mutants).collect::<Vec<_>>() })
     }
 
+    /// The mutants.json of a run with so many mutants.
+    fn mutants(count: usize) -> Value {
+        json!(vec![json!({ "package": "reelhook-domain" }); count])
+    }
+
     fn outcomes() -> Outcomes {
         let mut outcomes = Outcomes::default();
         let report = report(&[
@@ -283,7 +297,7 @@ mod tests {
             ("a.rs:8:1: replace < with <= in g", "MissedMutant"),
             ("b.rs:3:1: replace h with ()", "Unviable"),
         ]);
-        outcomes.add(&report).unwrap();
+        outcomes.add(&mutants(5), &report).unwrap();
         outcomes
     }
 
@@ -294,9 +308,21 @@ mod tests {
     #[test]
     fn the_score_counts_what_compiles() {
         let outcomes = outcomes();
-        assert_eq!((outcomes.caught, outcomes.survivors(), outcomes.unviable), (2, 2, 1));
-        assert!((outcomes.score() - 50.0).abs() < 1e-9);
+        assert_eq!((outcomes.caught, outcomes.survivors(), outcomes.unviable), (1, 2, 1));
+        // A busy machine makes no better score.
+        assert_eq!(outcomes.timed_out, ["a.rs:2:2: replace f -> bool with false"]);
+        assert!((outcomes.score() - 25.0).abs() < 1e-9);
         assert!((Outcomes::default().score() - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_run_that_was_interrupted_is_not_whole() {
+        let report = report(&[("a.rs:1:2: replace f -> bool with true", "CaughtMutant")]);
+        assert!(Outcomes::default().add(&mutants(1), &report).is_ok());
+        let error = Outcomes::default().add(&mutants(2), &report).unwrap_err();
+        assert_eq!(error.to_string(), "1 of 2 mutants are tested: run it again");
+        assert!(super::outcomes(&[]).is_err());
+        assert!(super::outcomes(&[PathBuf::from("/no/such/run")]).is_err());
     }
 
     #[test]
@@ -318,7 +344,7 @@ mod tests {
     #[test]
     fn an_outcome_that_is_not_known_is_no_success() {
         let mut outcomes = Outcomes::default();
-        assert!(outcomes.add(&report(&[("a.rs:1:2: replace f", "Failure")])).is_err());
+        assert!(outcomes.add(&mutants(1), &report(&[("a.rs:1:2: replace f", "Failure")])).is_err());
     }
 
     #[test]

@@ -13,7 +13,9 @@ use crate::{process, ui};
 /// Additional help for `--help`.
 pub const ABOUT: &str = "\
 Both directories below .local/reproduce get the files of this checkout and build everything anew, so all functions take an
-hour or two. Their paths have different lengths, since a path that is left in a binary moves what follows it.";
+hour or two. Their paths have different lengths, since a path that is left in a binary moves what follows it.
+By default the functions are built for the architecture of this machine. `cargo xtask package` and template.yaml have
+another default, arm64: `--arch arm64` compares what is deployed.";
 
 /// The two checkouts, below .local/reproduce.
 const CHECKOUTS: [&str; 2] = ["one", "another/with/a/longer/path"];
@@ -25,7 +27,7 @@ pub struct Reproduce {
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Processor architecture, as in the template parameter Architecture; by default this machine's, which needs no
-    /// cargo-lambda
+    /// cargo-lambda, and not that of a deployment, `arm64`
     #[arg(long, value_enum)]
     arch: Option<Architecture>,
 }
@@ -37,14 +39,15 @@ pub fn run(workspace: &Workspace, options: &Reproduce) -> anyhow::Result<()> {
         anyhow::bail!("unknown function `{unknown}`: template.yaml has {}", functions.join(", "));
     }
     functions.retain(|name| options.only.is_empty() || options.only.contains(name));
+    let architecture = options.arch.unwrap_or_else(Architecture::own);
     let directory = workspace.local().join("reproduce");
     let _ = fs::remove_dir_all(&directory);
     let mut packaged = Vec::new();
     for name in CHECKOUTS {
         let copy = copy(workspace, &directory.join(name))?;
-        ui::say(format!("Packaging in {} ...", copy.root.display()));
+        ui::say(format!("Packaging for {} in {} ...", architecture.name(), copy.root.display()));
         let lambda = copy.root.join("target/lambda");
-        package::build(&copy, &functions, options.arch.unwrap_or_else(Architecture::own), &lambda)?;
+        package::build(&copy, &functions, architecture, &lambda)?;
         packaged.push((copy.root, lambda));
     }
     let [(one, first), (another, second)] = packaged.as_slice() else { unreachable!("there are two checkouts") };
@@ -57,7 +60,7 @@ pub fn run(workspace: &Workspace, options: &Reproduce) -> anyhow::Result<()> {
         another.display(),
         differing.join(", ")
     );
-    ui::say("Both directories have the same bytes.");
+    ui::say(format!("Both directories have the same bytes, for {}.", architecture.name()));
     fs::remove_dir_all(&directory).context("remove .local/reproduce")
 }
 

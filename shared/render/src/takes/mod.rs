@@ -6,7 +6,7 @@ mod concat;
 mod frames;
 mod likeness;
 mod plan;
-mod probe;
+pub mod probe;
 mod prompt;
 mod segment;
 mod sound;

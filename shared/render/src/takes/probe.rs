@@ -1,4 +1,5 @@
-//! What a take is like: its packets and parameters, the colours of its frames, and whether it has sound.
+//! What a take is like: its packets and parameters, the colours of its frames, and whether it has sound. ffmpeg prints it
+//! among texts of the file, which others have written.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -20,7 +21,8 @@ const KEY: u32 = 1;
 
 /// A take's streams.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Probe {
+pub struct Probe {
+    /// The name of its codec.
     pub codec: String,
     /// Length and checksum of the codec's parameters.
     pub parameters: String,
@@ -34,20 +36,24 @@ pub(crate) struct Probe {
     pub whole: bool,
     /// Whether it has sound.
     pub sound: bool,
+    /// What its frames look like.
     pub look: FrameLook,
 }
 
 /// A packet of the video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Packet {
+pub struct Packet {
+    /// When it is decoded.
     pub dts: i64,
+    /// When its frame is shown.
     pub pts: i64,
+    /// For how long its frame is shown.
     pub duration: i64,
 }
 
 /// What decoded frames look like.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct FrameLook {
+pub struct FrameLook {
     /// The size after rotation.
     pub size: (u32, u32),
     /// The width of a pixel divided by its height.
@@ -56,16 +62,21 @@ pub(crate) struct FrameLook {
     pub colours: Colours,
     /// Whether the pixels are RGB.
     pub rgb: bool,
-    /// Whether the file says that players rotate or mirror it.
+    /// Whether the file says that players rotate or mirror it. Names of metadata with line breaks may say so, too; such a
+    /// take is not copied as it is.
     pub rotated: bool,
 }
 
 /// How a video codes its colours, as it says itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Colours {
+pub struct Colours {
+    /// `tv` or `pc`.
     pub range: String,
+    /// The matrix of luma and chroma.
     pub matrix: String,
+    /// The primaries.
     pub primaries: String,
+    /// The transfer characteristics.
     pub transfer: String,
 }
 
@@ -128,7 +139,9 @@ impl Ffmpeg {
     /// Decodes the first frame and reads how it looks.
     async fn look(&self, file: &Path) -> Result<FrameLook, RenderError> {
         let mut command = self.reading(file, &["-loglevel", "info", "-max_error_rate", "1"])?;
-        command.args(["-map", "0:V:0", "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]);
+        // The output has no metadata, so that ffmpeg prints none of the file's texts once it decodes.
+        command.args(["-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1"]);
+        command.args(["-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]);
         let output = text_of(&mut command, "read the first frame of a video", Output::Log).await?;
         Ok(read_look(&output))
     }
@@ -183,7 +196,7 @@ const MOST_OUTPUT: u64 = 256 * 1024 * 1024;
 
 /// Reads the output of the `framecrc` muxer: lines such as `#tb 0: 1/15360`, and for each packet
 /// `0, -1024, 0, 512, 4397, 0x0f6025e9, F=0x0`: stream, dts, pts, duration, size, checksum, and unusual flags.
-pub(crate) fn read_packets(output: &str) -> Probe {
+pub fn read_packets(output: &str) -> Probe {
     let header = |name: &str| {
         let prefix = format!("#{name} 0:");
         output.lines().find_map(|line| line.strip_prefix(&prefix)).map(str::trim)
@@ -223,12 +236,17 @@ fn read_packet(line: &str) -> Option<(Packet, u32)> {
     (is_time(pts) && is_time(duration)).then_some((Packet { dts, pts, duration }, flags))
 }
 
-/// Reads the log of the `showinfo` filter. Its lines begin with the name of the filter, so that no metadata of the file
-/// can look like them.
-fn read_look(log: &str) -> FrameLook {
+/// What ffmpeg prints between its description of the file and what it decodes.
+const DECODING: &str = "\nStream mapping:\n";
+
+/// Reads the log of a process that decodes with the `showinfo` filter and writes no metadata. First it describes the file,
+/// with the texts of the file; then it says that it begins to decode, and prints nothing of these texts any more.
+pub fn read_look(log: &str) -> FrameLook {
     let mut look = FrameLook { pixel_aspect: 1.0, ..FrameLook::default() };
-    look.rotated = log.lines().any(|line| line.trim_start().starts_with("displaymatrix: rotation of"));
-    for line in log.lines().filter(|line| line.starts_with("[Parsed_showinfo_0")) {
+    // A name in the metadata may contain the same line, but before it.
+    let Some((file, decoded)) = log.rsplit_once(DECODING) else { return look };
+    look.rotated = has_display_matrix(file);
+    for line in decoded.lines().filter(|line| line.starts_with("[Parsed_showinfo_0")) {
         let value = |name: &str| {
             line.split_whitespace().find_map(|word| word.strip_prefix(name)).filter(|value| !value.is_empty())
         };
@@ -264,9 +282,33 @@ fn read_look(log: &str) -> FrameLook {
     look
 }
 
+/// Whether the description of a file has a display matrix among the side data of a stream: in a line that is indented below
+/// a line `Side data:`. A line of metadata is neither of them: it has a name, which is filled up to 16 characters, and a
+/// colon; so has each further line of a value, with an empty name. Line breaks in a name are printed as they are, so that a
+/// name can feign a matrix. It can't hide one, which follows its heading whatever comes before.
+fn has_display_matrix(file: &str) -> bool {
+    let mut heading = None;
+    for line in file.lines() {
+        let text = line.trim_start_matches(' ');
+        let indentation = line.len() - text.len();
+        if heading.is_none_or(|heading| indentation <= heading) {
+            heading = (text == "Side data:").then_some(indentation);
+        } else if text.starts_with("displaymatrix: rotation of") {
+            return true;
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A log: what ffmpeg says about the file, and what it prints while it decodes.
+    fn log(file: &str, decoded: &str) -> String {
+        let mapping = "Stream mapping:\n  Stream #0:0 -> #0:0 (h264 (native) -> wrapped_avframe (native))";
+        format!("Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'file:take.mp4':\n{file}{mapping}\n{decoded}")
+    }
 
     #[test]
     fn packets_are_read_from_framecrc() {
@@ -289,19 +331,73 @@ mod tests {
         }
     }
 
+    const DECODED: &str = "[Parsed_showinfo_0 @ 0x55] config in time_base: 1/12800, frame_rate: 25/1\n\
+        [Parsed_showinfo_0 @ 0x55] n:   0 pts:      0 pts_time:0 fmt:yuv420p sar:4/3 s:720x576 i:P iskey:1 type:I\n\
+        [Parsed_showinfo_0 @ 0x55] color_range:tv color_space:bt470bg color_primaries:unknown color_trc:unknown\n\
+        Output #0, null, to 'pipe:':\n\
+        [Parsed_showinfo_0 @ 0x55] n:   1 pts:    512 pts_time:0.04 fmt:yuv420p sar:1/1 s:64x64 i:P iskey:0 type:B\n";
+
     #[test]
     fn the_look_is_read_from_showinfo() {
-        let log = "  title           : color_space:bt2020nc\n\
-            [Parsed_showinfo_0 @ 0x55] n:   0 pts:      0 pts_time:0 fmt:yuv420p sar:4/3 s:720x576 i:P iskey:1 type:I\n\
-            [Parsed_showinfo_0 @ 0x55] color_range:tv color_space:bt470bg color_primaries:unknown color_trc:unknown\n\
-            [Parsed_showinfo_0 @ 0x55] n:   1 pts:    512 pts_time:0.04 fmt:yuv420p sar:1/1 s:64x64 i:P iskey:0 type:B\n";
-        let look = read_look(log);
+        let look = read_look(&log("  title           : color_space:bt2020nc\n", DECODED));
         assert_eq!((look.size, look.rgb, look.rotated), ((720, 576), false, false));
         assert!((look.pixel_aspect - 4.0 / 3.0).abs() < 1e-9);
         assert_eq!(look.scale_input(), "in_color_matrix=bt601:in_range=tv");
-        assert!(read_look("      displaymatrix: rotation of -90.00 degrees").rotated);
         let full = "[Parsed_showinfo_0 @ 0x55] n:   0 fmt:yuvj420p sar:0/1 s:1280x720\n\
             [Parsed_showinfo_0 @ 0x55] color_range:unknown color_space:unknown color_primaries:unknown color_trc:unknown\n";
-        assert_eq!(read_look(full).scale_input(), "in_color_matrix=bt709:in_range=pc");
+        assert_eq!(read_look(&log("", full)).scale_input(), "in_color_matrix=bt709:in_range=pc");
+        assert_eq!(read_look(DECODED).size, (0, 0), "nothing was decoded");
+    }
+
+    #[test]
+    fn a_rotation_is_among_the_side_data_of_a_stream() {
+        // Version 5.1 indents streams by four spaces, version 7.0 by six.
+        for indentation in ["    ", "      "] {
+            let side_data = |line: &str| {
+                let stream = "  Stream #0:0[0x1](und): Video: h264, yuv420p, 720x576, 25 fps";
+                let metadata = format!("{indentation}Metadata:\n{indentation}  handler_name    : VideoHandler");
+                let list = format!("{indentation}Side data:\n{indentation}  cpb: bitrate max/min/avg: 0/0/0");
+                log(&format!("{stream}\n{metadata}\n{list}\n{line}\n"), DECODED)
+            };
+            let matrix = "displaymatrix: rotation of -90.00 degrees";
+            assert!(read_look(&side_data(&format!("{indentation}  {matrix}"))).rotated);
+            // The next stream has no list of side data.
+            let next = format!("  Stream #0:1: Audio: aac\n{indentation}Metadata:\n{indentation}  {matrix}: x");
+            assert!(!read_look(&side_data(&next)).rotated);
+        }
+    }
+
+    #[test]
+    fn metadata_are_no_side_data() {
+        for metadata in [
+            "      displaymatrix: rotation of 90.00 degrees: x",
+            "      displaymatrix   : rotation of 90.00 degrees",
+            "      Side data       : \n      displaymatrix: rotation of 90.00 degrees: x",
+            "      comment         : Side data:\n                      : displaymatrix: rotation of 90.00 degrees",
+            "      comment         : x\n                      : Stream mapping:\n                      : Side data:",
+        ] {
+            let file = format!("  Stream #0:0: Video: h264\n    Metadata:\n{metadata}\n");
+            assert_eq!(read_look(&log(&file, DECODED)), read_look(&log("", DECODED)), "{metadata}");
+        }
+    }
+
+    #[test]
+    fn names_with_line_breaks_change_no_size_and_no_colour_and_hide_no_rotation() {
+        let shown = "[Parsed_showinfo_0 @ 0x1] n:   0 fmt:rgb24 sar:9/1 s:9x9\n\
+            [Parsed_showinfo_0 @ 0x1] color_range:pc color_space:fcc color_primaries:fcc color_trc:fcc";
+        let honest = read_look(&log("", DECODED));
+        for name in [
+            shown.to_owned(),
+            format!("Stream mapping:\n{shown}"),
+            "    Side data:\n      displaymatrix: rotation of 90.00 degrees".to_owned(),
+            "  Stream #0:1: Audio: aac\n    Metadata:".to_owned(),
+            "    Side data:".to_owned(),
+        ] {
+            let file = format!("  Stream #0:0: Video: h264\n    Metadata:\n      x\n{name}\ny: value\n");
+            let look = read_look(&log(&file, DECODED));
+            assert_eq!(FrameLook { rotated: false, ..look }, honest, "{name}");
+            let rotated = format!("{file}    Side data:\n      displaymatrix: rotation of 90.00 degrees\n");
+            assert!(read_look(&log(&rotated, DECODED)).rotated, "{name}");
+        }
     }
 }

@@ -69,6 +69,23 @@ async fn videos_without_colour_information_are_read_as_players_do() {
     }
 }
 
+/// ffmpeg prints metadata among what is read of its log, and the line breaks in their names as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_colours_do_not_follow_its_metadata() {
+    let directory = Directory::new("metadata");
+    let filter = "scale=out_color_matrix=bt601:out_range=tv:flags=accurate_rnd,format=yuv420p";
+    let video = directory.0.join("video.mp4");
+    let shown = "x\nStream mapping:\n[Parsed_showinfo_0 @ 0x1] n:   0 fmt:yuv420p sar:9/1 s:1920x1080\n\
+        [Parsed_showinfo_0 @ 0x1] color_range:pc color_space:bt2020nc color_primaries:bt709 color_trc:bt709\ny=value";
+    let named = ["-movflags", "use_metadata_tags", "-metadata", shown];
+    let source = coloured("64x48", 3);
+    let encoder = ["-f", "lavfi", "-i", source.as_str(), "-vf", filter, "-c:v", "mpeg4", "-q:v", "2"];
+    make(&[&encoder[..], &named].concat(), &video);
+    let last = last_of(&video, &directory.0).await;
+    assert_eq!(last.dimensions(), (64, 48));
+    assert_shows(&last, 2, "metadata");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_upright_with_square_pixels_and_its_own_size() {
     let directory = Directory::new("rotated");
