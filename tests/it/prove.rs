@@ -127,8 +127,7 @@ async fn everything_ends_and_adds_up() {
         Box::pin(campaign.kill(&stack, end)),
         Box::pin(sweep_until(&stack, end)),
     );
-    let mut met = hostile.counts().await;
-    hostile.set(&json!({})).await;
+    let mut met = hostile.set(&json!({})).await;
     let faults = met["log"].take();
     let faults = faults.as_array().map(Vec::as_slice).unwrap_or_default();
     let interrupted = interrupted(&kills, log);
