@@ -13,6 +13,7 @@ mod heard;
 mod hostile;
 mod once;
 mod outcome;
+mod routes;
 mod signatures;
 mod viewers;
 mod work;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use self::calls::{Caller, now_ms};
-use self::causes::{assert_caused, seen_by_services, times};
+use self::causes::{Causes, seen_by_services};
 use self::disturbance::{Kill, interrupted, kill_until, sweep_until};
 use self::hostile::Hostile;
 use self::once::Stored;
@@ -153,7 +154,7 @@ async fn everything_ends_and_adds_up() {
     assert_eq!(signatures::refused(&stack, &receivers).await, refused, "each webhook is signed");
     let mut errors = caller.server_errors();
     errors.extend(seen_by_services(&stack, begun).await);
-    assert_caused(&errors, &times(faults, &kills));
+    Causes::of(&stack, faults, &kills).assert_explain(&errors);
     assert_calm(&stack, &owner).await;
     listener.remove(&stack).await;
     report(

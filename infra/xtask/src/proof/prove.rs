@@ -126,6 +126,7 @@ pub fn shortly(workspace: &Workspace) -> anyhow::Result<()> {
         ("prove::gateway::", "the tests of the gateway"),
         ("prove::causes::", "the tests of what causes an answer of 5xx"),
         ("prove::disturbance::", "the tests of what counts as a kill"),
+        ("prove::routes::", "the tests of which function serves a request"),
     ] {
         process::run(&mut test_command(workspace, &started, &program, tests)?, what)?;
     }
