@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use self::calls::{Caller, now_ms};
 use self::causes::{Causes, seen_by_services};
-use self::disturbance::{Kill, interrupted, kill_until, sweep_until};
+use self::disturbance::{Kill, KilledByFunction, by_function, kill_until, sweep_until};
 use self::hostile::Hostile;
 use self::once::Stored;
 use self::outcome::{Disturbed, Ended, assert_adds_up, until_all_ended};
@@ -33,7 +33,7 @@ use crate::aws::kill;
 use crate::clips;
 use crate::clips::tokens::Owner;
 use crate::cost::log_length;
-use crate::kills::{LONG_TIMEOUTS, configure, number};
+use crate::kills::{LONG_TIMEOUTS, configure, functions, number};
 use crate::scenes;
 use crate::scenes::listener::Listener;
 use crate::scenes::project::{completed, fast, started};
@@ -60,6 +60,11 @@ const DELIVERIES: [&str; 4] = ["twice", "late", "disorder", "cut"];
 const MANY_FAULTS: u64 = 5 * 600;
 /// A campaign of a minute or more kills at least so many processes a minute.
 const KILLS_A_MINUTE: u64 = 60;
+/// From so many seconds on, a campaign with kills has killed each function: all of them get work.
+const ALL_KILLED_SECONDS: u64 = 600;
+/// How long the function that waits for videos lets clients wait: they wait for half a minute here, and not for a quarter
+/// of an hour.
+const WAIT_SECONDS: &str = "20";
 
 /// What a campaign consists of.
 struct Campaign {
@@ -92,7 +97,7 @@ impl Campaign {
     }
 
     /// Asserts that a campaign that is meant to disturb has done so.
-    fn assert_disturbs(&self, met: &Value, kills: usize) {
+    fn assert_disturbs(&self, met: &Value, killed: &KilledByFunction) {
         let seconds = self.length.as_secs();
         assert!(self.percent == 0 || sum(&met["met"]) > 0, "no call met a fault: {met}");
         if self.percent * seconds >= MANY_FAULTS {
@@ -101,8 +106,14 @@ impl Campaign {
                 assert!(missing.is_empty(), "nothing met {missing:?}: {met}");
             }
         }
-        let is_long = self.kills && seconds >= 60;
+        if !self.kills {
+            return;
+        }
+        let kills: usize = killed.values().map(|of| of.all).sum();
+        let is_long = seconds >= 60;
         assert!(!is_long || kills as u64 * 60 >= KILLS_A_MINUTE * seconds, "{kills} kills in {seconds} s");
+        let spared: Vec<_> = functions().filter(|function| !killed.contains_key(function)).collect();
+        assert!(seconds < ALL_KILLED_SECONDS || spared.is_empty(), "never killed: {spared:?}");
     }
 }
 
@@ -131,10 +142,10 @@ async fn everything_ends_and_adds_up() {
     let mut met = hostile.set(&json!({})).await;
     let faults = met["log"].take();
     let faults = faults.as_array().map(Vec::as_slice).unwrap_or_default();
-    let interrupted = interrupted(&kills, log);
-    println!("seed {seed}: {} kills, {interrupted} of them of invocations, {met}", kills.len());
+    let killed = by_function(&kills, log);
+    println!("seed {seed}: {} kills, {killed:?}, {met}", kills.len());
     println!("seed {seed}: {work}");
-    campaign.assert_disturbs(&met, kills.len());
+    campaign.assert_disturbs(&met, &killed);
 
     let faults_ended = Instant::now();
     work.jobs.extend(followed.iter().map(|one| one.id.clone()));
@@ -161,7 +172,7 @@ async fn everything_ends_and_adds_up() {
         &campaign,
         &work,
         &json!({
-            "kills": interrupted, "killed_idle": kills.len() - interrupted, "met": met,
+            "killed": shown(&killed), "met": met,
             "commands": commands.values().sum::<u64>(), "failed": failed, "server_errors": errors.len(),
             "recovered_s": recovered.as_secs(),
         }),
@@ -181,11 +192,14 @@ async fn ready() -> Stack {
     for (queue, seconds) in VISIBILITY {
         stack.aws.set_visibility(queue, seconds).await;
     }
-    configure(&stack, |_, variables| {
+    configure(&stack, |function, variables| {
         for (name, value) in LONG_TIMEOUTS {
             if variables.get(name).is_some() {
                 variables[name] = json!(value);
             }
+        }
+        if function == "videos-wait" {
+            variables["WAIT_SECONDS"] = json!(WAIT_SECONDS);
         }
     })
     .await;
@@ -226,6 +240,11 @@ async fn assert_calm(stack: &Stack, owner: &Owner) {
     assert!(errors.is_empty(), "answers of 5xx without a cause: {errors:#?}");
 }
 
+/// The kills of each function, as a campaign reports them.
+fn shown(killed: &KilledByFunction) -> Value {
+    killed.iter().map(|(function, of)| (*function, json!({ "all": of.all, "interrupted": of.interrupted }))).collect()
+}
+
 /// The sum of counts.
 fn sum(counts: &Value) -> u64 {
     counts.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
@@ -233,10 +252,11 @@ fn sum(counts: &Value) -> u64 {
 
 /// Writes what came of a campaign into the file that PROVE_RESULT names.
 fn report(campaign: &Campaign, work: &Work, found: &Value) {
-    let met = &found["met"];
+    let (met, killed) = (&found["met"], found["killed"].as_object().into_iter().flatten());
+    let interrupted: u64 = killed.filter_map(|(_, of)| of["interrupted"].as_u64()).sum();
     let result = json!({
-        "seed": campaign.seed, "percent": campaign.percent, "kills": found["kills"],
-        "killed_idle": found["killed_idle"], "calls": met["calls"], "met": sum(&met["met"]), "by_fault": met["met"],
+        "seed": campaign.seed, "percent": campaign.percent, "kills": interrupted, "killed": found["killed"],
+        "calls": met["calls"], "met": sum(&met["met"]), "by_fault": met["met"],
         "by_service": met["by_service"], "deliveries": met["deliveries"]["batches"],
         "disturbed": sum(&met["deliveries"]["met"]), "by_delivery": met["deliveries"]["met"],
         "jobs": work.jobs.len(), "videos": work.videos.len(), "projects": work.projects.len(), "clips": work.clips.len(),

@@ -55,16 +55,36 @@ pub async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> Vec<Kill> {
     kills
 }
 
-/// How many of these kills ended an invocation: a run of the function has failed that was under way then, by the log from
-/// this offset on. A process that waited for its next event is killed without one.
-pub fn interrupted(kills: &[Kill], from: u64) -> usize {
-    let mut runs = failed_runs(from);
-    let has_ended_one = |kill: &&Kill| {
-        let Some(of_function) = runs.get_mut(kill.function) else { return false };
-        let place = of_function.iter().position(|(begun, ended)| (*begun..=*ended).contains(&kill.at));
-        place.map(|place| of_function.swap_remove(place)).is_some()
-    };
-    kills.iter().filter(has_ended_one).count()
+/// The kills of one function.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Killed {
+    /// All of them.
+    pub all: usize,
+    /// Those that ended an invocation. A process that waited for its next event is killed without one.
+    pub interrupted: usize,
+}
+
+/// The kills of each function, by its name.
+pub type KilledByFunction = BTreeMap<&'static str, Killed>;
+
+/// Counts kills by function. One has ended an invocation if a run of the function has failed that was under way then, by
+/// the log from this offset on.
+pub fn by_function(kills: &[Kill], from: u64) -> KilledByFunction {
+    count(kills, failed_runs(from))
+}
+
+fn count(kills: &[Kill], mut runs: BTreeMap<String, Vec<(u64, u64)>>) -> KilledByFunction {
+    let mut killed = KilledByFunction::new();
+    for kill in kills {
+        let of_function = killed.entry(kill.function).or_default();
+        of_function.all += 1;
+        let Some(runs) = runs.get_mut(kill.function) else { continue };
+        if let Some(place) = runs.iter().position(|(begun, ended)| (*begun..=*ended).contains(&kill.at)) {
+            runs.swap_remove(place);
+            of_function.interrupted += 1;
+        }
+    }
+    killed
 }
 
 /// When runs of each function that failed were under way.
@@ -101,4 +121,14 @@ fn the_report_of_a_run_that_failed_is_read() {
     assert_eq!(failed_run(&line("InboxReader", report)), Some(("inbox".to_owned(), ended - 2500, ended + 500)));
     assert_eq!(failed_run(&line("Worker", &report.replace("error", "success"))), None);
     assert_eq!(failed_run(&line("Worker", "platform.report")), None);
+}
+
+#[test]
+fn a_run_that_was_under_way_counts_one_kill() {
+    let kill = |function: &'static str, at: u64| Kill { at, function };
+    let kills = [kill("fanout", 5), kill("fanout", 6), kill("fanout", 20), kill("live", 5)];
+    let killed =
+        count(&kills, BTreeMap::from([("fanout".to_owned(), vec![(4, 7)]), ("worker".to_owned(), vec![(4, 7)])]));
+    let expected = [("fanout", Killed { all: 3, interrupted: 1 }), ("live", Killed { all: 1, interrupted: 0 })];
+    assert_eq!(killed, KilledByFunction::from(expected));
 }
