@@ -58,7 +58,9 @@ const FAULTS: [&str; 9] = [
 const DELIVERIES: [&str; 4] = ["twice", "late", "disorder", "cut"];
 /// From so many percent times seconds on, a campaign meets each of them.
 const MANY_FAULTS: u64 = 5 * 600;
-/// A campaign of a minute or more kills at least so many processes a minute.
+/// From so many seconds on, a campaign is long enough for kills to be many, and for each command to be taken.
+const LONG_SECONDS: u64 = 60;
+/// A long campaign kills at least so many processes a minute.
 const KILLS_A_MINUTE: u64 = 60;
 /// From so many seconds on, a campaign with kills has killed each function: all of them get work.
 const ALL_KILLED_SECONDS: u64 = 600;
@@ -110,8 +112,10 @@ impl Campaign {
             return;
         }
         let kills: usize = killed.values().map(|of| of.all).sum();
-        let is_long = seconds >= 60;
-        assert!(!is_long || kills as u64 * 60 >= KILLS_A_MINUTE * seconds, "{kills} kills in {seconds} s");
+        assert!(
+            seconds < LONG_SECONDS || kills as u64 * 60 >= KILLS_A_MINUTE * seconds,
+            "{kills} kills in {seconds} s"
+        );
         let spared: Vec<_> = functions().filter(|function| !killed.contains_key(function)).collect();
         assert!(seconds < ALL_KILLED_SECONDS || spared.is_empty(), "never killed: {spared:?}");
     }
@@ -148,13 +152,18 @@ async fn everything_ends_and_adds_up() {
     campaign.assert_disturbs(&met, &killed);
 
     let faults_ended = Instant::now();
-    work.jobs.extend(followed.iter().map(|one| one.id.clone()));
+    if campaign.length.as_secs() >= LONG_SECONDS {
+        given.assert_taken();
+    }
+    work.jobs.extend(followed.iter().map(|one| &one.id).chain(given.jobs()).cloned());
+    work.cancelled.extend(given.cancelled().cloned());
+    work.failing.extend(given.failing().cloned());
     let commands = until_all_ended(&stack, &work).await;
     let recovered = faults_ended.elapsed();
     println!("seed {seed}: everything ended {:.1} s after the last fault", recovered.as_secs_f64());
 
     work.jobs.extend(given.ordered(&stack).await);
-    let jobs = work.jobs.iter().chain(&work.videos).chain(given.ids()).cloned().collect();
+    let jobs = work.jobs.iter().chain(&work.videos).chain(&work.cancelled).cloned().collect();
     let clips = work.clips.iter().map(|clip| format!("clip_{}", clip.id)).collect();
     Stored::read(&stack).await.assert_made(&stored, [jobs, work.projects.clone(), clips]);
     given.assert_done(&stack).await;

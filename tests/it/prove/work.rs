@@ -53,6 +53,10 @@ pub struct Work {
     pub projects: Vec<String>,
     /// Clip jobs of one owner.
     pub clips: Vec<ClipWork>,
+    /// Other jobs of the external worker, which people have cancelled.
+    pub cancelled: Vec<String>,
+    /// Those of `jobs` that may fail as their worker is told.
+    pub failing: Vec<String>,
 }
 
 /// A clip job.
@@ -79,7 +83,7 @@ pub async fn submit(caller: &Caller<'_>, owner: &Owner, plan: &Plan) -> Work {
         repeated(plan, PROJECTS_MS, async |number| project(caller, number).await),
         repeated(plan, CLIPS_MS, async |number| clip_job(caller, owner, number).await),
     );
-    Work { jobs, videos, projects, clips }
+    Work { jobs, videos, projects, clips, cancelled: Vec::new(), failing: Vec::new() }
 }
 
 /// Does something again and again, at an interval.
