@@ -68,6 +68,9 @@ const ALL_KILLED_SECONDS: u64 = 600;
 /// of an hour.
 const WAIT_SECONDS: &str = "20";
 
+/// How long the worker of clips works on a job, in milliseconds.
+const CLIP_JOB_MS: u64 = 3_000;
+
 /// What a campaign consists of.
 struct Campaign {
     seed: u64,
@@ -175,7 +178,7 @@ async fn everything_ends_and_adds_up() {
     let mut errors = caller.server_errors();
     errors.extend(seen_by_services(&stack, begun).await);
     Causes::of(&stack, faults, &kills).assert_explain(&errors);
-    assert_calm(&stack, &owner).await;
+    assert_calm(&stack, &owner, &listener).await;
     listener.remove(&stack).await;
     report(
         &campaign,
@@ -198,6 +201,9 @@ async fn ready() -> Stack {
     for service in ["videos", "frames", "stitches"] {
         stack.control(service, settings.clone()).await;
     }
+    // Clips are reported one after the other, before the end.
+    let slowly = json!({ "job": { "ms": CLIP_JOB_MS }, "report": { "clips": true } });
+    stack.control("genesis", clips::job::fast(slowly)).await;
     for (queue, seconds) in VISIBILITY {
         stack.aws.set_visibility(queue, seconds).await;
     }
@@ -233,13 +239,15 @@ async fn listener(stack: &Stack) -> Listener {
 }
 
 /// Without faults, work of every family is done, nobody has to give a command, and nothing is answered with 5xx.
-async fn assert_calm(stack: &Stack, owner: &Owner) {
+async fn assert_calm(stack: &Stack, owner: &Owner, listener: &Listener) {
     let caller = Caller::new(stack, u64::MAX);
     let work = work::submit(&caller, owner, &Plan::Once).await;
     let commands = until_all_ended(stack, &work).await;
     assert!(commands.is_empty(), "{commands:?}");
     let calm = Disturbed::default();
-    Ended::of(stack, &work, &commands, calm).await.assert_few(&work, calm);
+    let ended = Ended::of(stack, &work, &commands, calm).await;
+    ended.assert_few(&work, calm);
+    ended.assert_heard(stack, &work, listener).await;
     for path in ["/api/queue/status", "/api/v1/projects?limit=10", "/ai-clipping-agent/jobs?limit=10", "/api/v1/errors"]
     {
         let (status, answer) = stack.get(path).await;
