@@ -28,6 +28,7 @@ use self::disturbance::{Kill, KilledByFunction, by_function, kill_until, sweep_u
 use self::hostile::Hostile;
 use self::once::Stored;
 use self::outcome::{Disturbed, Ended, assert_adds_up, until_all_ended};
+use self::signatures::Verified;
 use self::work::{Plan, Work};
 use crate::aws::kill;
 use crate::clips;
@@ -133,7 +134,7 @@ async fn everything_ends_and_adds_up() {
     let listener = listener(&stack).await;
     let owner = Owner::of(&stack, "prove").await;
     let receivers = ["main", "second", HOOK, listener.hook()];
-    let (stored, refused) = (Stored::read(&stack).await, signatures::refused(&stack, &receivers).await);
+    let (stored, verified) = (Stored::read(&stack).await, Verified::read(&stack, &receivers).await);
 
     hostile.set(&campaign.settings()).await;
     let (begun, log, caller) = (now_ms(), log_length(), Caller::new(&stack, seed));
@@ -174,7 +175,7 @@ async fn everything_ends_and_adds_up() {
         one.assert_in_order(&stack).await;
     }
     let failed = assert_adds_up(&stack, (&work, &commands), &owner, &listener, campaign.disturbed()).await;
-    assert_eq!(signatures::refused(&stack, &receivers).await, refused, "each webhook is signed");
+    Verified::read(&stack, &receivers).await.assert_signed(&verified);
     let mut errors = caller.server_errors();
     errors.extend(seen_by_services(&stack, begun).await);
     Causes::of(&stack, faults, &kills).assert_explain(&errors);

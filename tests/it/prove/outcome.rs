@@ -242,7 +242,7 @@ impl Ended {
         self.failed_jobs + self.failed_videos + self.failed_clips
     }
 
-    /// Asserts that each event of projects and clip jobs was heard once, and that they have had the events of their way.
+    /// Asserts that each event of projects and clip jobs was heard once, and that none is missing of those that each sends.
     pub async fn assert_heard(&self, stack: &Stack, work: &Work, listener: &Listener) {
         let mut emitters = Vec::new();
         for id in &work.projects {

@@ -138,6 +138,7 @@ pub fn shortly(workspace: &Workspace) -> anyhow::Result<()> {
         ("prove::causes::", "the tests of what causes an answer of 5xx"),
         ("prove::disturbance::", "the tests of what counts as a kill"),
         ("prove::routes::", "the tests of which function serves a request"),
+        ("prove::signatures::", "the tests of what receivers have verified"),
     ] {
         process::run(&mut test_command(workspace, &started, &program, tests)?, what)?;
     }
