@@ -11,6 +11,7 @@ mod disturbance;
 mod gateway;
 mod heard;
 mod hostile;
+mod kept;
 mod once;
 mod outcome;
 mod routes;
@@ -26,6 +27,7 @@ use self::calls::{Caller, now_ms};
 use self::causes::{Causes, seen_by_services};
 use self::disturbance::{Kill, KilledByFunction, by_function, kill_until, sweep_until};
 use self::hostile::Hostile;
+use self::kept::assert_kept;
 use self::once::Stored;
 use self::outcome::{Disturbed, Ended, assert_adds_up, until_all_ended};
 use self::signatures::Verified;
@@ -171,6 +173,7 @@ async fn everything_ends_and_adds_up() {
     let recovered = faults_ended.elapsed();
     println!("seed {seed}: everything ended {:.1} s after the last fault", recovered.as_secs_f64());
 
+    assert_kept(&stack).await;
     work.jobs.extend(given.ordered(&stack).await);
     let jobs = work.jobs.iter().chain(&work.videos).chain(&work.cancelled).cloned().collect();
     let clips = work.clips.iter().map(|clip| format!("clip_{}", clip.id)).collect();
