@@ -206,7 +206,8 @@ def in_order_of_the_stream(records, places, result):
 def at_least_once():
     """Batches of queues and streams come twice, late, in another order, or are stopped as the 17th run of a chain, by the
     settings of the proxy. AWS may do so at any time; ministack delivers each batch once and in order. Records of a stream
-    about one item keep their order, as on AWS."""
+    about one item keep their order, as on AWS, but for copies: that of a batch may come after later batches with the same
+    items, or while they run."""
     execute = lambda_svc._execute_function
 
     def again(func, event, delay):
