@@ -25,6 +25,7 @@ PATCHES = [
     http.http_api_body,
     metrics.metrics_of_functions,
     metrics.metrics_of_logs,
+    metrics.types_of_errors,
     metrics.metrics_of_apis,
     metrics.alarms_ring,
     parameters.numbers_of_event_sources,
