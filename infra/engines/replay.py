@@ -180,8 +180,9 @@ def in_parts(other, operation, request, expected, tables):
     """Puts the parts of a transaction or of a batch of statements to an engine that has neither.
 
     Parts that the emulator carried out must succeed. Those whose condition failed there must fail; the others of a
-    cancelled transaction change nothing, so they are left out. A statement whose condition failed is put as a statement,
-    too, where an engine takes it: it must change nothing, which shows in the items at the end.
+    cancelled transaction change nothing, so they are left out. So are all of what the emulator refused as a whole,
+    which `refused` counts. A statement whose condition failed is put as a statement, too, where an engine takes it: it
+    must change nothing, which shows in the items at the end.
     """
     if operation == "BatchExecuteStatement":
         failed = ["error" in answer for answer in expected.get("answers", [])] or [None] * len(request["Statements"])
@@ -200,6 +201,17 @@ def in_parts(other, operation, request, expected, tables):
         answered = {"error": found["error"]} if "error" in found else {}
         if answered != wanted:
             yield operation, part[1], wanted, answered
+
+
+def refused(requests, expected):
+    """How many parts of transactions and of batches of statements the emulator refused as a whole, by operation and error.
+    It says nothing about each of them, so no engine is asked for them."""
+    found = collections.Counter()
+    for (operation, request), answer in zip(requests, expected, strict=True):
+        given = request.get({"BatchExecuteStatement": "Statements", "TransactWriteItems": "TransactItems"}.get(operation))
+        if given and "error" in answer and not answer.get("reasons"):
+            found[operation, answer["error"]] += len(given)
+    return found
 
 
 def compare_tables(engines, tables, differences):
@@ -250,6 +262,8 @@ def main():
     for operation, count in sorted(counts.items()):
         print(f"{count:>8}  {operation}")
     print(f"{sum(counts.values())} requests, {items} items at the end, {time.monotonic() - began:.0f} s")
+    for (operation, error), count in sorted(refused(requests, expected).items()):
+        print(f"{count} parts of {operation} were put to no engine that gets parts: the emulator refused the whole, {error}")
     for (name, operation, _), (count, example) in list(differences.by_form().items())[:SHOWN]:
         print(f"\n{name}, {operation}, {count} times, for example:")
         for title, value in zip(("request", "emulator", name), example):

@@ -148,6 +148,17 @@ class Parts(unittest.TestCase):
         self.assertEqual(found, [("TransactWriteItems", {"Key": 3}, {"error": "ConditionalCheckFailedException"}, {})])
 
 
+    def test_parts_of_what_was_refused_as_a_whole_are_counted(self):
+        batch = "BatchExecuteStatement", {"Statements": [self.statement(), self.statement()]}
+        transaction = "TransactWriteItems", {"TransactItems": [{"Put": {"Item": 1}}]}
+        refusal = {"error": "ValidationException"}
+        found = replay.refused([batch, batch, transaction, ("GetItem", {})], [refusal, {"answers": [{}, {}]}, refusal, refusal])
+        self.assertEqual(found, {("BatchExecuteStatement", "ValidationException"): 2, ("TransactWriteItems", "ValidationException"): 1})
+        cancelled = {"error": "TransactionCanceledException", "reasons": ["ConditionalCheckFailed"]}
+        self.assertEqual(replay.refused([transaction], [cancelled]), {})
+        self.assertEqual(list(replay.in_parts(Fake("moto"), *batch, refusal, TABLES)), [])
+
+
 class Explained(unittest.TestCase):
     def differences(self, **more):
         reason = {"engine": "moto", "operations": ["Query"], "request": '"Limit":', "may_differ": ["more"], "reason": "…", **more}

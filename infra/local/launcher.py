@@ -26,6 +26,7 @@ PATCHES = [
     access_log.access_logs,
     metrics.metrics_of_functions,
     metrics.metrics_of_logs,
+    metrics.types_of_errors,
     metrics.metrics_of_apis,
     metrics.alarms_ring,
     parameters.numbers_of_event_sources,

@@ -163,6 +163,13 @@ class Batches(unittest.TestCase):
             self.assertEqual(lambda_svc._execute_function(allowed, event), {"body": {}})
         self.assertEqual(faults.deliveries.counts(), {"batches": 40, "met": {}}, "what has no effect is not counted")
 
+    def test_new_settings_answer_with_what_was_met_until_then(self):
+        self.deliver("cut")
+        met = faults.deliveries.counts()
+        self.assertGreater(met["met"]["cut"], 5)
+        self.assertEqual(faults.deliveries.set({}), met)
+        self.assertEqual(faults.deliveries.counts(), {"batches": 0, "met": {}})
+
     def test_other_invocations_meet_nothing(self):
         faults.deliveries.set({"seed": 1, "percent": 100})
         for _ in range(20):

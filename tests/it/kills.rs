@@ -34,7 +34,7 @@ const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
 const SWEEP: Duration = Duration::from_secs(2);
 
 /// Every function of the stack.
-fn functions() -> impl Iterator<Item = &'static str> {
+pub(crate) fn functions() -> impl Iterator<Item = &'static str> {
     API_FUNCTIONS.into_iter().chain(OTHER_FUNCTIONS)
 }
 

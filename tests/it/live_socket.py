@@ -121,6 +121,7 @@ class Viewer:
         return {
             "job": self.job,
             "seen": self.seen,
+            "ended": self.ended,
             "connections": self.connections,
             "measured": len(self.delays),
             "repeats": self.repeats,

@@ -83,8 +83,8 @@ async fn watch(stack: &Stack, jobs: &[String], cuts: usize, unread: bool) -> Buf
     output
 }
 
-/// Follows a job with a token until its end, or for as long as viewers wait, cut off so many times: what the viewer saw, as
-/// a list of positions and events.
+/// Follows a job with a token until its end, or for as long as viewers wait, cut off so many times: what the viewer `seen`
+/// is, as a list of positions and events, and whether they saw the end.
 pub async fn follow(stack: &Stack, token: &str, job: &str, cuts: usize) -> Value {
     let url = address(stack, token);
     let task = json!({ "url": url, "jobs": [job], "viewers": 1, "cuts": cuts, "seed": 17 });
@@ -92,7 +92,7 @@ pub async fn follow(stack: &Stack, token: &str, job: &str, cuts: usize) -> Value
     let mut ready = String::new();
     output.read_line(&mut ready).await.expect("a line");
     assert_eq!(ready, "ready\n", "a viewer of {job} is subscribed");
-    result(output).await["viewers"][0]["seen"].clone()
+    result(output).await["viewers"][0].clone()
 }
 
 /// Sends report `step` of a job, as workers do: again while the stack is busy with the viewers. The gateway then answers

@@ -6,7 +6,8 @@ const AFTER_HELP: &str = "\
 Faults are off at the start. Both ports are on 127.0.0.1. At --port:
   GET /_faults   the settings, how many calls met which fault, by service too, and the latest ones
   PUT /_faults   {\"seed\": 1, \"percent\": 5, \"only\": [\"lost_answer\"]} replaces the settings and begins to count anew.
-                 The emulator gets them too, for the messages and stream records that it hands to functions";
+                 The answer is that of GET until then. The emulator gets the settings too, for the messages and stream
+                 records that it hands to functions";
 
 /// The configuration of the fault proxy.
 #[derive(Clone, Debug, clap::Parser)]

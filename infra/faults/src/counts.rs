@@ -18,8 +18,12 @@ pub struct Counts {
     /// Those that met a fault, by its name.
     met: BTreeMap<&'static str, u64>,
     by_service: BTreeMap<&'static str, OfService>,
+    /// Of the calls that met a fault, those that could have met this one.
+    could_meet: BTreeMap<&'static str, u64>,
     /// The latest faults, in order.
     log: VecDeque<Met>,
+    /// Older ones, which the log has no more.
+    forgotten: u64,
 }
 
 /// The counts of one service.
@@ -50,6 +54,13 @@ impl Counts {
         self.of(call).calls += 1;
     }
 
+    /// Counts the faults of which a call meets one.
+    pub fn could_meet(&mut self, faults: &[Fault]) {
+        for fault in faults {
+            *self.could_meet.entry(fault.name()).or_default() += 1;
+        }
+    }
+
     /// Counts a fault that a call meets at this time, in Unix milliseconds.
     pub fn met(&mut self, call: &Call, fault: Fault, at: u64) {
         let fault = fault.name();
@@ -57,6 +68,7 @@ impl Counts {
         *self.of(call).met.entry(fault).or_default() += 1;
         if self.log.len() == LOGGED {
             self.log.pop_front();
+            self.forgotten += 1;
         }
         self.log.push_back(Met { at, function: call.function.clone(), fault });
     }
@@ -89,7 +101,9 @@ mod tests {
         for service in [Service::Ssm, Service::DynamoDb, Service::DynamoDb] {
             counts.call(&call(service));
         }
+        counts.could_meet(&[Fault::Slow, Fault::Throttled]);
         counts.met(&call(Service::Ssm), Fault::Throttled, 7);
+        counts.could_meet(&[Fault::LostAnswer, Fault::Slow]);
         counts.met(&call(Service::DynamoDb), Fault::LostAnswer, 8);
         counts.failed_on_own_write(&call(Service::DynamoDb));
         let expected = json!({
@@ -98,6 +112,8 @@ mod tests {
                 "DynamoDB": { "calls": 2, "failed_on_own_write": 1, "lost_answer": 1 },
                 "SSM": { "calls": 1, "failed_on_own_write": 0, "throttled": 1 },
             },
+            "could_meet": { "lost_answer": 1, "slow": 2, "throttled": 1 },
+            "forgotten": 0,
             "log": [
                 { "at": 7, "function": "reelhook-fanout", "fault": "throttled" },
                 { "at": 8, "function": "reelhook-fanout", "fault": "lost_answer" },
@@ -107,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn the_log_keeps_the_latest_faults() {
+    fn the_log_keeps_the_latest_faults_and_says_how_many_it_has_forgotten() {
         let mut counts = Counts::default();
         for at in 0..=LOGGED as u64 {
             counts.met(&call(Service::Sqs), Fault::Slow, at);
         }
-        assert_eq!(counts.log.len(), LOGGED);
+        assert_eq!((counts.log.len(), counts.forgotten), (LOGGED, 1));
         assert_eq!((counts.log[0].at, counts.log[LOGGED - 1].at), (1, LOGGED as u64));
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 
@@ -44,17 +44,17 @@ async fn pass(State(api): State<Upstream>, request: Request) -> Response {
 
 fn rename(headers: &mut HeaderMap) {
     for name in RENAMED {
-        let renamed = HeaderName::try_from(format!("{PREFIX}{name}"));
-        if let (Some(value), Ok(renamed)) = (headers.remove(name), renamed) {
-            headers.insert(renamed, value);
+        let values: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
+        let Ok(renamed) = HeaderName::try_from(format!("{PREFIX}{name}")) else { continue };
+        headers.remove(name);
+        for value in values {
+            headers.append(renamed.clone(), value);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -66,5 +66,17 @@ mod tests {
         assert_eq!(headers.len(), 2);
         assert_eq!(headers["x-amzn-remapped-www-authenticate"], "Bearer");
         assert_eq!(headers["etag"], "\"1\"");
+    }
+
+    #[test]
+    fn each_value_of_a_renamed_header_is_kept() {
+        let mut headers = HeaderMap::new();
+        for value in ["Bearer", "Basic"] {
+            headers.append("www-authenticate", HeaderValue::from_static(value));
+        }
+        rename(&mut headers);
+        let values: Vec<_> = headers.get_all("x-amzn-remapped-www-authenticate").iter().collect();
+        assert_eq!(values, ["Bearer", "Basic"]);
+        assert!(!headers.contains_key("www-authenticate"));
     }
 }

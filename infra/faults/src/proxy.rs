@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -67,21 +67,26 @@ fn routes(emulator: SocketAddr) -> Router {
 async fn show(State(proxy): State<Arc<Proxy>>) -> Response {
     let counted = serde_json::to_value(&*proxy.injected()).unwrap_or_default();
     let deliveries = proxy.emulator(Method::GET, Bytes::new()).await;
-    answered(deliveries.map(|deliveries| {
-        let mut counted = counted;
-        counted["deliveries"] = deliveries;
-        Json(counted).into_response()
-    }))
+    answered(deliveries.map(|deliveries| shown(counted, deliveries)))
 }
 
+/// What was injected, with what the emulator did to deliveries.
+fn shown(mut counted: Value, deliveries: Value) -> Response {
+    counted["deliveries"] = deliveries;
+    Json(counted).into_response()
+}
+
+/// Replaces the settings. The answer is what was injected under the earlier ones, up to the last call that met them.
 async fn set(State(proxy): State<Arc<Proxy>>, body: Bytes) -> Response {
     let settings: Settings = match serde_json::from_slice(&body) {
         Ok(settings) => settings,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("faults: {error}\n")).into_response(),
     };
-    *proxy.injected() = Injected::new(settings);
+    let before = std::mem::replace(&mut *proxy.injected(), Injected::new(settings));
+    let counted = serde_json::to_value(&before).unwrap_or_default();
     // The emulator takes the same settings, for messages and stream records.
-    answered(proxy.emulator(Method::PUT, body).await.map(|_| Json(json!({})).into_response()))
+    let deliveries = proxy.emulator(Method::PUT, body).await;
+    answered(deliveries.map(|deliveries| shown(counted, deliveries)))
 }
 
 async fn call(

@@ -57,6 +57,7 @@ impl Injected {
             self.settings.only.is_empty() || self.settings.only.iter().any(|name| name == fault.name())
         });
         let chosen = *faults.get(usize::try_from(drawn.kind).unwrap_or(usize::MAX) % faults.len().max(1))?;
+        self.counts.could_meet(&faults);
         self.counts.met(call, chosen, at);
         Some((chosen, drawn.detail))
     }

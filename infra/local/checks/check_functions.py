@@ -1,5 +1,6 @@
 """Execution of functions: warm invocations are quick (patch quick_answers), functions do not inherit the emulator's
-environment (own_environment), and their output is appended to FUNCTION_LOG (log_to_file)."""
+environment (own_environment), and their output is appended to FUNCTION_LOG (log_to_file), with why a run failed
+(types_of_errors)."""
 
 import json
 import pathlib
@@ -12,6 +13,10 @@ HANDLER = """
 def handler(event):
     print("printed: ü", flush=True)
     return {"environment": dict(os.environ)}
+"""
+FAILING = """
+def handler(event):
+    raise ValueError("no number")
 """
 KILLED = """
 def handler(event):
@@ -51,4 +56,11 @@ printed, failed = (json.loads(line) for line in until(lambda: log.read_text().sp
 assert (printed["line"], failed["request_id"]) == ("printed before the end", printed["request_id"]), (printed, failed)
 record = json.loads(failed["line"])
 assert (record["type"], record["record"]["status"]) == ("platform.report", "error"), record
+assert record["record"]["errorType"] == "Runtime.ExitError", record
+print("ok killed run:", failed["line"])
+
+s.function("failing", FAILING)
+functions.invoke(FunctionName="failing", Payload=b"{}")
+[failed] = (json.loads(line) for line in until(lambda: log.read_text().splitlines()[33:]))
+assert json.loads(failed["line"])["record"]["errorType"] == "ValueError", failed
 print("ok failed run:", failed["line"])

@@ -29,17 +29,26 @@ class Deliveries:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.set({})
+        self.begin({})
+
+    def begin(self, settings):
+        self.seed, self.percent = int(settings.get("seed", 0)), int(settings.get("percent", 0))
+        self.only = set(settings.get("only") or [])
+        self.numbers, self.met, self.batches = Counter(), Counter(), 0
 
     def set(self, settings):
+        """Replaces the settings; returns what was met under the earlier ones."""
         with self.lock:
-            self.seed, self.percent = int(settings.get("seed", 0)), int(settings.get("percent", 0))
-            self.only = set(settings.get("only") or [])
-            self.numbers, self.met, self.batches = Counter(), Counter(), 0
+            before = self.counted()
+            self.begin(settings)
+            return before
 
     def counts(self):
         with self.lock:
-            return {"batches": self.batches, "met": dict(self.met)}
+            return self.counted()
+
+    def counted(self):
+        return {"batches": self.batches, "met": dict(self.met)}
 
     def next(self, function, source, possible):
         """(kind, detail) of the next batch of a function, of the kinds that can take effect; (None, 0) if it meets no
@@ -197,7 +206,8 @@ def in_order_of_the_stream(records, places, result):
 def at_least_once():
     """Batches of queues and streams come twice, late, in another order, or are stopped as the 17th run of a chain, by the
     settings of the proxy. AWS may do so at any time; ministack delivers each batch once and in order. Records of a stream
-    about one item keep their order, as on AWS."""
+    about one item keep their order, as on AWS, but for copies: that of a batch may come after later batches with the same
+    items, or while they run."""
     execute = lambda_svc._execute_function
 
     def again(func, event, delay):
@@ -239,21 +249,22 @@ def at_least_once():
 
 
 def settings():
-    """PUT /_faults sets seed and rate of deliveries, GET shows what was met."""
+    """PUT /_faults sets seed and rate of deliveries, and answers with what was met until then; GET shows what was met."""
     app = ministack_app.app
 
     async def with_settings(scope, receive, send):
         if scope["type"] != "http" or scope["path"] != SETTINGS:
             return await app(scope, receive, send)
+        counts = deliveries.counts()
         if scope["method"] == "PUT":
             body, more = b"", True
             while more:
                 message = await receive()
                 body, more = body + message.get("body", b""), message.get("more_body", False)
-            deliveries.set(json.loads(body))
+            counts = deliveries.set(json.loads(body))
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(deliveries.counts()).encode()})
+        await send({"type": "http.response.body", "body": json.dumps(counts).encode()})
 
     ministack_app.app = with_settings
 

@@ -21,6 +21,8 @@ MOST_RECEIVES = 3
 TWO_WEEKS = 14 * 24 * 3600
 SAME = re.compile(r'\s*\$\.([\w.]+)\s*(=|!=)\s*"([^"]*)"\s*')
 logger = logging.getLogger("metrics")
+# The run that a thread has ended last, and the type of its error.
+ended = threading.local()
 
 
 def metrics_of_functions():
@@ -78,9 +80,26 @@ def metrics_of_logs():
     lambda_svc._emit_lambda_logs = emit_lambda_logs
 
 
+def types_of_errors():
+    """Lambda's line of a failed run has the type of its error: `Runtime.ExitError` if its process has ended. ministack
+    writes lines without it, after the run and in its thread."""
+    execute = lambda_svc._execute_function_provided_warm
+
+    def execute_function_provided_warm(func, event, request_id):
+        result = execute(func, event, request_id)
+        body = result.get("body") if result.get("error") else None
+        ended.run = request_id, body.get("errorType") if isinstance(body, dict) else None
+        return result
+
+    lambda_svc._execute_function_provided_warm = execute_function_provided_warm
+
+
 def report(request_id, error, duration_ms):
     """Lambda's own line about a run, in the form of AWS Lambda Telemetry API, "platform.report"."""
     record = {"requestId": request_id, "metrics": {"durationMs": duration_ms}, "status": "error" if error else "success"}
+    run, error_type = getattr(ended, "run", (None, None))
+    if error and error_type and run == request_id:
+        record["errorType"] = error_type
     time_text = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps({"time": time_text, "type": "platform.report", "record": record})
 

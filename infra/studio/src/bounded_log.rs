@@ -1,4 +1,4 @@
-//! A log in memory that numbers its entries and drops the oldest ones.
+//! A log in memory that numbers its entries and drops the oldest ones. It says how many it has dropped.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,13 +12,14 @@ const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// Entries in order of arrival, each with its index.
 pub(crate) struct BoundedLog<T> {
     next_index: u64,
+    forgotten: u64,
     bytes: usize,
     entries: VecDeque<(u64, usize, Arc<T>)>,
 }
 
 impl<T> Default for BoundedLog<T> {
     fn default() -> Self {
-        Self { next_index: 0, bytes: 0, entries: VecDeque::new() }
+        Self { next_index: 0, forgotten: 0, bytes: 0, entries: VecDeque::new() }
     }
 }
 
@@ -33,6 +34,7 @@ impl<T> BoundedLog<T> {
         while self.entries.len() > CAPACITY || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
             if let Some((_, bytes, _)) = self.entries.pop_front() {
                 self.bytes -= bytes;
+                self.forgotten += 1;
             }
         }
         (index, entry)
@@ -47,6 +49,11 @@ impl<T> BoundedLog<T> {
     /// The index that the next entry will get.
     pub(crate) fn next_index(&self) -> u64 {
         self.next_index
+    }
+
+    /// The number of entries that made room for others.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Removes the entries that match; their indexes are not reused.
@@ -72,11 +79,11 @@ mod tests {
             log.push(1, number);
         }
         let (index, entry) = log.since(0).next().unwrap();
-        assert_eq!((index, **entry), (5, 5));
+        assert_eq!((index, **entry, log.forgotten()), (5, 5, 5));
         assert_eq!(log.since(CAPACITY as u64 + 4).count(), 1);
         log.remove(|number| number % 2 == 0);
         assert_eq!(log.since(6).next().unwrap().0, 7);
-        assert_eq!(log.next_index(), CAPACITY as u64 + 5);
+        assert_eq!((log.next_index(), log.forgotten()), (CAPACITY as u64 + 5, 5), "what is removed is not forgotten");
     }
 
     #[test]
@@ -85,5 +92,6 @@ mod tests {
         log.push(10, "small");
         log.push(MAX_BYTES, "large");
         assert_eq!(log.since(0).map(|(_, e)| **e).collect::<Vec<_>>(), ["large"]);
+        assert_eq!(log.forgotten(), 1);
     }
 }

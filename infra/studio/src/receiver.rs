@@ -110,7 +110,8 @@ impl Receiver {
         hook.keys = (!keys.secrets.is_empty()).then_some(keys);
     }
 
-    /// The matching deliveries to one receiver: `{received, next}`.
+    /// The matching deliveries to one receiver: `{received, next, forgotten}`. The last is the number of deliveries to any
+    /// receiver that the log has dropped.
     pub fn received(&self, name: &str, query: &ReceivedQuery) -> Value {
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         let deliveries = self.deliveries();
@@ -131,6 +132,7 @@ impl Receiver {
         json!({
             "received": received.collect::<Vec<_>>(),
             "next": next.unwrap_or(deliveries.log.next_index()),
+            "forgotten": deliveries.log.forgotten(),
         })
     }
 

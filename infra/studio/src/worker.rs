@@ -124,7 +124,8 @@ impl Worker {
             .iter()
             .filter(|(key, _)| matches(key.rsplit_once('.').map_or(key, |(job_id, _)| job_id)))
             .collect();
-        json!({ "posts": posts, "counts": counts, "runs": runs })
+        let forgotten = records.posts.forgotten() + records.runs.forgotten();
+        json!({ "posts": posts, "counts": counts, "runs": runs, "forgotten": forgotten })
     }
 
     /// The latest runs, newest first.

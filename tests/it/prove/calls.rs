@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::routes::function_of;
 use crate::stack::{JsonText, Stack, read};
 
 /// How long a request is repeated.
@@ -20,6 +21,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub struct ServerError {
     /// What was requested.
     pub what: String,
+    /// The function that serves it, by its name without that of the stack.
+    pub function: &'static str,
     /// The status of the answer.
     pub status: u64,
     /// When the request was sent, in Unix milliseconds.
@@ -30,8 +33,8 @@ pub struct ServerError {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, status, from, until } = self;
-        write!(formatter, "{status} to {what}, sent at {from} and answered at {until}")
+        let Self { what, function, status, from, until } = self;
+        write!(formatter, "{status} of {function} to {what}, sent at {from} and answered at {until}")
     }
 }
 
@@ -80,8 +83,10 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// Why there is no answer; the answer, if it is 5xx or 429.
     pub async fn once(&self, what: &str, request: RequestBuilder) -> Result<(u16, Value), String> {
-        let from = now_ms();
-        let response = request.send().await.map_err(|error| error.to_string())?;
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, url, from) = (request.method().clone(), request.url().clone(), now_ms());
+        let response = client.execute(request).await.map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
         if status < 500 && status != 429 {
             return Ok(read(response).await);
@@ -89,7 +94,8 @@ impl<'a> Caller<'a> {
         // Not all of these are answers of a function, so they need not be as described.
         let text = response.text().await.unwrap_or_default();
         if status >= 500 {
-            let error = ServerError { what: what.to_owned(), status: status.into(), from, until: now_ms() };
+            let (what, function) = (what.to_owned(), function_of(self.stack, &method, &url));
+            let error = ServerError { what, function, status: status.into(), from, until: now_ms() };
             self.server_errors.lock().unwrap_or_else(PoisonError::into_inner).push(error);
         }
         Err(format!("{status} {text}"))

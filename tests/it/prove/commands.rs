@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reelhook_domain::{Job, OutboundEvent, Status};
+use reelhook_domain::{OutboundEvent, Status};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::interval;
@@ -131,34 +131,56 @@ impl Commands {
         ids
     }
 
-    /// The jobs that were cancelled, retried or deleted, or should have been.
-    pub fn ids(&self) -> impl Iterator<Item = &String> {
-        self.cancelled.iter().chain(&self.retried).chain(&self.deleted).map(|(id, _)| id)
+    /// The jobs that must end as all others do: those that were retried or deleted, or should have been, and those that
+    /// ended before they were cancelled.
+    pub fn jobs(&self) -> impl Iterator<Item = &String> {
+        untaken(&self.cancelled).chain(self.retried.iter().chain(&self.deleted).map(|(id, _)| id))
+    }
+
+    /// The jobs that were cancelled.
+    pub fn cancelled(&self) -> impl Iterator<Item = &String> {
+        taken(&self.cancelled)
+    }
+
+    /// The jobs that may fail as their worker is told, since nobody retried them in time.
+    pub fn failing(&self) -> impl Iterator<Item = &String> {
+        untaken(&self.retried)
+    }
+
+    /// Asserts that at least one job took each command.
+    pub fn assert_taken(&self) {
+        let counts = [&self.cancelled, &self.retried, &self.deleted].map(|all| taken(all).count());
+        let reason = "jobs were cancelled, retried and deleted";
+        assert!(counts.iter().all(|count| *count > 0) && !self.orders.is_empty(), "{counts:?} {reason}");
     }
 
     /// Asserts that what was answered is so.
     pub async fn assert_done(&self, stack: &Stack) {
-        for (id, job) in taken(stack, &self.cancelled).await {
+        for id in taken(&self.cancelled) {
+            let job = stack.stored(id).await;
             assert_eq!(job.status, Status::Cancelled, "{id}");
             assert!(job.was_notified(OutboundEvent::Cancelled), "{id}: {:?}", job.emitted);
         }
-        for (id, job) in taken(stack, &self.retried).await {
+        for id in taken(&self.retried) {
+            let job = stack.stored(id).await;
             assert!(job.retries.used >= 1, "{id} was retried: {:?}", job.retries);
-            assert!(job.status == Status::Completed || job.run.error.is_some(), "{id} is {:?}", job.status);
         }
-        for (id, job) in taken(stack, &self.deleted).await {
+        for id in taken(&self.deleted) {
+            let job = stack.stored(id).await;
             assert!(job.deleted_at.is_some(), "{id} is {:?}", job.status);
+            assert!(job.was_notified(OutboundEvent::Deleted), "{id}: {:?}", job.emitted);
             let (status, answer) = stack.get(&format!("/api/job/{id}")).await;
             assert_eq!(status, 404, "{id}: {answer}");
         }
     }
 }
 
-/// The jobs that took their command, as they are stored.
-async fn taken<'a>(stack: &Stack, all: &'a [Commanded]) -> Vec<(&'a String, Job)> {
-    let mut found = Vec::new();
-    for (id, _) in all.iter().filter(|(_, is_taken)| *is_taken) {
-        found.push((id, stack.stored(id).await));
-    }
-    found
+/// The jobs that took their command.
+fn taken(all: &[Commanded]) -> impl Iterator<Item = &String> {
+    all.iter().filter(|(_, is_taken)| *is_taken).map(|(id, _)| id)
+}
+
+/// The jobs that did not.
+fn untaken(all: &[Commanded]) -> impl Iterator<Item = &String> {
+    all.iter().filter(|(_, is_taken)| !is_taken).map(|(id, _)| id)
 }

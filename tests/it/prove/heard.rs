@@ -17,7 +17,7 @@ pub struct Emitter {
     /// Its id as it is stored.
     stored: String,
     /// Its id as clients know it.
-    id: String,
+    pub id: String,
     emitted: Vec<Emitted>,
 }
 
@@ -42,47 +42,55 @@ impl Emitter {
         Self { stored: subject.as_str().to_owned(), id: subject.client_id().to_owned(), emitted }
     }
 
-    /// How often it has caused one of these events.
-    pub fn count(&self, events: &[OutboundEvent]) -> usize {
-        self.emitted.iter().filter(|emitted| events.contains(&emitted.event)).count()
-    }
-
     /// The ids under which its events arrive at a listener.
     fn webhook_ids(&self, listener: &Listener) -> BTreeSet<String> {
         self.emitted.iter().map(|emitted| listener.webhook_id(&emitted.id)).collect()
     }
 }
 
-/// Asserts that the listener has heard each event of these once, and that each delivery about them has ended well.
-pub async fn assert_heard_once(stack: &Stack, listener: &Listener, emitters: &[Emitter]) {
+/// The webhooks of a listener: the name of each event by its id, by the project or the clip job that it is about.
+pub struct Heard(BTreeMap<String, BTreeMap<String, String>>);
+
+impl Heard {
+    async fn read(stack: &Stack, listener: &Listener) -> Self {
+        let mut heard: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for one in listener.all(stack).await {
+            let (body, data) = (&one["body"], &one["body"]["data"]);
+            if let Some(Value::String(about)) = data.get("project_id").or_else(|| data.get("jobId")) {
+                heard.entry(about.clone()).or_default().insert(text(&one["webhook_id"]), text(&body["type"]));
+            }
+        }
+        Self(heard)
+    }
+
+    fn ids(&self, emitter: &Emitter) -> BTreeSet<String> {
+        self.0.get(&emitter.id).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+    }
+
+    /// How many events of this kind have arrived, each counted once.
+    pub fn count(&self, emitter: &Emitter, event: OutboundEvent) -> usize {
+        let names = self.0.get(&emitter.id).into_iter().flat_map(BTreeMap::values);
+        names.filter(|name| name.as_str() == event.name()).count()
+    }
+}
+
+/// Asserts that the listener has heard each event of these once, and that each delivery about them has ended well. Returns
+/// what it has heard.
+pub async fn assert_heard_once(stack: &Stack, listener: &Listener, emitters: &[Emitter]) -> Heard {
     let heard = stack
         .eventually("every webhook about projects and clip jobs", || async {
-            let heard = heard(stack, listener).await;
-            let is_complete = |emitter: &Emitter| {
-                let ids = heard.get(&emitter.id);
-                emitter.webhook_ids(listener).iter().all(|id| ids.is_some_and(|ids| ids.contains(id)))
-            };
+            let heard = Heard::read(stack, listener).await;
+            let is_complete = |emitter: &Emitter| emitter.webhook_ids(listener).is_subset(&heard.ids(emitter));
             emitters.iter().all(is_complete).then_some(heard)
         })
         .await;
     for emitter in emitters.iter().filter(|emitter| emitter.emitted.len() < KEPT) {
-        let ids = heard.get(&emitter.id).cloned().unwrap_or_default();
-        assert_eq!(ids, emitter.webhook_ids(listener), "{} has {:#?}", emitter.id, emitter.emitted);
+        let (ids, expected) = (heard.ids(emitter), emitter.webhook_ids(listener));
+        assert_eq!(ids, expected, "{} has {:#?}", emitter.id, emitter.emitted);
     }
     let stored: Vec<String> = emitters.iter().map(|emitter| emitter.stored.clone()).collect();
     for delivery in stack.aws.deliveries_of(&stored).await {
         assert_eq!(delivery.status, DeliveryStatus::Delivered, "{delivery:#?}");
-    }
-}
-
-/// The ids of all webhooks of a listener, by the project or the clip job that they are about.
-async fn heard(stack: &Stack, listener: &Listener) -> BTreeMap<String, BTreeSet<String>> {
-    let mut heard: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for one in listener.all(stack).await {
-        let data = &one["body"]["data"];
-        if let Some(Value::String(about)) = data.get("project_id").or_else(|| data.get("jobId")) {
-            heard.entry(about.clone()).or_default().insert(text(&one["webhook_id"]));
-        }
     }
     heard
 }

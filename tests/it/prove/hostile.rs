@@ -27,15 +27,12 @@ impl Hostile {
         Self { url: format!("{url}/_faults"), http: Client::builder().no_proxy().build().expect("a client") }
     }
 
-    /// Replaces the settings; without a rate there are no faults.
-    pub async fn set(&self, settings: &Value) {
+    /// Replaces the settings; without a rate there are no faults. Returns how many calls met which fault under the earlier
+    /// ones, and each of these faults.
+    pub async fn set(&self, settings: &Value) -> Value {
         let answer = self.http.put(&self.url).json_text(settings).send().await.expect("the proxy answers");
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-    }
-
-    /// How many calls met which fault since the settings were replaced.
-    pub async fn counts(&self) -> Value {
-        let answer = self.http.get(&self.url).send().await.expect("the proxy answers");
-        serde_json::from_slice(&answer.bytes().await.expect("counts")).expect("JSON")
+        let (status, text) = (answer.status(), answer.text().await.expect("counts"));
+        assert!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).expect("JSON")
     }
 }

@@ -26,6 +26,8 @@ const RECOVERY: Duration = Duration::from_secs(300);
 const SWEEP: Duration = Duration::from_secs(2);
 /// Commands that a person gives a project at most.
 const MOST_COMMANDS: u64 = 5;
+/// The events of which one says that a job has failed.
+const FAILURES: [OutboundEvent; 3] = [OutboundEvent::Failed, OutboundEvent::FailedNoRetry, OutboundEvent::Timeout];
 /// How many of a hundred may fail at most.
 const MOST_FAILED_PERCENT: usize = 5;
 
@@ -167,23 +169,9 @@ pub async fn assert_adds_up(
 ) -> usize {
     let ended = Ended::of(stack, work, commands, disturbed).await;
     ended.assert_few(work, disturbed);
-    let mut emitters = Vec::new();
-    for id in &work.projects {
-        let emitter = Emitter::project(stack, id).await;
-        assert_eq!(emitter.count(&[OutboundEvent::ProjectCompleted]), 1, "{id} is completed once");
-        assert!(emitter.count(&[OutboundEvent::SceneVerified]) >= SCENES, "each scene of {id} is verified");
-        emitters.push(emitter);
-    }
-    for clip in &work.clips {
-        let emitter = Emitter::clip_job(stack, &clip.id).await;
-        let has_succeeded = ended.succeeded.contains(&clip.id);
-        let count = (emitter.count(&[OutboundEvent::ClipsCompleted]), emitter.count(&[OutboundEvent::ClipsFailed]));
-        assert_eq!(count, if has_succeeded { (1, 0) } else { (0, 1) }, "{} ends once", clip.id);
-        emitters.push(emitter);
-    }
-    assert_heard_once(stack, listener, &emitters).await;
+    ended.assert_heard(stack, work, listener).await;
     assert_account_is_right(stack, owner, &ended.succeeded).await;
-    assert_delivered(stack, &work.jobs).await;
+    assert_delivered(stack, &[work.jobs.as_slice(), &work.cancelled].concat()).await;
     assert_counts_are_right(stack).await;
     assert_eq!(stack.aws.admission().await.used(), 0, "every slot is free");
     assert!(stack.aws.slots("scene-admission").await.active.is_empty(), "every slot of scenes is free");
@@ -209,7 +197,7 @@ impl Ended {
     pub async fn of(stack: &Stack, work: &Work, commands: &CommandCounts, disturbed: Disturbed) -> Self {
         let mut ended = Self::default();
         for id in &work.jobs {
-            ended.failed_jobs += usize::from(job_has_failed(stack, id).await);
+            ended.failed_jobs += usize::from(job_has_failed(stack, id).await && !work.failing.contains(id));
         }
         for id in &work.videos {
             ended.failed_videos += usize::from(video_has_failed(stack, id).await);
@@ -254,6 +242,38 @@ impl Ended {
         self.failed_jobs + self.failed_videos + self.failed_clips
     }
 
+    /// Asserts that each event of projects and clip jobs was heard once, and that none is missing of those that each sends.
+    pub async fn assert_heard(&self, stack: &Stack, work: &Work, listener: &Listener) {
+        let mut emitters = Vec::new();
+        for id in &work.projects {
+            emitters.push(Emitter::project(stack, id).await);
+        }
+        for clip in &work.clips {
+            emitters.push(Emitter::clip_job(stack, &clip.id).await);
+        }
+        let heard = assert_heard_once(stack, listener, &emitters).await;
+        let (projects, clip_jobs) = emitters.split_at(work.projects.len());
+        for project in projects {
+            let count = |event| heard.count(project, event);
+            assert_eq!(count(OutboundEvent::ProjectCompleted), 1, "{} is completed once", project.id);
+            assert!(count(OutboundEvent::ProjectStarted) > 0, "{} is started", project.id);
+            assert!(count(OutboundEvent::SceneGenerated) >= SCENES, "each scene of {} is there", project.id);
+            assert!(count(OutboundEvent::SceneVerified) >= SCENES, "each scene of {} is verified", project.id);
+        }
+        let mut announced = 0;
+        for job in clip_jobs {
+            let count = |event| heard.count(job, event);
+            let has_succeeded = self.succeeded.contains(&job.id);
+            let ends = (count(OutboundEvent::ClipsCompleted), count(OutboundEvent::ClipsFailed));
+            assert_eq!(ends, if has_succeeded { (1, 0) } else { (0, 1) }, "{} ends once", job.id);
+            assert!(!has_succeeded || count(OutboundEvent::ClipsStarted) > 0, "{} is started", job.id);
+            announced += usize::from(has_succeeded && count(OutboundEvent::ClipReady) > 0);
+        }
+        // A clip has no event of its own if the report about it comes with the end, or is lost.
+        let succeeded = self.succeeded.len();
+        assert!(announced * 2 >= succeeded, "{announced} of {succeeded} clip jobs had a clip before their end");
+    }
+
     /// Asserts that no more has failed than what disturbed the work explains.
     pub fn assert_few(&self, work: &Work, disturbed: Disturbed) {
         let [jobs, clips] = [work.jobs.len(), work.clips.len()].map(|count| disturbed.most_failed(count));
@@ -263,8 +283,8 @@ impl Ended {
     }
 }
 
-/// Whether a job has failed: then it ran, none of its worker's last reports got through, and it says why. Otherwise its end
-/// was sent.
+/// Whether a job has failed: then it ran, none of its worker's last reports got through, it says why, and its failure was
+/// sent. Otherwise its end was sent.
 async fn job_has_failed(stack: &Stack, id: &str) -> bool {
     assert_job_is_right(stack, id).await;
     let job = stack.stored(id).await;
@@ -273,6 +293,9 @@ async fn job_has_failed(stack: &Stack, id: &str) -> bool {
         return false;
     }
     assert!(job.run.error.is_some(), "{id} is {:?} without a reason", job.status);
+    // A job that was retried has had another failure before.
+    let last = job.emitted.iter().rfind(|emitted| emitted.event != OutboundEvent::Deleted);
+    assert!(last.is_some_and(|emitted| FAILURES.contains(&emitted.event)), "{id}: {:#?}", job.emitted);
     let seen = stack.studio(&format!("/worker/jobs?job_id={id}")).await;
     assert!(
         seen["runs"].as_array().is_some_and(|runs| !runs.is_empty()),

@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::calls::Caller;
+use super::calls::{Caller, now_ms};
 use super::work::{Plan, job, repeated};
 use crate::clips::job::JOBS;
 use crate::clips::tokens::Owner;
@@ -51,22 +51,33 @@ const FOLLOWED_MS: u64 = 20_000;
 const SLOW: &str = "step_ms=300&render_ms=300&repeat=3";
 /// How often a viewer is cut off.
 const CUTS: usize = 2;
+/// Milliseconds within which viewers see the end of a job: a message about it that is lost with its function comes again
+/// after [`super::VISIBILITY`], and may be lost some more times.
+const SHOWN_MS: u64 = 90_000;
 
-/// A job that a viewer followed, and what they saw of it: a list of positions and events.
+/// A job that a viewer followed, and what they saw of it.
 pub struct Followed {
     /// The job.
     pub id: String,
-    seen: Value,
+    /// A list of positions and events.
+    seen: Vec<Value>,
+    /// Whether the end is among them.
+    saw_end: bool,
+    /// When the viewer stopped, in Unix milliseconds.
+    until: u64,
 }
 
 impl Followed {
-    /// Asserts that the viewer saw the events of the job from the first one on, in order and once. The last ones may be
-    /// missing, since a viewer does not wait for ever.
+    /// Asserts that the viewer saw the events of the job from the first one on, in order and once, and the end if they
+    /// waited for it long enough. Otherwise the last ones may be missing, since a viewer does not wait for ever.
     pub async fn assert_in_order(&self, stack: &Stack) {
-        let seen = self.seen.as_array().unwrap_or_else(|| panic!("what a viewer of {} saw: {}", self.id, self.seen));
-        let events = stack.aws.live_events(&self.id).await.into_iter();
+        let Self { id, seen, .. } = self;
+        let events = stack.aws.live_events(id).await.into_iter();
         let events: Vec<Value> = events.map(|(cursor, data)| json!([cursor, data])).collect();
-        assert!(events.starts_with(seen), "{}: {seen:#?} begins {events:#?}", self.id);
+        assert!(!seen.is_empty() && events.starts_with(seen), "{id}: {seen:#?} begins {events:#?}");
+        let ended = stack.stored(id).await.ended_at().and_then(|at| u64::try_from(at.millis()).ok());
+        let ended = ended.unwrap_or_else(|| panic!("{id} has not ended"));
+        assert!(self.saw_end || self.until < ended + SHOWN_MS, "{id} ended at {ended}, {seen:#?} until {}", self.until);
     }
 }
 
@@ -189,6 +200,8 @@ async fn view(caller: &Caller<'_>, number: usize) -> Followed {
     let id = job(caller, &caller.key("followed", number), SLOW).await;
     let (status, answer) = caller.post("/api/stream-token", &json!({ "live": true })).await;
     assert_eq!(status, 200, "{answer}");
-    let seen = follow(caller.stack, &text(&answer["token"]), &id, CUTS).await;
-    Followed { id, seen }
+    let viewer = follow(caller.stack, &text(&answer["token"]), &id, CUTS).await;
+    let (seen, saw_end) = (viewer["seen"].as_array().cloned(), viewer["ended"].as_bool());
+    let (Some(seen), Some(saw_end)) = (seen, saw_end) else { panic!("what a viewer of {id} saw: {viewer}") };
+    Followed { id, seen, saw_end, until: now_ms() }
 }

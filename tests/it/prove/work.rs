@@ -53,6 +53,10 @@ pub struct Work {
     pub projects: Vec<String>,
     /// Clip jobs of one owner.
     pub clips: Vec<ClipWork>,
+    /// Other jobs of the external worker, which people have cancelled.
+    pub cancelled: Vec<String>,
+    /// Those of `jobs` that may fail as their worker is told.
+    pub failing: Vec<String>,
 }
 
 /// A clip job.
@@ -79,7 +83,7 @@ pub async fn submit(caller: &Caller<'_>, owner: &Owner, plan: &Plan) -> Work {
         repeated(plan, PROJECTS_MS, async |number| project(caller, number).await),
         repeated(plan, CLIPS_MS, async |number| clip_job(caller, owner, number).await),
     );
-    Work { jobs, videos, projects, clips }
+    Work { jobs, videos, projects, clips, cancelled: Vec::new(), failing: Vec::new() }
 }
 
 /// Does something again and again, at an interval.
@@ -99,9 +103,14 @@ pub async fn repeated<T>(plan: &Plan, every_ms: u64, act: impl AsyncFn(usize) ->
 
 /// Posts a body under an idempotency key, as an operator.
 async fn post(caller: &Caller<'_>, path: &str, key: &str, body: &Value) -> (u16, Value) {
+    post_at(caller, &caller.stack.api, path, key, body).await
+}
+
+/// The same at an address other than the API's.
+async fn post_at(caller: &Caller<'_>, base: &str, path: &str, key: &str, body: &Value) -> (u16, Value) {
     let request = || {
-        let request = caller.stack.request(Method::POST, path).header("idempotency-key", key);
-        request.json_text(body)
+        let request = caller.stack.http.post(format!("{base}{path}")).header("x-api-key", &caller.stack.key);
+        request.header("idempotency-key", key).json_text(body)
     };
     caller.send(path, request).await
 }
@@ -118,14 +127,16 @@ pub fn request_of(scenario: &str) -> Value {
     json!({ "country": "US", "platform": "netflix", "genre": "Horror", "template": format!("studio:{scenario}") })
 }
 
-/// Submits a video. The client of every third one waits for it, as far as the API lets it.
+/// Submits a video. The clients of two of three wait for it: one at the API, and one at the Function URL.
 async fn video(caller: &Caller<'_>, number: usize) -> String {
     let mut film = film(2, 1.0);
     film["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", caller.stack.studio));
-    let waits = number % 3 == 2;
+    let waits = number % 3 > 0;
     let path = if waits { "/api/generate-flexible-video" } else { "/api/generate-video-async" };
     let expected: &[u16] = if waits { &[200, 202, 422] } else { &[202] };
-    let (status, answer) = post(caller, path, &caller.key("video", number), &film).await;
+    let stack = caller.stack;
+    let base = if number % 3 == 1 { stack.aws.function_url("VideosWaitUrl") } else { stack.api.clone() };
+    let (status, answer) = post_at(caller, &base, path, &caller.key("video", number), &film).await;
     assert!(expected.contains(&status), "{path}: {status} {answer}");
     text(&answer["jobId"])
 }

@@ -1,6 +1,7 @@
 //! The proxy between callers and a stub of the emulator.
 
 use axum::http::Request;
+use serde_json::json;
 
 use super::*;
 
@@ -144,6 +145,18 @@ async fn the_same_seed_gives_the_same_calls_the_same_faults() {
     let all: u64 = FAULTS.iter().filter_map(|fault| counts["met"][fault].as_u64()).sum();
     assert_eq!(counts["log"].as_array().map(Vec::len), usize::try_from(all).ok());
     assert_eq!(counts["log"][0]["function"], "reelhook-fanout");
+}
+
+#[tokio::test]
+async fn new_settings_are_answered_with_what_was_injected_until_then() {
+    let (proxy, _) = start().await;
+    settings(proxy, Method::PUT, &json!({ "seed": 5, "percent": 40, "only": FAULTS }).to_string()).await;
+    campaign(proxy).await;
+    let shown = settings(proxy, Method::GET, "").await;
+    assert!(shown["log"].as_array().is_some_and(|log| !log.is_empty()), "{}", shown["met"]);
+    assert_eq!(settings(proxy, Method::PUT, "{}").await, shown);
+    let after = settings(proxy, Method::GET, "").await;
+    assert_eq!((&after["calls"], &after["log"]), (&json!(0), &json!([])));
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ async fn get_counts(State(service): State<Arc<Service>>, Query(of): Query<OfSour
 async fn get_summaries(State(service): State<Arc<Service>>, Query(of): Query<OfSource>) -> Json<Value> {
     let jobs = service.jobs(of.source.as_deref());
     let jobs: Vec<Value> = jobs.iter().map(|job| job.summary(&service.sender.base)).collect();
-    Json(json!({ "jobs": jobs }))
+    Json(json!({ "jobs": jobs, "forgotten": service.forgotten() }))
 }
 
 /// Whether a job is completed before its report is sent.

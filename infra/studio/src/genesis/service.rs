@@ -124,6 +124,11 @@ impl Service {
         jobs.filter(|job| source.is_none_or(|source| job.request.video_url == source)).cloned().collect()
     }
 
+    /// The number of older jobs, which are in no list any more.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.book().jobs.forgotten()
+    }
+
     /// A job by the worker's id, or the newest one with this external id.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Job>> {
         let book = self.book();

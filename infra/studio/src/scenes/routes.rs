@@ -267,7 +267,7 @@ async fn get_billed(State(service): State<Arc<Service>>, Query(scope): Query<Sco
 async fn get_summaries(State(service): State<Arc<Service>>, Query(scope): Query<Scope>) -> Json<Value> {
     let tasks = service.tasks(&scope);
     let tasks: Vec<Value> = tasks.iter().map(|task| task.summary(&service.films)).collect();
-    Json(json!({ "tasks": tasks }))
+    Json(json!({ "tasks": tasks, "forgotten": service.forgotten() }))
 }
 
 async fn send_callback(

@@ -104,6 +104,11 @@ impl Service {
         tasks.filter(|task| scope.contains(&task.request.ids)).cloned().collect()
     }
 
+    /// The number of older tasks, which are in no list any more.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.book().tasks.forgotten()
+    }
+
     /// A task, whether or not the service says that it has forgotten it.
     pub(crate) fn task(&self, id: &str) -> Option<Arc<Task>> {
         self.book().by_id.get(id).cloned()

@@ -47,6 +47,7 @@ async fn deliveries_are_recorded_listed_counted_and_cleared() {
     assert_eq!((&second["repeat"], &second["answered"]), (&json!(1), &json!(200)));
     let rest = get(&format!("{url}/received?since=2&event=job.completed"), &[]).await.json();
     assert_eq!((&rest["next"], &rest["received"][0]["webhook_id"]), (&json!(4), &json!("msg_2")));
+    assert_eq!(rest["forgotten"], 0);
     let none = get(&format!("{url}/received?event=job.failed"), &[]).await.json();
     assert_eq!(none["received"], json!([]));
     let odd = studio.receiver().received("other", &ReceivedQuery::default())["received"][0].clone();

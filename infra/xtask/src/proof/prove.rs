@@ -43,6 +43,14 @@ const SERVICES: (&str, &str) = (
 |---|---|---|---|---|---|---|
 ",
 );
+/// The table of which functions were killed.
+const KILLED: (&str, &str) = (
+    "killed",
+    "\
+| campaign | seed | minutes | kills of each function, and those that ended an invocation |
+|---|---|---|---|
+",
+);
 /// The member of a service's counts that is no fault: repeats that were refused, since the first one had been done.
 const OWN_WRITES: &str = "failed_on_own_write";
 /// Calls of a hundred that meet a fault while histories are recorded for linearizability.
@@ -107,14 +115,17 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let mut started = stack(workspace)?;
     let minutes = options.minutes;
     let result = campaign(workspace, &mut started, &program, (options.campaign, options.seed, minutes * 60))?;
-    let (line, services) = (line(options, &result), services(options, &result));
+    let (line, services, killed) = (line(options, &result), services(options, &result), killed(options, &result));
     let path = workspace.root.join(DOCUMENT);
     let page = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    for ((name, head), lines) in [(CAMPAIGNS, std::slice::from_ref(&line)), (SERVICES, services.as_slice())] {
+    for ((name, head), lines) in
+        [(CAMPAIGNS, std::slice::from_ref(&line)), (KILLED, killed.as_slice()), (SERVICES, services.as_slice())]
+    {
         let old = document::section(&page, name).unwrap_or_default();
         document::write(&path, name, &table(head, old, lines))?;
     }
-    ui::say(format!("{line}\n{}\nThe lines are in {DOCUMENT}.", services.join("\n")));
+    let others: Vec<String> = [killed, services].concat();
+    ui::say(format!("{line}\n{}\nThe lines are in {DOCUMENT}.", others.join("\n")));
     Ok(())
 }
 
@@ -126,6 +137,8 @@ pub fn shortly(workspace: &Workspace) -> anyhow::Result<()> {
         ("prove::gateway::", "the tests of the gateway"),
         ("prove::causes::", "the tests of what causes an answer of 5xx"),
         ("prove::disturbance::", "the tests of what counts as a kill"),
+        ("prove::routes::", "the tests of which function serves a request"),
+        ("prove::signatures::", "the tests of what receivers have verified"),
     ] {
         process::run(&mut test_command(workspace, &started, &program, tests)?, what)?;
     }
@@ -180,8 +193,8 @@ fn campaign(
         .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
     started.check()?;
     let result = json::read(&written)?;
-    let has_counts = ["by_service", "by_delivery"].iter().all(|member| result[member].is_object());
-    anyhow::ensure!(has_counts, "{} does not say what met which fault", written.display());
+    let has_counts = ["by_service", "by_delivery", "killed"].iter().all(|member| result[member].is_object());
+    anyhow::ensure!(has_counts, "{} does not say what met which fault and what was killed", written.display());
     Ok(result)
 }
 
@@ -205,6 +218,18 @@ fn line(options: &Options, result: &Value) -> String {
         format!("{} s", number("recovered_s")),
     ];
     format!("| {} |", cells.join(" | "))
+}
+
+/// The line of how often each function was killed in a campaign; none without kills.
+fn killed(options: &Options, result: &Value) -> Vec<String> {
+    if !options.campaign.kills() {
+        return Vec::new();
+    }
+    let counts = result["killed"].as_object().into_iter().flatten();
+    let counts: Vec<String> =
+        counts.map(|(function, of)| format!("{function} {} ({})", of["all"], of["interrupted"])).collect();
+    let (campaign, seed, minutes) = (options.campaign.name(), options.seed, options.minutes);
+    vec![format!("| {campaign} | {seed} | {minutes} | {} |", counts.join(", "))]
 }
 
 /// The lines of what each service met in a campaign; none without faults. The last one is that of batches of messages and
@@ -300,6 +325,16 @@ mod tests {
     }
 
     #[test]
+    fn a_campaign_with_kills_has_a_line_of_what_was_killed() {
+        let result = json!({
+            "killed": { "fanout": { "all": 12, "interrupted": 4 }, "live": { "all": 3, "interrupted": 0 } },
+        });
+        let lines = table(KILLED.1, "", &killed(&options(Campaign::Kills, 1), &result));
+        assert!(lines.ends_with("|\n| kills | 1 | 10 | fanout 12 (4), live 3 (0) |\n"), "{lines}");
+        assert!(killed(&options(Campaign::Faults5, 1), &result).is_empty());
+    }
+
+    #[test]
     fn a_name_that_no_test_has_is_none() {
         let listed = "prove::gateway::one: test\nprove::everything_ends_and_adds_up: test\n";
         for name in ["prove::gateway::", "prove::gateway::one", "prove::everything_ends_and_adds_up"] {
@@ -315,7 +350,7 @@ mod tests {
     fn the_document_has_the_tables() {
         let path = Workspace::find().unwrap().root.join(DOCUMENT);
         let page = fs::read_to_string(path).unwrap();
-        for (name, head) in [CAMPAIGNS, SERVICES] {
+        for (name, head) in [CAMPAIGNS, KILLED, SERVICES] {
             let section = document::section(&page, name).expect("the markers of the table");
             assert!(section.starts_with(head), "{section}");
         }
