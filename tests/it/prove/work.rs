@@ -131,7 +131,7 @@ pub fn request_of(scenario: &str) -> Value {
 async fn video(caller: &Caller<'_>, number: usize) -> String {
     let mut film = film(2, 1.0);
     film["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", caller.stack.studio));
-    let waits = number % 3 > 0;
+    let waits = !number.is_multiple_of(3);
     let path = if waits { "/api/generate-flexible-video" } else { "/api/generate-video-async" };
     let expected: &[u16] = if waits { &[200, 202, 422] } else { &[202] };
     let stack = caller.stack;
