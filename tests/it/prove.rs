@@ -43,8 +43,6 @@ use crate::scenes::project::{completed, fast, started};
 use crate::stack::Stack;
 use crate::videos::HOOK;
 
-/// Seconds after which a message comes again if its function was killed, in the queues that no parameter sets.
-const VISIBILITY: [(&str, u32); 2] = [("LiveQueueUrl", 20), ("JobInboxUrl", 30)];
 /// The names of faults (infra/faults/src/fault.rs) that any long campaign meets, and those of deliveries
 /// (infra/local/mends/faults.py).
 const FAULTS: [&str; 9] = [
@@ -213,9 +211,6 @@ async fn ready() -> Stack {
     // Clips are reported one after the other, before the end.
     let slowly = json!({ "job": { "ms": CLIP_JOB_MS }, "report": { "clips": true } });
     stack.control("genesis", clips::job::fast(slowly)).await;
-    for (queue, seconds) in VISIBILITY {
-        stack.aws.set_visibility(queue, seconds).await;
-    }
     configure(&stack, |function, variables| {
         for (name, value) in LONG_TIMEOUTS {
             if variables.get(name).is_some() {

@@ -89,6 +89,7 @@ impl Stack {
 
     /// Resets the mock services and the admission item after the test before.
     async fn reset(&self) {
+        self.aws.shorten_visibility().await;
         for control in ["worker", "creatomate", "hooks/main", "hooks/second"] {
             self.control(control, json!({})).await;
         }

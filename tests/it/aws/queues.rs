@@ -27,6 +27,8 @@ const IN_FLIGHT: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMes
 const DELIVERIES: &str = "DeliveriesQueueUrl";
 /// The output of the queue of `live`. The heartbeat of each connection waits in it with a delay of up to eight minutes.
 const LIVE: &str = "LiveQueueUrl";
+/// Seconds after which a message comes again if its function was ended, in the queues that no parameter sets.
+const VISIBILITY: [(&str, &str); 2] = [(LIVE, "35"), ("JobInboxUrl", "30")];
 /// The output of the dead-letter queue.
 pub const DEAD_LETTERS: &str = "DeadLettersUrl";
 
@@ -93,11 +95,15 @@ impl Aws {
         counts
     }
 
-    /// Sets the time after which a message of a queue comes again if its function was killed.
-    pub async fn set_visibility(&self, queue: &str, seconds: u32) {
-        let set = self.sqs.set_queue_attributes().queue_url(self.output(queue));
-        let set = set.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
-        set.send().await.expect("set");
+    /// Lets messages whose function was ended come again soon in the queues too that no parameter sets.
+    pub async fn shorten_visibility(&self) {
+        for (queue, seconds) in VISIBILITY {
+            if self.outputs[queue].is_string() {
+                let set = self.sqs.set_queue_attributes().queue_url(self.output(queue));
+                let set = set.attributes(QueueAttributeName::VisibilityTimeout, seconds);
+                set.send().await.expect("set");
+            }
+        }
     }
 
     pub async fn purge_all(&self) {
