@@ -8,11 +8,10 @@ use reelhook_terminal::arguments::{Pair, parse_duration};
 
 use crate::instance::Instance;
 use crate::operate::{self, Target};
-use crate::package::{self, Architecture};
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, logs, openapi, proof, rules, setup, simulate, upgrade};
+use crate::{bench, checks, demo, deployment, logs, openapi, package, proof, rules, setup, simulate, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -213,14 +212,7 @@ enum Command {
     #[command(flatten)]
     Proof(proof::Proof),
     /// Build the functions for AWS into target/lambda/<name>/bootstrap, where `sam deploy` finds them
-    Package {
-        /// Processor architecture, as in the template parameter Architecture
-        #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
-        arch: Architecture,
-        /// Build the client `reelhook` for this machine instead, into an archive in target/client that can be passed on
-        #[arg(long, conflicts_with = "arch")]
-        client: bool,
-    },
+    Package(package::Options),
     /// Import movies into the catalogue, which previews show; `up` and `demo` import infra/catalog/movies.json
     Catalog {
         #[command(subcommand)]
@@ -468,8 +460,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
         Command::Simulate { quick, seed } => simulate::run(workspace, quick, seed),
         Command::Proof(command) => proof::run(workspace, &command),
-        Command::Package { client: true, .. } => package::client::package(workspace),
-        Command::Package { arch, client: false } => package::package(workspace, arch),
+        Command::Package(options) => package::run(workspace, options),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
         Command::Record { out } => upgrade::record(workspace, &out),

@@ -68,7 +68,7 @@ fn check_packages(workspace: &Workspace, lambda: &Path) -> anyhow::Result<()> {
     let sums = read("SHA256SUMS".to_owned())?;
     for function in &functions {
         let notice = read(format!("{function}/THIRD-PARTY.txt"))?;
-        let of_function = notice.starts_with(&format!("The function `{function}` of Reelhook "));
+        let of_function = notice.starts_with(&format!("The program `{function}` of Reelhook "));
         anyhow::ensure!(of_function, "{function}/THIRD-PARTY.txt is of another function");
         let bill: Value = serde_json::from_str(&read(format!("{function}.cdx.json"))?)
             .with_context(|| format!("{function}.cdx.json is no JSON"))?;
