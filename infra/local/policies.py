@@ -23,6 +23,25 @@ ACTIONS = {
         *(f"dynamodb:{name}" for name in ("Query", "Scan")),
     ],
 }
+# The actions of the runbook's policy that are allowed on `*`, with their reasons: those that take no resource (Service
+# Authorization Reference, *Actions, resources, and condition keys for* each service), and those whose resource a command
+# can't name.
+NO_RESOURCE = "it takes no resource"
+AMONG_ALL = "the command finds the deployments of a stack among all of the account"
+ON_ALL = {
+    "ce:GetCostAndUsage": "it takes a billing view, and the command names none",
+    "cloudwatch:DescribeAlarms": "alarms that are listed by a prefix are asked for as `alarm:*`",
+    "codedeploy:GetDeployment": AMONG_ALL,
+    "codedeploy:ListDeployments": AMONG_ALL,
+    # The *CodeDeploy permissions reference* of its user guide names a deployment group, which would deny it.
+    "codedeploy:StopDeployment": NO_RESOURCE,
+    "events:ListRuleNamesByTarget": NO_RESOURCE,
+    "events:ListRules": NO_RESOURCE,
+    "lambda:GetAccountSettings": NO_RESOURCE,
+    "lambda:ListEventSourceMappings": NO_RESOURCE,
+    "logs:DescribeQueryDefinitions": NO_RESOURCE,
+    "logs:GetQueryResults": "it takes log groups, and the command names a query by its id, which only its caller has",
+}
 
 
 def of_calls(calls):
@@ -36,7 +55,12 @@ def camel(operation):
 
 def documented(what, document="backup.md"):
     """The actions in the block of a document below the comment that names it: a list, or a policy."""
-    text = (DOCUMENTS / document).read_text(encoding="utf-8")
-    block = re.search(rf"<!-- permissions: {re.escape(what)} -->\n+```json\n(.*?)```", text, re.DOTALL)
-    found = json.loads(block[1])
+    found = block(what, document)
     return set(found) if isinstance(found, list) else {action for one in found["Statement"] for action in one["Action"]}
+
+
+def block(what, document):
+    """The block of a document below the comment that names it."""
+    text = (DOCUMENTS / document).read_text(encoding="utf-8")
+    found = re.search(rf"<!-- permissions: {re.escape(what)} -->\n+```json\n(.*?)```", text, re.DOTALL)
+    return json.loads(found[1])

@@ -222,6 +222,32 @@ class Commands(unittest.TestCase):
             calls |= set(re.findall(r"\b(sqs)\.(\w+)\(", source))
         self.assertEqual(policies.of_calls(calls), policies.documented("the runbook", "runbook/README.md"))
 
+    def test_the_documented_policy_names_the_resource_of_each_action_that_takes_one(self):
+        on_all, named = set(), {}
+        for statement in policies.block("the runbook", "runbook/README.md")["Statement"]:
+            self.assertEqual(statement["Effect"], "Allow")
+            resources = statement["Resource"]
+            if resources == "*":
+                on_all |= set(statement["Action"])
+                continue
+            for action in statement["Action"]:
+                self.assertNotIn(action, named)
+                of_service = [arn for arn in resources if arn.startswith(f"arn:aws:{action.partition(':')[0]}:")]
+                self.assertTrue(of_service, f"{action}: the statement names no resource of its service")
+                named[action] = of_service, statement.get("Condition")
+        self.assertEqual(on_all, set(policies.ON_ALL))
+        self.assertFalse(on_all & set(named))
+        # The name of a mapping says nothing, so its function does.
+        mappings = {action for action, (arns, _) in named.items() if "arn:aws:lambda:*:*:event-source-mapping:*" in arns}
+        self.assertEqual(mappings, {"lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"})
+        of_stack = {"ArnLike": {"lambda:FunctionArn": "arn:aws:lambda:*:*:function:reelhook-*"}}
+        for action, (arns, condition) in named.items():
+            self.assertEqual(condition, of_stack if action in mappings else None, action)
+            for arn in arns:
+                self.assertTrue("reelhook" in arn or action in mappings, f"{action}: {arn}")
+        self.assertLessEqual({"alarm:reelhook-*", "alarm-mute-rule:reelhook-*"},
+                             {arn.split(":", 5)[5] for arn in named["cloudwatch:PutAlarmMuteRule"][0]})
+
     def test_each_place_where_a_command_may_stand_is_looked_at(self):
         for before in ("", "if ", "true && ", "false || ", "until ", "while true; do ", "if true; then ", "found=$(", "if found=$("):
             self.assertIn(["aws", "sts", "get-caller-identity"], list(commands(f"{before}aws sts get-caller-identity; ")), before)

@@ -34,28 +34,29 @@ class Functions(unittest.TestCase):
         case "$2" in
           $FAILS) return 254 ;;
           get-alias)
+            [[ -z $WARNS ]] || echo "$WARNS" >&2
             case "$LIVE" in
               yes) echo "${WEIGHTS:-0}" ;;
               no) echo "An error occurred (ResourceNotFoundException) when calling the GetAlias operation" >&2; return 254 ;;
               *) echo "An error occurred ($LIVE) when calling the GetAlias operation" >&2; return 254 ;;
             esac ;;
-          get-function) echo "$UPDATE" ;;
+          describe-stacks) echo "${STATUS:-UPDATE_COMPLETE}" ;;
           publish-version) echo 7 ;;
           list-event-source-mappings) echo "id1 id2" ;;
-          get-function-configuration) echo arn ;;
+          get-function-configuration) [[ $* == *LastUpdateStatus* ]] && echo "$UPDATE" || echo arn ;;
           list-rule-names-by-target) [[ $LIVE$4 == yesarn:live || $LIVE$4 == noarn ]] && echo rule1 ;;
         esac
     """
 
-    def calls(self, commands, live):
-        ended, calls = shell(commands, self.AWS, LIVE=live, UPDATE="Successful")
+    def calls(self, commands, live, **environment):
+        ended, calls = shell(commands, self.AWS, LIVE=live, UPDATE="Successful", **environment)
         self.assertEqual(ended.returncode, 0, ended.stderr)
         return [call.split(" --query")[0] for call in calls]
 
     def test_memory_goes_to_the_version_that_gets_the_events(self):
-        asked = "lambda get-alias --function-name r-render --name live --output text"
+        asked = "cloudformation describe-stacks --stack-name r", "lambda get-alias --function-name r-render --name live --output text"
         changed = "lambda update-function-configuration --function-name r-render --memory-size 5000"
-        self.assertEqual(self.calls("memory render 5000", "no"), [asked, changed])
+        self.assertEqual(self.calls("memory render 5000", "no"), [*asked, changed])
         moved = "lambda update-alias --function-name r-render --name live --function-version 7"
         self.assertEqual(self.calls("memory render 5000", "yes")[-1], moved)
 
@@ -67,25 +68,45 @@ class Functions(unittest.TestCase):
 
     def test_a_change_of_memory_that_fails_ends_and_is_told(self):
         calls, printed = self.refused(UPDATE="Failed")
-        self.assertEqual((calls[-1], printed), ("get-function", "the change of r-render ended with Failed\n"))
+        self.assertEqual((calls[-1], printed), ("get-function-configuration", "the change of r-render ended with Failed\n"))
 
     def test_no_step_of_a_change_of_memory_follows_one_that_failed(self):
-        for step in ("update-function-configuration", "get-function", "publish-version", "update-alias"):
+        for step in ("describe-stacks", "update-function-configuration", "get-function-configuration", "publish-version", "update-alias"):
             self.assertEqual(self.refused(FAILS=step)[0][-1], step)
 
     def test_memory_is_not_changed_while_a_release_shifts(self):
         calls, printed = self.refused(WEIGHTS="1")
-        self.assertEqual(calls, ["get-alias"])
-        section = re.search(r"\(docs/runbook/README\.md, (.+)\)\n$", printed)[1]
-        self.assertIn(f"## {section}\n", INDEX)
+        self.assertEqual(calls, ["describe-stacks", "get-alias"])
+        self.names_a_section(printed)
         query = re.search(r"--query '(length.*)'", FUNCTIONS)[1]
         for alias, weights in (({}, "0"), ({"RoutingConfig": {"AdditionalVersionWeights": {}}}, "0"),
                                ({"RoutingConfig": {"AdditionalVersionWeights": {"7": 0.1}}}, "1")):
             self.assertEqual(aws.shown(alias, {"query": query, "output": "text"}), weights)
 
+    def names_a_section(self, printed):
+        section = re.search(r"\(docs/runbook/README\.md, (.+)\)\n$", printed)[1]
+        self.assertIn(f"## {section}\n", INDEX)
+
+    def test_memory_is_not_changed_before_a_deployment_has_ended(self):
+        """An alias has no weights until its shift begins, and after its end while other functions shift."""
+        for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED",
+                       "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "None"):
+            for live in ("yes", "no"):
+                calls, printed = self.refused(STATUS=status, LIVE=live)
+                self.assertEqual(calls, ["describe-stacks"], status)
+                self.assertIn(f"r is {status}: ", printed)
+                self.names_a_section(printed)
+        for status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"):
+            self.assertIn("update-alias", self.calls("memory render 5000", "yes", STATUS=status)[-1], status)
+
+    def test_a_warning_is_not_taken_for_a_release_that_shifts(self):
+        warning = "urllib3 warns: 3 retries left"
+        self.assertIn("update-alias", self.calls("memory render 5000", "yes", WARNS=warning)[-1])
+        self.assertEqual(self.refused(WARNS=warning, WEIGHTS="1")[0], ["describe-stacks", "get-alias"])
+
     def test_only_an_alias_that_does_not_exist_is_none(self):
         calls, printed = self.refused(LIVE="AccessDeniedException")
-        self.assertEqual(calls, ["get-alias"])
+        self.assertEqual(calls, ["describe-stacks", "get-alias"])
         self.assertIn("(AccessDeniedException)", printed)
 
     def test_alarms_are_those_of_the_stack_and_not_of_one_whose_name_begins_like_it(self):
@@ -101,7 +122,8 @@ class Functions(unittest.TestCase):
                 self.assertNotIn("AlarmName", resource["Properties"])
                 self.assertRegex(name, "^[A-Za-z0-9]+Alarm$")
 
-    def test_an_alarm_is_muted_from_the_next_minute_on(self):
+    def test_an_alarm_is_muted_within_two_minutes_and_never_for_a_time_that_has_passed(self):
+        """The call may take some seconds: the time of the rule is at least a minute ahead."""
         mute = dict(BLOCK.findall(INDEX))["mute"]
         before = datetime.datetime.now(datetime.timezone.utc)
         _, calls = shell(mute, "[[ $2 != describe-alarms ]] || printf 'r-ApiErrorAlarm-1A\\tALARM\\t2026\\n'")
@@ -110,7 +132,9 @@ class Functions(unittest.TestCase):
         self.assertEqual(given["MuteTargets"], {"AlarmNames": "r-ApiErrorAlarm-1A"})
         schedule = given["Rule"]["Schedule"]
         minute = datetime.datetime.strptime(schedule["Expression"] + "+0000", "at(%Y-%m-%dT%H:%M)%z")
-        self.assertTrue(before < minute <= after + datetime.timedelta(minutes=1), schedule)
+        one = datetime.timedelta(minutes=1)
+        self.assertTrue(before + one < minute <= after + 2 * one, schedule)
+        self.assertIn("It begins within two minutes:\n\n<!-- run: mute -->", INDEX)
         self.assertEqual(schedule["Duration"], "PT1H")
 
     def test_programs_of_python_and_others_get_the_region(self):
@@ -172,6 +196,29 @@ class Functions(unittest.TestCase):
         ended, calls = shell(self.heal(), self.STORES, SETTINGS="/r/prod", VALUE="v")
         self.assertNotEqual(ended.returncode, 0, "a secret has a name")
         self.assertEqual(calls, [])
+
+    def test_a_value_is_one_line_with_its_spaces(self):
+        for typed in ("  a  b\t ", "\\n "):
+            self.assertEqual(self.stored(f"exec <<'END'\n{typed}\nEND\n"), (typed, "-rw-------", 0))
+            self.assertEqual(self.stored(f"exec < <(printf %s '{typed}')\n"), (typed, "-rw-------", 0), "without a line break")
+
+    def test_more_than_a_line_is_refused_and_runs_as_no_command(self):
+        for more in ("\n", "second", "second\necho ran"):
+            ended, calls = shell(f"exec < <(printf '%s\\n' 'first' '{more}')\nSECRET=A\n{self.heal()}\nprintf 'status %s\\n' $?\ncat",
+                                 self.STORES, SETTINGS="/r/prod")
+            self.assertEqual((ended.stdout, calls), ("status 1\n", []), more)
+            self.assertIn("the value of A must be one line", ended.stderr)
+
+    def test_a_value_of_the_shell_is_stored_once_and_said(self):
+        asked = "exec <<'END'\nsecond\nEND\n"
+        for given in ("", "VALUE=$'first\\nof two '\n", "export VALUE=$'first\\nof two '\n"):
+            environment = {} if given else {"VALUE": "first\nof two "}
+            commands = f"{given}{asked}store A\nstore B\nstore C"
+            ended, calls = shell(commands, self.STORES, SETTINGS="/r/prod", **environment)
+            values = re.findall(r"((?s:.)*?) -rw------- \S+\n", ended.stdout)
+            self.assertEqual((values, len(calls)), (["first\nof two ", "second"], 2), given)
+            self.assertIn("takes VALUE for A, and unsets it", ended.stderr)
+            self.assertEqual((ended.returncode, ended.stderr.splitlines()[-1]), (1, "C needs a value"))
 
     def test_mappings_are_shown_and_changed(self):
         self.assertEqual(self.calls("reading render", "no")[1:], [f"lambda get-event-source-mapping --uuid id{n}" for n in (1, 2)])

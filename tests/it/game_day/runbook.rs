@@ -10,9 +10,7 @@ use crate::stack::Stack;
 
 /// How long a command of the runbook may take.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// `aws` and `cargo xtask`, on the local stack: with `--aws-stack NAME` a command would work on an account of AWS. A shell
-/// in which people paste a block goes on after a command that failed, so this one does too: the status of the last command
-/// is that of the block.
+/// `aws` and `cargo xtask`, on the local stack: with `--aws-stack NAME` a command would work on an account of AWS.
 const LOCAL: &str = r#"
 set -uo pipefail
 aws() { "$PYTHON" infra/local/aws.py "$@"; }
@@ -30,13 +28,19 @@ cargo() {
 }
 "#;
 
-/// Runs a block of a page with these variables, and returns what it printed.
+/// Runs a block of a page with these variables, and returns what it printed. A shell in which people paste a block goes
+/// on after a command that failed, so this one does too: the status of the last command is that of the block.
 pub async fn run(stack: &Stack, document: &str, name: &str, variables: &[(&str, &str)]) -> String {
-    script(stack, &block(document, name).1, variables).await
+    shell(stack, &block(document, name).1, variables).await
+}
+
+/// Runs commands of a test, up to the first that fails.
+pub async fn script(stack: &Stack, commands: &str, variables: &[(&str, &str)]) -> String {
+    shell(stack, &format!("set -e\n{commands}"), variables).await
 }
 
 /// Runs commands in a shell that has the functions of the runbook's index.
-pub async fn script(stack: &Stack, commands: &str, variables: &[(&str, &str)]) -> String {
+async fn shell(stack: &Stack, commands: &str, variables: &[(&str, &str)]) -> String {
     let run = PathBuf::from(std::env::var_os("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json"));
     let instance = run.parent().and_then(|folder| folder.file_name()).expect("a folder of the instance");
     let functions = block("docs/runbook/README.md", "shell").1;
