@@ -1,6 +1,7 @@
 //! What people hear of an alarm: the messages of the topic in `AlarmTopicArn`.
 
-use serde_json::Value;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
 
 use super::alarm::{Page, waits_for};
 use super::runbook;
@@ -18,6 +19,16 @@ impl People {
     /// Creates the topic, and subscribes an empty queue to it, as docs/deployment.md does with an address.
     pub async fn subscribed(stack: &Stack) -> Self {
         let queue = stack.aws.destination_queue(NAME).await;
+        // As on AWS, a queue takes only what its policy allows.
+        let policy = json!({
+            "Statement": [{
+                "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage",
+                "Resource": format!("arn:aws:sqs:us-east-1:000000000000:{NAME}"),
+                "Condition": { "ArnEquals": { "aws:SourceArn": format!("arn:aws:sns:us-east-1:000000000000:{NAME}") } },
+            }],
+        });
+        let set = stack.aws.sqs.set_queue_attributes().queue_url(&queue);
+        set.attributes(QueueAttributeName::Policy, policy.to_string()).send().await.expect("set");
         let commands = format!(
             "TOPIC=$(aws sns create-topic --name {NAME} --query TopicArn --output text)\n\
              aws sns subscribe --topic-arn \"$TOPIC\" --protocol sqs \\\n  \
