@@ -1,6 +1,6 @@
 //! `cargo xtask package`: builds each function's bootstrap for AWS, at the path that template.yaml expects.
 
-mod client;
+pub mod client;
 
 use std::env;
 use std::fs;
@@ -59,15 +59,10 @@ impl Architecture {
 pub struct Options {
     /// Processor architecture, as in the template parameter Architecture
     #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
-    arch: Architecture,
+    pub arch: Architecture,
     /// Build the client `reelhook` for this machine instead, into an archive in target/client that can be passed on
     #[arg(long, conflicts_with = "arch")]
-    client: bool,
-}
-
-/// Packages the functions, or the client.
-pub fn run(workspace: &Workspace, options: Options) -> anyhow::Result<()> {
-    if options.client { client::package(workspace) } else { package(workspace, options.arch) }
+    pub client: bool,
 }
 
 /// Writes target/lambda/<name>/bootstrap for each function of template.yaml with THIRD-PARTY.txt beside it, its bill of
