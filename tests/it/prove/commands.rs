@@ -142,7 +142,7 @@ impl Commands {
         taken(&self.cancelled)
     }
 
-    /// The jobs that may fail as their worker is told, since nobody retried them in time.
+    /// The jobs that may fail by their scenario, since nobody retried them in time.
     pub fn failing(&self) -> impl Iterator<Item = &String> {
         untaken(&self.retried)
     }

@@ -52,7 +52,7 @@ const SLOW: &str = "step_ms=300&render_ms=300&repeat=3";
 /// How often a viewer is cut off.
 const CUTS: usize = 2;
 /// Milliseconds within which viewers see the end of a job: a message about it that is lost with its function comes again
-/// after [`super::VISIBILITY`], and may be lost some more times.
+/// after 35 s (`Aws::shorten_visibility`), and may be lost a second time.
 const SHOWN_MS: u64 = 90_000;
 
 /// A job that a viewer followed, and what they saw of it.

@@ -55,7 +55,7 @@ pub struct Work {
     pub clips: Vec<ClipWork>,
     /// Other jobs of the external worker, which people have cancelled.
     pub cancelled: Vec<String>,
-    /// Those of `jobs` that may fail as their worker is told.
+    /// Those of `jobs` that may fail by their scenario.
     pub failing: Vec<String>,
 }
 
